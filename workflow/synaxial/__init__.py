@@ -1,0 +1,1 @@
+"""Synaxial: from brain-MRI volumes to stacks of generated axial slices."""

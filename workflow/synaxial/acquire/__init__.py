@@ -1,0 +1,1 @@
+"""Stage `acquire`: volumes from a source, checked and in one orientation."""

@@ -1,0 +1,129 @@
+"""From YAML files to a checked study, and from a study to the files that the stages read."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from synaxial.configuration.model import Study
+from synaxial.errors import SynaxialError
+from synaxial.files import write_text
+
+
+def read_study(path: Path) -> Study:
+    """Read and check a study file; what it does not say has its default.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent or no YAML mapping, or a key is unknown or has a bad value.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SynaxialError(path, f"cannot be read ({error})", "a study file in YAML") from error
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SynaxialError(path, f"is not YAML ({error})") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise SynaxialError(path, f"holds a {type(content).__name__}", "keys and values")
+    return make_study(content, str(path))
+
+
+def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
+    """Check the keys and values of a study, and complete each experiment from `training`.
+
+    Parameters
+    ----------
+    content
+        The keys as a YAML file or Snakemake's `config` has them.
+    where
+        What an error message calls them.
+    """
+    complete = copy.deepcopy(dict(content))
+    shared = complete.get("training") or {}
+    experiments = complete.get("experiments", {"final": {}})
+    if isinstance(shared, dict) and isinstance(experiments, dict):
+        complete["experiments"] = {
+            str(name): merge(shared, differences or {}) if _is_section(differences) else differences
+            for name, differences in experiments.items()
+        }
+    try:
+        return Study.model_validate({k: {} if v is None else v for k, v in complete.items()})
+    except ValidationError as error:
+        raise SynaxialError(
+            where, " | ".join(_describe(detail) for detail in error.errors(include_url=False))
+        ) from error
+
+
+def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the keys of `differences` laid over it, section by section."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in differences.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def part_of_study(study: Study, stage: str, experiment: str | None = None) -> dict[str, Any]:
+    """Return the keys that one stage reads, as a study of their own.
+
+    A stage's output must depend on these and no others, so that a change elsewhere in
+    `config.yaml` does not run it again.
+
+    Parameters
+    ----------
+    study
+        The whole study.
+    stage
+        The stage's name, which is its section's, or `train` with `experiment`.
+    experiment
+        For `train`: which experiment.
+    """
+    content = study.model_dump(mode="json")
+    if stage == "train":
+        if experiment not in content["experiments"]:
+            raise SynaxialError(
+                f"experiment {experiment!r}",
+                "is not in the study",
+                f"one of {', '.join(content['experiments'])}",
+            )
+        return {
+            "resize": {"size": study.resize.size},
+            "experiments": {experiment: content["experiments"][experiment]},
+        }
+    if stage == "acquire":
+        # Of the sources only the chosen one, so that editing another runs nothing.
+        kept = {"source", "subjects", "on_bad_volume", "volume", study.acquire.source}
+        return {"acquire": {k: v for k, v in content["acquire"].items() if k in kept}}
+    return {stage: content[stage]}
+
+
+def write_part_of_study(part: Mapping[str, Any], path: Path) -> None:
+    """Write what `part_of_study` returned as a study file."""
+    write_text(path, yaml.safe_dump(dict(part), sort_keys=False))
+
+
+def _is_section(value: object) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _describe(detail: ErrorDetails) -> str:
+    """One line for one finding of pydantic's."""
+    key = ".".join(str(part) for part in detail["loc"])
+    found = detail["input"]
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key {key}; see docs/configuration.md for the keys there are"
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"

@@ -1,0 +1,401 @@
+"""The study: every configuration key, its type, its default and its meaning.
+
+This is the only list of keys. `config.yaml` is checked against it, and the reference page
+`docs/configuration.md` is generated from it.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+#: One percentage in [0, 100].
+Percentage = Annotated[float, Field(ge=0, le=100)]
+
+#: A positive whole number.
+Count = Annotated[int, Field(gt=0)]
+
+Activation = Literal["relu", "leaky_relu", "elu"]
+OutputActivation = Literal["tanh", "sigmoid"]
+
+
+class Section(BaseModel):
+    """A part of the study: its keys are fixed, and an unknown one is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Phantom(Section):
+    """The embedded source: pseudo-subjects in BraTS geometry from the MNI152 template."""
+
+    seed: Annotated[int, Field(ge=0)] = 2020
+    """Seed of the set; a subject is a function of this seed and its number."""
+
+
+Layout = Literal["auto", "brats2020", "brats2021", "brats2023", "msd", "bids"]
+
+
+class Directory(Section):
+    """An existing copy of a data set on this machine; it is only read."""
+
+    path: Path | None = None
+    """The folder that holds the subjects, or any folder above it."""
+
+    layout: Layout = "auto"
+    """How the files are laid out; `auto` takes the first layout that matches."""
+
+    pattern: str | None = None
+    """Instead of a layout: the path of a FLAIR volume below `path`, with `{subject}` in it."""
+
+    segmentation_pattern: str | None = None
+    """With `pattern`: the path of the segmentation, with the same `{subject}`."""
+
+    @model_validator(mode="after")
+    def _patterns_name_the_subject(self) -> Self:
+        for key in ("pattern", "segmentation_pattern"):
+            value = getattr(self, key)
+            if value is not None and "{subject}" not in value:
+                raise ValueError(f"{key} must contain {{subject}}, found {value!r}")
+        if self.segmentation_pattern is not None and self.pattern is None:
+            raise ValueError("segmentation_pattern needs pattern beside it")
+        return self
+
+
+class Archive(Section):
+    """A zip or tar(.gz) file, on this machine or to be downloaded."""
+
+    location: str = "https://msd-for-monai.s3-us-west-2.amazonaws.com/Task01_BrainTumour.tar"
+    """A path, or an http(s) URL. The default is MSD Task01 (CC BY-SA 4.0, 7.1 GB)."""
+
+    checksum: str | None = "md5:240a19d752f0d9e9101544901065d872"
+    """`sha256:…` or `md5:…` of the file; required for a URL."""
+
+    layout: Layout = "auto"
+    """How the files inside are laid out; `auto` takes the first layout that matches."""
+
+    maximum_gigabytes: Annotated[float, Field(gt=0)] = 64.0
+    """The most that the wanted members may unpack to; an archive that holds more is refused."""
+
+    @model_validator(mode="after")
+    def _a_url_has_a_checksum(self) -> Self:
+        if self.checksum is not None and not re.fullmatch(
+            r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", self.checksum
+        ):
+            raise ValueError(
+                f"checksum must be md5: and 32 or sha256: and 64 lower-case hexadecimal digits,"
+                f" found {self.checksum!r}"
+            )
+        if re.match(r"https?://", self.location) and self.checksum is None:
+            raise ValueError("a URL needs a checksum beside it (sha256:… or md5:…)")
+        return self
+
+
+class Kaggle(Section):
+    """A data set on Kaggle, by kagglehub; needs the extra `kaggle` and a Kaggle token."""
+
+    dataset: str = "awsaf49/brats20-dataset-training-validation"
+    """The data set's handle, owner/name."""
+
+    layout: Layout = "brats2020"
+    """How the files are laid out."""
+
+
+class VolumeCheck(Section):
+    """What every acquired volume must be."""
+
+    shape: tuple[Count, Count, Count] | None = (240, 240, 155)
+    """Voxels along the axes left, posterior, superior; null accepts any."""
+
+    spacing: tuple[float, float, float] | None = (1.0, 1.0, 1.0)
+    """Voxel size in mm along the same axes, within 1 %; null accepts any."""
+
+    channel: Annotated[int, Field(ge=0)] = 0
+    """The channel to take from a 4-D file (0 is FLAIR in MSD Task01)."""
+
+
+class Acquire(Section):
+    """Where the volumes come from."""
+
+    source: Literal["phantom", "directory", "archive", "kaggle"] = "phantom"
+    """Which of the sources below to use."""
+
+    subjects: str | list[str] = "001-015"
+    """`all`, a range of subject numbers such as `001-015`, or a list of names or numbers. The
+    paper's study is subjects 001 to 015."""
+
+    on_bad_volume: Literal["fail", "skip"] = "fail"
+    """Whether a volume that fails its checks ends the run or is left out, and reported."""
+
+    volume: VolumeCheck = VolumeCheck()
+    phantom: Phantom = Phantom()
+    directory: Directory = Directory()
+    archive: Archive = Archive()
+    kaggle: Kaggle = Kaggle()
+
+    @model_validator(mode="after")
+    def _the_source_is_described(self) -> Self:
+        if self.source == "directory" and self.directory.path is None:
+            raise ValueError("source is directory, but directory.path is not set")
+        if self.source == "phantom" and self.subjects == "all":
+            raise ValueError("the phantom source has no end: give a range such as 001-015")
+        return self
+
+
+class Slice(Section):
+    """Axial slices as 8-bit pages, anterior up and the patient's right at the left."""
+
+    first: Annotated[int, Field(ge=0)] = 60
+    """First axial slice, counted from 0 at the most inferior one (the paper: 60)."""
+
+    last: Annotated[int, Field(ge=0)] = 107
+    """Last axial slice, included (the paper: 107, 48 slices a subject)."""
+
+    window: tuple[Percentage, Percentage] = (0.5, 99.5)
+    """The percentiles of the volume's brain voxels that become 1 and 255. The background is 0.
+    The paper leaves this open."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) lies before first ({self.first})")
+        if self.window[1] <= self.window[0]:
+            raise ValueError(f"window {list(self.window)} does not rise")
+        return self
+
+
+class Resize(Section):
+    """From native slices to the size of the network's images."""
+
+    size: Count = 256
+    """Width and height of the images, in pixels (the paper: 256)."""
+
+    mode: Literal["resize", "pad"] = "resize"
+    """`resize` resamples (the paper); `pad` centres the slice on a black square, unresampled."""
+
+    filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    """Pillow's resampling filter. The paper leaves this open."""
+
+
+class Latent(Section):
+    """The generator's input noise."""
+
+    size: Count = 128
+    """Its dimensions (the paper: 128; compared with 100 and 256)."""
+
+    distribution: Literal["normal", "uniform"] = "normal"
+    """Standard normal, or uniform in [-1, 1]. The paper leaves this open."""
+
+
+class Generator(Section):
+    """The network that makes images: a fully connected layer, then transposed convolutions."""
+
+    channels: list[Count] = [1024, 512, 256, 128, 64, 32, 3]
+    """Channels after the fully connected layer (4 x 4 pixels) and after each 4 x 4 transposed
+    convolution of stride 2, the last one being the image's. Seven make 256 x 256."""
+
+    activation: Activation = "leaky_relu"
+    """Of the hidden layers (the paper: Leaky ReLU; compared with ReLU)."""
+
+    slope: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Leaky ReLU's slope for negative values (the paper: 0.2)."""
+
+    output_activation: OutputActivation = "tanh"
+    """Of the last layer (the paper: Tanh; compared with Sigmoid)."""
+
+    batch_normalization: bool = True
+    """After every layer but the last."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of the activations dropped in every layer but the last. The ratio is open in the
+    paper; 0 is its comparison without dropout."""
+
+    last_layer: bool = True
+    """The 3 x 3 transposed convolution of stride 1 at the end, against the grid pattern."""
+
+
+class Discriminator(Section):
+    """The network that scores images: convolutions, then a fully connected layer."""
+
+    channels: list[Count] = [32, 64, 128, 156, 156, 512, 512, 1024, 1024]
+    """Channels after each convolution. 156 is what the paper's table prints, twice; the doubling
+    pattern suggests 256."""
+
+    kernels: list[Literal[3, 4]] = [4, 4, 4, 4, 3, 4, 3, 4, 3]
+    """Kernel width of each convolution: 4 has stride 2 and halves the image, 3 has stride 1."""
+
+    activation: Activation = "relu"
+    """Of all convolutions but the last (the paper: ReLU; compared with Leaky ReLU and ELU)."""
+
+    slope: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Leaky ReLU's slope for negative values."""
+
+    last_activation: OutputActivation | Activation = "sigmoid"
+    """Of the last convolution (the paper: Sigmoid; compared with Tanh)."""
+
+    batch_normalization: bool = True
+    """After every convolution but the first."""
+
+    spectral_normalization: bool = False
+    """Divide each layer's weights by their largest singular value (Miyato et al., 2018). Not in
+    the paper."""
+
+    noise: Annotated[float, Field(ge=0)] = 0.2
+    """Standard deviation of the Gaussian noise added to the input of every layer in training.
+    Open in the paper; 0.2 is ChainerMN's DCGAN example."""
+
+    @model_validator(mode="after")
+    def _one_kernel_a_layer(self) -> Self:
+        if len(self.channels) != len(self.kernels):
+            raise ValueError(
+                f"{len(self.channels)} channels but {len(self.kernels)} kernels; one each a layer"
+            )
+        return self
+
+
+class Optimizer(Section):
+    """How the weights follow the gradients; the same for both networks."""
+
+    name: Literal["adam", "sgd"] = "adam"
+    """Adam, or stochastic gradient descent (the paper's comparison)."""
+
+    alpha: Annotated[float, Field(gt=0)] = 0.0002
+    """Learning rate (the paper: 0.0002; compared with 0.001 and 0.005)."""
+
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Adam's decay of the first moment (the paper: 0.5)."""
+
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Adam's decay of the second moment."""
+
+    weight_decay: Annotated[float, Field(ge=0)] = 0.001
+    """Added to each gradient, times the weight (the paper: 0.001)."""
+
+
+class Training(Section):
+    """One experiment: networks, loss, optimizer and length. The defaults are the paper's."""
+
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of the weights, the order of the images, the latents, noise and dropout."""
+
+    epochs: Count = 100
+    """Passes over the images. Open in the paper, which finds 150 too many."""
+
+    batch_size: Count = 8
+    """Images of one update over all ranks together (the paper: 8; compared with 16 and 64)."""
+
+    loss: Literal["wasserstein", "mse", "hinge"] = "wasserstein"
+    """`wasserstein`: the score of real images times -1, of generated ones times +1, with no
+    constraint (the paper). `mse`: squared distance to 1 and 0 (the paper's comparison). `hinge`:
+    Lim and Ye, 2017."""
+
+    initial_deviation: Annotated[float, Field(gt=0)] = 0.02
+    """Standard deviation of the initial weights, of mean 0 (the paper: 0.02)."""
+
+    moving_average_images: Annotated[float, Field(ge=0)] = 0.0
+    """Half-life, in images seen, of the moving average of the generator's weights that is used
+    for sampling; 0 uses the weights themselves (the paper)."""
+
+    latent: Latent = Latent()
+    generator: Generator = Generator()
+    discriminator: Discriminator = Discriminator()
+    optimizer: Optimizer = Optimizer()
+
+
+class Monitoring(Section):
+    """What a training writes on its way; none of it changes the result."""
+
+    checkpoint_minutes: Annotated[float, Field(gt=0)] = 10.0
+    """Minutes between checkpoints; one is also written at the end and on every early stop."""
+
+    checkpoints_kept: Count = 3
+    """How many of the newest checkpoints stay on disk."""
+
+    preview_epochs: Count = 5
+    """Epochs between preview sheets, always of the same latents."""
+
+
+class Sample(Section):
+    """Stacks of generated images."""
+
+    seed: Annotated[int, Field(ge=0)] = 7
+    """Image i of stack k is a function of the generator, this seed, k and i."""
+
+    stacks: Count = 3
+    """How many stacks an experiment gets."""
+
+    images: Count = 100
+    """Images in a stack (the paper: 100)."""
+
+    dropout: bool = False
+    """Whether the generator's dropout stays on. Open in the paper."""
+
+    batch_normalization: Literal["running", "batch"] = "running"
+    """Normalise with the running statistics of the training, or with those of the stack. Open in
+    the paper."""
+
+
+class Render(Section):
+    """Pictures of the stacks."""
+
+    columns: Count = 10
+    """Images in a row of the sheet."""
+
+    images: bool = False
+    """Also every image as a PNG of its own."""
+
+    nifti: bool = False
+    """Also the stack as a NIfTI volume."""
+
+
+class Study(Section):
+    """All that a study computes."""
+
+    results: str = "results"
+    """Folder of everything that is made."""
+
+    acquire: Acquire = Acquire()
+    slice: Slice = Slice()
+    resize: Resize = Resize()
+    training: Training = Training()
+    """What all experiments share."""
+
+    experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
+    """The experiments by name, each given as its differences from `training`."""
+
+    monitoring: Monitoring = Monitoring()
+    sample: Sample = Sample()
+    render: Render = Render()
+
+    @model_validator(mode="after")
+    def _names_are_file_names(self) -> Self:
+        if not self.experiments:
+            raise ValueError("experiments is empty; name at least one")
+        for name in self.experiments:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.]*", name):
+                raise ValueError(
+                    f"experiment {name!r}: a name has letters, digits, '_' and '.' only"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _networks_make_images_of_the_size(self) -> Self:
+        for name, training in self.experiments.items():
+            generated = 4 * 2 ** (len(training.generator.channels) - 1)
+            if generated != self.resize.size:
+                raise ValueError(
+                    f"experiment {name!r}: {len(training.generator.channels)} generator channels "
+                    f"make images of {generated} pixels, but resize.size is {self.resize.size}"
+                )
+            halvings = training.discriminator.kernels.count(4)
+            if self.resize.size % 2**halvings:
+                raise ValueError(
+                    f"experiment {name!r}: the discriminator halves its input {halvings} times, "
+                    f"which {self.resize.size} pixels do not allow"
+                )
+            if training.generator.channels[-1] not in {1, 3}:
+                raise ValueError(
+                    f"experiment {name!r}: the generator's last channels must be 1 or 3, "
+                    f"found {training.generator.channels[-1]}"
+                )
+        return self

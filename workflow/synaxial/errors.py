@@ -1,0 +1,42 @@
+"""What a command says, and how it exits, when it cannot do its work."""
+
+from pathlib import Path
+
+#: The exit status of a command that was given bad input (EX_DATAERR of sysexits.h).
+BAD_INPUT_STATUS = 65
+
+#: The exit status of a training that stopped itself with a checkpoint and should be run again
+#: (EX_TEMPFAIL of sysexits.h).
+STOPPED_EARLY_STATUS = 75
+
+
+class SynaxialError(Exception):
+    """A mistake in what the user gave, told in one line and without a traceback.
+
+    Parameters
+    ----------
+    where
+        The file, key or subject at fault.
+    found
+        What is there.
+    expected
+        What should be there.
+    remedy
+        What to do about it.
+    """
+
+    def __init__(self, where: str | Path, found: str, expected: str = "", remedy: str = "") -> None:
+        parts = [f"{where}: {found}"]
+        if expected:
+            parts.append(f"expected {expected}")
+        if remedy:
+            parts.append(remedy)
+        super().__init__("; ".join(" ".join(part.split()) for part in parts))
+
+
+class BadVolumeError(SynaxialError):
+    """A volume that cannot be used; `on_bad_volume` says whether that ends the run."""
+
+
+class StoppedEarlyError(Exception):
+    """A training that was asked to stop and wrote a checkpoint; the same command goes on."""
