@@ -1,0 +1,261 @@
+"""Stacks of 8-bit images in one multi-page TIFF file, each page with a description.
+
+A page is one zlib strip, which keeps a stack readable by any viewer and lets a reader bound what
+it unpacks. The layout is TIFF 6.0 with the Deflate compression of Adobe Photoshop's TIFF Technical
+Notes (2002).
+"""
+
+import json
+import logging
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from synaxial.errors import SynaxialError
+from synaxial.files import is_placeholder, written_whole
+
+#: The widest and highest image that is read, in pixels; the paper's have 256.
+MAXIMUM_SIDE = 4096
+
+#: The most that a stack may unpack to, in bytes: 10 000 images of 256 x 256 x 3. A TIFF file
+#: cannot exceed 4 GiB.
+MAXIMUM_BYTES = 2 * 1024**3
+
+#: zlib's own default, given so that the bytes do not depend on it.
+COMPRESSION_LEVEL = 6
+
+EXPECTED = "a stack of 8-bit images written by synaxial"
+REMEDY = "remove it and run the stage that writes it again"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Images of one shape and what is known of each.
+
+    Attributes
+    ----------
+    pages
+        uint8, (N, H, W) for grey or (N, H, W, 3) for RGB; row 0 at the top.
+    descriptions
+        One JSON object a page.
+    """
+
+    pages: NDArray[np.uint8]
+    descriptions: list[dict[str, Any]]
+
+
+def write_stack(
+    path: Path,
+    pages: Iterable[NDArray[np.uint8]],
+    descriptions: Iterable[Mapping[str, Any]],
+) -> None:
+    """Write a stack, whole or not at all; the same content gives the same bytes.
+
+    Pages are taken one by one, so a generator keeps the memory at one page.
+
+    Parameters
+    ----------
+    path
+        The TIFF file.
+    pages
+        At least one uint8 array, all (H, W) or all (H, W, 3).
+    descriptions
+        As many JSON objects; NaN and infinity are refused.
+
+    Raises
+    ------
+    ValueError
+        The pages differ in shape, are not uint8, are none, or are not as many as descriptions.
+    SynaxialError
+        The stack exceeds what `read_stack` accepts.
+    """
+    shape: tuple[int, ...] | None = None
+    written = 0
+    with written_whole(path) as partial:
+        with tifffile.TiffWriter(partial, byteorder="<") as writer:
+            for page, description in zip(pages, descriptions, strict=True):
+                shape = page.shape if shape is None else shape
+                _check_page(page, shape)
+                written += page.nbytes
+                _check_size(path, page.shape, written)
+                writer.write(
+                    # Packed here rather than by tifffile, whose bytes depend on whether
+                    # imagecodecs is installed.
+                    iter([zlib.compress(page.tobytes(), COMPRESSION_LEVEL)]),
+                    shape=page.shape,
+                    dtype=page.dtype,
+                    photometric="rgb" if page.ndim == 3 else "minisblack",
+                    compression="adobe_deflate",
+                    rowsperstrip=page.shape[0],
+                    description=json.dumps(dict(description), allow_nan=False),
+                    software="synaxial",
+                    metadata=None,
+                )
+        if shape is None:
+            raise ValueError(f"no pages to write to {path}")
+
+
+def read_stack(path: Path, page_shape: tuple[int, ...] | None = None) -> Stack:
+    """Read a stack that `write_stack` wrote.
+
+    Nothing in the file is trusted: sizes are checked before anything is unpacked, and no page
+    can unpack to more than its size.
+
+    Parameters
+    ----------
+    path
+        The TIFF file.
+    page_shape
+        (H, W) or (H, W, 3) that the pages must have; None accepts any up to `MAXIMUM_SIDE`.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent, cut short or damaged, not such a stack, or of another page shape.
+    """
+    with _opened(path, page_shape) as (tiff, pages):
+        stack = np.empty((len(pages), *pages[0].shape), np.uint8)
+        for number, page in enumerate(pages):
+            stack[number] = _unpack(path, number, tiff, page)
+        return Stack(stack, [_description(path, number, page) for number, page in enumerate(pages)])
+
+
+def read_shape(path: Path, page_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Return the shape that `read_stack(path).pages` would have, from the page headers alone.
+
+    Raises
+    ------
+    SynaxialError
+        As `read_stack`, as far as the headers show it.
+    """
+    with _opened(path, page_shape) as (_, pages):
+        return (len(pages), *pages[0].shape)
+
+
+def _check_page(page: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
+    """Refuse what the caller must not write."""
+    if page.dtype != np.uint8 or page.shape != shape:
+        raise ValueError(f"a page is {page.dtype} {page.shape}, expected uint8 {shape}")
+    if page.size == 0 or not (page.ndim == 2 or (page.ndim == 3 and page.shape[2] == 3)):
+        raise ValueError(f"a page has shape {page.shape}, expected (H, W) or (H, W, 3)")
+
+
+def _check_size(path: Path, page_shape: tuple[int, ...], total: int) -> None:
+    """Refuse pages of more than `MAXIMUM_SIDE`, and stacks of more than `MAXIMUM_BYTES`."""
+    height, width = page_shape[:2]
+    if max(height, width) > MAXIMUM_SIDE:
+        raise SynaxialError(
+            path, f"its pages have {height} x {width} pixels", f"at most {MAXIMUM_SIDE} a side"
+        )
+    if total > MAXIMUM_BYTES:
+        raise SynaxialError(
+            path, f"it unpacks to {total} bytes or more", f"at most {MAXIMUM_BYTES} in one stack"
+        )
+
+
+@contextmanager
+def _opened(
+    path: Path, page_shape: tuple[int, ...] | None
+) -> Iterator[tuple[tifffile.TiffFile, list[tifffile.TiffPage]]]:
+    """Open a stack and give its pages, their headers checked and nothing unpacked."""
+    if is_placeholder(path):
+        raise SynaxialError(path, "is an empty file, the sign of a skipped subject", EXPECTED)
+    with path.open("rb") as file, _complaints_of_tifffile() as complaints:
+        try:
+            tiff = tifffile.TiffFile(file)
+            pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage)]
+            shapes = {_shape_of(page) for page in pages}
+        # A damaged header makes tifffile fail in nearly every way that Python has.
+        except Exception as error:
+            raise SynaxialError(path, f"cannot be read ({error})", EXPECTED, REMEDY) from error
+        if complaints:
+            raise SynaxialError(path, f"is damaged ({complaints[0]})", EXPECTED, REMEDY)
+        if len(shapes) != 1 or None in shapes:
+            raise SynaxialError(path, "is a TIFF file of another kind", EXPECTED)
+        shape = pages[0].shape
+        _check_size(path, shape, len(pages) * pages[0].size)
+        if page_shape is not None and shape != page_shape:
+            raise SynaxialError(
+                path, f"its pages have the shape {shape}", f"{page_shape}", "see resize.size"
+            )
+        yield tiff, pages
+
+
+@contextmanager
+def _complaints_of_tifffile() -> Iterator[list[str]]:
+    """Collect what tifffile logs: it reads what it can of a damaged file and only says so."""
+    complaints: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            complaints.append(record.getMessage())
+
+    logger = logging.getLogger("tifffile")
+    handler, propagate = Collector(logging.WARNING), logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield complaints
+    finally:
+        logger.propagate = propagate
+        logger.removeHandler(handler)
+
+
+def _shape_of(page: tifffile.TiffPage) -> tuple[int, ...] | None:
+    """Return a page's shape, or None if `write_stack` does not write such pages."""
+    grey = page.photometric == tifffile.PHOTOMETRIC.MINISBLACK and len(page.shape) == 2
+    rgb = (
+        page.photometric == tifffile.PHOTOMETRIC.RGB and len(page.shape) == 3 and page.shape[2] == 3
+    )
+    ours = (
+        page.dtype == np.uint8
+        and page.bitspersample == 8
+        and page.compression == tifffile.COMPRESSION.ADOBE_DEFLATE
+        and page.predictor == tifffile.PREDICTOR.NONE
+        and len(page.dataoffsets) == len(page.databytecounts) == 1
+    )
+    return page.shape if ours and (grey or rgb) else None
+
+
+def _unpack(
+    path: Path, number: int, tiff: tifffile.TiffFile, page: tifffile.TiffPage
+) -> NDArray[np.uint8]:
+    """Return a page's pixels, never unpacking more than its shape holds."""
+    file = tiff.filehandle
+    offset, packed = page.dataoffsets[0], page.databytecounts[0]
+    if offset + packed > file.size:
+        raise SynaxialError(path, f"ends within page {number}", EXPECTED, REMEDY)
+    file.seek(offset)
+    unpacker = zlib.decompressobj()
+    try:
+        pixels = unpacker.decompress(file.read(packed), page.size)
+        # The checksum after the last pixel is only read when more is asked for.
+        pixels += unpacker.decompress(unpacker.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise SynaxialError(
+            path, f"page {number} is damaged ({error})", EXPECTED, REMEDY
+        ) from error
+    if len(pixels) != page.size or not unpacker.eof:
+        raise SynaxialError(
+            path, f"page {number} does not unpack to {page.size} bytes", EXPECTED, REMEDY
+        )
+    return np.frombuffer(pixels, np.uint8).reshape(page.shape)
+
+
+def _description(path: Path, number: int, page: tifffile.TiffPage) -> dict[str, Any]:
+    """Return a page's description as the object that was written."""
+    try:
+        description = json.loads(page.description)
+    # A text of deeply nested brackets ends in a RecursionError.
+    except (ValueError, RecursionError) as error:
+        raise SynaxialError(path, f"page {number} has no description in JSON", EXPECTED) from error
+    if not isinstance(description, dict):
+        raise SynaxialError(path, f"page {number} is described by no JSON object", EXPECTED)
+    return description
