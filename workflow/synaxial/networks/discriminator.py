@@ -1,0 +1,90 @@
+"""The discriminator (with a Wasserstein or hinge loss, the critic): from images to scores."""
+
+from typing import Any
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Discriminator as DiscriminatorSettings
+from synaxial.networks.layers import activate, add_noise
+from synaxial.networks.randomness import Randomness
+
+F = chainer.functions
+L = chainer.links
+
+#: Stride of a convolution by its kernel width; both are padded by 1 (the paper's table).
+STRIDES = {4: 2, 3: 1}
+
+
+class Discriminator(chainer.Chain):
+    """Convolutions of stride 2 and 1, then a fully connected layer with one output.
+
+    By default the paper's network; see `configuration.model.Discriminator` for what can differ.
+
+    Parameters
+    ----------
+    settings
+        Sizes, activations, noise and normalisation.
+    image_channels
+        Channels of an image.
+    image_width
+        Width and height of an image, in pixels.
+    initial_deviation
+        Standard deviation of the initial weights.
+    """
+
+    def __init__(
+        self,
+        settings: DiscriminatorSettings,
+        image_channels: int = 3,
+        image_width: int = 256,
+        initial_deviation: float = 0.02,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        channels = [image_channels, *settings.channels]
+        weights = {"initialW": chainer.initializers.Normal(initial_deviation)}
+        last_width = image_width // 2 ** settings.kernels.count(4)
+        with self.init_scope():
+            self.convolutions = chainer.ChainList(
+                *(
+                    L.Convolution2D(
+                        before, after, ksize=kernel, stride=STRIDES[kernel], pad=1, **weights
+                    )
+                    for before, after, kernel in zip(
+                        channels[:-1], channels[1:], settings.kernels, strict=True
+                    )
+                )
+            )
+            self.connected = L.Linear(channels[-1] * last_width**2, 1, **weights)
+            if settings.batch_normalization:
+                self.normalizations = chainer.ChainList(
+                    *(L.BatchNormalization(size) for size in channels[2:])
+                )
+        if settings.spectral_normalization:
+            for layer in [*self.convolutions, self.connected]:
+                layer.add_hook(chainer.link_hooks.SpectralNormalization())
+
+    def forward(self, images: Any, randomness: Randomness | None = None) -> Any:
+        """Score images.
+
+        Parameters
+        ----------
+        images
+            float32 of shape (N, image channels, image width, image width).
+        randomness
+            Where the noise on every layer's input comes from; without it there is none.
+
+        Returns
+        -------
+        Variable
+            float32 of shape (N,): no bounds, larger for what looks real.
+        """
+        h = images
+        for depth, layer in enumerate(self.convolutions):
+            h = layer(add_noise(h, self.settings.noise, randomness))
+            if self.settings.batch_normalization and depth > 0:
+                h = self.normalizations[depth - 1](h)
+            last = depth == len(self.convolutions) - 1
+            name = self.settings.last_activation if last else self.settings.activation
+            h = activate(h, name, self.settings.slope)
+        scores = self.connected(add_noise(h, self.settings.noise, randomness))
+        return F.reshape(scores, (len(scores),))

@@ -1,0 +1,83 @@
+"""A trained generator as one file that says what it is."""
+
+import hashlib
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Training
+from synaxial.errors import SynaxialError
+from synaxial.files import written_whole
+from synaxial.networks.generator import Generator
+
+#: Where a file keeps the settings of the experiment, beside the arrays of the network.
+SETTINGS_KEY = "settings"
+
+
+def save_network(network: Any, training: Training, path: Path) -> None:
+    """Write a network's weights and running statistics with the settings that made it.
+
+    A NumPy `.npz` of plain arrays: nothing in it needs pickle.
+    """
+    arrays = network_arrays(network)
+    settings = np.array(training.model_dump_json())
+    with written_whole(path) as partial:
+        np.savez(partial, allow_pickle=False, **{SETTINGS_KEY: settings}, **arrays)
+
+
+def network_arrays(network: Any) -> dict[str, np.ndarray]:
+    """Return the network's parameters and persistent values by their path, on the host."""
+    serializer = chainer.serializers.DictionarySerializer()
+    serializer.save(network)
+    return {name: np.asarray(value) for name, value in sorted(serializer.target.items())}
+
+
+def digest_of(network: Any) -> str:
+    """Return the SHA-256 of a network's arrays, with their names, types and shapes."""
+    digest = hashlib.sha256()
+    for name, array in network_arrays(network).items():
+        digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def load_generator(path: Path) -> tuple[Generator, Training]:
+    """Read a generator that `save_network` wrote.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent, damaged, or not such a file.
+    """
+    arrays = read_arrays(path)
+    try:
+        training = Training.model_validate(json.loads(str(arrays.pop(SETTINGS_KEY)[()])))
+        generator = Generator(training.generator, training.latent.size, training.initial_deviation)
+        chainer.serializers.NpzDeserializer(arrays).load(generator)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SynaxialError(
+            path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
+        ) from error
+    return generator, training
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an `.npz`, each held against its checksum in the file.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent, cut short, altered, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
+            return {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise SynaxialError(path, f"cannot be read ({error})", "a whole .npz file") from error

@@ -1,0 +1,1 @@
+"""Stage `sample`: stacks of generated images."""

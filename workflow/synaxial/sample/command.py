@@ -1,0 +1,45 @@
+"""`synaxial sample`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.configuration import read_study
+from synaxial.devices import use_one_device
+from synaxial.networks.saving import digest_of, load_generator
+from synaxial.sample.stack import sample_stack
+from synaxial.stacks import write_stack
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    generator: Annotated[Path, typer.Option(help="generator.npz of `synaxial train`.")],
+    output: Annotated[Path, typer.Option(help="The stack to write, a multi-page TIFF.")],
+    config: Annotated[Path, typer.Option(help="The study; its section `sample`.")] = Path(
+        "config.yaml"
+    ),
+    stack: Annotated[int, typer.Option(min=0, help="Number of the stack.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+) -> None:
+    """Make one stack of generated images with a trained generator."""
+    settings = read_study(config).sample
+    network, training = load_generator(generator)
+    digest = digest_of(network)
+    network.to_device(use_one_device(device))
+    descriptions = [
+        {
+            "generated": True,
+            "generator": digest,
+            "seed": settings.seed,
+            "stack": stack,
+            "image": image,
+            "dropout": settings.dropout,
+            "batch_normalization": settings.batch_normalization,
+        }
+        for image in range(settings.images)
+    ]
+    write_stack(output, sample_stack(network, training.latent, settings, stack), descriptions)
+    log.info("%s: %d images of generator %s", output, settings.images, digest[:16])

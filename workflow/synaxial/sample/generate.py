@@ -1,0 +1,48 @@
+"""From latents to 8-bit images."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.networks import Generator
+from synaxial.networks.randomness import Randomness
+
+Normalization = Literal["running", "batch"]
+
+
+def generate_images(
+    generator: Generator,
+    latents: Any,
+    randomness: Randomness | None = None,
+    normalization: Normalization = "running",
+) -> np.ndarray:
+    """Make 8-bit images; the generator is not changed.
+
+    Parameters
+    ----------
+    generator
+        A trained generator.
+    latents
+        float32 (N, latent size), on the generator's device.
+    randomness
+        Where dropout's masks come from; without it nothing is dropped.
+    normalization
+        `running` normalises with the statistics of the training, so that an image does not
+        depend on the others; `batch` with those of these N images.
+
+    Returns
+    -------
+    array
+        uint8 (N, width, width, channels) on the host, 0 for the smallest value the generator's
+        output activation has and 255 for the largest.
+    """
+    by_batch = normalization == "batch"
+    # Normalising by the batch would otherwise move the running statistics.
+    network = generator.copy(mode="copy") if by_batch else generator
+    with chainer.using_config("train", by_batch), chainer.no_backprop_mode():
+        images = chainer.backends.cuda.to_cpu(network(latents, randomness).array)
+    low, high = generator.output_range
+    grey = np.rint((images - low) * (255 / (high - low)))
+    pixels: np.ndarray = np.clip(grey, 0, 255).astype(np.uint8)
+    return pixels.transpose(0, 2, 3, 1)

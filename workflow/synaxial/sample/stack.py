@@ -1,0 +1,48 @@
+"""Stacks: image i of stack k is a function of the generator, the seed, k and i."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from synaxial.configuration.model import Latent, Sample
+from synaxial.networks import Generator
+from synaxial.networks.randomness import SAMPLE, ImageRandomness, draw_latents
+from synaxial.sample.generate import generate_images
+
+#: Images made at a time with running statistics; it bounds the memory, not the result.
+CHUNK = 20
+
+
+def sample_stack(
+    generator: Generator, latent: Latent, settings: Sample, stack: int
+) -> Iterator[np.ndarray]:
+    """Make the images of a stack: uint8 (width, width, 3) each.
+
+    A one-channel generator's grey is repeated to three channels.
+
+    Parameters
+    ----------
+    generator
+        A trained generator, on any device.
+    latent
+        What it was trained with.
+    settings
+        Seed, number of images, and the two modes.
+    stack
+        The stack's number.
+    """
+    # Statistics of the batch are those of the whole stack, whatever the memory.
+    size = CHUNK if settings.batch_normalization == "running" else settings.images
+    for first in range(0, settings.images, size):
+        numbers = range(first, min(first + size, settings.images))
+        randomness = ImageRandomness(
+            generator.xp, [(SAMPLE, settings.seed, stack, i) for i in numbers]
+        )
+        latents = draw_latents(randomness, len(numbers), latent)
+        images = generate_images(
+            generator,
+            latents,
+            randomness if settings.dropout else None,
+            settings.batch_normalization,
+        )
+        yield from np.repeat(images, 3 // images.shape[-1], axis=-1)

@@ -1,0 +1,1 @@
+"""Stage `train`: a generator from the dataset, by Chainer under MPI."""

@@ -1,0 +1,165 @@
+"""`synaxial train`."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from threadpoolctl import threadpool_limits
+
+from synaxial.configuration import Study, read_study
+from synaxial.configuration.model import Training
+from synaxial.errors import SynaxialError
+from synaxial.files import read_json, write_json, write_text, written_whole
+from synaxial.networks.saving import digest_of, save_network
+from synaxial.train.batches import open_images
+from synaxial.train.communication import abort_on_error, on_all_ranks, open_communicator
+from synaxial.train.curves import write_curves
+from synaxial.train.fingerprint import fingerprint_of
+from synaxial.train.log import as_csv
+from synaxial.train.previews import draw_timeline, find_previews
+from synaxial.train.run_record import describe_run, gather_hosts
+from synaxial.train.session import Session, open_session, run_session
+from synaxial.train.stopping import Stop
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial pack` wrote.")],
+    output: Annotated[Path, typer.Option(help="Folder for the networks, log and figures.")],
+    checkpoints: Annotated[
+        Path, typer.Option(help="Folder for checkpoints, one inside it for each model.")
+    ],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+    experiment: Annotated[str, typer.Option(help="Which of the study's experiments.")] = "final",
+    ranks: Annotated[int, typer.Option(min=1, help="MPI ranks this job must have.")] = 1,
+    threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores a rank may use.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
+    ] = "auto",
+    time_budget: Annotated[
+        float | None,
+        typer.Option(help="Minutes after which it stops itself with a checkpoint; exit status 75."),
+    ] = None,
+    checkpoint_minutes: Annotated[
+        float | None, typer.Option(help="In place of monitoring.checkpoint_minutes.")
+    ] = None,
+) -> None:
+    """Train a generator, alone or as `mpiexec -n RANKS synaxial train --ranks RANKS …`.
+
+    It resumes from the newest checkpoint of the same model. SIGTERM, SIGUSR1 and the time budget
+    end it with a checkpoint and exit status 75.
+    """
+    started = time.monotonic()
+    study = read_study(config)
+    if experiment not in study.experiments:
+        raise SynaxialError(
+            "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
+        )
+    if checkpoint_minutes is not None:
+        monitoring = study.monitoring.model_copy(update={"checkpoint_minutes": checkpoint_minutes})
+        study = study.model_copy(update={"monitoring": monitoring})
+    budget = np.inf if time_budget is None else 60 * time_budget
+    with threadpool_limits(threads_per_rank):
+        abort_on_error(
+            lambda: train(
+                study, experiment, dataset, output, checkpoints, ranks, device, budget, started
+            )
+        )
+
+
+def train(
+    study: Study,
+    experiment: str,
+    dataset: Path,
+    output: Path,
+    checkpoints: Path,
+    ranks: int,
+    device_name: str,
+    budget_seconds: float,
+    started: float,
+) -> None:
+    """Train one experiment of a study; see `run`."""
+    training = study.experiments[experiment]
+    communicator, device = open_communicator(ranks, device_name)
+    images = on_all_ranks(communicator, lambda: open_images(dataset / "images.npy"))
+    description = on_all_ranks(
+        communicator, lambda: check_dataset(images, read_json(dataset / "dataset.json"), training)
+    )
+    fingerprint = fingerprint_of(training, description["sha256"])
+    folder = checkpoints / fingerprint
+    hosts = gather_hosts(communicator, device)
+    first = communicator.rank == 0
+    if first:
+        log.info(
+            "experiment %s, model %s: %d images, %d ranks, %d images an update, %s",
+            *(experiment, fingerprint, len(images), ranks, training.batch_size),
+            hosts[0]["device"],
+        )
+    stop = Stop(training.epochs, budget_seconds, started, communicator)
+    session = on_all_ranks(
+        communicator,
+        lambda: open_session(
+            training,
+            study.monitoring,
+            images,
+            folder,
+            fingerprint,
+            communicator,
+            device,
+            stop,
+        ),
+    )
+    run_session(session, study.monitoring, communicator.rank)
+    if first:
+        record = describe_run(experiment, training, fingerprint, description, hosts)
+        publish(session, training, output, record)
+    communicator.mpi_comm.Barrier()
+
+
+def check_dataset(
+    images: np.ndarray, description: dict[str, Any], training: Training
+) -> dict[str, Any]:
+    """Return the description of a dataset if it fits the images and the networks."""
+    if description.get("images") != len(images) or not isinstance(description.get("sha256"), str):
+        raise SynaxialError(
+            "dataset.json",
+            f"describes {description.get('images')} images, but images.npy holds {len(images)}",
+            "both from one run of `synaxial pack`",
+        )
+    width = 4 * 2 ** (len(training.generator.channels) - 1)
+    if images.shape[1] != width:
+        raise SynaxialError(
+            "images.npy",
+            f"its images are {images.shape[1]} pixels wide",
+            f"{width}, as the generator makes them",
+        )
+    return description
+
+
+def publish(session: Session, training: Training, output: Path, record: dict[str, Any]) -> None:
+    """Write what a finished training gives into its output folder."""
+    networks, rows = session.networks, session.log.rows
+    title = f"{record['experiment']}: {training.epochs} epochs, model {session.fingerprint}"
+    save_network(networks.smoothed, training, output / "generator.npz")
+    save_network(networks.discriminator, training, output / "discriminator.npz")
+    write_text(output / "log.csv", as_csv(rows))
+    write_curves(as_csv(rows), title, output / "curves.png")
+    previews = find_previews(session.folder / "previews", training.epochs)
+    for path in previews.values():
+        with written_whole(output / "previews" / path.name) as partial:
+            shutil.copyfile(path, partial)
+    with written_whole(output / "previews.png") as partial:
+        draw_timeline(previews).save(partial)
+    record["digests"] = {
+        "generator": digest_of(networks.smoothed),
+        "discriminator": digest_of(networks.discriminator),
+    }
+    record["iterations"] = session.trainer.updater.iteration
+    record["training_seconds"] = round(session.log.seconds, 3)
+    write_json(output / "run.json", record)
+    log.info("%s: generator %s", output / "generator.npz", record["digests"]["generator"][:16])

@@ -1,0 +1,139 @@
+"""The ranks of a training: their communicator, their devices, and errors that all of them see."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from synaxial.chainer_compatibility import chainer, chainermn
+from synaxial.devices import check_device_name, count_gpus, no_gpu
+from synaxial.errors import BAD_INPUT_STATUS, SynaxialError
+
+Result = TypeVar("Result")
+
+
+def open_communicator(ranks: int, device_name: str) -> tuple[Any, Any]:
+    """Return the ChainerMN communicator of this job and this rank's Chainer device.
+
+    Parameters
+    ----------
+    ranks
+        How many ranks were asked for.
+    device_name
+        `cpu`, `gpu`, or `auto`: a GPU a rank where every rank has one, otherwise the CPU.
+
+    Raises
+    ------
+    SynaxialError
+        MPI made another number of ranks, or GPUs were asked for and are not there.
+    """
+    check_device_name(device_name)
+    # Importing mpi4py.MPI starts MPI, so it happens only here.
+    from mpi4py import MPI  # noqa: PLC0415
+
+    world = MPI.COMM_WORLD
+    if world.size != ranks:
+        raise SynaxialError(
+            "MPI",
+            f"this process is one of {world.size} ranks",
+            f"{ranks}",
+            "start it with `mpiexec -n RANKS` of the MPI that mpi4py uses, or under Slurm with "
+            "`srun --mpi=pmi2` or `--mpi=pmix`, and give the same number as --ranks",
+        )
+    ranks_of_node = world.Split_type(MPI.COMM_TYPE_SHARED)
+    available = count_gpus()
+    enough = world.allreduce(available >= ranks_of_node.size, op=MPI.LAND)
+    if device_name == "gpu" and not enough:
+        raise no_gpu(available, ranks_of_node.size)
+    if device_name == "cpu" or not enough:
+        return chainermn.create_communicator("naive"), chainer.get_device("@numpy")
+    device = chainer.get_device(f"@cupy:{ranks_of_node.rank}")
+    # ChainerMN and CuPy act on the current device: it must be this rank's before they start.
+    device.use()
+    if world.size == 1:
+        return chainermn.create_communicator("naive"), device
+    if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
+        raise SynaxialError(
+            "--device gpu",
+            "CuPy finds no NCCL, which ranks on GPUs exchange gradients by",
+            "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
+        )
+    return chainermn.create_communicator("pure_nccl"), device
+
+
+def on_all_ranks(communicator: Any, work: Callable[[], Result]) -> Result:
+    """Do `work` on every rank; a user's mistake on any rank is raised on all of them.
+
+    Without this, the ranks that have no error would wait for ever for the one that stopped.
+    """
+    message: str | None = None
+    result: Result
+    try:
+        result = work()
+    except SynaxialError as error:
+        message = str(error)
+    messages = [m for m in communicator.mpi_comm.allgather(message) if m is not None]
+    if messages:
+        raise SharedError(messages[0])
+    return result
+
+
+class SharedError(SynaxialError):
+    """A mistake that every rank knows of; only rank 0 tells it."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+
+def abort_on_error(work: Callable[[], None]) -> None:
+    """Do `work`; if this rank alone fails, tell why and take the whole job down at once."""
+    from mpi4py import MPI  # noqa: PLC0415
+
+    world = MPI.COMM_WORLD
+    try:
+        work()
+    except SharedError:
+        if world.rank == 0:
+            raise
+        sys.exit(BAD_INPUT_STATUS)
+    except Exception as error:
+        if world.size == 1:
+            raise
+        if isinstance(error, SynaxialError):
+            print(f"synaxial train: error on rank {world.rank}: {error}", file=sys.stderr)
+        else:
+            print(f"synaxial train: error on rank {world.rank}:", file=sys.stderr)
+            traceback.print_exc()
+        sys.stderr.flush()
+        world.Abort(BAD_INPUT_STATUS if isinstance(error, SynaxialError) else 1)
+
+
+def average_persistents(network: Any, communicator: Any) -> None:
+    """Make the running statistics (and other float state) of a network equal on all ranks.
+
+    They are means over what each rank saw, so their mean is that over what all ranks saw. It is
+    done in every iteration: then one checkpoint holds the state of all ranks, and when it is
+    written does not change what follows.
+    """
+    if communicator.size == 1:
+        return
+    arrays = [
+        link.__dict__[name]
+        for _, link in sorted(network.namedlinks())
+        for name in sorted(link._persistent)
+        if getattr(link.__dict__[name], "dtype", None) == np.float32
+    ]
+    if not arrays:
+        return
+    # Through the host and in one message: not every MPI can read a GPU's memory.
+    packed = np.concatenate([chainer.backends.cuda.to_cpu(array).ravel() for array in arrays])
+    total = np.empty_like(packed)
+    communicator.mpi_comm.Allreduce(packed, total)
+    total /= np.float32(communicator.size)
+    offset = 0
+    for array in arrays:
+        mean = total[offset : offset + array.size].reshape(array.shape)
+        array[...] = chainer.backend.get_array_module(array).asarray(mean)
+        offset += array.size

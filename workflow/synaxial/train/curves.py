@@ -1,0 +1,54 @@
+"""The figure of a training log."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from synaxial.files import written_whole
+
+#: The panels: title, what the vertical axis is, and the columns by their legends.
+PANELS = (
+    ("Losses", "loss", {"generator": "loss_generator", "discriminator": "loss_discriminator"}),
+    (
+        "Scores: mean output of the discriminator",
+        "score",
+        {"real images": "score_real", "generated images": "score_generated"},
+    ),
+    (
+        "Gradients",
+        "Euclidean norm",
+        {
+            "generator": "gradient_norm_generator",
+            "discriminator": "gradient_norm_discriminator",
+        },
+    ),
+    ("Speed", "images per second", {"all ranks": "images_per_second"}),
+)
+
+
+def draw_curves(log: str, title: str) -> Figure:
+    """Draw losses, scores, gradient norms and speed over the epochs of a log in CSV."""
+    table = pd.read_csv(io.StringIO(log))
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure.suptitle(title)
+    for axes, (heading, unit, lines) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
+        for legend, column in lines.items():
+            marker = "o" if len(table) == 1 else ""
+            axes.plot(table["epoch"], table[column], marker=marker, label=legend)
+        axes.set_title(heading)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(unit)
+        axes.grid(alpha=0.3)
+        axes.legend()
+        if heading == "Gradients" and (table[list(lines.values())] > 0).all(axis=None):
+            axes.set_yscale("log")
+    return figure
+
+
+def write_curves(log: str, title: str, path: Path) -> None:
+    """Write the figure as a PNG; the same log gives the same bytes."""
+    with mpl.rc_context({"savefig.dpi": 110}), written_whole(path) as partial:
+        draw_curves(log, title).savefig(partial, metadata={"Software": None})

@@ -1,0 +1,107 @@
+"""The training log: one row an epoch."""
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.files import write_text
+from synaxial.train.stopping import check_finite
+from synaxial.train.updater import OBSERVED, gradient_norm
+
+#: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations; a norm
+#: is that of the gradient as the optimizer used it, weight decay included.
+COLUMNS = (
+    "epoch",
+    "iteration",
+    *OBSERVED,
+    "gradient_norm_generator",
+    "gradient_norm_discriminator",
+    "images_per_second",
+    "seconds",
+)
+
+MEANS = COLUMNS[2:8]
+
+
+class EpochLog(chainer.training.Extension):
+    """Chainer extension that averages what the iterations observe and keeps a row an epoch.
+
+    The rows are in the checkpoint, so that a resumed training's log has no gap and no repeat.
+    It also stops a training whose losses are no numbers.
+
+    Parameters
+    ----------
+    path
+        The CSV file, rewritten whole with every row; None on the ranks that do not write.
+    """
+
+    trigger = (1, "iteration")
+    priority = chainer.training.PRIORITY_EDITOR
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+        self.sums = dict.fromkeys(MEANS, 0.0)
+        self.iterations = 0
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def initialize(self, _trainer: Any) -> None:
+        """Begin to count the time."""
+        self._since = time.monotonic()
+
+    def __call__(self, trainer: Any) -> None:
+        """Take in one iteration; at an epoch's end, write its row."""
+        updater = trainer.updater
+        check_finite(updater.observed, updater.iteration)
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+        if self.path is None:
+            return
+        values = dict(updater.observed)
+        for name in ("generator", "discriminator"):
+            values[f"gradient_norm_{name}"] = gradient_norm(updater.get_optimizer(name).target)
+        for name, value in values.items():
+            self.sums[name] += value
+        self.iterations += 1
+        if updater.is_new_epoch:
+            self._finish_epoch(updater)
+
+    def _finish_epoch(self, updater: Any) -> None:
+        before = self.rows[-1]["seconds"] if self.rows else 0.0
+        images = self.iterations * updater.training.batch_size
+        row: dict[str, float] = {"epoch": updater.epoch, "iteration": updater.iteration}
+        row |= {name: total / self.iterations for name, total in self.sums.items()}
+        row["images_per_second"] = images / max(self.seconds - before, 1e-9)
+        row["seconds"] = self.seconds
+        self.rows.append(row)
+        self.sums = dict.fromkeys(MEANS, 0.0)
+        self.iterations = 0
+        if self.path is not None:
+            write_text(self.path, as_csv(self.rows))
+
+    def serialize(self, serializer: Any) -> None:
+        """Write or read the rows and the sums of the epoch in progress."""
+        state = {
+            "rows": self.rows,
+            "sums": self.sums,
+            "iterations": self.iterations,
+            "seconds": self.seconds,
+        }
+        state = json.loads(str(serializer("state", json.dumps(state))))
+        self.rows, self.sums = state["rows"], state["sums"]
+        self.iterations, self.seconds = state["iterations"], state["seconds"]
+
+
+def as_csv(rows: list[dict[str, float]]) -> str:
+    """Return the rows under the heading; six significant digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([format(row[name], ".6g") for name in COLUMNS] for row in rows)
+    return text.getvalue()

@@ -1,0 +1,29 @@
+"""Optimizers as the configuration describes them."""
+
+from typing import Any
+
+from synaxial.chainer_compatibility import chainer, chainermn
+from synaxial.configuration.model import Optimizer
+
+
+def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
+    """Return an optimizer of `network` that averages the gradients of all ranks.
+
+    The weights of rank 0 are given to every rank. ChainerMN would do that in place of the first
+    update after every start, and lose that update; so it is done here.
+    """
+    if settings.name == "adam":
+        single = chainer.optimizers.Adam(
+            alpha=settings.alpha, beta1=settings.beta1, beta2=settings.beta2
+        )
+    else:
+        single = chainer.optimizers.SGD(lr=settings.alpha)
+    single.setup(network)
+    if settings.weight_decay > 0:
+        single.add_hook(chainer.optimizer_hooks.WeightDecay(settings.weight_decay))
+    if communicator.size == 1:
+        return single
+    communicator.bcast_data(network)
+    optimizer = chainermn.create_multi_node_optimizer(single, communicator)
+    optimizer.is_changed(network)
+    return optimizer

@@ -1,0 +1,78 @@
+"""What a training was: for run.json."""
+
+import importlib.metadata
+import platform
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_info
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Training
+
+#: The packages whose versions may change a result.
+PACKAGES = ("synaxial", "chainer", "numpy", "scipy", "mpi4py", "mpich", "pillow", "tifffile")
+
+
+def gather_hosts(communicator: Any, device: Any) -> list[dict[str, Any]]:
+    """Return every rank's host and device, by rank; all ranks must call this."""
+    mine = {
+        "rank": communicator.rank,
+        "host": socket.gethostname(),
+        "device": device_label(device),
+    }
+    return list(communicator.mpi_comm.allgather(mine))
+
+
+def device_label(device: Any) -> str:
+    """Return the name of a GPU, or the processor's architecture."""
+    if device.xp.__name__ == "numpy":
+        return f"cpu ({platform.machine()})"
+    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
+    return f"{device.name} ({properties['name'].decode()})"
+
+
+def describe_software() -> dict[str, Any]:
+    """Return the versions of Python, of the packages and of the linear algebra library."""
+    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
+    versions = {"python": platform.python_version()}
+    versions |= {name: installed[name] for name in PACKAGES if name in installed}
+    versions |= {name: v for name, v in installed.items() if name.startswith("cupy")}
+    libraries = [
+        {key: info.get(key) for key in ("internal_api", "version", "architecture", "num_threads")}
+        for info in threadpool_info()
+    ]
+    return {"versions": versions, "libraries": libraries}
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit of the work tree that holds `folder`, marked if it was changed."""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def describe_run(
+    experiment: str,
+    training: Training,
+    fingerprint: str,
+    dataset: dict[str, Any],
+    hosts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what is known when a training begins; the end adds digests and times."""
+    return {
+        "experiment": experiment,
+        "settings": training.model_dump(mode="json"),
+        "fingerprint": fingerprint,
+        "dataset": dataset,
+        "ranks": hosts,
+        "images_per_rank_and_iteration": training.batch_size // len(hosts),
+        "git_commit": git_commit(Path(__file__).parent),
+        "chainer_configuration": {"dtype": str(chainer.global_config.dtype)},
+        **describe_software(),
+    }

@@ -1,0 +1,202 @@
+"""One training from its start or its newest checkpoint to its end or its next one."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Monitoring, Training
+from synaxial.errors import StoppedEarlyError, SynaxialError
+from synaxial.networks import Discriminator, Generator
+from synaxial.networks.randomness import INITIALISATION, seed_sequence
+from synaxial.train.batches import RankBatches
+from synaxial.train.checkpoint import read_newest_checkpoint, restore, save_checkpoint
+from synaxial.train.communication import on_all_ranks
+from synaxial.train.log import EpochLog
+from synaxial.train.moving_average import MovingAverage
+from synaxial.train.optimizers import make_optimizer
+from synaxial.train.previews import Previews
+from synaxial.train.progress import Progress
+from synaxial.train.stopping import Stop
+from synaxial.train.updater import AdversarialUpdater, Networks
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A training that is set up.
+
+    Attributes
+    ----------
+    trainer
+        Chainer's, with all extensions.
+    networks
+        What it trains.
+    log
+        The extension that holds the rows of the log.
+    stop
+        The stop trigger.
+    folder
+        Where this model's checkpoints are.
+    fingerprint
+        What the model is called.
+    """
+
+    trainer: Any
+    networks: Networks
+    log: EpochLog
+    stop: Stop
+    folder: Path
+    fingerprint: str
+
+
+def make_networks(training: Training, image_width: int, device: Any) -> Networks:
+    """Make the networks with their initial weights, on the device.
+
+    The weights are a function of the seed; the global NumPy generator, which Chainer's
+    initialisers draw from, is left as it was.
+    """
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed_sequence(INITIALISATION, training.seed).generate_state(8))  # noqa: NPY002
+    try:
+        generator = Generator(training.generator, training.latent.size, training.initial_deviation)
+        discriminator = Discriminator(
+            training.discriminator,
+            training.generator.channels[-1],
+            image_width,
+            training.initial_deviation,
+        )
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    average = None
+    if training.moving_average_images > 0:
+        follower = generator.copy(mode="copy")
+        average = MovingAverage(follower, training.moving_average_images, training.batch_size)
+        follower.to_device(device)
+    generator.to_device(device)
+    discriminator.to_device(device)
+    return Networks(generator, discriminator, average)
+
+
+def open_session(
+    training: Training,
+    monitoring: Monitoring,
+    images: np.ndarray,
+    folder: Path,
+    fingerprint: str,
+    communicator: Any,
+    device: Any,
+    stop: Stop,
+) -> Session:
+    """Set a training up, from its newest whole checkpoint if there is one.
+
+    Raises
+    ------
+    SynaxialError
+        The batch cannot be shared among the ranks, or a checkpoint belongs to another model.
+    """
+    ranks = communicator.size
+    if training.batch_size % ranks:
+        raise SynaxialError(
+            "batch_size",
+            f"{training.batch_size} images do not divide among {ranks} ranks",
+            "a multiple of the number of ranks",
+        )
+    networks = make_networks(training, images.shape[1], device)
+    optimizers = {
+        name: make_optimizer(training.optimizer, getattr(networks, name), communicator)
+        for name in ("generator", "discriminator")
+    }
+    batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
+    updater = AdversarialUpdater(
+        batches, images, networks, optimizers, training, communicator, device
+    )
+    trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
+    first = communicator.rank == 0
+    epoch_log = EpochLog(folder / "log.csv" if first else None)
+    trainer.extend(epoch_log, name="log")
+    if first:
+        iterations = -(-training.epochs * len(images) // training.batch_size)
+        trainer.extend(Progress(iterations), name="progress")
+        trainer.extend(
+            Previews(folder / "previews", training, monitoring.preview_epochs), name="previews"
+        )
+        trainer.extend(
+            RegularCheckpoints(folder, fingerprint, monitoring, stop), name="checkpoints"
+        )
+    # All ranks resume from what rank 0 found, even if the folder changes meanwhile.
+    state = on_all_ranks(
+        communicator, lambda: read_newest_checkpoint(folder, fingerprint) if first else None
+    )
+    state = communicator.mpi_comm.bcast(state, root=0)
+    if state is not None:
+        restore(trainer, state)
+    return Session(trainer, networks, epoch_log, stop, folder, fingerprint)
+
+
+class RegularCheckpoints(chainer.training.Extension):
+    """Chainer extension that writes a checkpoint every few minutes, on rank 0.
+
+    The state is the same on all ranks, so one file holds it, and no rank waits for another.
+
+    Parameters
+    ----------
+    folder, fingerprint
+        Where, and of which model.
+    monitoring
+        How often, and how many are kept.
+    stop
+        Told how long a checkpoint takes.
+    """
+
+    trigger = (1, "iteration")
+    # After the log and the previews, so that what they did in this iteration is in it.
+    priority = chainer.training.PRIORITY_READER - 1
+
+    def __init__(self, folder: Path, fingerprint: str, monitoring: Monitoring, stop: Stop) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self.monitoring = monitoring
+        self.stop = stop
+        self._last = time.monotonic()
+
+    def __call__(self, trainer: Any) -> None:
+        """Write a checkpoint if it is time to."""
+        began = time.monotonic()
+        if began - self._last < 60 * self.monitoring.checkpoint_minutes:
+            return
+        save_checkpoint(trainer, self.folder, self.fingerprint, self.monitoring.checkpoints_kept)
+        self._last = time.monotonic()
+        self.stop.longest_checkpoint = max(self.stop.longest_checkpoint, self._last - began)
+
+
+def run_session(session: Session, monitoring: Monitoring, rank: int) -> None:
+    """Train to the end, or to an early stop; either ends in a checkpoint.
+
+    Raises
+    ------
+    StoppedEarlyError
+        The training was asked to stop before its end.
+    SynaxialError
+        A loss is no longer a number.
+    """
+    trainer = session.trainer
+    session.stop.listen()
+    before = trainer.updater.iteration
+    trainer.run(show_loop_exception_msg=False)
+    iteration = trainer.updater.iteration
+    if rank == 0 and iteration > before:
+        path = save_checkpoint(
+            trainer, session.folder, session.fingerprint, monitoring.checkpoints_kept
+        )
+        log.info("checkpoint %s", path)
+    if session.stop.reason is not None:
+        raise StoppedEarlyError(
+            f"stopped after iteration {iteration} in epoch {trainer.updater.epoch_detail:.2f} of "
+            f"{session.stop.epochs} ({session.stop.reason}); the same command goes on from there"
+        )
