@@ -1,0 +1,1 @@
+"""Stage `render`: pictures of a stack of generated images."""

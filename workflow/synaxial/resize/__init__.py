@@ -1,0 +1,1 @@
+"""Stage `resize`: slices at the size of the network's images."""

@@ -1,0 +1,1 @@
+"""Stage `slice`: the axial slices of a volume as 8-bit pages."""
