@@ -1,5 +1,6 @@
 """What a source of volumes is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +20,16 @@ class RawVolume:
         Where the volume comes from, for the manifest: a file, or how it was made.
     sha256
         Of the source's FLAIR file, or of the voxels where there is no file.
+    labels
+        What each label of the segmentation is in BraTS 2020 (1 necrotic or non-enhancing core,
+        2 oedema, 4 enhancing), or None if they are these already.
     """
 
     image: Any
     segmentation: Any | None
     origin: str
     sha256: str
+    labels: Mapping[int, int] | None = None
 
 
 class Source(Protocol):

@@ -1,0 +1,144 @@
+"""Opening NIfTI files that may be damaged, or made to do harm."""
+
+import gzip
+import math
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from synaxial.acquire.source import RawVolume
+from synaxial.errors import BadVolumeError
+from synaxial.files import sha256_of
+
+#: What nibabel and what it is built on raise for a damaged file.
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    zlib.error,
+    gzip.BadGzipFile,
+    ImageFileError,
+    HeaderDataError,
+)
+
+#: A NIfTI file that says it has more is damaged, or made to exhaust memory: MSD Task01's have
+#: 0.15 GB.
+MOST_BYTES = 2**32
+
+#: Where the voxels of a file may begin at most: room for the header's extensions.
+LARGEST_OFFSET = 2**24
+
+#: Bytes of a NIfTI-1 header, and of a NIfTI-2 header.
+HEADER_SIZES: dict[int, Any] = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+
+_CHUNK = 2**20
+
+
+def open_volume(
+    subject: str,
+    flair: Path,
+    segmentation: Path | None,
+    labels: Mapping[int, int] | None,
+    origin: str,
+) -> RawVolume:
+    """Open a subject's files.
+
+    Raises
+    ------
+    BadVolumeError
+        A file is no whole NIfTI file.
+    """
+    return RawVolume(
+        image=open_image(flair, f"{subject} ({flair})"),
+        segmentation=None
+        if segmentation is None
+        else open_image(segmentation, f"{subject} ({segmentation})"),
+        origin=origin,
+        sha256=sha256_of(flair),
+        labels=labels,
+    )
+
+
+def open_image(path: Path, where: str) -> Any:
+    """Open a NIfTI file, its header checked before anything is believed; no voxels are kept.
+
+    A compressed file is read once from end to end, so that its checksum is compared.
+
+    Raises
+    ------
+    BadVolumeError
+        It is no NIfTI file, or is cut off or damaged.
+    """
+    try:
+        with _opened(path) as file:
+            header = _read_header(file.read(max(HEADER_SIZES)), where)
+        size = _declared_size(header, where)
+        if path.suffix == ".gz":
+            _check_whole(path, size, where)
+        elif path.stat().st_size < size:
+            raise BadVolumeError(
+                where, f"{path.stat().st_size} bytes", f"{size} as its header says"
+            )
+        return nibabel.load(path, mmap=False)
+    except FileNotFoundError as error:
+        raise BadVolumeError(where, "the file is not there") from error
+    except PermissionError:
+        raise
+    except DAMAGE as error:
+        raise BadVolumeError(where, f"cannot be read ({error})", "a NIfTI file") from error
+
+
+def _opened(path: Path) -> Any:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _read_header(start: bytes, where: str) -> Any:
+    """Return the header that a file's first bytes hold."""
+    for size, kind in HEADER_SIZES.items():
+        # The header begins with its own size, in either byte order.
+        first = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
+        if size in first and len(start) >= size:
+            return kind(start[:size], check=False)
+    raise BadVolumeError(where, f"no NIfTI header in its first {len(start)} bytes", "a NIfTI file")
+
+
+def _declared_size(header: Any, where: str) -> int:
+    """Return how many bytes a file with this header has at least."""
+    if bytes(header["magic"].item())[:2] not in {b"n+"}:
+        raise BadVolumeError(where, "no NIfTI file with its voxels in it", "a single NIfTI file")
+    count = int(header["dim"][0])
+    sizes = [int(size) for size in header["dim"][1 : count + 1]] if 1 <= count <= 7 else []
+    if not sizes or min(sizes) < 1:
+        raise BadVolumeError(
+            where, f"the header has dimensions {header['dim'].tolist()}", "1 to 7 positive ones"
+        )
+    offset = float(header["vox_offset"])
+    if not 0 <= offset <= LARGEST_OFFSET:
+        raise BadVolumeError(
+            where, f"the voxels begin at byte {offset:g}", f"at most {LARGEST_OFFSET}"
+        )
+    total = int(offset) + math.prod(sizes) * int(np.dtype(header.get_data_dtype()).itemsize)
+    if total > MOST_BYTES:
+        raise BadVolumeError(
+            where, f"the header claims {sizes} voxels, {total} bytes", f"at most {MOST_BYTES}"
+        )
+    return total
+
+
+def _check_whole(path: Path, size: int, where: str) -> None:
+    """Unpack a compressed file to its end, keeping nothing, which compares its checksum."""
+    unpacked = 0
+    with gzip.open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            unpacked += len(chunk)
+            if unpacked > MOST_BYTES:
+                raise BadVolumeError(where, f"unpacks to over {MOST_BYTES} bytes", f"{size}")
+    if unpacked < size:
+        raise BadVolumeError(where, f"unpacks to {unpacked} bytes", f"{size} as its header says")

@@ -1,0 +1,99 @@
+"""The record of one subject: where its volume came from, what it was, whether it is used."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.acquire.canonical import CanonicalVolume
+from synaxial.acquire.source import RawVolume
+
+#: Percentiles of the brain's intensities that a record has.
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+
+#: What `record["status"]` can be.
+USED, SKIPPED = "ok", "skipped"
+
+
+def make_record(
+    subject: str,
+    source: str,
+    raw: RawVolume,
+    volume: CanonicalVolume,
+    segmentation: NDArray[np.uint8] | None,
+) -> dict[str, Any]:
+    """Describe a subject that is used.
+
+    Parameters
+    ----------
+    subject
+        Its name.
+    source
+        The source's name in the configuration.
+    raw
+        The volume as it came.
+    volume
+        The same, checked and canonical.
+    segmentation
+        uint8 (left, posterior, superior), or None.
+
+    Returns
+    -------
+    dict
+        For JSON. `shape`, `spacing_mm` and `orientation` are as found, the counts a slice are of
+        the canonical volume, from inferior to superior.
+    """
+    brain = volume.voxels > 0
+    values = np.percentile(volume.voxels[brain], PERCENTILES)
+    return {
+        **_empty_record(subject, source),
+        "status": USED,
+        "origin": raw.origin,
+        "sha256": raw.sha256,
+        "shape": list(volume.found.shape),
+        "spacing_mm": [round(size, 6) for size in volume.found.spacing],
+        "orientation": volume.found.axes,
+        "intensity": {
+            f"p{percentile}": round(float(value), 6)
+            for percentile, value in zip(PERCENTILES, values, strict=True)
+        },
+        "brain_voxels": int(np.count_nonzero(brain)),
+        "brain_voxels_per_slice": _per_slice(brain),
+        "tumour_voxels_per_slice": None if segmentation is None else _per_slice(segmentation > 0),
+        "notes": list(volume.notes),
+    }
+
+
+def make_skipped_record(
+    subject: str, source: str, reason: str, raw: RawVolume | None
+) -> dict[str, Any]:
+    """Describe a subject that is left out, and why."""
+    return {
+        **_empty_record(subject, source),
+        "reason": reason,
+        "origin": None if raw is None else raw.origin,
+        "sha256": None if raw is None else raw.sha256,
+    }
+
+
+def _empty_record(subject: str, source: str) -> dict[str, Any]:
+    return {
+        "subject": subject,
+        "status": SKIPPED,
+        "reason": "",
+        "source": source,
+        "origin": None,
+        "sha256": None,
+        "shape": None,
+        "spacing_mm": None,
+        "orientation": None,
+        "intensity": None,
+        "brain_voxels": 0,
+        "brain_voxels_per_slice": [],
+        "tumour_voxels_per_slice": None,
+        "notes": [],
+    }
+
+
+def _per_slice(mask: NDArray[np.bool_]) -> list[int]:
+    return [int(count) for count in np.count_nonzero(mask, axis=(0, 1))]
