@@ -6,7 +6,7 @@ This is the only list of keys. `config.yaml` is checked against it, and the refe
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -69,13 +69,23 @@ class Archive(Section):
     """A path, or an http(s) URL. The default is MSD Task01 (CC BY-SA 4.0, 7.1 GB)."""
 
     checksum: str | None = "md5:240a19d752f0d9e9101544901065d872"
-    """`sha256:…` or `md5:…` of the file; required for a URL."""
+    """`sha256:…` or `md5:…` of the file; required for a URL. The default is the default
+    location's; another path without a checksum is not compared."""
 
     layout: Layout = "auto"
     """How the files inside are laid out; `auto` takes the first layout that matches."""
 
     maximum_gigabytes: Annotated[float, Field(gt=0)] = 64.0
     """The most that the wanted members may unpack to; an archive that holds more is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _the_default_checksum_is_the_default_locations(cls, content: Any) -> Any:
+        """Another location without a checksum has none, rather than that of MSD Task01."""
+        default = cls.model_fields["location"].default
+        if isinstance(content, dict) and content.get("location", default) != default:
+            return {"checksum": None, **content}
+        return content
 
     @model_validator(mode="after")
     def _a_url_has_a_checksum(self) -> Self:
