@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from synaxial.acquire.record import SKIPPED
 from synaxial.errors import SynaxialError
 
 
@@ -23,4 +24,4 @@ def subject_of(record: Mapping[str, Any], path: Path) -> str:
 
 def is_skipped(record: Mapping[str, Any]) -> bool:
     """Tell whether `acquire` left the subject out (`on_bad_volume: skip`)."""
-    return record.get("status") == "skipped"
+    return record.get("status") == SKIPPED

@@ -8,7 +8,7 @@ import typer
 
 from synaxial.acquire.manifest import check_wanted_slices
 from synaxial.configuration import Study, read_study
-from synaxial.errors import BadVolumeError
+from synaxial.errors import BadVolumeError, SynaxialError
 from synaxial.files import read_json, write_placeholder
 from synaxial.records import is_skipped, subject_of
 from synaxial.slice.axial import axial_slice
@@ -41,7 +41,8 @@ def run(
         write_placeholder(output)
         return
     try:
-        _slice(study, facts, subject, volume, output)
+        _check_record(facts, record, study.slice.first, study.slice.last)
+        _slice(study, subject, volume, output)
     except BadVolumeError as error:
         if study.acquire.on_bad_volume == "fail":
             raise
@@ -49,10 +50,19 @@ def run(
         write_placeholder(output)
 
 
-def _slice(study: Study, facts: dict[str, Any], subject: str, volume: Path, output: Path) -> None:
+def _check_record(facts: dict[str, Any], record: Path, first: int, last: int) -> None:
+    """Refuse a volume without the wanted slices, and a file that is no record."""
+    try:
+        check_wanted_slices(facts, first, last)
+    except (KeyError, TypeError) as error:
+        raise SynaxialError(
+            record, f"is no record of a volume ({error})", "a file written by `synaxial acquire`"
+        ) from error
+
+
+def _slice(study: Study, subject: str, volume: Path, output: Path) -> None:
     """Write the stack of a volume that is not skipped."""
     first, last = study.slice.first, study.slice.last
-    check_wanted_slices(facts, first, last)
     voxels = read_volume(volume)
     # The record says how many slices there are; a volume that was exchanged may have fewer.
     if last >= voxels.shape[2]:
