@@ -21,7 +21,7 @@ GAP = 2
 def run(
     config: Annotated[Path, typer.Option(help="Study file; its section render (columns).")],
     stack: Annotated[Path, typer.Option(help="Stack of generated images (.tif).")],
-    sheet: Annotated[Path, typer.Option(help="Sheet of all images to write (.png).")],
+    sheet: Annotated[Path | None, typer.Option(help="Sheet of all images to write (.png).")] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder for every image as a PNG of its own.")
     ] = None,
@@ -32,18 +32,22 @@ def run(
         float, typer.Option(min=1.0, help="For the volume: mm across an image; BraTS has 240.")
     ] = FIELD_OF_VIEW,
 ) -> None:
-    """Make pictures of a stack: a sheet of all its images, pixel for pixel, and more if asked.
+    """Make pictures of a stack: a sheet of all images pixel for pixel, PNGs, a volume.
 
+    At least one of --sheet, --images and --nifti says what to make.
     The volume's pages lie 1 mm apart along the superior axis; they are independent images.
     """
     study = read_study(config)
+    if sheet is None and images is None and nifti is None:
+        raise SynaxialError("render", "nothing to make", "--sheet, --images or --nifti")
     if nifti is not None and not nifti.name.endswith(".nii.gz"):
         raise SynaxialError(nifti, "is no name for a NIfTI volume", "a name ending in .nii.gz")
     content = read_stack(stack)
     with ExitStack() as files:
-        partial = files.enter_context(written_whole(sheet))
-        columns = min(study.render.columns, len(content.pages))
-        make_sheet(content.pages, columns, GAP).save(partial, format="PNG")
+        if sheet is not None:
+            columns = min(study.render.columns, len(content.pages))
+            picture = make_sheet(content.pages, columns, GAP)
+            picture.save(files.enter_context(written_whole(sheet)), format="PNG")
         if nifti is not None:
             volume = compressed(make_volume(content.pages, field_of_view))
             files.enter_context(written_whole(nifti)).write_bytes(volume)

@@ -70,7 +70,7 @@ def make_volume(
     affine = np.diag([-spacing, -spacing, PAGE_SPACING, 1.0])
     affine[0, 3] = CENTRE[0] + spacing * (width - 1) / 2
     affine[1, 3] = CENTRE[1] + spacing * (height - 1) / 2
-    volume = nibabel.Nifti1Image(voxels, affine)  # type: ignore[no-untyped-call]
+    volume = nibabel.Nifti1Image(voxels, affine)
     _describe(volume, affine)
     return volume
 
