@@ -19,7 +19,7 @@ from synaxial.acquire.sources import open_source
 from synaxial.acquire.volume_files import write_volume
 from synaxial.configuration.loading import read_study
 from synaxial.configuration.model import Acquire
-from synaxial.errors import BadVolumeError, SynaxialError
+from synaxial.errors import BadVolumeError
 from synaxial.files import write_json, write_placeholder, written_whole
 
 logger = logging.getLogger(__name__)
@@ -30,18 +30,15 @@ def run(
     output: Annotated[Path, typer.Option(help="Folder for the volumes and their records.")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     subject: Annotated[
-        str | None, typer.Option(help="Only this subject; without it all of the study's.")
+        str | None, typer.Option(help="Only this subject, in place of acquire.subjects.")
     ] = None,
 ) -> None:
     """Read, check and turn volumes: SUBJECT_flair.nii.gz, SUBJECT_seg.nii.gz, SUBJECT.json."""
     settings = read_study(config).acquire
+    if subject is not None:
+        settings = settings.model_copy(update={"subjects": [subject]})
     source = open_source(settings, fetched)
-    subjects = source.subjects()
-    if subject is not None and subject not in subjects:
-        raise SynaxialError(
-            subject, "is not among the study's subjects", f"one of {', '.join(subjects)}"
-        )
-    for name in subjects if subject is None else [subject]:
+    for name in source.subjects():
         acquire_subject(source, settings, name, output)
 
 

@@ -1,11 +1,11 @@
 """The typed configuration of a study."""
 
 from synaxial.configuration.loading import (
+    as_yaml,
     make_study,
     part_of_study,
     read_study,
-    write_part_of_study,
 )
 from synaxial.configuration.model import Study
 
-__all__ = ["Study", "make_study", "part_of_study", "read_study", "write_part_of_study"]
+__all__ = ["Study", "as_yaml", "make_study", "part_of_study", "read_study"]

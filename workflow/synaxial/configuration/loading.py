@@ -11,7 +11,6 @@ from pydantic_core import ErrorDetails
 
 from synaxial.configuration.model import Study
 from synaxial.errors import SynaxialError
-from synaxial.files import write_text
 
 
 def read_study(path: Path) -> Study:
@@ -100,17 +99,30 @@ def part_of_study(study: Study, stage: str, experiment: str | None = None) -> di
         return {
             "resize": {"size": study.resize.size},
             "experiments": {experiment: content["experiments"][experiment]},
+            "monitoring": content["monitoring"],
         }
+    # Of the sources only the chosen one, so that editing another runs nothing.
+    kept = {"source", "subjects", "on_bad_volume", "volume", study.acquire.source}
+    acquire = {key: value for key, value in content["acquire"].items() if key in kept}
+    if stage == "fetch":
+        return {"acquire": acquire}
     if stage == "acquire":
-        # Of the sources only the chosen one, so that editing another runs nothing.
-        kept = {"source", "subjects", "on_bad_volume", "volume", study.acquire.source}
-        return {"acquire": {k: v for k, v in content["acquire"].items() if k in kept}}
+        # Without the list of subjects: another subject does not change this one's volume.
+        return {"acquire": {key: value for key, value in acquire.items() if key != "subjects"}}
+    policy = {"acquire": {"on_bad_volume": study.acquire.on_bad_volume}}
+    if stage in {"manifest", "slice"}:
+        wanted = content["slice"]
+        if stage == "manifest":
+            wanted = {key: wanted[key] for key in ("first", "last")}
+        return {"slice": wanted, **policy}
+    if stage == "pack":
+        return {"resize": {"size": study.resize.size}}
     return {stage: content[stage]}
 
 
-def write_part_of_study(part: Mapping[str, Any], path: Path) -> None:
-    """Write what `part_of_study` returned as a study file."""
-    write_text(path, yaml.safe_dump(dict(part), sort_keys=False))
+def as_yaml(content: Mapping[str, Any]) -> str:
+    """Return keys and values as the text of a study file, in their order."""
+    return yaml.safe_dump(dict(content), sort_keys=False)
 
 
 def _is_section(value: object) -> bool:

@@ -45,9 +45,6 @@ def run(
         float | None,
         typer.Option(help="Minutes after which it stops itself with a checkpoint; exit status 75."),
     ] = None,
-    checkpoint_minutes: Annotated[
-        float | None, typer.Option(help="In place of monitoring.checkpoint_minutes.")
-    ] = None,
 ) -> None:
     """Train a generator, alone or as `mpiexec -n RANKS synaxial train --ranks RANKS …`.
 
@@ -60,9 +57,6 @@ def run(
         raise SynaxialError(
             "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
         )
-    if checkpoint_minutes is not None:
-        monitoring = study.monitoring.model_copy(update={"checkpoint_minutes": checkpoint_minutes})
-        study = study.model_copy(update={"monitoring": monitoring})
     budget = np.inf if time_budget is None else 60 * time_budget
     with threadpool_limits(threads_per_rank):
         abort_on_error(

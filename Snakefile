@@ -1,0 +1,47 @@
+# Synaxial: from brain-MRI volumes to stacks of generated axial slices.
+#
+#   snakemake --profile profiles/demo        a small study in ten minutes, to see it work
+#   snakemake --profile profiles/local       the study that config.yaml describes, here
+#
+# What is computed is in config.yaml, how and where in the profile; the stages are in
+# workflow/rules, one file each, and their code in workflow/synaxial, one package each.
+
+from snakemake.utils import min_version
+
+min_version("9.1")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/study.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/acquire.smk"
+include: "workflow/rules/slice.smk"
+include: "workflow/rules/resize.smk"
+include: "workflow/rules/pack.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/render.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        manifest=rules.manifest.output.table,
+        overview=rules.pack.output.overview,
+        configuration=rules.resolved_configuration.output.study,
+        training=expand(rules.train.output.curves, experiment=study.experiments),
+        pictures=pictures_of_all_stacks(),
+    localrule: True
+
+
+onsuccess:
+    print(summary(), file=sys.stderr)
+
+
+onerror:
+    print(advice(log), file=sys.stderr)

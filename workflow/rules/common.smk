@@ -1,0 +1,97 @@
+# What the rules share: the checked study, the folder of results, and the input functions.
+
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from synaxial.acquire.sources import open_source
+from synaxial.configuration import as_yaml, make_study, part_of_study
+from synaxial.errors import SynaxialError
+from synaxial.provenance import digest_of_code
+
+# The commands of the environment that Snakemake itself runs in, activated or not.
+shell.prefix(f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\"; ")
+
+
+def told_in_one_line(work, *arguments):
+    """Do some work; turn a user's mistake into Snakemake's own kind of error."""
+    try:
+        return work(*arguments)
+    except SynaxialError as error:
+        raise WorkflowError(str(error)) from None
+
+
+study = told_in_one_line(make_study, config)
+RESULTS = study.results
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+
+source = told_in_one_line(open_source, study.acquire, Path(RESULTS, "source"))
+
+
+wildcard_constraints:
+    subject=r"[^/]+",
+    experiment=r"[A-Za-z0-9][A-Za-z0-9_.]*",
+    stack=r"\d+",
+    stage=r"[a-z]+",
+
+
+def code_of(stage):
+    """The digest of a command's code: a parameter of its rule, so that new code runs it again."""
+    return digest_of_code(f"synaxial.{stage}.command")
+
+
+def settings_of(stage):
+    """The file with the part of the study that a stage reads."""
+    return f"{RESULTS}/settings/{stage}.yaml"
+
+
+def subjects(wildcards=None):
+    """The study's subjects; of an archive they are known once it is fetched."""
+    if source.must_be_fetched:
+        checkpoints.fetch.get()
+    return told_in_one_line(source.subjects)
+
+
+def source_files(wildcards):
+    """The files that a subject's volume is read from; none if it is made."""
+    if source.must_be_fetched:
+        checkpoints.fetch.get()
+    return told_in_one_line(source.files, wildcards.subject)
+
+
+def of_all_subjects(pattern):
+    """An input function: the pattern's file of each subject."""
+    return lambda wildcards: expand(pattern, subject=subjects())
+
+
+def pictures_of_all_stacks():
+    """The sheets of all experiments' stacks, and what else render is asked for."""
+    patterns = [rules.render.output.sheet]
+    if study.render.images:
+        patterns.append(rules.render_images.output.images)
+    if study.render.nifti:
+        patterns.append(rules.render_nifti.output.nifti)
+    return expand(patterns, experiment=study.experiments, stack=range(study.sample.stacks))
+
+
+def summary():
+    """What a finished study leaves to look at."""
+    lines = ["", "Finished. What to look at:"]
+    for name in study.experiments:
+        folder = f"{RESULTS}/experiments/{name}"
+        lines += [
+            f"  sheet of generated images   {folder}/samples/stack_0.png",
+            f"  training curves             {folder}/curves.png",
+        ]
+    lines.append(f"  report                      {RESULTS}/report.html  (snakemake … --report)")
+    return "\n".join(lines)
+
+
+def advice(snakemake_log):
+    """What a failed run leaves to look at."""
+    return (
+        f"\nNot finished. Each job's own log is in {LOGS}; Snakemake's is {snakemake_log}."
+        "\nWhat is done stays done: mend the cause and give the same command again."
+    )

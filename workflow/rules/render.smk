@@ -1,0 +1,52 @@
+# Pictures of the stacks: a sheet of each, and more if config.yaml asks for it.
+
+
+rule render:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        sheet=report(
+            f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.png",
+            caption="../report/sheet.rst",
+            category="Generated images",
+            subcategory="{experiment}",
+            labels={"what": "stack {stack}"},
+        ),
+    log:
+        f"{LOGS}/render/{{experiment}}_{{stack}}.log",
+    params:
+        code=code_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack} --sheet {output.sheet}"
+        " > {log} 2>&1"
+
+
+rule render_images:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        images=directory(f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}_images"),
+    log:
+        f"{LOGS}/render_images/{{experiment}}_{{stack}}.log",
+    params:
+        code=code_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --images {output.images} > {log} 2>&1"
+
+
+rule render_nifti:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        nifti=f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.nii.gz",
+    log:
+        f"{LOGS}/render_nifti/{{experiment}}_{{stack}}.log",
+    params:
+        code=code_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --nifti {output.nifti} > {log} 2>&1"

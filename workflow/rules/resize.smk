@@ -1,0 +1,16 @@
+# Images of the size that the networks have.
+
+
+rule resize:
+    input:
+        settings=settings_of("resize"),
+        slices=rules.slice.output.slices,
+    output:
+        images=f"{RESULTS}/images/{{subject}}.tif",
+    log:
+        f"{LOGS}/resize/{{subject}}.log",
+    params:
+        code=code_of("resize"),
+    shell:
+        "synaxial resize --config {input.settings} --slices {input.slices}"
+        " --output {output.images} > {log} 2>&1"

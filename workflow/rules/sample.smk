@@ -1,0 +1,21 @@
+# Stacks of generated images.
+
+
+rule sample:
+    input:
+        settings=settings_of("sample"),
+        generator=rules.train.output.generator,
+    output:
+        stack=f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.tif",
+    log:
+        f"{LOGS}/sample/{{experiment}}_{{stack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sample/{{experiment}}_{{stack}}.tsv"
+    resources:
+        device="auto",
+    params:
+        code=code_of("sample"),
+    shell:
+        "synaxial sample --config {input.settings} --generator {input.generator}"
+        " --stack {wildcards.stack} --device {resources.device} --output {output.stack}"
+        " > {log} 2>&1"

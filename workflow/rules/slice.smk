@@ -1,0 +1,17 @@
+# Axial 8-bit slices of native size.
+
+
+rule slice:
+    input:
+        settings=settings_of("slice"),
+        volume=rules.acquire.output.volume,
+        record=rules.acquire.output.record,
+    output:
+        slices=f"{RESULTS}/slices/{{subject}}.tif",
+    log:
+        f"{LOGS}/slice/{{subject}}.log",
+    params:
+        code=code_of("slice"),
+    shell:
+        "synaxial slice --config {input.settings} --volume {input.volume}"
+        " --record {input.record} --output {output.slices} > {log} 2>&1"

@@ -1,0 +1,70 @@
+# A generator from the dataset, by ChainerMN under MPI.
+#
+# How many ranks, cores and GPUs is the profile's to say (set-resources); see the README.
+
+
+use rule settings as experiment with:
+    output:
+        study=report(
+            f"{RESULTS}/experiments/{{experiment}}/experiment.yaml",
+            caption="../report/experiment.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"what": "settings"},
+        ),
+    log:
+        f"{LOGS}/settings/{{experiment}}.log",
+    params:
+        part=lambda wildcards: as_yaml(part_of_study(study, "train", wildcards.experiment)),
+
+
+# The checkpoints are no output: Snakemake deletes outputs before a job and after a failed one, and
+# a training must find them again. Their folder is named by what the model depends on.
+rule train:
+    input:
+        settings=rules.experiment.output.study,
+        images=rules.pack.output.images,
+        description=rules.pack.output.description,
+    output:
+        generator=f"{RESULTS}/experiments/{{experiment}}/generator.npz",
+        discriminator=f"{RESULTS}/experiments/{{experiment}}/discriminator.npz",
+        epochs=f"{RESULTS}/experiments/{{experiment}}/log.csv",
+        run=f"{RESULTS}/experiments/{{experiment}}/run.json",
+        previews=directory(f"{RESULTS}/experiments/{{experiment}}/previews"),
+        timeline=report(
+            f"{RESULTS}/experiments/{{experiment}}/previews.png",
+            caption="../report/previews.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"what": "previews over time"},
+        ),
+        curves=report(
+            f"{RESULTS}/experiments/{{experiment}}/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"what": "curves"},
+        ),
+    log:
+        f"{LOGS}/train/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{experiment}}.tsv"
+    threads: 1
+    resources:
+        mpi="mpiexec",
+        tasks=1,
+        cpus_per_task=1,
+        device="auto",
+        runtime=7 * 24 * 60,
+        mem_mb=8000,
+    params:
+        code=code_of("train"),
+        dataset=subpath(input.images, parent=True),
+        folder=subpath(output.generator, parent=True),
+        checkpoints=f"{RESULTS}/checkpoints",
+    shell:
+        "{resources.mpi} -n {resources.tasks} synaxial train --config {input.settings}"
+        " --experiment {wildcards.experiment} --dataset {params.dataset} --output {params.folder}"
+        " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
+        " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
+        " --time-budget {resources.runtime} 2>&1 | tee {log}"
