@@ -34,12 +34,14 @@ def run(
     config: Annotated[Path, typer.Option(help="Study file; its section resize (size).")],
     output: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
     images: Annotated[
-        list[Path], typer.Option(help="Stacks of images written by resize (.tif), all after it.")
+        list[Path],
+        typer.Option(metavar="STACK...", help="Stacks of images written by resize (.tif)."),
     ],
     records: Annotated[
-        list[Path], typer.Option(help="The subjects' records (.json), in the same order.")
+        list[Path],
+        typer.Option(metavar="RECORD...", help="Their subjects' records (.json), in that order."),
     ],
-    others: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")] = None,
 ) -> None:
     """Put the images of all subjects into one data set, in the order given.
 
