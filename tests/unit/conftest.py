@@ -3,7 +3,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A shared machine's pauses are no failures.
+hypothesis.settings.register_profile("synaxial", deadline=None)
+hypothesis.settings.load_profile("synaxial")
 
 RunSynaxial = Callable[..., subprocess.CompletedProcess[str]]
 

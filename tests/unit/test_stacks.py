@@ -33,7 +33,7 @@ def test_what_is_written_is_read(tmp_path: Path, images: NDArray[np.uint8]) -> N
     assert read_shape(path) == images.shape
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     images=hnp.arrays(
         np.uint8,
@@ -111,7 +111,7 @@ def test_a_stack_cut_anywhere_is_one_clear_error(tmp_path: Path) -> None:
             read_stack(path)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_changed_bytes_never_end_in_another_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -72,7 +72,6 @@ def test_the_head_is_not_stretched() -> None:
     assert resized.any(axis=1).all()
 
 
-@settings(deadline=None)
 @pytest.mark.parametrize("kernel", FILTERS)
 @given(
     brain=hnp.arrays(np.uint8, (6, 5), elements=st.integers(1, 255)),

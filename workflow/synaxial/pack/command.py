@@ -41,7 +41,7 @@ def run(
         list[Path],
         typer.Option(metavar="RECORD...", help="Their subjects' records (.json), in that order."),
     ],
-    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="")] = None,
+    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
 ) -> None:
     """Put the images of all subjects into one data set, in the order given.
 
