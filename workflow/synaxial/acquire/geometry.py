@@ -33,6 +33,9 @@ NOTED_TILT_DEGREES = 0.1
 #: How far the voxel size may be from the expected one.
 SPACING_TOLERANCE = 0.01
 
+#: Numbers in an affine beyond this (mm) are damage.
+LARGEST_COORDINATE = 1e6
+
 #: Cosine matrices with a smaller determinant have axes that lie in one plane.
 SMALLEST_DETERMINANT = 1e-3
 
@@ -108,8 +111,12 @@ def read_geometry(image: Any, where: str) -> Geometry:
             "a header with an orientation",
         )
     affine = np.asarray(image.affine, dtype=np.float64)
-    if not np.isfinite(affine).all():
-        raise BadVolumeError(where, "the affine holds NaN or infinity", "finite numbers")
+    if not (np.abs(affine) <= LARGEST_COORDINATE).all():
+        raise BadVolumeError(
+            where,
+            "the affine holds NaN, infinity or a huge number",
+            f"numbers up to {LARGEST_COORDINATE:g} mm",
+        )
     spacing = voxel_sizes(affine)
     cosines = affine[:3, :3] / np.where(spacing > 0, spacing, 1)
     if spacing.min() <= 0 or abs(np.linalg.det(cosines)) < SMALLEST_DETERMINANT:
@@ -178,7 +185,8 @@ def _note_disagreement(header: Any) -> list[str]:
         return []
     sform = "".join(ornt2axcodes(io_orientation(header.get_sform())))
     try:
-        qform = "".join(ornt2axcodes(io_orientation(header.get_qform())))
+        with np.errstate(all="ignore"):
+            qform = "".join(ornt2axcodes(io_orientation(header.get_qform())))
     except (HeaderDataError, ValueError, np.linalg.LinAlgError):
         return [f"the qform is not valid; the sform ({sform}) is used"]
     if sform == qform:

@@ -19,6 +19,9 @@ SMALLEST_BACKGROUND_SHARE = 0.5
 #: share of the brain's range: above 0, but below one step of an 8-bit slice.
 FLOOR_SHARE = 0.001
 
+#: Values are stored as 32-bit numbers, with room for a shift.
+LARGEST_VALUE = float(np.finfo(np.float32).max) / 4
+
 #: A volume's type in memory and in its file.
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
@@ -79,7 +82,7 @@ def _check_finite(voxels: NDArray[Any], where: str) -> None:
     if bad:
         raise BadVolumeError(where, f"{bad} voxels are NaN or infinite", "finite values")
     largest = float(np.abs(voxels).max())
-    if largest > np.finfo(np.float32).max / 4:
+    if largest > LARGEST_VALUE:
         raise BadVolumeError(where, f"values up to {largest:.3g}", "values of a 32-bit number")
 
 

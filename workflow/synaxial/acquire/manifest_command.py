@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from synaxial.acquire.manifest import judge_record, make_manifest, manifest_text
-from synaxial.acquire.record import SKIPPED
+from synaxial.acquire.record import SKIPPED, read_record
 from synaxial.configuration.loading import read_study
-from synaxial.files import read_json, write_text
+from synaxial.files import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ def run(
     study = read_study(config)
     judged = [
         judge_record(
-            read_json(path), study.slice.first, study.slice.last, study.acquire.on_bad_volume
+            read_record(path), study.slice.first, study.slice.last, study.acquire.on_bad_volume
         )
         for path in records
     ]

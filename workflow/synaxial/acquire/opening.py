@@ -9,6 +9,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.arrayproxy import ArrayProxy
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
@@ -35,8 +36,8 @@ MOST_BYTES = 2**32
 #: Where the voxels of a file may begin at most: room for the header's extensions.
 LARGEST_OFFSET = 2**24
 
-#: Bytes of a NIfTI-1 header, and of a NIfTI-2 header.
-HEADER_SIZES: dict[int, Any] = {348: nibabel.Nifti1Header, 540: nibabel.Nifti2Header}
+#: The kinds of NIfTI image by the bytes of their headers.
+IMAGES: dict[int, Any] = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
 
 _CHUNK = 2**20
 
@@ -78,7 +79,7 @@ def open_image(path: Path, where: str) -> Any:
     """
     try:
         with _opened(path) as file:
-            header = _read_header(file.read(max(HEADER_SIZES)), where)
+            header = _read_header(file.read(max(IMAGES)), where)
         size = _declared_size(header, where)
         if path.suffix == ".gz":
             _check_whole(path, size, where)
@@ -86,7 +87,7 @@ def open_image(path: Path, where: str) -> Any:
             raise BadVolumeError(
                 where, f"{path.stat().st_size} bytes", f"{size} as its header says"
             )
-        return nibabel.load(path, mmap=False)
+        return _image_of(header, path)
     except FileNotFoundError as error:
         raise BadVolumeError(where, "the file is not there") from error
     except PermissionError:
@@ -101,11 +102,11 @@ def _opened(path: Path) -> Any:
 
 def _read_header(start: bytes, where: str) -> Any:
     """Return the header that a file's first bytes hold."""
-    for size, kind in HEADER_SIZES.items():
+    for size, kind in IMAGES.items():
         # The header begins with its own size, in either byte order.
         first = {int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")}
         if size in first and len(start) >= size:
-            return kind(start[:size], check=False)
+            return kind.header_class(start[:size], check=False)
     raise BadVolumeError(where, f"no NIfTI header in its first {len(start)} bytes", "a NIfTI file")
 
 
@@ -124,12 +125,33 @@ def _declared_size(header: Any, where: str) -> int:
         raise BadVolumeError(
             where, f"the voxels begin at byte {offset:g}", f"at most {LARGEST_OFFSET}"
         )
-    total = int(offset) + math.prod(sizes) * int(np.dtype(header.get_data_dtype()).itemsize)
+    try:
+        voxel = np.dtype(header.get_data_dtype()).itemsize
+    except (KeyError, HeaderDataError) as error:
+        raise BadVolumeError(
+            where, f"voxels of the unknown type {int(header['datatype'])}", "a type of NIfTI's"
+        ) from error
+    total = int(offset) + math.prod(sizes) * voxel
     if total > MOST_BYTES:
         raise BadVolumeError(
             where, f"the header claims {sizes} voxels, {total} bytes", f"at most {MOST_BYTES}"
         )
     return total
+
+
+def _image_of(header: Any, path: Path) -> Any:
+    """Return the image of a file whose header is read.
+
+    nibabel.load would also read the header's extensions, as long as these claim to be.
+    """
+    header.check_fix()
+    with np.errstate(all="ignore"):
+        # A rotation that is not a number is met where the geometry is checked.
+        affine = header.get_best_affine()
+    voxels = ArrayProxy(str(path), header, mmap=False)
+    image = IMAGES[int(header["sizeof_hdr"])](voxels, affine, header)
+    image.set_filename(str(path))
+    return image
 
 
 def _check_whole(path: Path, size: int, where: str) -> None:

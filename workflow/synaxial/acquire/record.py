@@ -1,5 +1,6 @@
 """The record of one subject: where its volume came from, what it was, whether it is used."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from numpy.typing import NDArray
 
 from synaxial.acquire.canonical import CanonicalVolume
 from synaxial.acquire.source import RawVolume
+from synaxial.errors import SynaxialError
+from synaxial.files import read_json
 
 #: Percentiles of the brain's intensities that a record has.
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
@@ -74,6 +77,23 @@ def make_skipped_record(
         "origin": None if raw is None else raw.origin,
         "sha256": None if raw is None else raw.sha256,
     }
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record that `synaxial acquire` has written.
+
+    Raises
+    ------
+    SynaxialError
+        It is not there, or no record.
+    """
+    content = read_json(path)
+    missing = _empty_record("", "").keys() - content.keys()
+    if missing:
+        raise SynaxialError(
+            path, f"has no {', '.join(sorted(missing))}", "a record that `synaxial acquire` wrote"
+        )
+    return content
 
 
 def _empty_record(subject: str, source: str) -> dict[str, Any]:
