@@ -1,0 +1,130 @@
+"""A dataset of 16 x 16 images and a study whose networks make such images in milliseconds."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import yaml
+
+BINARIES = Path(sys.executable).parent
+
+TINY = {
+    "epochs": 4,
+    "batch_size": 4,
+    "generator": {"channels": [8, 8, 3]},
+    "discriminator": {"channels": [4, 8, 8], "kernels": [4, 3, 4]},
+    "latent": {"size": 6},
+}
+
+
+def write_dataset(folder, images=20, width=16):
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (images, width, width), dtype=np.uint8)
+    np.save(folder / "images.npy", pixels)
+    description = {
+        "images": images,
+        "size": width,
+        "sha256": hashlib.sha256((folder / "images.npy").read_bytes()).hexdigest(),
+    }
+    (folder / "dataset.json").write_text(json.dumps(description))
+    return folder
+
+
+class Job:
+    """A study on disk, and `synaxial train` on it with any number of ranks."""
+
+    def __init__(self, folder, **training):
+        self.folder = folder
+        self.dataset = write_dataset(folder / "dataset")
+        self.output = folder / "output"
+        self.checkpoints = folder / "checkpoints"
+        # By default a checkpoint after every iteration.
+        self.monitoring = {"checkpoint_minutes": 1e-9, "checkpoints_kept": 1000}
+        self.configure(**training)
+
+    def configure(self, **training):
+        study = {
+            "resize": {"size": 16},
+            "training": {**TINY, **training},
+            "experiments": {"tiny": {}},
+            "monitoring": self.monitoring,
+        }
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(study))
+
+    def command(self, ranks=1, processes=None, output=None, checkpoints=None, options=()):
+        processes = ranks if processes is None else processes
+        launcher = [BINARIES / "mpiexec", "-n", processes] if processes > 1 else []
+        arguments = [
+            *(*launcher, sys.executable, "-m", "synaxial", "train"),
+            *("--config", self.folder / "study.yaml", "--experiment", "tiny"),
+            *("--dataset", self.dataset, "--ranks", ranks, "--device", "cpu"),
+            *("--output", output or self.output),
+            *("--checkpoints", checkpoints or self.checkpoints),
+            *options,
+        ]
+        return [str(argument) for argument in arguments]
+
+    def run(self, **options):
+        """Run to the end, and return the finished process."""
+        command = self.command(**options)
+        return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+
+    def start(self, **options):
+        return subprocess.Popen(
+            self.command(**options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def latest_iteration(self, checkpoints=None):
+        found = sorted((checkpoints or self.checkpoints).glob("*/iteration_*.npz"))
+        return int(found[-1].stem.removeprefix("iteration_")) if found else 0
+
+    def wait_for_iteration(self, process, iteration, seconds=120):
+        """Wait until a checkpoint of this iteration is on the disk."""
+        until = time.monotonic() + seconds
+        while self.latest_iteration() < iteration:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < until, "no checkpoint in time"
+            time.sleep(0.005)
+
+    def arrays(self, output=None, name="generator.npz"):
+        with np.load((output or self.output) / name, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(tmp_path)
+
+
+def kill_everything(process):
+    """Send SIGKILL to a process and all that it started: nobody gets to clean up."""
+    family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
+    for member in family:
+        try:
+            os.kill(member.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.wait(30)
+
+
+def ranks_of(process):
+    """The processes of a job that are ranks: the Python ones that have no children."""
+    return [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if "python" in child.name() and not child.children()
+    ]
+
+
+def assert_same(first, second):
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
