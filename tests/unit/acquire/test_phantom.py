@@ -1,6 +1,7 @@
 """The embedded data set: what a pseudo-subject is, and what it costs."""
 
 import hashlib
+import os
 import subprocess
 import sys
 
@@ -62,6 +63,7 @@ def alone() -> tuple[str, float, float]:
         text=True,
         timeout=300,
         check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     digest, seconds, memory = done.stdout.split()
     return digest, float(seconds), float(memory)

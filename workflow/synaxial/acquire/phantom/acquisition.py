@@ -27,7 +27,7 @@ NOISE_SMOOTHING = (0.9, 0.9, 1.0)
 #: Skull stripping: smoothing of the brain's outline (mm), where it is cut (smaller leaves more),
 #: and how that wanders from place to place (smoothing in mm, size).
 OUTLINE_SMOOTHING = 4.5
-OUTLINE_RANGE = (0.36, 0.54)
+OUTLINE_RANGE = (0.42, 0.58)
 OUTLINE_PARTS = ((9.0, 0.06), (2.2, 0.03))
 
 #: Bright remnants of the skull: where a field (smoothing in mm) is above this, over individuals,

@@ -18,14 +18,19 @@ from synaxial.acquire.phantom.tumour import ENHANCING, Tumour
 #: Ranges over individuals of the tissues' intensities; fluid is nulled.
 FLUID_RANGE = (0.01, 0.05)
 WHITE_RANGE = (0.85, 0.93)
-GREY_RANGE = (1.06, 1.16)
+GREY_RANGE = (1.05, 1.14)
+
+#: How the contrast between grey and white matter differs from place to place: smoothing in mm,
+#: size, and its limits.
+CONTRAST = (20.0, 0.35)
+CONTRAST_LIMITS = (0.0, 2.0)
 
 #: Texture of healthy tissue: smoothing in mm, size.
-TEXTURE = ((12.0, 0.03), (5.0, 0.025), (2.0, 0.025))
+TEXTURE = ((12.0, 0.035), (5.0, 0.025), (2.0, 0.025))
 
 #: The bright rim around the ventricles: smoothing of their map (mm), and size over individuals.
 RIM_SMOOTHING = 1.6
-RIM_RANGE = (0.1, 0.6)
+RIM_RANGE = (0.2, 0.7)
 
 #: White-matter lesions of age: smoothing of the field they are cut from (mm), the field's value
 #: above which there is one, over individuals, how steeply it rises, and their intensity.
@@ -131,7 +136,10 @@ def lesions(anatomy: Anatomy, near_fluid: Field, threshold: float, noise: Field)
 
 def healthy(anatomy: Anatomy, tissue: Tissue, generator: np.random.Generator) -> Field:
     """Return the intensities without a tumour."""
-    solid = np.float32(tissue.white) * anatomy.white + np.float32(tissue.grey) * anatomy.grey
+    smoothing, size = CONTRAST
+    contrast = np.clip(1 + size * smooth_noise(smoothing, generator), *CONTRAST_LIMITS)
+    solid: Field = anatomy.white * (1 + np.float32(tissue.white - 1) * contrast)
+    solid += anatomy.grey * (1 + np.float32(tissue.grey - 1) * contrast)
     solid *= texture(TEXTURE, generator, solid.shape)
     near_fluid = ndimage.gaussian_filter(anatomy.fluid, RIM_SMOOTHING, truncate=3.0)
     noise = smooth_noise(LESION_SMOOTHING, generator)

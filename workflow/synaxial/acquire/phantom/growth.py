@@ -56,6 +56,19 @@ def faces(diffusivity: Field) -> list[Field]:
     return result
 
 
+def inflow(values: Field, across: list[Field]) -> Field:
+    """Return div(D grad values), given D over the voxel's width squared across the faces."""
+    result = np.zeros_like(values)
+    for axis, face in enumerate(across):
+        lower = (slice(None),) * axis + (slice(None, -1),)
+        upper = (slice(None),) * axis + (slice(1, None),)
+        flux = values[upper] - values[lower]
+        flux *= face
+        result[lower] += flux
+        result[upper] -= flux
+    return result
+
+
 def heterogeneity(
     shape: tuple[int, ...], deviation: float, generator: np.random.Generator
 ) -> Field:
@@ -112,19 +125,8 @@ def grow(
     across = [face * np.float32(TIME_STEP / VOXEL**2) for face in faces(diffusivity)]
     gain = rate * np.float32(TIME_STEP) * tissue
     wanted = core_volume * 1000 / VOXEL**3
-    change = np.empty_like(density)
     for step in range(STEPS):
-        np.subtract(1, density, out=change)
-        change *= density
-        change *= gain
-        for axis, face in enumerate(across):
-            lower = (slice(None),) * axis + (slice(None, -1),)
-            upper = (slice(None),) * axis + (slice(1, None),)
-            flux = density[upper] - density[lower]
-            flux *= face
-            change[lower] += flux
-            change[upper] -= flux
-        density += change
+        density += inflow(density, across) + gain * density * (1 - density)
         if step % CHECK_EVERY == 0 and np.count_nonzero(density > CORE_DENSITY) >= wanted:
             break
     return np.clip(density, 0, 1)

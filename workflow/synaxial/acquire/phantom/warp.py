@@ -89,9 +89,9 @@ class Warp:
         """Return the template's voxel of each node, (3, nodes...), float32."""
         place = nodes(self.displacement.shape[1:]) + self.displacement
         matrix = self.voxel_from_box.astype(np.float32)
-        turned = np.tensordot(matrix[:3, :3], place, 1)
-        result: Field = turned + matrix[:3, 3].reshape(3, 1, 1, 1)
-        return result
+        return np.stack(
+            [a * place[0] + b * place[1] + c * place[2] + d for a, b, c, d in matrix[:3]]
+        )
 
 
 def nodes(shape: tuple[int, ...]) -> Field:
