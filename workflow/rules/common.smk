@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
-from synaxial.configuration import as_yaml, make_study, part_of_study
+from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study
 from synaxial.errors import SynaxialError
 from synaxial.provenance import digest_of_code
 
@@ -23,6 +23,7 @@ def told_in_one_line(work, *arguments):
 
 
 study = told_in_one_line(make_study, config)
+told_in_one_line(check_networks, study)
 RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"

@@ -1,5 +1,6 @@
 # The study, cut into the parts that the stages read.
 
+
 # Snakemake looks at parameters, not at config.yaml. Each stage's part of it is a file of its own,
 # written anew only if that part has changed; so a change reruns that stage and what follows.
 rule settings:

@@ -50,12 +50,12 @@ def import_chainer() -> Any:
     """Import Chainer while NumPy has the name that Chainer asks for on import."""
     missing = not hasattr(np, "sctypes")
     if missing:
-        np.sctypes = SCALAR_TYPES  # type: ignore[attr-defined]
+        np.sctypes = SCALAR_TYPES  # type: ignore[attr-defined] # noqa: NPY201
     try:
         return importlib.import_module("chainer")
     finally:
         if missing:
-            del np.sctypes  # type: ignore[attr-defined]
+            del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
 
 
 def mend_functions() -> None:

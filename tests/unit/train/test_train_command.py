@@ -116,7 +116,7 @@ MISTAKES = {
     "dataset": ({"options": ["--dataset", "nowhere"]}, "nowhere/images.npy: cannot be read"),
     "width": (
         {"training": {"generator": {"channels": [8, 3]}}},
-        "make images of 8 pixels, but resize.size is 16",
+        "2 generator.channels make images of 8 pixels, but resize.size is 16",
     ),
     "diverged": (
         {"training": {"optimizer": {"name": "sgd", "alpha": 1e30}}},

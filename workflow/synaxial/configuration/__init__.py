@@ -2,10 +2,11 @@
 
 from synaxial.configuration.loading import (
     as_yaml,
+    check_networks,
     make_study,
     part_of_study,
     read_study,
 )
 from synaxial.configuration.model import Study
 
-__all__ = ["Study", "as_yaml", "make_study", "part_of_study", "read_study"]
+__all__ = ["Study", "as_yaml", "check_networks", "make_study", "part_of_study", "read_study"]

@@ -62,6 +62,39 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
         ) from error
 
 
+def check_networks(study: Study) -> None:
+    """Hold the experiments' networks against the size of the images.
+
+    Apart from `make_study`, because the file that a stage reads has a part of the study only.
+
+    Raises
+    ------
+    SynaxialError
+        A generator makes images of another size, or a discriminator cannot halve them so often.
+    """
+    size = study.resize.size
+    for name, training in study.experiments.items():
+        channels = training.generator.channels
+        halvings = training.discriminator.kernels.count(4)
+        where = f"experiment {name!r}"
+        if 4 * 2 ** (len(channels) - 1) != size:
+            raise SynaxialError(
+                where,
+                f"{len(channels)} generator.channels make images of "
+                f"{4 * 2 ** (len(channels) - 1)} pixels, but resize.size is {size}",
+            )
+        if size % 2**halvings:
+            raise SynaxialError(
+                where,
+                f"discriminator.kernels halve the image {halvings} times, which {size} pixels "
+                "do not allow",
+            )
+        if channels[-1] not in {1, 3}:
+            raise SynaxialError(
+                where, f"the last of generator.channels is {channels[-1]}", "1 or 3"
+            )
+
+
 def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the keys of `differences` laid over it, section by section."""
     merged = copy.deepcopy(dict(base))

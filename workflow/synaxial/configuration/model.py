@@ -387,25 +387,3 @@ class Study(Section):
                     f"experiment {name!r}: a name has letters, digits, '_' and '.' only"
                 )
         return self
-
-    @model_validator(mode="after")
-    def _networks_make_images_of_the_size(self) -> Self:
-        for name, training in self.experiments.items():
-            generated = 4 * 2 ** (len(training.generator.channels) - 1)
-            if generated != self.resize.size:
-                raise ValueError(
-                    f"experiment {name!r}: {len(training.generator.channels)} generator channels "
-                    f"make images of {generated} pixels, but resize.size is {self.resize.size}"
-                )
-            halvings = training.discriminator.kernels.count(4)
-            if self.resize.size % 2**halvings:
-                raise ValueError(
-                    f"experiment {name!r}: the discriminator halves its input {halvings} times, "
-                    f"which {self.resize.size} pixels do not allow"
-                )
-            if training.generator.channels[-1] not in {1, 3}:
-                raise ValueError(
-                    f"experiment {name!r}: the generator's last channels must be 1 or 3, "
-                    f"found {training.generator.channels[-1]}"
-                )
-        return self

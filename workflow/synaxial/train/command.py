@@ -10,14 +10,13 @@ import numpy as np
 import typer
 from threadpoolctl import threadpool_limits
 
-from synaxial.configuration import Study, read_study
+from synaxial.configuration import Study, check_networks, read_study
 from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json, write_json, write_text, written_whole
 from synaxial.networks.saving import digest_of, save_network
 from synaxial.train.batches import open_images
 from synaxial.train.communication import abort_on_error, on_all_ranks, open_communicator
-from synaxial.train.curves import write_curves
 from synaxial.train.fingerprint import fingerprint_of
 from synaxial.train.log import as_csv
 from synaxial.train.previews import draw_timeline, find_previews
@@ -57,6 +56,7 @@ def run(
         raise SynaxialError(
             "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
         )
+    check_networks(study)
     budget = np.inf if time_budget is None else 60 * time_budget
     with threadpool_limits(threads_per_rank):
         abort_on_error(
@@ -108,7 +108,7 @@ def train(
             stop,
         ),
     )
-    run_session(session, study.monitoring, communicator.rank)
+    run_session(session, study.monitoring, communicator)
     if first:
         record = describe_run(experiment, training, fingerprint, description, hosts)
         publish(session, training, output, record)
@@ -137,6 +137,9 @@ def check_dataset(
 
 def publish(session: Session, training: Training, output: Path, record: dict[str, Any]) -> None:
     """Write what a finished training gives into its output folder."""
+    # Half of this command's start would be pandas and Matplotlib, on every rank.
+    from synaxial.train.curves import write_curves  # noqa: PLC0415
+
     networks, rows = session.networks, session.log.rows
     title = f"{record['experiment']}: {training.epochs} epochs, model {session.fingerprint}"
     save_network(networks.smoothed, training, output / "generator.npz")

@@ -9,7 +9,12 @@ import numpy as np
 
 from synaxial.chainer_compatibility import chainer, chainermn
 from synaxial.devices import check_device_name, count_gpus, no_gpu
-from synaxial.errors import BAD_INPUT_STATUS, SynaxialError
+from synaxial.errors import (
+    BAD_INPUT_STATUS,
+    STOPPED_EARLY_STATUS,
+    StoppedEarlyError,
+    SynaxialError,
+)
 
 Result = TypeVar("Result")
 
@@ -94,10 +99,12 @@ def abort_on_error(work: Callable[[], None]) -> None:
     world = MPI.COMM_WORLD
     try:
         work()
-    except SharedError:
+    except (SharedError, StoppedEarlyError) as ending:
+        # All ranks end alike: rank 0 speaks for them.
         if world.rank == 0:
             raise
-        sys.exit(BAD_INPUT_STATUS)
+        early = isinstance(ending, StoppedEarlyError)
+        sys.exit(STOPPED_EARLY_STATUS if early else BAD_INPUT_STATUS)
     except Exception as error:
         if world.size == 1:
             raise

@@ -175,7 +175,7 @@ class RegularCheckpoints(chainer.training.Extension):
         self.stop.longest_checkpoint = max(self.stop.longest_checkpoint, self._last - began)
 
 
-def run_session(session: Session, monitoring: Monitoring, rank: int) -> None:
+def run_session(session: Session, monitoring: Monitoring, communicator: Any) -> None:
     """Train to the end, or to an early stop; either ends in a checkpoint.
 
     Raises
@@ -190,11 +190,13 @@ def run_session(session: Session, monitoring: Monitoring, rank: int) -> None:
     before = trainer.updater.iteration
     trainer.run(show_loop_exception_msg=False)
     iteration = trainer.updater.iteration
-    if rank == 0 and iteration > before:
+    if communicator.rank == 0 and iteration > before:
         path = save_checkpoint(
             trainer, session.folder, session.fingerprint, monitoring.checkpoints_kept
         )
         log.info("checkpoint %s", path)
+    # No rank leaves before the checkpoint is on the disk.
+    communicator.mpi_comm.Barrier()
     if session.stop.reason is not None:
         raise StoppedEarlyError(
             f"stopped after iteration {iteration} in epoch {trainer.updater.epoch_detail:.2f} of "

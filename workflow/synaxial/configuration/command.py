@@ -1,0 +1,18 @@
+"""`synaxial check`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.configuration import as_yaml, check_networks, read_study
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="The study to check.")] = Path("config.yaml"),
+) -> None:
+    """Check a study file, and print the study with all its defaults."""
+    study = read_study(config)
+    check_networks(study)
+    sys.stdout.write(as_yaml(study.model_dump(mode="json")))
