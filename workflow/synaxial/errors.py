@@ -38,5 +38,12 @@ class BadVolumeError(SynaxialError):
     """A volume that cannot be used; `on_bad_volume` says whether that ends the run."""
 
 
+class SharedError(SynaxialError):
+    """A mistake that every rank of a job knows of; only rank 0 tells it."""
+
+    def __init__(self, mistake: SynaxialError | str) -> None:
+        Exception.__init__(self, str(mistake))
+
+
 class StoppedEarlyError(Exception):
     """A training that was asked to stop and wrote a checkpoint; the same command goes on."""

@@ -12,6 +12,7 @@ from synaxial.devices import check_device_name, count_gpus, no_gpu
 from synaxial.errors import (
     BAD_INPUT_STATUS,
     STOPPED_EARLY_STATUS,
+    SharedError,
     StoppedEarlyError,
     SynaxialError,
 )
@@ -83,13 +84,6 @@ def on_all_ranks(communicator: Any, work: Callable[[], Result]) -> Result:
     if messages:
         raise SharedError(messages[0])
     return result
-
-
-class SharedError(SynaxialError):
-    """A mistake that every rank knows of; only rank 0 tells it."""
-
-    def __init__(self, message: str) -> None:
-        Exception.__init__(self, message)
 
 
 def abort_on_error(work: Callable[[], None]) -> None:

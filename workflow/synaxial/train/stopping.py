@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.errors import SynaxialError
+from synaxial.errors import SharedError, SynaxialError
 
 #: What a job gets before it is killed, and what a user or a scheduler sends on purpose.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -43,7 +43,8 @@ class Stop:
         self.longest_iteration = 0.0
         self.longest_checkpoint = 0.0
         self.reason: str | None = None
-        self._last_call: float | None = None
+        self._first_iteration: int | None = None
+        self._last_call = started
 
     def listen(self) -> None:
         """From now on take the signals as a wish to stop, in place of dying at once."""
@@ -55,14 +56,18 @@ class Stop:
 
     def __call__(self, trainer: Any) -> bool:
         """Tell whether the training ends here; `reason` says why if it is not done."""
-        now = time.monotonic()
-        if self._last_call is not None:
+        now, iteration = time.monotonic(), trainer.updater.iteration
+        if self._first_iteration is None:
+            self._first_iteration = iteration
+        elif iteration > self._first_iteration:
             self.longest_iteration = max(self.longest_iteration, now - self._last_call)
         self._last_call = now
         if trainer.updater.epoch >= self.epochs:
             return True
         margin = max(LEAST_MARGIN_SECONDS, 2 * (self.longest_iteration + self.longest_checkpoint))
-        wish = np.array([self.received or 0, now + margin >= self.deadline], dtype=np.int64)
+        # A budget that is too short still gets one iteration, or retries would never end.
+        used_up = iteration > self._first_iteration and now + margin >= self.deadline
+        wish = np.array([self.received or 0, used_up], dtype=np.int64)
         of_all = np.empty_like(wish)
         self.communicator.mpi_comm.Allreduce(wish, of_all, op=_maximum())
         if of_all[0]:
@@ -77,18 +82,19 @@ def check_finite(observed: dict[str, float], iteration: int) -> None:
 
     Raises
     ------
-    SynaxialError
+    SharedError
         A value is NaN or infinite; it is the same on all ranks.
     """
     for name, value in observed.items():
         if not np.isfinite(value):
-            raise SynaxialError(
+            mistake = SynaxialError(
                 f"iteration {iteration}",
                 f"{name} is {value}",
                 "a finite number",
                 "lower optimizer.alpha, or use a loss with a bound such as hinge; "
                 "the checkpoints before it are kept",
             )
+            raise SharedError(mistake)
 
 
 def _maximum() -> Any:
