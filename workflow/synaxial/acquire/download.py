@@ -31,7 +31,8 @@ PROGRESS_INTERVAL = 5.0
 #: Answers that another attempt may change (too many requests, the server's own trouble).
 PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
-_CHUNK = 2**16
+#: Bytes that are written at once; a connection that breaks loses fewer than these.
+CHUNK = 2**16
 
 
 class LargeDownload:
@@ -113,7 +114,7 @@ class LargeDownload:
         ):
             file.seek(size)
             file.truncate()
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 progress.update(len(chunk))
                 if file.tell() > self._maximum:

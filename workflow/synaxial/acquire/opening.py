@@ -126,7 +126,7 @@ def _declared_size(header: Any, where: str) -> int:
             where, f"the voxels begin at byte {offset:g}", f"at most {LARGEST_OFFSET}"
         )
     try:
-        voxel = np.dtype(header.get_data_dtype()).itemsize
+        voxel = int(np.dtype(header.get_data_dtype()).itemsize)
     except (KeyError, HeaderDataError) as error:
         raise BadVolumeError(
             where, f"voxels of the unknown type {int(header['datatype'])}", "a type of NIfTI's"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from synaxial.acquire.manifest import check_wanted_slices
+from synaxial.acquire.wanted_slices import check_wanted_slices
 from synaxial.configuration import Study, read_study
 from synaxial.errors import BadVolumeError, SynaxialError
 from synaxial.files import read_json, write_placeholder

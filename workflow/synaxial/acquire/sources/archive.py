@@ -17,7 +17,7 @@ from synaxial.acquire.layouts import (
 )
 from synaxial.acquire.opening import open_volume
 from synaxial.acquire.source import RawVolume
-from synaxial.acquire.subjects import natural_key, select_subjects
+from synaxial.acquire.subjects import select_subjects
 from synaxial.acquire.unpacking import extract, open_archive
 from synaxial.configuration.model import Acquire
 from synaxial.errors import SynaxialError
@@ -72,6 +72,7 @@ class ArchiveSource:
             self._fetched / LISTED,
             {
                 **self._request(),
+                "subjects": self._settings.subjects,
                 "found_layout": layout_name,
                 "files": {subject: _paths(files) for subject, files in found.items()},
             },
@@ -79,7 +80,8 @@ class ArchiveSource:
 
     def subjects(self) -> list[str]:
         """Return the wanted subjects, in natural order."""
-        return sorted(self._list["files"], key=natural_key)
+        where = f"{self._where} (fetched for subjects {self._list['subjects']!r})"
+        return select_subjects(self._settings.subjects, self._list["files"], where)
 
     def files(self, subject: str) -> list[Path]:
         """Return the subject's FLAIR file and, if there is one, its segmentation."""
@@ -115,7 +117,7 @@ class ArchiveSource:
     def _members(self, subject: str) -> list[str]:
         files = self._list["files"]
         if subject not in files:
-            raise SynaxialError(subject, "is not among the study's subjects", ", ".join(files))
+            raise SynaxialError(subject, "is not among the fetched subjects", ", ".join(files))
         members: list[str] = files[subject]
         return members
 
@@ -125,7 +127,6 @@ class ArchiveSource:
             "location": self._where,
             "checksum": self._settings.archive.checksum,
             "layout": self._settings.archive.layout,
-            "subjects": self._settings.subjects,
         }
 
     @cached_property
@@ -134,7 +135,10 @@ class ArchiveSource:
         if not path.is_file():
             raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial fetch")
         content = read_json(path)
+        # What was fetched of the archive may be more than is asked for now, but not less.
         asked = self._request()
+        if self._settings.subjects == "all":
+            asked["subjects"] = "all"
         other = [key for key, value in asked.items() if content.get(key) != value]
         if other:
             raise SynaxialError(
