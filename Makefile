@@ -1,0 +1,75 @@
+# What a user and a developer call by name. `make run` and `make test` set up what they need.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+# uv installs the locked packages; chainer is built from source and needs an old setuptools there.
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(VENV)
+LOCKED := --require-hashes --build-constraints envs/build-constraints.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url \
+	--build-constraints envs/build-constraints.txt pyproject.toml
+
+.PHONY: help install install-dev run test lint format docs lock clean
+
+help:  ## Say what there is to make.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(VENV)/installed  ## Make .venv with the locked environment.
+
+install-dev: $(VENV)/installed-dev  ## The same, with what tests and checks need.
+
+$(BIN)/uv: envs/uv.txt
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+		exit 1; }
+	@echo "Installing into $(VENV) (about a minute, more on a slow network)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.txt
+	@touch $@
+
+$(VENV)/installed: $(BIN)/uv envs/cpu.txt envs/build-constraints.txt pyproject.toml
+	$(UV_INSTALL) $(LOCKED) -r envs/cpu.txt
+	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed envs/dev.txt
+	$(UV_INSTALL) $(LOCKED) -r envs/dev.txt
+	@touch $@
+
+run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.
+	$(BIN)/snakemake --profile profiles/demo
+	@$(BIN)/snakemake --profile profiles/demo --report results/demo/report.html --quiet all
+	@echo
+	@echo "The demo is finished:"
+	@echo "  sheet    results/demo/experiments/demo/samples/stack_0.png"
+	@echo "  curves   results/demo/experiments/demo/curves.png"
+	@echo "  report   results/demo/report.html"
+
+test: $(VENV)/installed-dev lint  ## Run every check and every test.
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+
+format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+docs: $(VENV)/installed  ## Write docs/configuration.md and config.yaml from the configuration model.
+	$(BIN)/python -m synaxial.configuration.reference
+
+lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
+	$(COMPILE) --output-file envs/cpu.txt
+	$(COMPILE) --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
+	$(COMPILE) --extra cuda12 --constraint envs/cpu.txt --output-file envs/cuda12.txt
+	$(COMPILE) --extra cuda13 --constraint envs/cpu.txt --output-file envs/cuda13.txt
+	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --output-file envs/uv.txt -
+
+clean:  ## Delete the environment and the tools' caches; results stay.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
