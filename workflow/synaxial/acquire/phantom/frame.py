@@ -17,11 +17,11 @@ FRAME_AFFINE = np.array(
 )
 
 #: First voxel and size of the box that all the work is done in: no brain reaches out of it.
-BOX_START = (36, 30, 0)
-BOX_SHAPE = (168, 200, 155)
+BOX_START = (34, 18, 0)
+BOX_SHAPE = (172, 220, 155)
 
 #: Centre of the brain, in voxels of the box: heads are scaled and turned about it.
-BRAIN_CENTRE = np.array([83.0, 98.0, 72.0])
+BRAIN_CENTRE = np.array([85.0, 110.0, 72.0])
 
 
 Level = TypeVar("Level", bound=np.generic)
