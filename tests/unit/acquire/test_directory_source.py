@@ -4,23 +4,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from synaxial.acquire.canonical import make_canonical
+from synaxial.acquire.command import check_subject
+from synaxial.acquire.record import make_record
 from synaxial.acquire.source import Source
-from synaxial.acquire.sources import FETCHED, MAKERS, open_source
+from synaxial.acquire.sources import open_source
 from synaxial.acquire.sources.directory import DirectorySource, walk
+from synaxial.acquire.wanted_slices import check_wanted_slices
 from synaxial.configuration.model import Acquire
 from synaxial.errors import BadVolumeError, SynaxialError
 from synaxial.files import sha256_of
+from synaxial.provenance import reachable_modules
 
-from .heads import SHAPE, directory_settings, make_brats2020, make_head, make_labels, save
+from .heads import directory_settings, make_brats2020, make_head, make_image, make_labels, save
 
 NAMES = [f"BraTS20_Training_{number:03d}" for number in (1, 2, 3)]
 
 
-def test_the_registry_names_the_configurations_sources(tmp_path: Path) -> None:
-    choices = Acquire.model_fields["source"].annotation
-    assert set(MAKERS) == set(choices.__args__)
-    assert set(MAKERS) >= FETCHED
-    assert isinstance(open_source(directory_settings(tmp_path), tmp_path), DirectorySource)
+@pytest.mark.parametrize("name", Acquire.model_fields["source"].annotation.__args__)
+def test_every_source_of_the_configuration_is_there(tmp_path: Path, name: str) -> None:
+    settings = directory_settings(tmp_path, source=name, subjects=["1"])
+    source = open_source(settings, tmp_path)
+    assert type(source).__name__ == f"{name.title()}Source"
+    assert type(source).__module__ in reachable_modules("synaxial.acquire.command")
 
 
 def test_a_copy_is_found_from_any_folder_above(tmp_path: Path) -> None:
@@ -124,11 +130,34 @@ REAL = Path(__file__).parents[4] / "shared" / "data" / "brats"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the two real volumes are not on this machine")
-def test_two_real_volumes() -> None:
+@pytest.mark.parametrize(
+    ("name", "brain", "tumour"), [(NAMES[0], 1487565, 111724), (NAMES[1], 1245191, 120674)]
+)
+def test_real_volumes(name: str, brain: int, tumour: int) -> None:
+    """Read two glioma patients in BraTS geometry, and copies of them as other tools write."""
     settings = Acquire.model_validate(
         {"source": "directory", "subjects": "001-002", "directory": {"path": REAL}}
     )
     source = DirectorySource(settings)
     assert source.subjects() == NAMES[:2]
-    assert source.read(NAMES[0]).image.shape == (240, 240, 155)
-    assert SHAPE != (240, 240, 155)
+    raw = source.read(name)
+    stored = np.asarray(raw.image.dataobj)
+    volume, segmentation = check_subject(raw, settings, name)
+    assert segmentation is not None
+    np.testing.assert_array_equal(volume.voxels, stored)
+    assert np.count_nonzero(volume.voxels) == brain
+    assert np.count_nonzero(segmentation) == tumour
+    assert set(np.unique(segmentation)) == {0, 1, 2, 4}
+    assert volume.notes == ()
+    check_wanted_slices(make_record(name, "directory", raw, volume, segmentation), 60, 107)
+
+    ras = make_image(stored[::-1, ::-1], np.diag([1, 1, 1, 1]))
+    np.testing.assert_array_equal(make_canonical(ras, settings.volume, name).voxels, stored)
+
+    mask = stored > 0
+    scored = np.where(mask, (stored - stored[mask].mean()) / stored[mask].std(), 0)
+    shifted = make_canonical(
+        make_image(scored.astype(np.float32), raw.image.affine), settings.volume, name
+    )
+    np.testing.assert_array_equal(shifted.voxels > 0, mask)
+    assert np.corrcoef(shifted.voxels[mask], stored[mask])[0, 1] > 0.999999

@@ -1,26 +1,18 @@
 """The sources of volumes, by the name that `acquire.source` has in the configuration."""
 
-import importlib
 from pathlib import Path
 
 from synaxial.acquire.source import Source
 from synaxial.configuration.model import Acquire
 
-#: The class of each source, in the module of the source's name. It is made from the settings;
-#: to add a source, write its module, name it here and in `configuration/model.py`.
-MAKERS = {
-    "phantom": "PhantomSource",
-    "directory": "DirectorySource",
-    "archive": "ArchiveSource",
-    "kaggle": "KaggleSource",
-}
-
-#: Those that are also given the folder that `fetch` brings files into.
-FETCHED = {"archive", "kaggle"}
+# ruff: noqa: PLC0415 - a source is imported when it is chosen: kagglehub and the phantom's
+# template are not everybody's. By name, so that a digest of the code follows the imports.
 
 
 def open_source(settings: Acquire, fetched: Path) -> Source:
     """Return the source that a study has chosen; only its module is imported.
+
+    To add one: write its module beside this file, name it here and in `configuration/model.py`.
 
     Parameters
     ----------
@@ -29,7 +21,20 @@ def open_source(settings: Acquire, fetched: Path) -> Source:
     fetched
         The folder that `synaxial fetch` has written, or will write; not used by every source.
     """
-    module = importlib.import_module(f"{__name__}.{settings.source}")
-    make = getattr(module, MAKERS[settings.source])
-    source: Source = make(settings, fetched) if settings.source in FETCHED else make(settings)
-    return source
+    match settings.source:
+        case "phantom":
+            from synaxial.acquire.sources.phantom import PhantomSource
+
+            return PhantomSource(settings)
+        case "directory":
+            from synaxial.acquire.sources.directory import DirectorySource
+
+            return DirectorySource(settings)
+        case "archive":
+            from synaxial.acquire.sources.archive import ArchiveSource
+
+            return ArchiveSource(settings, fetched)
+        case "kaggle":
+            from synaxial.acquire.sources.kaggle import KaggleSource
+
+            return KaggleSource(settings, fetched)
