@@ -78,16 +78,18 @@ def pictures_of_all_stacks():
 
 
 def summary():
-    """What a finished study leaves to look at."""
-    lines = ["", "Finished. What to look at:"]
-    for name in study.experiments:
-        folder = f"{RESULTS}/experiments/{name}"
-        lines += [
-            f"  sheet of generated images   {folder}/samples/stack_0.png",
-            f"  training curves             {folder}/curves.png",
-        ]
-    lines.append(f"  report                      {RESULTS}/report.html  (snakemake … --report)")
-    return "\n".join(lines)
+    """What a run leaves to look at."""
+    found = [
+        (f"{what}, {name}", path)
+        for name in study.experiments
+        for what, path in {
+            "sheet": f"{RESULTS}/experiments/{name}/samples/stack_0.png",
+            "curves": f"{RESULTS}/experiments/{name}/curves.png",
+        }.items()
+        if Path(path).exists()
+    ]
+    lines = [f"  {what:<24}{path}" for what, path in found]
+    return "\n".join(["", "Finished. What there is to look at:", *lines]) if found else ""
 
 
 def advice(snakemake_log):

@@ -1,0 +1,134 @@
+"""Stacks: functions of generator, seed, stack and image, and files that others can open."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Generator as GeneratorSettings
+from synaxial.configuration.model import Latent, Sample, Training
+from synaxial.networks import Generator
+from synaxial.networks.saving import digest_of, load_generator, save_network
+from synaxial.sample.generate import generate_images
+from synaxial.sample.stack import sample_stack
+
+LATENT = Latent(size=6)
+
+
+def make_generator(channels=3):
+    np.random.seed(1)  # noqa: NPY002
+    settings = GeneratorSettings(channels=[8, 8, channels], dropout=0.5)
+    return Generator(settings, LATENT.size, initial_deviation=0.5)
+
+
+def stack_of(generator, number=0, **settings):
+    sample = Sample(images=settings.pop("images", 45), **settings)
+    return np.stack(list(sample_stack(generator, LATENT, sample, number)))
+
+
+@pytest.mark.parametrize("dropout", [False, True])
+def test_an_image_is_a_function_of_seed_stack_and_number(dropout):
+    generator = make_generator()
+    long = stack_of(generator, dropout=dropout)
+    assert (long.shape, long.dtype) == ((45, 16, 16, 3), np.uint8)
+    # Fewer images, other chunks: the same images, up to the rounding of a matrix product.
+    short = stack_of(generator, dropout=dropout, images=7)
+    assert np.abs(long[:7].astype(int) - short).max() <= 1
+    np.testing.assert_array_equal(long, stack_of(generator, dropout=dropout))
+    for other in ({"number": 1}, {"seed": 8}):
+        assert not np.array_equal(long, stack_of(generator, dropout=dropout, **other))
+    assert len({image.tobytes() for image in long}) == 45
+
+
+def test_dropout_changes_the_images_and_batch_statistics_do_too():
+    generator = make_generator()
+    plain = stack_of(generator)
+    assert not np.array_equal(plain, stack_of(generator, dropout=True))
+    assert not np.array_equal(plain, stack_of(generator, batch_normalization="batch"))
+
+
+def test_sampling_does_not_change_the_generator():
+    generator = make_generator()
+    before = digest_of(generator)
+    stack_of(generator, dropout=True, batch_normalization="batch")
+    assert digest_of(generator) == before
+
+
+def test_the_whole_range_of_the_output_becomes_0_to_255():
+    class Ramp:
+        output_range = (-1.0, 1.0)
+
+        def __call__(self, _latents, _randomness):
+            return chainer.Variable(np.array([[[[-1.0, 0.0, 1.0]]]], np.float32))
+
+    np.testing.assert_array_equal(generate_images(Ramp(), None)[0, 0, :, 0], [0, 128, 255])
+
+
+def test_one_channel_becomes_three_equal_ones():
+    stack = stack_of(make_generator(channels=1))
+    assert stack.shape == (45, 16, 16, 3)
+    np.testing.assert_array_equal(stack[..., 0], stack[..., 2])
+
+
+def test_a_saved_generator_is_the_same(tmp_path):
+    generator = make_generator()
+    training = Training(latent=LATENT, generator=generator.settings)
+    save_network(generator, training, tmp_path / "generator.npz")
+    loaded, settings = load_generator(tmp_path / "generator.npz")
+    assert settings == training
+    assert digest_of(loaded) == digest_of(generator)
+    np.testing.assert_array_equal(stack_of(loaded), stack_of(generator))
+
+
+@pytest.fixture
+def study(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(json.dumps({"sample": {"images": 12, "seed": 3}}))
+    return path
+
+
+def test_the_command_writes_a_stack_that_says_what_it_is(tmp_path, study, run_synaxial):
+    generator = make_generator()
+    training = Training(latent=LATENT, generator=generator.settings)
+    save_network(generator, training, tmp_path / "generator.npz")
+    arguments = ("--config", study, "--generator", tmp_path / "generator.npz", "--stack", "2")
+    for name in ("a.tif", "b.tif"):
+        done = run_synaxial("sample", *arguments, "--output", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert len(file.pages) == 12
+        description = json.loads(file.pages[5].description)
+        page = file.pages[5].asarray()
+    assert description["generator"] == digest_of(generator)
+    assert (description["seed"], description["stack"], description["image"]) == (3, 2, 5)
+    assert description["generated"] is True
+    np.testing.assert_array_equal(page, stack_of(generator, 2, seed=3, images=12)[5])
+
+
+def content_without_network(path):
+    np.savez(path, settings=np.array(Training().model_dump_json()))
+
+
+def content_with_pickle(path):
+    np.savez(path, settings=np.array([{}], dtype=object))
+
+
+def content_cut(path):
+    generator = make_generator()
+    save_network(generator, Training(latent=LATENT, generator=generator.settings), path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("write", [content_without_network, content_with_pickle, content_cut])
+def test_a_bad_generator_is_one_clear_line(
+    tmp_path, study, run_synaxial, assert_clear_error, write
+):
+    path = tmp_path / "generator.npz"
+    write(path)
+    output = tmp_path / "out.tif"
+    done = run_synaxial("sample", "--config", study, "--generator", path, "--output", output)
+    assert_clear_error(done, "generator.npz")
+    assert not output.exists()

@@ -1,0 +1,94 @@
+"""Checkpoint files: whole, few, of the right model, and never trusted."""
+
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from synaxial.errors import SynaxialError
+from synaxial.train.checkpoint import (
+    find_checkpoints,
+    read_newest_checkpoint,
+    save_checkpoint,
+)
+
+
+class Trainer:
+    """What a checkpoint needs of Chainer's Trainer: one array of state."""
+
+    def __init__(self, iteration):
+        self.updater = SimpleNamespace(iteration=iteration)
+        self.state = np.full(1000, iteration, np.float32)
+
+    def serialize(self, serializer):
+        serializer("state", self.state)
+
+
+def save(folder, *iterations, kept=3):
+    for iteration in iterations:
+        save_checkpoint(Trainer(iteration), folder, "model", kept)
+
+
+def test_the_newest_are_kept(tmp_path):
+    save(tmp_path, 5, 10, 15, 20)
+    names = [path.name for path in find_checkpoints(tmp_path)]
+    assert names == [f"iteration_{i:09d}.npz" for i in (20, 15, 10)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_the_newest_is_read(tmp_path):
+    save(tmp_path, 9, 10)
+    arrays = read_newest_checkpoint(tmp_path, "model")
+    assert arrays.keys() == {"state"}
+    assert (arrays["state"] == 10).all()
+
+
+def test_without_any_there_is_none(tmp_path):
+    assert read_newest_checkpoint(tmp_path / "nowhere", "model") is None
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def flip(content):
+    place = len(content) // 2
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flip, lambda _: b"", lambda _: b"PK\x03\x04"])
+def test_a_damaged_newest_is_passed_over_with_a_warning(tmp_path, caplog, damage):
+    save(tmp_path, 1, 2)
+    newest = find_checkpoints(tmp_path)[0]
+    newest.write_bytes(damage(newest.read_bytes()))
+    with caplog.at_level(logging.WARNING):
+        arrays = read_newest_checkpoint(tmp_path, "model")
+    assert (arrays["state"] == 1).all()
+    assert str(newest) in caplog.text
+
+
+def test_a_pickle_is_not_opened(tmp_path, caplog):
+    save(tmp_path, 1)
+    np.savez(tmp_path / "iteration_000000002.npz", state=np.array([{}], dtype=object))
+    assert (read_newest_checkpoint(tmp_path, "model")["state"] == 1).all()
+    assert "passing over" in caplog.text
+
+
+def test_another_models_checkpoint_is_refused(tmp_path):
+    save(tmp_path, 1)
+    with pytest.raises(SynaxialError, match="belongs to the model model; expected the model mine"):
+        read_newest_checkpoint(tmp_path, "mine")
+
+
+def test_a_failed_write_leaves_the_older_ones_and_no_rest(tmp_path, monkeypatch):
+    save(tmp_path, 1, 2, 3)
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(OSError, match="No space left"):
+        save(tmp_path, 4)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert (read_newest_checkpoint(tmp_path, "model")["state"] == 3).all()

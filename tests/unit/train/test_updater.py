@@ -1,0 +1,145 @@
+"""One iteration of the training against the same steps written out with plain Chainer."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from synaxial.chainer_compatibility import chainer
+from synaxial.configuration import make_study
+from synaxial.networks.randomness import TRAINING, BatchRandomness, draw_latents
+from synaxial.networks.saving import network_arrays
+from synaxial.train.batches import RankBatches
+from synaxial.train.communication import open_communicator
+from synaxial.train.losses import LOSSES
+from synaxial.train.moving_average import MovingAverage
+from synaxial.train.session import make_networks, open_session
+from synaxial.train.stopping import Stop, check_finite
+
+from .conftest import TINY, assert_same
+
+
+def tiny_training(**differences):
+    study = make_study({"training": {**TINY, **differences}, "experiments": {"tiny": {}}})
+    return study.experiments["tiny"], study.monitoring
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
+
+
+def gradients_of(network):
+    return {name: parameter.grad.copy() for name, parameter in network.namedparams()}
+
+
+def make_session(training, monitoring, images, folder):
+    communicator, device = open_communicator(1, "cpu")
+    stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
+    return open_session(training, monitoring, images, folder, "f", communicator, device, stop)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_iteration_is_one_step_of_each_network(images, tmp_path, loss):
+    training, monitoring = tiny_training(loss=loss)
+    session = make_session(training, monitoring, images, tmp_path)
+    session.trainer.updater.update()
+
+    # The same, with whole backward passes and Chainer's own updates.
+    expected = make_networks(training, 16, chainer.get_device("@numpy"))
+    optimizers = []
+    for network in (expected.generator, expected.discriminator):
+        optimizer = chainer.optimizers.Adam(alpha=0.0002, beta1=0.5).setup(network)
+        optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.001))
+        optimizers.append(optimizer)
+    randomness = BatchRandomness(np, TRAINING, training.seed, 0, 0)
+    indices = next(RankBatches(20, 4, training.seed, 0, 1))
+    real = images[indices].astype(np.float32)[:, None] / 127.5 - 1
+    real = np.broadcast_to(real, (4, 3, 16, 16)).copy()
+    fake = expected.generator(draw_latents(randomness, 4, training.latent), randomness)
+    score_real = expected.discriminator(real, randomness)
+    score_fake = expected.discriminator(fake.array, randomness)
+    loss_discriminator = LOSSES[loss].discriminator(score_real, score_fake)
+    expected.discriminator.cleargrads()
+    loss_discriminator.backward()
+    optimizers[1].update()
+    gradients = {"discriminator": gradients_of(expected.discriminator)}
+    loss_generator = LOSSES[loss].generator(expected.discriminator(fake, randomness))
+    expected.generator.cleargrads()
+    loss_generator.backward()
+    optimizers[0].update()
+    gradients["generator"] = gradients_of(expected.generator)
+
+    for name, of_network in gradients.items():
+        ours = gradients_of(getattr(session.networks, name))
+        weights = network_arrays(getattr(session.networks, name))
+        largest = max(np.abs(gradient).max() for gradient in of_network.values())
+        for key, gradient in of_network.items():
+            np.testing.assert_allclose(ours[key], gradient, rtol=1e-4, atol=1e-5 * largest)
+            # Adam makes a whole step of a gradient that is nothing but rounding.
+            clear = np.abs(gradient) > 1e-3 * largest
+            theirs = network_arrays(getattr(expected, name))[key.lstrip("/")]
+            np.testing.assert_allclose(weights[key.lstrip("/")][clear], theirs[clear], rtol=1e-4)
+    observed = session.trainer.updater.observed
+    assert observed["loss_generator"] == pytest.approx(float(loss_generator.array), rel=1e-4)
+    assert observed["score_real"] == pytest.approx(float(score_real.array.mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize(("activation", "low"), [("tanh", -1), ("sigmoid", 0)])
+def test_real_images_have_the_range_of_the_generators_output(images, tmp_path, activation, low):
+    generator = {"channels": [8, 8, 3], "output_activation": activation}
+    training, monitoring = tiny_training(generator=generator)
+    updater = make_session(training, monitoring, images, tmp_path).trainer.updater
+    images[0, 0, 0], images[0, 0, 1] = 0, 255
+    real = updater.real_images(np.array([0]))
+    assert (real.dtype, real.shape) == (np.float32, (1, 3, 16, 16))
+    np.testing.assert_allclose(real[0, :, 0, 0], low, atol=1e-6)
+    np.testing.assert_allclose(real[0, :, 0, 1], 1, atol=1e-6)
+    np.testing.assert_array_equal(real[0, 0], real[0, 2])
+
+
+def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone():
+    device = chainer.get_device("@numpy")
+    training, _ = tiny_training()
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.random(3)  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    first, second = (make_networks(training, 16, device) for _ in range(2))
+    np.testing.assert_array_equal(np.random.random(3), expected)  # noqa: NPY002
+    assert_same(network_arrays(first.generator), network_arrays(second.generator))
+    other, _ = tiny_training(seed=2)
+    weights = make_networks(other, 16, device).generator.connected.W.array
+    assert not np.array_equal(weights, first.generator.connected.W.array)
+
+
+def test_a_moving_average_halves_the_old_within_its_half_life():
+    training, _ = tiny_training()
+    generator = make_networks(training, 16, chainer.get_device("@numpy")).generator
+    average = MovingAverage(generator.copy(mode="copy"), half_life_images=40, batch_size=4)
+    old = generator.connected.W.array.copy()
+    generator.connected.W.array[...] += 1
+    generator.normalizations[0].avg_mean[...] = 3
+    for _ in range(10):  # 40 images
+        average.update(generator)
+    np.testing.assert_allclose(average.network.connected.W.array, old + 0.5, rtol=1e-4)
+    np.testing.assert_allclose(average.network.normalizations[0].avg_mean, 1.5, rtol=1e-4)
+
+
+def test_a_deadline_leaves_time_for_the_last_checkpoint():
+    communicator, _ = open_communicator(1, "cpu")
+    trainer = SimpleNamespace(updater=SimpleNamespace(epoch=0, iteration=0))
+    stop = Stop(5, 100, time.monotonic() - 20, communicator)
+    assert not stop(trainer)
+    trainer.updater.iteration = 1
+    assert not stop(trainer)  # 80 s left
+    stop.deadline -= 60  # 20 s left, less than the margin
+    trainer.updater.iteration = 2
+    assert stop(trainer)
+    assert "time budget" in stop.reason
+
+
+def test_values_that_are_no_numbers_stop_a_training():
+    check_finite({"loss_generator": 1.0}, 3)
+    with pytest.raises(Exception, match="iteration 3: loss_generator is nan; expected a finite"):
+        check_finite({"loss_generator": float("nan")}, 3)
