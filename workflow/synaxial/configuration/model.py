@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 #: One percentage in [0, 100].
 Percentage = Annotated[float, Field(ge=0, le=100)]
@@ -142,6 +142,16 @@ class Acquire(Section):
     directory: Directory = Directory()
     archive: Archive = Archive()
     kaggle: Kaggle = Kaggle()
+
+    @field_validator("subjects", mode="before")
+    @classmethod
+    def _numbers_are_quoted(cls, value: object) -> object:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, int):
+                raise ValueError(
+                    f"found the number {item}; put subjects in quotes, for YAML reads 010 as 8"
+                )
+        return value
 
     @model_validator(mode="after")
     def _the_source_is_described(self) -> Self:

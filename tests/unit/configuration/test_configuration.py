@@ -1,0 +1,256 @@
+"""The study file: defaults, differences, mistakes, and the parts that stages read."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_study
+from synaxial.configuration.loading import merge
+from synaxial.configuration.model import Study
+from synaxial.errors import SynaxialError
+
+STAGES = ("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render")
+
+
+def test_the_default_is_the_papers_final_experiment():
+    final = make_study({}).experiments["final"]
+    assert final.loss == "wasserstein"
+    assert (final.batch_size, final.latent.size, final.generator.dropout) == (8, 128, 0.5)
+    optimizer = final.optimizer
+    assert (optimizer.name, optimizer.alpha, optimizer.beta1) == ("adam", 0.0002, 0.5)
+    assert optimizer.weight_decay == 0.001
+    assert final.moving_average_images == 0
+    assert not final.discriminator.spectral_normalization
+    study = make_study({})
+    assert (study.slice.first, study.slice.last, study.resize.size) == (60, 107, 256)
+    assert study.acquire.subjects == "001-015"
+
+
+def test_an_experiment_is_its_differences_from_the_shared_training():
+    study = make_study(
+        {
+            "training": {"epochs": 7, "generator": {"dropout": 0.1}},
+            "experiments": {
+                "plain": None,
+                "relu": {"generator": {"activation": "relu"}},
+                "long": {"epochs": 9},
+            },
+        }
+    )
+    assert study.experiments["plain"] == study.training
+    relu = study.experiments["relu"]
+    assert (relu.epochs, relu.generator.dropout, relu.generator.activation) == (7, 0.1, "relu")
+    assert study.experiments["long"].epochs == 9
+
+
+MISTAKES = {
+    "unknown key": ({"slices": {}}, "unknown key slices"),
+    "unknown inner key": ({"slice": {"frist": 1}}, "unknown key slice.frist"),
+    "unknown key of an experiment": (
+        {"experiments": {"a": {"epoch": 1}}},
+        "unknown key experiments.a.epoch",
+    ),
+    "bad type": ({"slice": {"first": "a"}}, "slice.first: found 'a'"),
+    "bad choice": ({"training": {"loss": "wgan"}}, "training.loss: found 'wgan'"),
+    "out of range": (
+        {"experiments": {"a": {"generator": {"dropout": 1.5}}}},
+        "experiments.a.generator.dropout: found 1.5",
+    ),
+    "backwards": ({"slice": {"first": 9, "last": 3}}, "slice: last (3) lies before first (9)"),
+    "window": ({"slice": {"window": [99, 1]}}, "slice: window [99.0, 1.0] does not rise"),
+    "unquoted": (
+        {"acquire": {"subjects": [8]}},
+        "acquire.subjects: found the number 8; put subjects in quotes",
+    ),
+    "no folder": ({"acquire": {"source": "directory"}}, "directory.path is not set"),
+    "endless": ({"acquire": {"subjects": "all"}}, "has no end"),
+    "no checksum": (
+        {"acquire": {"archive": {"location": "https://a/b.tar", "checksum": None}}},
+        "a URL needs a checksum",
+    ),
+    "layers": (
+        {"training": {"discriminator": {"channels": [1, 2]}}, "experiments": {"a": {}}},
+        "2 channels but 9 kernels",
+    ),
+    "no experiment": ({"experiments": {}}, "experiments is empty"),
+    "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
+    "section": ({"experiments": {"a": 3}}, "experiments.a: found 3"),
+    "pattern": (
+        {"acquire": {"directory": {"pattern": "a.nii"}}},
+        "pattern must contain {subject}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_that_names_the_key(name):
+    content, expected = MISTAKES[name]
+    with pytest.raises(SynaxialError) as caught:
+        make_study(content, "my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+NETWORKS = {
+    "size": ({"resize": {"size": 128}}, "make images of 256 pixels, but resize.size is 128"),
+    "halvings": (
+        {
+            "resize": {"size": 8},
+            "training": {
+                "generator": {"channels": [4, 3]},
+                "discriminator": {"channels": [1] * 4, "kernels": [4] * 4},
+            },
+        },
+        "halve the image 4 times, which 8 pixels",
+    ),
+    "channels": (
+        {"training": {"generator": {"channels": [8, 8, 8, 8, 8, 8, 2]}}},
+        "the last of generator.channels is 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_must_fit_the_images(name):
+    content, expected = NETWORKS[name]
+    study = make_study(content)
+    with pytest.raises(SynaxialError, match="experiment 'final'") as caught:
+        check_networks(study)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [", "is not YAML"),
+        ("- a", "holds a list"),
+        (None, "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
+    path = tmp_path / "study.yaml"
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    elif text is not None:
+        path.write_text(text)
+    with pytest.raises(SynaxialError, match=expected) as caught:
+        read_study(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_file_is_the_default_study(tmp_path):
+    (tmp_path / "study.yaml").write_text("# nothing\n")
+    assert read_study(tmp_path / "study.yaml") == Study()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
+    study = make_study(
+        {
+            "acquire": {"on_bad_volume": "skip", "subjects": ["3"], "phantom": {"seed": 5}},
+            "slice": {"first": 61, "last": 70, "window": [1, 99]},
+            "resize": {"size": 64, "mode": "pad"},
+            "sample": {"seed": 8},
+            "render": {"columns": 4},
+        }
+    )
+    path = tmp_path / "part.yaml"
+    path.write_text(as_yaml(part_of_study(study, stage)))
+    read = read_study(path)
+    own = {
+        "fetch": [read.acquire == study.acquire],
+        "acquire": [read.acquire.phantom == study.acquire.phantom],
+        "manifest": [read.slice.first == 61, read.slice.last == 70],
+        "slice": [read.slice == study.slice, read.acquire.on_bad_volume == "skip"],
+        "resize": [read.resize == study.resize],
+        "pack": [read.resize.size == 64],
+        "sample": [read.sample == study.sample],
+        "render": [read.render == study.render],
+    }
+    assert all(own[stage])
+
+
+def test_a_trainings_part_is_its_experiment_alone(tmp_path):
+    study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seed": 9}}})
+    path = tmp_path / "part.yaml"
+    path.write_text(as_yaml(part_of_study(study, "train", "one")))
+    assert read_study(path).experiments == {"one": study.experiments["one"]}
+    with pytest.raises(SynaxialError, match="'three': is not in the study; expected one of one"):
+        part_of_study(study, "train", "three")
+
+
+def parts(content):
+    study = make_study(content)
+    return {stage: part_of_study(study, stage) for stage in STAGES} | {
+        "train": part_of_study(study, "train", "final")
+    }
+
+
+CHANGES = {
+    "window": ({"slice": {"window": [1, 99]}}, {"slice"}),
+    "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
+    "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch"}),
+    "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
+    "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
+    "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
+    "learning rate": ({"training": {"optimizer": {"alpha": 0.001}}}, {"train"}),
+    "another experiment": ({"experiments": {"final": {}, "new": {"seed": 3}}}, set()),
+    "stacks": ({"sample": {"seed": 3}}, {"sample"}),
+    "columns": ({"render": {"columns": 5}}, {"render"}),
+    "results": ({"results": "elsewhere"}, set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_reaches_the_stages_that_read_it_and_no_other(change):
+    content, expected = CHANGES[change]
+    before, after = parts({}), parts(content)
+    assert {stage for stage in before if before[stage] != after[stage]} == expected
+
+
+trees = st.recursive(
+    st.integers() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+@given(trees, trees)
+def test_merging_keeps_both_and_lets_the_second_win(base, differences):
+    merged = merge(base, differences)
+    assert merge(merged, differences) == merged
+    assert merge(base, {}) == base
+    assert base.keys() | differences.keys() == merged.keys()
+    for key, value in differences.items():
+        if not isinstance(value, dict) or not isinstance(base.get(key), dict):
+            assert merged[key] == value
+
+
+@given(
+    epochs=st.integers(1, 10**6),
+    alpha=st.floats(1e-9, 10),
+    window=st.tuples(st.floats(0, 49), st.floats(50, 100)),
+)
+def test_a_study_survives_being_written_and_read(epochs, alpha, window):
+    study = make_study(
+        {
+            "training": {"epochs": epochs, "optimizer": {"alpha": alpha}},
+            "slice": {"window": list(window)},
+        }
+    )
+    assert make_study(yaml.safe_load(as_yaml(study.model_dump(mode="json")))) == study
+
+
+def test_the_check_command_prints_the_whole_study(tmp_path, run_synaxial, assert_clear_error):
+    path = tmp_path / "study.yaml"
+    path.write_text("slice: {first: 70}")
+    done = run_synaxial("check", "--config", path)
+    assert done.returncode == 0, done.stderr
+    assert make_study(yaml.safe_load(done.stdout)) == read_study(path)
+    path.write_text("resize: {size: 100}")
+    assert_clear_error(run_synaxial("check", "--config", path), "resize.size is 100")

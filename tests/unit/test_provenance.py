@@ -1,0 +1,65 @@
+"""A command's code digest: what changes it and what does not."""
+
+import sys
+import textwrap
+
+import pytest
+
+from synaxial import provenance
+from synaxial.provenance import digest_of_code, reachable_modules
+
+
+def test_a_command_reaches_its_own_stage_and_what_it_shares():
+    reached = reachable_modules("synaxial.slice.command")
+    assert {"synaxial.slice.command", "synaxial.files", "synaxial.configuration.model"} <= reached
+    assert not any(name.startswith(("synaxial.train", "synaxial.sample")) for name in reached)
+    assert "synaxial.networks.generator" in reachable_modules("synaxial.train.command")
+
+
+def test_acquire_reaches_its_sources():
+    reached = reachable_modules("synaxial.acquire.command")
+    assert {"synaxial.acquire.sources.directory", "synaxial.acquire.phantom.growth"} <= reached
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of two modules that stands in for this one; rewrite it and ask again."""
+    folder = tmp_path / "standin"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(provenance, "PACKAGE", "standin")
+
+    def digest(command, shared="def g():\n    return 1\n"):
+        (folder / "__init__.py").write_text("")
+        (folder / "command.py").write_text(textwrap.dedent(command))
+        (folder / "shared.py").write_text(shared)
+        for function in (provenance.imports_of, provenance.is_module):
+            function.cache_clear()
+        provenance.source_of.cache_clear()
+        provenance.code_of.cache_clear()
+        for name in [name for name in sys.modules if name.startswith("standin")]:
+            del sys.modules[name]
+        return digest_of_code("standin.command")
+
+    return digest
+
+
+COMMAND = '''
+from standin.shared import g
+
+def run():
+    """Say it."""
+    return g() + 1
+'''
+
+
+def test_comments_docstrings_and_layout_do_not_count(package):
+    before = package(COMMAND)
+    reworded = COMMAND.replace("Say it.", "Tell it.").replace("+ 1", "+  1  # one more")
+    assert package(reworded) == before
+
+
+def test_code_counts_also_in_what_is_imported(package):
+    before = package(COMMAND)
+    assert package(COMMAND.replace("+ 1", "+ 2")) != before
+    assert package(COMMAND, shared="def g():\n    return 2\n") != before
