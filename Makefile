@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # uv installs the locked packages; chainer is built from source and needs an old setuptools there.
-UV_INSTALL := $(BIN)/uv pip install --quiet --python $(VENV)
+UV_INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)
 LOCKED := --require-hashes --build-constraints envs/build-constraints.txt
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url \

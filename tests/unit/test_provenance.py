@@ -1,6 +1,5 @@
 """A command's code digest: what changes it and what does not."""
 
-import sys
 import textwrap
 
 import pytest
@@ -26,19 +25,15 @@ def package(tmp_path, monkeypatch):
     """A package of two modules that stands in for this one; rewrite it and ask again."""
     folder = tmp_path / "standin"
     folder.mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(provenance, "PACKAGE", "standin")
+    monkeypatch.setattr(provenance, "FOLDER", folder)
 
     def digest(command, shared="def g():\n    return 1\n"):
         (folder / "__init__.py").write_text("")
         (folder / "command.py").write_text(textwrap.dedent(command))
         (folder / "shared.py").write_text(shared)
-        for function in (provenance.imports_of, provenance.is_module):
+        for function in (provenance.imports_of, provenance.source_of, provenance.code_of):
             function.cache_clear()
-        provenance.source_of.cache_clear()
-        provenance.code_of.cache_clear()
-        for name in [name for name in sys.modules if name.startswith("standin")]:
-            del sys.modules[name]
         return digest_of_code("standin.command")
 
     return digest

@@ -48,10 +48,15 @@ def settings_of(stage):
     return f"{RESULTS}/settings/{stage}.yaml"
 
 
-def subjects(wildcards=None):
-    """The study's subjects; of an archive they are known once it is fetched."""
-    if source.must_be_fetched:
-        checkpoints.fetch.get()
+# An archive's subjects are known once it is fetched.
+KNOWN_SUBJECTS = None if source.must_be_fetched else told_in_one_line(source.subjects)
+
+
+def subjects():
+    """The study's subjects."""
+    if KNOWN_SUBJECTS is not None:
+        return KNOWN_SUBJECTS
+    checkpoints.fetch.get()
     return told_in_one_line(source.subjects)
 
 

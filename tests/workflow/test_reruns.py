@@ -1,0 +1,132 @@
+"""What runs again after a change, and what does not."""
+
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from .conftest import SUBJECTS, jobs_of, write_subject
+
+pytestmark = pytest.mark.slow
+
+AFTER_TRAINING = {"train": 1, "sample": 1, "render": 1}
+AFTER_SLICING = {"slice": 3, "resize": 3, "pack": 1, **AFTER_TRAINING}
+
+
+def dry_run(workflow, *arguments):
+    done = workflow.run("--dry-run", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = jobs_of(done.stdout + done.stderr)
+    # The files with parts of the study say nothing of the work.
+    for rule in ("settings", "experiment", "resolved_configuration"):
+        jobs.pop(rule, None)
+    return jobs
+
+
+def change(workflow, section, **values):
+    workflow.write({**workflow.study, section: {**workflow.study.get(section, {}), **values}})
+
+
+def test_nothing_changed_nothing_runs(workflow):
+    done = workflow.run()
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_another_learning_rate_runs_training_and_what_follows(workflow):
+    change(workflow, "training", optimizer={"alpha": 0.001})
+    assert dry_run(workflow) == AFTER_TRAINING
+    assert workflow.run().returncode == 0
+    assert dry_run(workflow) == {}
+    # The old model's checkpoints are still there.
+    assert len(list(workflow.results("checkpoints").iterdir())) == 2
+
+
+def test_another_window_runs_slicing_and_what_follows(workflow):
+    change(workflow, "slice", window=[5, 95])
+    assert dry_run(workflow) == AFTER_SLICING
+    assert workflow.run().returncode == 0
+    assert dry_run(workflow) == {}
+
+
+def test_a_subjects_lost_slices_are_made_again_and_no_others(workflow):
+    workflow.results("slices", f"{SUBJECTS[1]}.tif").unlink()
+    workflow.results("images", f"{SUBJECTS[1]}.tif").unlink()
+    assert dry_run(workflow) == {"slice": 1, "resize": 1, "pack": 1, **AFTER_TRAINING}
+
+
+def test_a_changed_source_file_runs_that_subject(workflow):
+    folder = workflow.folder / "data"
+    path = folder / SUBJECTS[0] / f"{SUBJECTS[0]}_flair.nii.gz"
+    write_subject(workflow.folder / "new", SUBJECTS[0], seed=9)
+    path.write_bytes((workflow.folder / "new" / SUBJECTS[0] / path.name).read_bytes())
+    jobs = dry_run(workflow)
+    assert (jobs["acquire"], jobs["slice"], jobs["train"]) == (1, 1, 1)
+
+
+def test_one_more_subject_runs_that_subject_and_the_training(workflow):
+    write_subject(workflow.folder / "data", "BraTS20_Training_004", 4)
+    jobs = dry_run(workflow)
+    assert (jobs["acquire"], jobs["slice"], jobs["resize"], jobs["pack"]) == (1, 1, 1, 1)
+
+
+def test_a_new_experiment_runs_alone(workflow):
+    change(workflow, "experiments", other={"loss": "mse"})
+    assert dry_run(workflow) == AFTER_TRAINING
+
+
+def test_more_stacks_run_sampling_alone(workflow):
+    change(workflow, "sample", stacks=3)
+    jobs = dry_run(workflow)
+    assert "train" not in jobs
+    assert jobs["render"] == 3
+
+
+def test_the_profile_changes_nothing(workflow):
+    arguments = ("--set-resources", "train:tasks=1", "train:runtime=5", "--cores", "1")
+    assert dry_run(workflow, *arguments) == {}
+
+
+def test_killed_in_the_middle_the_same_command_goes_on(workflow):
+    change(workflow, "training", epochs=40000)
+    change(workflow, "monitoring", checkpoint_minutes=1e-9)
+    process = subprocess.Popen(
+        workflow.command(), cwd=workflow.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    until = time.monotonic() + 120
+    while latest_iteration(workflow) <= 18:
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    for member in [*psutil.Process(process.pid).children(recursive=True), process]:
+        member.kill()
+    process.wait(30)
+    reached = latest_iteration(workflow)
+    # A number of epochs that is soon reached from there; the model is the same.
+    change(workflow, "training", epochs=reached // 6 + 2)
+    done = workflow.run("--unlock")
+    assert done.returncode == 0
+    done = workflow.run()
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "resuming from" in output
+    assert f"iteration_{reached:09d}.npz" in output
+    assert dry_run(workflow) == {}
+
+
+def latest_iteration(workflow):
+    paths = sorted(workflow.results("checkpoints").glob("*/iteration_*.npz"))
+    return int(paths[-1].stem.removeprefix("iteration_"))
+
+
+def test_a_training_that_stops_itself_is_tried_again(workflow):
+    change(workflow, "training", seed=3)
+    # No budget at all: each try does one iteration, so two tries do not finish 18.
+    done = workflow.run("--set-resources", "train:runtime=0")
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "the time budget is almost used up" in output
+    assert "stopped after iteration 2 in" in output
+    assert "the same command" in output
+    assert workflow.run().returncode == 0

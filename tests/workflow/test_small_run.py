@@ -1,0 +1,103 @@
+"""A small study through every stage, and what it leaves."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import yaml
+from PIL import Image
+
+from .conftest import STUDY, SUBJECTS, jobs_of
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_stage_ran(finished):
+    assert jobs_of(finished.output) == {
+        "acquire": 3,
+        "experiment": 1,
+        "manifest": 1,
+        "pack": 1,
+        "render": 1,
+        "resize": 3,
+        "resolved_configuration": 1,
+        "sample": 1,
+        "settings": 7,
+        "slice": 3,
+        "train": 1,
+    }
+
+
+def test_the_manifest_has_all_subjects(finished):
+    table = pd.read_csv(finished.results("manifest.csv"))
+    assert list(table["subject"]) == list(SUBJECTS)
+    assert (table["status"] == "ok").all()
+
+
+def test_the_dataset_has_all_slices(finished):
+    images = np.load(finished.results("dataset", "images.npy"))
+    assert (images.shape, images.dtype) == ((24, 16, 16), np.uint8)
+    index = pd.read_csv(finished.results("dataset", "index.csv"))
+    assert list(index["slice"]) == [*range(4, 12)] * 3
+    assert index["tumour_voxels"].max() > 0
+
+
+def test_training_and_samples_are_linked(finished):
+    folder = finished.results("experiments", "small")
+    record = json.loads((folder / "run.json").read_text())
+    assert [rank["rank"] for rank in record["ranks"]] == [0, 1]
+    assert record["iterations"] == 18
+    with tifffile.TiffFile(folder / "samples" / "stack_0.tif") as stack:
+        assert len(stack.pages) == 10
+        assert stack.pages[0].shape == (16, 16, 3)
+        assert (
+            json.loads(stack.pages[0].description)["generator"] == (record["digests"]["generator"])
+        )
+    with Image.open(folder / "samples" / "stack_0.png") as sheet:
+        assert sheet.width == 10 * 16 + 9 * 2
+
+
+def test_the_resolved_configuration_is_kept(finished):
+    content = yaml.safe_load(finished.results("configuration.yaml").read_text())
+    assert content["experiments"]["small"]["loss"] == "wasserstein"
+    assert content["slice"]["first"] == STUDY["slice"]["first"]
+
+
+def test_progress_and_the_closing_words_are_on_the_terminal(finished):
+    assert re.search(r"training \[#+\] 100%  iteration 18 of 18, .* images/s", finished.output)
+    closing = finished.output[finished.output.index("Finished. What there is") :]
+    assert "results/experiments/small/samples/stack_0.png" in closing
+    assert "results/experiments/small/curves.png" in closing
+
+
+def test_every_job_has_a_log(finished):
+    logs = {
+        str(path.relative_to(finished.results("logs")))
+        for path in finished.results("logs").rglob("*.log")
+    }
+    for stage in ("acquire", "slice", "resize"):
+        assert {f"{stage}/{subject}.log" for subject in SUBJECTS} <= logs
+    assert {"pack.log", "manifest.log", "train/small.log", "sample/small_0.log"} <= logs
+
+
+def test_the_report_is_one_page_with_all_parts(workflow):
+    done = workflow.run("--report", "results/report.html")
+    assert done.returncode == 0, done.stderr
+    page = workflow.results("report.html").read_text()
+    for text in ("manifest.csv", "overview.png", "curves.png", "previews.png", "stack_0.png"):
+        assert text in page
+    assert "experiment.yaml" in page
+
+
+def test_pngs_and_a_nifti_volume_on_request(workflow):
+    study = {**workflow.study, "render": {"images": True, "nifti": True}}
+    workflow.write(study)
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    samples = workflow.results("experiments", "small", "samples")
+    assert len(list((samples / "stack_0_images").glob("*.png"))) == 10
+    assert (samples / "stack_0.nii.gz").stat().st_size > 100
+    assert "train" not in jobs_of(done.stdout + done.stderr)
