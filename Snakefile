@@ -31,6 +31,11 @@ include: "workflow/rules/render.smk"
 rule all:
     default_target: True
     input:
+        # A lost file in the middle is made again, with what follows; Snakemake by itself would
+        # leave it as long as the end of the chain is there.
+        volumes=of_all_subjects(rules.acquire.output.volume),
+        slices=of_all_subjects(rules.slice.output.slices),
+        images=of_all_subjects(rules.resize.output.images),
         manifest=rules.manifest.output.table,
         overview=rules.pack.output.overview,
         configuration=rules.resolved_configuration.output.study,

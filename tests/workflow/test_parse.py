@@ -1,9 +1,9 @@
 """What Snakemake says before any work: dry runs of all profiles, sources and options; mistakes."""
 
 import json
+import re
 import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -137,24 +137,19 @@ def test_an_archive_is_fetched_and_then_its_subjects_are_known(workflow):
     assert description["subjects"] == list(SUBJECTS)
 
 
-def test_lint_finds_nothing_but_the_one_environment(tmp_path):
+def test_lint_finds_nothing_but_the_one_environment():
     """All rules run in the environment that Snakemake runs in, so none names one of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--lint", "json", "--nolock"],
+        [SNAKEMAKE, "--lint", "--nolock"],
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
         timeout=120,
         check=False,
     )
-    findings = json.loads(done.stdout)
-    titles = {
-        lint["title"]
-        for part in ("rules", "snakefiles")
-        for of_part in findings.get(part, [])
-        for lint in of_part["lints"]
-    }
-    assert titles <= {"Specify a conda environment or container for each rule."}, done.stdout
+    findings = re.findall(r"^ +\* (.*):$", done.stdout + done.stderr, re.MULTILINE)
+    # Had it not run at all, there would be no findings either.
+    assert set(findings) == {"Specify a conda environment or container for each rule."}
 
 
 def test_no_absolute_path_and_no_registry_is_in_the_repository():

@@ -52,7 +52,6 @@ def test_another_window_runs_slicing_and_what_follows(workflow):
 
 def test_a_subjects_lost_slices_are_made_again_and_no_others(workflow):
     workflow.results("slices", f"{SUBJECTS[1]}.tif").unlink()
-    workflow.results("images", f"{SUBJECTS[1]}.tif").unlink()
     assert dry_run(workflow) == {"slice": 1, "resize": 1, "pack": 1, **AFTER_TRAINING}
 
 
