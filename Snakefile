@@ -26,6 +26,7 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/render.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -36,9 +37,10 @@ rule all:
         volumes=of_all_subjects(rules.acquire.output.volume),
         slices=of_all_subjects(rules.slice.output.slices),
         images=of_all_subjects(rules.resize.output.images),
-        manifest=rules.manifest.output.table,
+        manifest=rules.report_manifest.output.page,
         overview=rules.pack.output.overview,
-        configuration=rules.resolved_configuration.output.study,
+        configuration=rules.report_configuration.output.page,
+        settings=expand(rules.report_experiment.output.page, experiment=study.experiments),
         training=expand(rules.train.output.curves, experiment=study.experiments),
         pictures=pictures_of_all_stacks(),
     localrule: True

@@ -18,10 +18,13 @@ def dry_run(workflow, *arguments):
     done = workflow.run("--dry-run", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = jobs_of(done.stdout + done.stderr)
-    # The files with parts of the study say nothing of the work.
-    for rule in ("settings", "experiment", "resolved_configuration"):
-        jobs.pop(rule, None)
-    return jobs
+    # The files with parts of the study, and their pages, say nothing of the work.
+    shown = ("settings", "experiment", "resolved_configuration")
+    return {
+        rule: count
+        for rule, count in jobs.items()
+        if rule not in shown and not rule.startswith("report_")
+    }
 
 
 def change(workflow, section, **values):

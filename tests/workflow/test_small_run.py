@@ -22,6 +22,9 @@ def test_every_stage_ran(finished):
         "manifest": 1,
         "pack": 1,
         "render": 1,
+        "report_configuration": 1,
+        "report_experiment": 1,
+        "report_manifest": 1,
         "resize": 3,
         "resolved_configuration": 1,
         "sample": 1,
@@ -87,9 +90,10 @@ def test_the_report_is_one_page_with_all_parts(workflow):
     done = workflow.run("--report", "results/report.html")
     assert done.returncode == 0, done.stderr
     page = workflow.results("report.html").read_text()
-    for text in ("manifest.csv", "overview.png", "curves.png", "previews.png", "stack_0.png"):
+    for text in ("manifest.html", "overview.png", "curves.png", "previews.png", "stack_0.png"):
         assert text in page
-    assert "experiment.yaml" in page
+    assert "small/experiment.html" in page
+    assert "report/configuration.html" in page
 
 
 def test_pngs_and_a_nifti_volume_on_request(workflow):

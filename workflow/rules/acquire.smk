@@ -44,12 +44,7 @@ rule manifest:
         settings=settings_of("manifest"),
         records=of_all_subjects(rules.acquire.output.record),
     output:
-        table=report(
-            f"{RESULTS}/manifest.csv",
-            caption="../report/manifest.rst",
-            category="Data",
-            labels={"what": "manifest of all subjects"},
-        ),
+        table=f"{RESULTS}/manifest.csv",
     log:
         f"{LOGS}/manifest.log",
     localrule: True

@@ -17,12 +17,7 @@ rule settings:
 
 use rule settings as resolved_configuration with:
     output:
-        study=report(
-            f"{RESULTS}/configuration.yaml",
-            caption="../report/configuration.rst",
-            category="Study",
-            labels={"what": "configuration, complete"},
-        ),
+        study=f"{RESULTS}/configuration.yaml",
     log:
         f"{LOGS}/settings/configuration.log",
     params:

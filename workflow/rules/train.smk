@@ -5,13 +5,7 @@
 
 use rule settings as experiment with:
     output:
-        study=report(
-            f"{RESULTS}/experiments/{{experiment}}/experiment.yaml",
-            caption="../report/experiment.rst",
-            category="Training",
-            subcategory="{experiment}",
-            labels={"what": "settings"},
-        ),
+        study=f"{RESULTS}/experiments/{{experiment}}/experiment.yaml",
     log:
         f"{LOGS}/settings/{{experiment}}.log",
     params:

@@ -27,6 +27,7 @@ COMMANDS = {
     "train": "synaxial.train.command",
     "sample": "synaxial.sample.command",
     "render": "synaxial.render.command",
+    "report": "synaxial.report.command",
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from synaxial.errors import SynaxialError
 from synaxial.train.checkpoint import (
+    checkpoint_path,
     find_checkpoints,
     read_newest_checkpoint,
     save_checkpoint,
@@ -66,6 +67,18 @@ def test_a_damaged_newest_is_passed_over_with_a_warning(tmp_path, caplog, damage
         arrays = read_newest_checkpoint(tmp_path, "model")
     assert (arrays["state"] == 1).all()
     assert str(newest) in caplog.text
+    # It does not take the place of a whole one when the old ones are deleted.
+    save(tmp_path, 2, kept=1)
+    assert find_checkpoints(tmp_path) == [newest]
+    assert (read_newest_checkpoint(tmp_path, "model")["state"] == 2).all()
+
+
+def test_a_checkpoint_that_the_disk_does_not_give_is_no_reason_to_start_afresh(tmp_path):
+    save(tmp_path, 1)
+    newest = checkpoint_path(tmp_path, 2)
+    newest.symlink_to(newest.name)  # opening it fails: too many levels of symbolic links
+    with pytest.raises(SynaxialError, match="cannot be read"):
+        read_newest_checkpoint(tmp_path, "model")
 
 
 def test_a_pickle_is_not_opened(tmp_path, caplog):

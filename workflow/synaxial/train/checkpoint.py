@@ -55,16 +55,23 @@ def save_checkpoint(trainer: Any, folder: Path, fingerprint: str, kept: int) -> 
 def read_newest_checkpoint(folder: Path, fingerprint: str) -> dict[str, np.ndarray] | None:
     """Read the newest checkpoint that is whole; None if there is none.
 
+    A damaged one is renamed, with `.damaged` at its end, and a warning tells of it.
+
     Raises
     ------
     SynaxialError
-        The checkpoint belongs to another model.
+        The checkpoint belongs to another model, or the disk does not give it.
     """
     for path in find_checkpoints(folder):
         try:
             arrays = read_arrays(path)
         except SynaxialError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno is not None:
+                # The disk's fault, not the file's: it may be whole.
+                raise
             log.warning("passing over a damaged checkpoint: %s", error)
+            # Or it would count as one of the newest, in the place of a whole one.
+            path.rename(path.with_name(path.name + ".damaged"))
             continue
         found = str(arrays.pop(FINGERPRINT_KEY, np.array("none")))
         if found != fingerprint:

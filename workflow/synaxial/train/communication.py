@@ -1,5 +1,6 @@
 """The ranks of a training: their communicator, their devices, and errors that all of them see."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from synaxial.errors import (
     StoppedEarlyError,
     SynaxialError,
 )
+
+log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -53,6 +56,12 @@ def open_communicator(ranks: int, device_name: str) -> tuple[Any, Any]:
     enough = world.allreduce(available >= ranks_of_node.size, op=MPI.LAND)
     if device_name == "gpu" and not enough:
         raise no_gpu(available, ranks_of_node.size)
+    if device_name == "auto" and not enough and world.allreduce(available) and world.rank == 0:
+        log.warning(
+            "there are GPUs, but not one for each of the %d ranks of a node: training on the CPU; "
+            "start as many ranks as GPUs to use them",
+            ranks_of_node.size,
+        )
     if device_name == "cpu" or not enough:
         return chainermn.create_communicator("naive"), chainer.get_device("@numpy")
     device = chainer.get_device(f"@cupy:{ranks_of_node.rank}")
@@ -102,13 +111,13 @@ def abort_on_error(work: Callable[[], None]) -> None:
     except Exception as error:
         if world.size == 1:
             raise
-        if isinstance(error, SynaxialError):
-            print(f"synaxial train: error on rank {world.rank}: {error}", file=sys.stderr)
-        else:
-            print(f"synaxial train: error on rank {world.rank}:", file=sys.stderr)
+        # A full disk or a lost file is no bug of ours: its own words say more than a traceback.
+        told = isinstance(error, SynaxialError | OSError)
+        print(f"synaxial train: error on rank {world.rank}: {error}", file=sys.stderr)
+        if not told:
             traceback.print_exc()
         sys.stderr.flush()
-        world.Abort(BAD_INPUT_STATUS if isinstance(error, SynaxialError) else 1)
+        world.Abort(BAD_INPUT_STATUS if told else 1)
 
 
 def average_persistents(network: Any, communicator: Any) -> None:

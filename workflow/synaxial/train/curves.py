@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from synaxial.files import written_whole
 
@@ -40,6 +41,7 @@ def draw_curves(log: str, title: str) -> Figure:
             axes.plot(table["epoch"], table[column], marker=marker, label=legend)
         axes.set_title(heading)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(unit)
         axes.grid(alpha=0.3)
         axes.legend()

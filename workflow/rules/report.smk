@@ -1,0 +1,57 @@
+# Pages of the report: Snakemake shows a page, but only offers a table or a settings file to save.
+
+
+rule report_manifest:
+    input:
+        source=rules.manifest.output.table,
+    output:
+        page=report(
+            f"{RESULTS}/report/manifest.html",
+            caption="../report/manifest.rst",
+            category="Data",
+            labels={"what": "manifest of all subjects"},
+        ),
+    log:
+        f"{LOGS}/report/manifest.log",
+    localrule: True
+    params:
+        code=code_of("report"),
+        title="Manifest of all subjects",
+    shell:
+        "synaxial report --source {input.source} --title {params.title:q} --output {output.page}"
+        " > {log} 2>&1"
+
+
+use rule report_manifest as report_configuration with:
+    input:
+        source=rules.resolved_configuration.output.study,
+    output:
+        page=report(
+            f"{RESULTS}/report/configuration.html",
+            caption="../report/configuration.rst",
+            category="Study",
+            labels={"what": "configuration, complete"},
+        ),
+    log:
+        f"{LOGS}/report/configuration.log",
+    params:
+        code=code_of("report"),
+        title="Configuration",
+
+
+use rule report_manifest as report_experiment with:
+    input:
+        source=rules.experiment.output.study,
+    output:
+        page=report(
+            f"{RESULTS}/experiments/{{experiment}}/experiment.html",
+            caption="../report/experiment.rst",
+            category="Training",
+            subcategory="{experiment}",
+            labels={"what": "settings"},
+        ),
+    log:
+        f"{LOGS}/report/experiment_{{experiment}}.log",
+    params:
+        code=code_of("report"),
+        title="Settings of experiment {experiment}",

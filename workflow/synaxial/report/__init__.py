@@ -1,0 +1,1 @@
+"""Stage `report`: tables and settings as pages that the Snakemake report shows."""
