@@ -22,7 +22,8 @@ install-dev: $(VENV)/installed-dev  ## The same, with what tests and checks need
 
 $(BIN)/uv: envs/uv.txt
 	@$(PYTHON) -m venv $(VENV) || { \
-		echo "make: $(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv" >&2; \
+		echo "make: $(PYTHON) cannot make a virtual environment. It must be Python 3.11 to 3.13 with" \
+			"its venv module (Debian: apt install python3-venv); name another: make PYTHON=python3 …" >&2; \
 		exit 1; }
 	@echo "Installing into $(VENV) (about a minute, more on a slow network)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.txt

@@ -104,7 +104,8 @@ def finished(tmp_path_factory):
     workflow = Workflow(tmp_path_factory.mktemp("finished"))
     for seed, subject in enumerate(SUBJECTS):
         write_subject(workflow.folder / "data", subject, seed)
-    done = workflow.run()
+    # On two ranks, one core each.
+    done = workflow.run("--set-resources", "train:tasks=2", "train:cpus_per_task=1")
     assert done.returncode == 0, done.stdout + done.stderr
     workflow.output = done.stdout + done.stderr
     return workflow

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import tarfile
-from pathlib import Path
 
 import pytest
 
@@ -152,11 +151,9 @@ def test_lint_finds_nothing_but_the_one_environment():
     assert set(findings) == {"Specify a conda environment or container for each rule."}
 
 
-def test_no_absolute_path_and_no_registry_is_in_the_repository():
-    files = subprocess.run(
-        ["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    ).stdout.splitlines()
-    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"))]
-    for name in files:
-        text = Path(REPOSITORY, name).read_bytes().decode(errors="ignore")
-        assert not any(host in text for host in hosts), name
+def test_a_key_that_is_there_twice_is_told(workflow):
+    path = workflow.folder / "config.yaml"
+    path.write_text(path.read_text() + "slice: {first: 2, last: 3}\n")
+    done = workflow.run("--dry-run")
+    assert done.returncode != 0
+    assert "the key 'slice' is there twice" in done.stdout + done.stderr

@@ -86,7 +86,7 @@ def test_more_stacks_run_sampling_alone(workflow):
 
 
 def test_the_profile_changes_nothing(workflow):
-    arguments = ("--set-resources", "train:tasks=1", "train:runtime=5", "--cores", "1")
+    arguments = ("--set-resources", "train:tasks=4", "train:runtime=5", "--cores", "1")
     assert dry_run(workflow, *arguments) == {}
 
 

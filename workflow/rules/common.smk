@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
-from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study
+from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_keys
 from synaxial.errors import SynaxialError
 from synaxial.provenance import digest_of_code
 
@@ -21,6 +21,10 @@ def told_in_one_line(work, *arguments):
     except SynaxialError as error:
         raise WorkflowError(str(error)) from None
 
+
+# Snakemake has read these already, but takes the last of two equal keys in silence.
+for path in workflow.configfiles:
+    told_in_one_line(read_keys, Path(path))
 
 study = told_in_one_line(make_study, config)
 told_in_one_line(check_networks, study)

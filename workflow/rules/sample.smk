@@ -13,6 +13,7 @@ rule sample:
         f"{BENCHMARKS}/sample/{{experiment}}_{{stack}}.tsv"
     resources:
         device="auto",
+        gpu=0,
     params:
         code=code_of("sample"),
     shell:

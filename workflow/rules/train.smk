@@ -49,6 +49,7 @@ rule train:
         tasks=1,
         cpus_per_task=1,
         device="auto",
+        gpu=0,
         runtime=7 * 24 * 60,
         mem_mb=8000,
     params:

@@ -32,18 +32,19 @@ def use_one_device(name: str) -> Any:
     """
     check_device_name(name)
     gpus = count_gpus()
-    if name == "gpu" and gpus == 0:
-        raise no_gpu(gpus, ranks=1)
+    if name == "gpu":
+        check_gpus(gpus, ranks=1)
     device = chainer.get_device("@numpy" if name == "cpu" or gpus == 0 else "@cupy:0")
     device.use()
     return device
 
 
-def no_gpu(gpus: int, ranks: int) -> SynaxialError:
-    """Return the error of a node that has too few GPUs for its ranks."""
-    return SynaxialError(
-        "--device gpu",
-        f"CuPy finds {gpus} GPUs here for {ranks} ranks",
-        "a GPU a rank, and CuPy (the environment of envs/cuda12.txt or envs/cuda13.txt)",
-        "start fewer ranks on a node, or use --device cpu",
-    )
+def check_gpus(gpus: int, ranks: int) -> None:
+    """Raise a SynaxialError if a node has fewer GPUs than ranks."""
+    if gpus < ranks:
+        raise SynaxialError(
+            "--device gpu",
+            f"CuPy finds {gpus} GPUs here for {ranks} ranks",
+            "a GPU a rank, and CuPy (the environment of envs/cuda12.txt or envs/cuda13.txt)",
+            "start fewer ranks on a node, or use --device cpu",
+        )

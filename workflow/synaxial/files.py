@@ -11,6 +11,9 @@ from typing import Any
 
 from synaxial.errors import SynaxialError
 
+#: How the name of a file begins that is being written.
+PARTIAL_PREFIX = ".partial-"
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -20,7 +23,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     one. The name keeps the suffixes of `path`, which libraries read the format from.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
     try:
         yield partial
         with partial.open("rb") as file:

@@ -13,10 +13,13 @@ FOLDER = Path(__file__).parent
 def digest_of_code(module: str) -> str:
     """Return a SHA-256 over a module of this package and all of the package that it imports.
 
-    Comments, docstrings and layout do not count, so that rewording runs nothing again.
+    Comments, docstrings and layout do not count, so that rewording runs nothing again. Nor does
+    the configuration's code: what it gives a stage is in the settings that the stage reads.
     """
     digest = hashlib.sha256()
     for name in sorted(reachable_modules(module)):
+        if name.startswith(f"{PACKAGE}.configuration"):
+            continue
         digest.update(f"{name}\n{code_of(name)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -35,7 +38,7 @@ def reachable_modules(module: str) -> set[str]:
 
 @cache
 def imports_of(module: str) -> frozenset[str]:
-    """Return the modules of this package that a module's source imports, parents included."""
+    """Return the modules of this package that a module's source imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source_of(module))):
         if isinstance(node, ast.Import):

@@ -69,6 +69,13 @@ MISTAKES = {
         {"acquire": {"archive": {"location": "https://a/b.tar", "checksum": None}}},
         "a URL needs a checksum",
     ),
+    "infinite": (
+        {"training": {"optimizer": {"alpha": float("inf")}}, "experiments": {"a": {}}},
+        "training.optimizer.alpha: found inf",
+    ),
+    "results with a space": ({"results": "my results"}, "results: found 'my results'"),
+    "results at home": ({"results": "~/results"}, "results: found '~/results'"),
+    "no results": ({"results": ""}, "results: found ''"),
     "layers": (
         {"training": {"discriminator": {"channels": [1, 2]}}, "experiments": {"a": {}}},
         "2 channels but 9 kernels",
@@ -127,6 +134,8 @@ def test_networks_must_fit_the_images(name):
     [
         ("a: [", "is not YAML"),
         ("- a", "holds a list"),
+        ("training: {epochs: 5}\ntraining: {seed: 3}", "the key 'training' is there twice"),
+        ("training: {epochs: 5, epochs: 6}", "the key 'epochs' is there twice"),
         (None, "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
     ],

@@ -14,14 +14,14 @@ from synaxial.configuration import read_study
 from synaxial.networks.randomness import TRAINING, BatchRandomness
 from synaxial.networks.saving import digest_of
 from synaxial.train.batches import open_images
-from synaxial.train.communication import open_communicator
+from synaxial.train.communication import open_communicator, open_world
 from synaxial.train.session import open_session
 from synaxial.train.stopping import Stop
 
 study_path, dataset, checkpoints = map(Path, sys.argv[1:])
 study = read_study(study_path)
 training = study.experiments["tiny"]
-communicator, device = open_communicator(2, "cpu")
+communicator, device = open_communicator(open_world(2), "cpu")
 stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
 session = open_session(
     training,

@@ -1,7 +1,5 @@
 """Progress lines, curves and the timeline of previews."""
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,7 +47,5 @@ def test_the_timeline_has_latents_across_and_epochs_down(tmp_path):
     assert images.shape == (16, 8, 8)
     np.testing.assert_array_equal(images[:, 0, 0], np.arange(16) * 10 + 5)
     timeline = np.asarray(draw_timeline(previews))
-    content = io.BytesIO()
-    Image.fromarray(timeline).save(content, "PNG")
     # The last epoch's eighth latent ends the sheet.
     assert (timeline[-1, -1] == 70 + 40).all()

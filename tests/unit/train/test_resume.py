@@ -108,7 +108,7 @@ def test_a_killed_rank_ends_the_job_within_seconds(job):
     assert process.returncode != 0
 
 
-def test_a_rank_that_raises_ends_the_job_with_its_traceback(job):
+def test_a_rank_that_fails_alone_ends_the_job_and_tells_why(job):
     job.configure(**MANY_ITERATIONS)
     # Rank 0 writes the log: a folder in its place makes that rank alone fail.
     process = job.start(ranks=2)
@@ -124,6 +124,74 @@ def test_a_rank_that_raises_ends_the_job_with_its_traceback(job):
     assert done.returncode not in {0, 75}
     assert "error on rank 0" in done.stderr
     assert "log.csv" in done.stderr
+
+
+def test_fewer_epochs_are_not_those_of_a_longer_training(job):
+    job.configure(epochs=5)
+    assert job.run().returncode == 0
+    job.configure(epochs=2)
+    done = job.run()
+    assert "iteration_000000010.npz" in done.stderr
+    straight = {"output": job.folder / "straight", "checkpoints": job.folder / "other"}
+    assert job.run(**straight).returncode == 0
+    assert_same(job.arrays(straight["output"]), job.arrays())
+    record = json.loads((job.output / "run.json").read_text())
+    assert (record["iterations"], record["settings"]["epochs"]) == (10, 2)
+    # The longer training can go on.
+    assert job.latest_iteration() == 25
+
+
+def test_fewer_epochs_without_a_checkpoint_start_afresh(job):
+    job.monitoring["checkpoint_minutes"] = 1e9
+    job.configure(epochs=5)
+    assert job.run().returncode == 0
+    job.configure(epochs=2)
+    done = job.run()
+    assert done.returncode == 0
+    assert "resuming" not in done.stderr
+    names = sorted(path.name for path in job.checkpoints.glob("*/*.npz"))
+    assert names == ["iteration_000000010.npz", "iteration_000000025.npz"]
+
+
+def test_two_trainings_of_one_model_do_not_share_a_folder(job):
+    job.configure(**MANY_ITERATIONS)
+    process = job.start()
+    job.wait_for_iteration(process, 2)
+    done = job.run(output=job.folder / "second")
+    assert done.returncode == 65
+    assert "another training of this model is running" in done.stderr
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+
+
+def test_what_a_killed_process_left_half_written_is_deleted(job):
+    assert job.run().returncode == 0
+    folder = next(job.checkpoints.iterdir())
+    (folder / ".partial-123-iteration_000000001.npz").write_bytes(b"x")
+    job.configure(epochs=5)
+    assert job.run().returncode == 0
+    assert not list(folder.glob(".partial-*"))
+    assert "resuming from" in (folder / "attempts.log").read_text()
+
+
+def test_lost_previews_are_drawn_again(job):
+    assert job.run().returncode == 0
+    shutil.rmtree(next(job.checkpoints.iterdir()) / "previews")
+    assert job.run().returncode == 0
+    assert (job.output / "previews.png").exists()
+
+
+def test_ctrl_c_ends_all_ranks_with_a_checkpoint(job):
+    job.monitoring["checkpoint_minutes"] = 1e9
+    job.configure(**MANY_ITERATIONS)
+    process = job.start(ranks=2)
+    wait_for_text(job, "log.csv")
+    for rank in ranks_of(process):
+        rank.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 75, output
+    assert job.latest_iteration() > 0
 
 
 def test_more_epochs_extend_it_and_another_learning_rate_starts_afresh(job):

@@ -64,6 +64,31 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(job):
     assert first != third
 
 
+def test_a_mistake_of_one_rank_ends_all(job):
+    """As when a file is on one node only: the others must not wait for that rank."""
+    good = job.command(ranks=2, processes=1)
+    bad = [part if not part.endswith("study.yaml") else "nowhere.yaml" for part in good]
+    command = [str(BINARIES / "mpiexec"), "-n", "1", *good, ":", "-n", "1", *bad]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 65
+    assert "nowhere.yaml: cannot be read" in done.stderr
+
+
+def test_gradients_are_averaged_over_the_ranks():
+    """Two ranks with half a batch each make the step that one rank makes with the whole."""
+    script = Path(__file__).with_name("step_of_ranks.py")
+    steps = []
+    for ranks in ("1", "2"):
+        command = [str(BINARIES / "mpiexec"), "-n", ranks, sys.executable, str(script)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        steps.append(json.loads(done.stdout))
+    one, two = steps
+    assert one["batch"] == 2 * two["batch"]
+    np.testing.assert_allclose(one["weights"], two["weights"], rtol=1e-5, atol=1e-7)
+    # The halves alone would have made other steps.
+    assert not np.allclose(one["weights"], one["of_first_half"], rtol=1e-3)
+
+
 def test_all_ranks_have_identical_networks(job):
     job.configure(moving_average_images=10)
     script = Path(__file__).with_name("digests_of_ranks.py")
@@ -108,11 +133,24 @@ MISTAKES = {
         {"training": {"batch_size": 5}, "ranks": 2},
         "batch_size: 5 images do not divide among 2 ranks",
     ),
+    "share": (
+        {"training": {"batch_size": 2}, "ranks": 2},
+        "2 images over 2 ranks are one image a rank; expected at least two",
+    ),
     "ranks": ({"processes": 2, "ranks": 3}, "one of 2 ranks; expected 3"),
     "gpu": ({"options": ["--device", "gpu"]}, "--device gpu: CuPy finds 0 GPUs here for 1 ranks"),
-    "device": ({"options": ["--device", "tpu"]}, "--device: found 'tpu'; expected one of"),
-    "experiment": ({"options": ["--experiment", "other"]}, "'other'; expected one of tiny"),
-    "config": ({"options": ["--config", "nowhere.yaml"]}, "nowhere.yaml: cannot be read"),
+    "device": (
+        {"options": ["--device", "tpu"], "ranks": 2},
+        "--device: found 'tpu'; expected one of",
+    ),
+    "experiment": (
+        {"options": ["--experiment", "other"], "ranks": 2},
+        "'other'; expected one of tiny",
+    ),
+    "config": (
+        {"options": ["--config", "nowhere.yaml"], "ranks": 2},
+        "nowhere.yaml: cannot be read",
+    ),
     "dataset": ({"options": ["--dataset", "nowhere"]}, "nowhere/images.npy: cannot be read"),
     "width": (
         {"training": {"generator": {"channels": [8, 3]}}},

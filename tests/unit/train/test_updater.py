@@ -11,7 +11,7 @@ from synaxial.configuration import make_study
 from synaxial.networks.randomness import TRAINING, BatchRandomness, draw_latents
 from synaxial.networks.saving import network_arrays
 from synaxial.train.batches import RankBatches
-from synaxial.train.communication import open_communicator
+from synaxial.train.communication import open_communicator, open_world
 from synaxial.train.losses import LOSSES
 from synaxial.train.moving_average import MovingAverage
 from synaxial.train.session import make_networks, open_session
@@ -35,7 +35,7 @@ def gradients_of(network):
 
 
 def make_session(training, monitoring, images, folder):
-    communicator, device = open_communicator(1, "cpu")
+    communicator, device = open_communicator(open_world(1), "cpu")
     stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
     return open_session(training, monitoring, images, folder, "f", communicator, device, stop)
 
@@ -127,7 +127,7 @@ def test_a_moving_average_halves_the_old_within_its_half_life():
 
 
 def test_a_deadline_leaves_time_for_the_last_checkpoint():
-    communicator, _ = open_communicator(1, "cpu")
+    communicator, _ = open_communicator(open_world(1), "cpu")
     trainer = SimpleNamespace(updater=SimpleNamespace(epoch=0, iteration=0))
     stop = Stop(5, 100, time.monotonic() - 20, communicator)
     assert not stop(trainer)

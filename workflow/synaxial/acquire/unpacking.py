@@ -1,6 +1,8 @@
 """Taking single files out of a zip or tar(.gz) archive that is not trusted."""
 
+import filecmp
 import gzip
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -200,6 +202,9 @@ def extract(
             path = folder / PurePosixPath(member.name)
             with written_whole(path) as partial:
                 left -= _copy(archive, member, partial, left, where)
+                if path.is_file() and filecmp.cmp(partial, path, shallow=False):
+                    # The same file keeps its time, so that nothing made of it is made again.
+                    shutil.copystat(path, partial)
             written.append(path)
     except BaseException:
         for path in written:

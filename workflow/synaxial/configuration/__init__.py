@@ -5,8 +5,17 @@ from synaxial.configuration.loading import (
     check_networks,
     make_study,
     part_of_study,
+    read_keys,
     read_study,
 )
 from synaxial.configuration.model import Study
 
-__all__ = ["Study", "as_yaml", "check_networks", "make_study", "part_of_study", "read_study"]
+__all__ = [
+    "Study",
+    "as_yaml",
+    "check_networks",
+    "make_study",
+    "part_of_study",
+    "read_keys",
+    "read_study",
+]

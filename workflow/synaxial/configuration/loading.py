@@ -21,19 +21,44 @@ def read_study(path: Path) -> Study:
     SynaxialError
         The file is absent or no YAML mapping, or a key is unknown or has a bad value.
     """
+    return make_study(read_keys(path), str(path))
+
+
+def read_keys(path: Path) -> dict[str, Any]:
+    """Read the keys and values of a YAML file; an empty file has none.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent or no YAML mapping, or a key is there twice.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SynaxialError(path, f"cannot be read ({error})", "a study file in YAML") from error
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=LoaderOfUniqueKeys)
     except yaml.YAMLError as error:
         raise SynaxialError(path, f"is not YAML ({error})") from error
     if content is None:
         content = {}
     if not isinstance(content, dict):
         raise SynaxialError(path, f"holds a {type(content).__name__}", "keys and values")
-    return make_study(content, str(path))
+    return content
+
+
+class LoaderOfUniqueKeys(yaml.SafeLoader):
+    """PyYAML's safe loader, which by itself would take the last of two equal keys in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping's keys and values, if no key is there twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is there twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:

@@ -23,7 +23,9 @@ OutputActivation = Literal["tanh", "sigmoid"]
 class Section(BaseModel):
     """A part of the study: its keys are fixed, and an unknown one is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class Phantom(Section):
@@ -339,7 +341,8 @@ class Sample(Section):
     """Stacks of generated images."""
 
     seed: Annotated[int, Field(ge=0)] = 7
-    """Image i of stack k is a function of the generator, this seed, k and i."""
+    """Image i of stack k is a function of the generator, this seed, k and i (and of all images of
+    the stack where `batch_normalization` is `batch`)."""
 
     stacks: Count = 3
     """How many stacks an experiment gets."""
@@ -371,8 +374,9 @@ class Render(Section):
 class Study(Section):
     """All that a study computes."""
 
-    results: str = "results"
-    """Folder of everything that is made."""
+    results: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$")] = "results"
+    """Folder of everything that is made: letters, digits, `.`, `_`, `+`, `-` and `/`, for it is in
+    every shell command."""
 
     acquire: Acquire = Acquire()
     slice: Slice = Slice()

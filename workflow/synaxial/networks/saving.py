@@ -1,9 +1,8 @@
 """A trained generator as one file that says what it is."""
 
 import hashlib
+import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +74,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         The file is absent, cut short, altered, or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SynaxialError(path, f"cannot be read ({error})", "a .npz file") from error
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise SynaxialError(path, f"cannot be read ({error})", "a whole .npz file") from error
+    # In memory, whatever fails is the content's fault, and a changed byte of a zip can make
+    # zipfile, zlib and NumPy raise almost anything.
+    except Exception as error:
+        raise DamagedFileError(path, f"is damaged ({error})", "a whole .npz file") from error
+
+
+class DamagedFileError(SynaxialError):
+    """A file that can be read, but whose content is cut short, altered or something else."""

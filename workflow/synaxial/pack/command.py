@@ -53,6 +53,8 @@ def run(
     members, skipped = find_members(stacks, record_paths, size)
     if skipped:
         logger.warning("%d subjects were skipped: %s", len(skipped), ", ".join(skipped))
+    # Gone until the rest is in place: an old description must never stand beside new images.
+    (output / "dataset.json").unlink(missing_ok=True)
     with ExitStack() as files:
         # The names are given back in the reverse order, the description's therefore last.
         partials = {

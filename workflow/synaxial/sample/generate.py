@@ -43,6 +43,7 @@ def generate_images(
     with chainer.using_config("train", by_batch), chainer.no_backprop_mode():
         images = chainer.backends.cuda.to_cpu(network(latents, randomness).array)
     low, high = generator.output_range
-    grey = np.rint((images - low) * (255 / (high - low)))
-    pixels: np.ndarray = np.clip(grey, 0, 255).astype(np.uint8)
+    grey = np.clip(np.rint((images - low) * (255 / (high - low))), 0, 255)
+    # A preview of a training that diverges may hold NaN: black, and the training says why it ends.
+    pixels: np.ndarray = np.nan_to_num(grey).astype(np.uint8)
     return pixels.transpose(0, 2, 3, 1)

@@ -1,4 +1,7 @@
-"""Stacks: image i of stack k is a function of the generator, the seed, k and i."""
+"""Stacks: image i of stack k is a function of the generator, the seed, k and i.
+
+With the statistics of the batch, it is one of all images of the stack.
+"""
 
 from collections.abc import Iterator
 

@@ -3,6 +3,8 @@
 import logging
 import shutil
 import time
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,13 @@ from synaxial.errors import SynaxialError
 from synaxial.files import read_json, write_json, write_text, written_whole
 from synaxial.networks.saving import digest_of, save_network
 from synaxial.train.batches import open_images
-from synaxial.train.communication import abort_on_error, on_all_ranks, open_communicator
+from synaxial.train.checkpoint import held_folder
+from synaxial.train.communication import (
+    abort_on_error,
+    on_all_ranks,
+    open_communicator,
+    open_world,
+)
 from synaxial.train.fingerprint import fingerprint_of
 from synaxial.train.log import as_csv
 from synaxial.train.previews import draw_timeline, find_previews
@@ -47,78 +55,105 @@ def run(
 ) -> None:
     """Train a generator, alone or as `mpiexec -n RANKS synaxial train --ranks RANKS …`.
 
-    It resumes from the newest checkpoint of the same model. SIGTERM, SIGUSR1 and the time budget
-    end it with a checkpoint and exit status 75.
+    It resumes from the newest checkpoint of the same model. SIGTERM, SIGUSR1, Ctrl-C and the time
+    budget end it with a checkpoint and exit status 75.
     """
-    started = time.monotonic()
+    request = Request(
+        *(config, experiment, dataset, output, checkpoints, ranks, device),
+        budget_seconds=np.inf if time_budget is None else 60 * time_budget,
+        started=time.monotonic(),
+    )
+    with threadpool_limits(threads_per_rank):
+        abort_on_error(lambda: train(request))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one call of the command asks for; see `run`."""
+
+    config: Path
+    experiment: str
+    dataset: Path
+    output: Path
+    checkpoints: Path
+    ranks: int
+    device: str
+    budget_seconds: float
+    started: float
+
+
+def train(request: Request) -> None:
+    """Train one experiment of a study, from its start or its newest checkpoint."""
+    world = open_world(request.ranks)
+    study = on_all_ranks(world, lambda: read_checked_study(request.config, request.experiment))
+    training = study.experiments[request.experiment]
+    communicator, device = open_communicator(world, request.device)
+    images = on_all_ranks(world, lambda: open_images(request.dataset / "images.npy"))
+    description = on_all_ranks(world, lambda: describe_dataset(request.dataset, images, training))
+    fingerprint = fingerprint_of(training, description["sha256"])
+    # The experiment's name too, or two that differ in their epochs would share a folder.
+    folder = request.checkpoints / f"{request.experiment}_{fingerprint}"
+    record = describe_run(
+        request.experiment, training, fingerprint, description, gather_hosts(communicator, device)
+    )
+    first = world.rank == 0
+    with on_all_ranks(world, lambda: held_folder(folder) if first else nullcontext()):
+        if first:
+            announce(record, folder)
+        stop = Stop(training.epochs, request.budget_seconds, request.started, communicator)
+        session = on_all_ranks(
+            world,
+            lambda: open_session(
+                training,
+                study.monitoring,
+                images,
+                folder,
+                fingerprint,
+                communicator,
+                device,
+                stop,
+            ),
+        )
+        run_session(session, study.monitoring, communicator)
+        if first:
+            publish(session, training, request.output, record)
+        world.Barrier()
+
+
+def read_checked_study(config: Path, experiment: str) -> Study:
+    """Read a study that has this experiment, with networks that fit its images."""
     study = read_study(config)
     if experiment not in study.experiments:
         raise SynaxialError(
             "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
         )
     check_networks(study)
-    budget = np.inf if time_budget is None else 60 * time_budget
-    with threadpool_limits(threads_per_rank):
-        abort_on_error(
-            lambda: train(
-                study, experiment, dataset, output, checkpoints, ranks, device, budget, started
-            )
-        )
+    return study
 
 
-def train(
-    study: Study,
-    experiment: str,
-    dataset: Path,
-    output: Path,
-    checkpoints: Path,
-    ranks: int,
-    device_name: str,
-    budget_seconds: float,
-    started: float,
-) -> None:
-    """Train one experiment of a study; see `run`."""
-    training = study.experiments[experiment]
-    communicator, device = open_communicator(ranks, device_name)
-    images = on_all_ranks(communicator, lambda: open_images(dataset / "images.npy"))
-    description = on_all_ranks(
-        communicator, lambda: check_dataset(images, read_json(dataset / "dataset.json"), training)
+def announce(record: dict[str, Any], folder: Path) -> None:
+    """Say what begins, on the terminal and in a log that stays with the checkpoints.
+
+    A retry begins the job's own log anew; this one has all attempts.
+    """
+    handler = logging.FileHandler(folder / "attempts.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    ranks = record["ranks"]
+    log.info(
+        "experiment %s, model %s: %d images, %d ranks, %d images an update, %s",
+        record["experiment"],
+        record["fingerprint"],
+        record["dataset"]["images"],
+        len(ranks),
+        record["settings"]["batch_size"],
+        ranks[0]["device"],
     )
-    fingerprint = fingerprint_of(training, description["sha256"])
-    folder = checkpoints / fingerprint
-    hosts = gather_hosts(communicator, device)
-    first = communicator.rank == 0
-    if first:
-        log.info(
-            "experiment %s, model %s: %d images, %d ranks, %d images an update, %s",
-            *(experiment, fingerprint, len(images), ranks, training.batch_size),
-            hosts[0]["device"],
-        )
-    stop = Stop(training.epochs, budget_seconds, started, communicator)
-    session = on_all_ranks(
-        communicator,
-        lambda: open_session(
-            training,
-            study.monitoring,
-            images,
-            folder,
-            fingerprint,
-            communicator,
-            device,
-            stop,
-        ),
-    )
-    run_session(session, study.monitoring, communicator)
-    if first:
-        record = describe_run(experiment, training, fingerprint, description, hosts)
-        publish(session, training, output, record)
-    communicator.mpi_comm.Barrier()
 
 
-def check_dataset(
-    images: np.ndarray, description: dict[str, Any], training: Training
-) -> dict[str, Any]:
+def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
     """Return the description of a dataset if it fits the images and the networks."""
+    description = read_json(dataset / "dataset.json")
     if description.get("images") != len(images) or not isinstance(description.get("sha256"), str):
         raise SynaxialError(
             "dataset.json",
@@ -147,6 +182,10 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
     write_text(output / "log.csv", as_csv(rows))
     write_curves(as_csv(rows), title, output / "curves.png")
     previews = find_previews(session.folder / "previews", training.epochs)
+    if training.epochs not in previews and session.previews is not None:
+        # It finished with other `preview_epochs`, or somebody has tidied up.
+        session.previews.draw(session.trainer.updater)
+        previews = find_previews(session.folder / "previews", training.epochs)
     for path in previews.values():
         with written_whole(output / "previews" / path.name) as partial:
             shutil.copyfile(path, partial)

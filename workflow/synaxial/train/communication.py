@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from synaxial.chainer_compatibility import chainer, chainermn
-from synaxial.devices import check_device_name, count_gpus, no_gpu
+from synaxial.devices import check_device_name, check_gpus, count_gpus
 from synaxial.errors import (
     BAD_INPUT_STATUS,
     STOPPED_EARLY_STATUS,
@@ -23,39 +23,53 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-def open_communicator(ranks: int, device_name: str) -> tuple[Any, Any]:
-    """Return the ChainerMN communicator of this job and this rank's Chainer device.
-
-    Parameters
-    ----------
-    ranks
-        How many ranks were asked for.
-    device_name
-        `cpu`, `gpu`, or `auto`: a GPU a rank where every rank has one, otherwise the CPU.
+def open_world(ranks: int) -> Any:
+    """Start MPI and return its communicator of all ranks.
 
     Raises
     ------
-    SynaxialError
-        MPI made another number of ranks, or GPUs were asked for and are not there.
+    SharedError
+        MPI made another number of ranks than was asked for.
     """
-    check_device_name(device_name)
-    # Importing mpi4py.MPI starts MPI, so it happens only here.
+    # Importing mpi4py.MPI starts MPI, so it happens only in functions.
     from mpi4py import MPI  # noqa: PLC0415
 
     world = MPI.COMM_WORLD
     if world.size != ranks:
-        raise SynaxialError(
+        mistake = SynaxialError(
             "MPI",
             f"this process is one of {world.size} ranks",
             f"{ranks}",
             "start it with `mpiexec -n RANKS` of the MPI that mpi4py uses, or under Slurm with "
             "`srun --mpi=pmi2` or `--mpi=pmix`, and give the same number as --ranks",
         )
+        raise SharedError(mistake)
+    return world
+
+
+def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
+    """Return the ChainerMN communicator of all ranks and this rank's Chainer device.
+
+    Parameters
+    ----------
+    world
+        MPI's communicator of all ranks.
+    device_name
+        `cpu`, `gpu`, or `auto`: a GPU a rank where every rank has one, otherwise the CPU.
+
+    Raises
+    ------
+    SharedError
+        GPUs were asked for and are not there, or cannot exchange gradients.
+    """
+    from mpi4py import MPI  # noqa: PLC0415
+
+    on_all_ranks(world, lambda: check_device_name(device_name))
     ranks_of_node = world.Split_type(MPI.COMM_TYPE_SHARED)
     available = count_gpus()
     enough = world.allreduce(available >= ranks_of_node.size, op=MPI.LAND)
-    if device_name == "gpu" and not enough:
-        raise no_gpu(available, ranks_of_node.size)
+    if device_name == "gpu":
+        on_all_ranks(world, lambda: check_gpus(available, ranks_of_node.size))
     if device_name == "auto" and not enough and world.allreduce(available) and world.rank == 0:
         log.warning(
             "there are GPUs, but not one for each of the %d ranks of a node: training on the CPU; "
@@ -69,17 +83,22 @@ def open_communicator(ranks: int, device_name: str) -> tuple[Any, Any]:
     device.use()
     if world.size == 1:
         return chainermn.create_communicator("naive"), device
+    on_all_ranks(world, check_nccl)
+    return chainermn.create_communicator("pure_nccl"), device
+
+
+def check_nccl() -> None:
+    """Raise a SynaxialError if CuPy has no NCCL, which ranks on GPUs exchange gradients by."""
     if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
         raise SynaxialError(
             "--device gpu",
             "CuPy finds no NCCL, which ranks on GPUs exchange gradients by",
             "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
         )
-    return chainermn.create_communicator("pure_nccl"), device
 
 
-def on_all_ranks(communicator: Any, work: Callable[[], Result]) -> Result:
-    """Do `work` on every rank; a user's mistake on any rank is raised on all of them.
+def on_all_ranks(world: Any, work: Callable[[], Result]) -> Result:
+    """Do `work` on every rank of an MPI communicator; a mistake on any is raised on all of them.
 
     Without this, the ranks that have no error would wait for ever for the one that stopped.
     """
@@ -89,7 +108,7 @@ def on_all_ranks(communicator: Any, work: Callable[[], Result]) -> Result:
         result = work()
     except SynaxialError as error:
         message = str(error)
-    messages = [m for m in communicator.mpi_comm.allgather(message) if m is not None]
+    messages = [m for m in world.allgather(message) if m is not None]
     if messages:
         raise SharedError(messages[0])
     return result
@@ -108,12 +127,16 @@ def abort_on_error(work: Callable[[], None]) -> None:
             raise
         early = isinstance(ending, StoppedEarlyError)
         sys.exit(STOPPED_EARLY_STATUS if early else BAD_INPUT_STATUS)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # KeyboardInterrupt too: a rank that leaves alone makes the others wait for ever.
         if world.size == 1:
             raise
         # A full disk or a lost file is no bug of ours: its own words say more than a traceback.
-        told = isinstance(error, SynaxialError | OSError)
-        print(f"synaxial train: error on rank {world.rank}: {error}", file=sys.stderr)
+        told = isinstance(error, SynaxialError | OSError | KeyboardInterrupt)
+        words = str(error) or type(error).__name__
+        print(f"synaxial train: error on rank {world.rank}: {words}", file=sys.stderr)
         if not told:
             traceback.print_exc()
         sys.stderr.flush()
@@ -123,9 +146,10 @@ def abort_on_error(work: Callable[[], None]) -> None:
 def average_persistents(network: Any, communicator: Any) -> None:
     """Make the running statistics (and other float state) of a network equal on all ranks.
 
-    They are means over what each rank saw, so their mean is that over what all ranks saw. It is
-    done in every iteration: then one checkpoint holds the state of all ranks, and when it is
-    written does not change what follows.
+    Each rank's are those of its share of the batches; the average stands for all of them. (For
+    the variances it leaves out how much the shares' means differ.) It is done in every iteration:
+    then one checkpoint holds the state of all ranks, and when it is written does not change what
+    follows.
     """
     if communicator.size == 1:
         return

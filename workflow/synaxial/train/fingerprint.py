@@ -4,19 +4,37 @@ import hashlib
 import json
 
 from synaxial.configuration.model import Training
+from synaxial.provenance import code_of
 
 #: Raised when the meaning of a checkpoint's content changes, so that old ones are not resumed.
 CHECKPOINT_VERSION = 1
+
+#: The code that the weights depend on; how a training is logged or stopped is not in it.
+MODULES = (
+    "synaxial.networks.discriminator",
+    "synaxial.networks.generator",
+    "synaxial.networks.layers",
+    "synaxial.networks.randomness",
+    "synaxial.train.batches",
+    "synaxial.train.losses",
+    "synaxial.train.moving_average",
+    "synaxial.train.optimizers",
+    "synaxial.train.updater",
+)
 
 
 def fingerprint_of(training: Training, dataset_sha256: str) -> str:
     """Return 16 hexadecimal digits that name a model.
 
-    Data, networks, loss, optimizer, batch size and seed are in it. The number of epochs is not,
-    so that more epochs extend a training; nor are ranks and device, so that one can go on
-    elsewhere.
+    Data, networks, loss, optimizer, batch size, seed and the code that uses them are in it. The
+    number of epochs is not, so that more epochs extend a training; nor are ranks and device, so
+    that one can go on elsewhere.
     """
-    settings = training.model_dump(mode="json", exclude={"epochs"})
-    named = {"version": CHECKPOINT_VERSION, "dataset": dataset_sha256, "training": settings}
+    named = {
+        "version": CHECKPOINT_VERSION,
+        "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in MODULES],
+        "dataset": dataset_sha256,
+        "training": training.model_dump(mode="json", exclude={"epochs"}),
+    }
     text = json.dumps(named, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -48,7 +48,7 @@ class Previews(chainer.training.Extension):
     def initialize(self, trainer: Any) -> None:
         """Draw the untrained generator."""
         if trainer.updater.iteration == 0:
-            self._draw(trainer.updater)
+            self.draw(trainer.updater)
 
     def __call__(self, trainer: Any) -> None:
         """Draw at the end of an epoch that is one of the few, or the last."""
@@ -56,9 +56,10 @@ class Previews(chainer.training.Extension):
         if updater.is_new_epoch and (
             updater.epoch % self.epochs == 0 or updater.epoch == self.training.epochs
         ):
-            self._draw(updater)
+            self.draw(updater)
 
-    def _draw(self, updater: Any) -> None:
+    def draw(self, updater: Any) -> None:
+        """Draw the generator as it is now, as the preview of the updater's epoch."""
         generator = updater.networks.smoothed
         # NumPy's numbers on every device: the same latents wherever the training goes on.
         randomness = BatchRandomness(np, PREVIEW, self.training.seed)

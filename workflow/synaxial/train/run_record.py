@@ -36,7 +36,9 @@ def device_label(device: Any) -> str:
 
 def describe_software() -> dict[str, Any]:
     """Return the versions of Python, of the packages and of the linear algebra library."""
-    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
+    installed = {
+        str(d.metadata["Name"]).lower(): d.version for d in importlib.metadata.distributions()
+    }
     versions = {"python": platform.python_version()}
     versions |= {name: installed[name] for name in PACKAGES if name in installed}
     versions |= {name: v for name, v in installed.items() if name.startswith("cupy")}

@@ -45,6 +45,8 @@ class Session:
         Where this model's checkpoints are.
     fingerprint
         What the model is called.
+    previews
+        The extension that draws them, on rank 0.
     """
 
     trainer: Any
@@ -53,6 +55,7 @@ class Session:
     stop: Stop
     folder: Path
     fingerprint: str
+    previews: Previews | None
 
 
 def make_networks(training: Training, image_width: int, device: Any) -> Networks:
@@ -101,12 +104,7 @@ def open_session(
         The batch cannot be shared among the ranks, or a checkpoint belongs to another model.
     """
     ranks = communicator.size
-    if training.batch_size % ranks:
-        raise SynaxialError(
-            "batch_size",
-            f"{training.batch_size} images do not divide among {ranks} ranks",
-            "a multiple of the number of ranks",
-        )
+    check_shares(training, ranks)
     networks = make_networks(training, images.shape[1], device)
     optimizers = {
         name: make_optimizer(training.optimizer, getattr(networks, name), communicator)
@@ -120,23 +118,52 @@ def open_session(
     first = communicator.rank == 0
     epoch_log = EpochLog(folder / "log.csv" if first else None)
     trainer.extend(epoch_log, name="log")
+    iterations = -(-training.epochs * len(images) // training.batch_size)
+    previews = None
     if first:
-        iterations = -(-training.epochs * len(images) // training.batch_size)
         trainer.extend(Progress(iterations), name="progress")
-        trainer.extend(
-            Previews(folder / "previews", training, monitoring.preview_epochs), name="previews"
-        )
+        previews = Previews(folder / "previews", training, monitoring.preview_epochs)
+        trainer.extend(previews, name="previews")
         trainer.extend(
             RegularCheckpoints(folder, fingerprint, monitoring, stop), name="checkpoints"
         )
     # All ranks resume from what rank 0 found, even if the folder changes meanwhile.
     state = on_all_ranks(
-        communicator, lambda: read_newest_checkpoint(folder, fingerprint) if first else None
+        communicator.mpi_comm,
+        lambda: read_newest_checkpoint(folder, fingerprint, iterations) if first else None,
     )
     state = communicator.mpi_comm.bcast(state, root=0)
     if state is not None:
         restore(trainer, state)
-    return Session(trainer, networks, epoch_log, stop, folder, fingerprint)
+    return Session(trainer, networks, epoch_log, stop, folder, fingerprint, previews)
+
+
+def check_shares(training: Training, ranks: int) -> None:
+    """Check that the batch can be shared among the ranks.
+
+    Raises
+    ------
+    SynaxialError
+        It does not divide, or a rank would have a single image to normalise over: batch
+        normalisation makes the same of every single value, whatever it is.
+    """
+    share, rest = divmod(training.batch_size, ranks)
+    if rest:
+        raise SynaxialError(
+            "batch_size",
+            f"{training.batch_size} images do not divide among {ranks} ranks",
+            "a multiple of the number of ranks",
+        )
+    normalised = (
+        training.generator.batch_normalization or training.discriminator.batch_normalization
+    )
+    if share == 1 and normalised:
+        raise SynaxialError(
+            "batch_size",
+            f"{training.batch_size} images over {ranks} ranks are one image a rank",
+            "at least two images a rank with batch_normalization",
+            "use fewer ranks or a larger batch_size",
+        )
 
 
 class RegularCheckpoints(chainer.training.Extension):

@@ -9,8 +9,8 @@ import numpy as np
 
 from synaxial.errors import SharedError, SynaxialError
 
-#: What a job gets before it is killed, and what a user or a scheduler sends on purpose.
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+#: What a job gets before it is killed, and what a scheduler or a user (Ctrl-C) sends on purpose.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 #: The least time kept back from the time budget for the last checkpoint, in seconds.
 LEAST_MARGIN_SECONDS = 30.0
@@ -53,6 +53,8 @@ class Stop:
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
+        # The same signal again ends the process at once, as it would have without us.
+        signal.signal(number, signal.SIG_DFL)
 
     def __call__(self, trainer: Any) -> bool:
         """Tell whether the training ends here; `reason` says why if it is not done."""

@@ -1,6 +1,5 @@
 """One iteration of the adversarial training."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,5 +138,5 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
 
 def gradient_norm(network: Any) -> float:
     """Return the Euclidean norm of a network's gradient, as its last update used it."""
-    squares: Callable[[Any], float] = lambda g: float((g.ravel() @ g.ravel()).item())  # noqa: E731
-    return float(np.sqrt(sum(squares(p.grad) for p in network.params() if p.grad is not None)))
+    gradients = [p.grad.ravel() for p in network.params() if p.grad is not None]
+    return float(np.sqrt(sum(float(gradient @ gradient) for gradient in gradients)))
