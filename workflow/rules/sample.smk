@@ -14,6 +14,7 @@ rule sample:
     resources:
         device="auto",
         gpu=0,
+        mem_mb=6000,
     params:
         code=code_of("sample"),
     shell:

@@ -10,9 +10,10 @@ from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Generator as GeneratorSettings
 from synaxial.configuration.model import Latent, Sample, Training
 from synaxial.networks import Generator
+from synaxial.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
 from synaxial.networks.saving import digest_of, load_generator, save_network
 from synaxial.sample.generate import generate_images
-from synaxial.sample.stack import sample_stack
+from synaxial.sample.stack import calibrate, sample_stack
 
 LATENT = Latent(size=6)
 
@@ -47,6 +48,27 @@ def test_dropout_changes_the_images_and_batch_statistics_do_too():
     plain = stack_of(generator)
     assert not np.array_equal(plain, stack_of(generator, dropout=True))
     assert not np.array_equal(plain, stack_of(generator, batch_normalization="batch"))
+    assert not np.array_equal(plain, stack_of(generator, batch_normalization="running"))
+
+
+def test_calibrated_statistics_are_those_of_images_without_dropout():
+    generator = make_generator()
+    # Statistics as dropout leaves them: of every second value, twice as large.
+    for normalization in generator.normalizations:
+        normalization.avg_mean[...] = 5
+        normalization.avg_var[...] = 9
+    calibrated = calibrate(generator, LATENT, dropout=False)
+    batches = [
+        ImageRandomness(np, [(CALIBRATION, batch, i) for i in range(40)]) for batch in range(5)
+    ]
+    latents = np.concatenate([draw_latents(batch, 40, LATENT) for batch in batches])
+    hidden = generator.connected(latents).array
+    first = calibrated.normalizations[0]
+    np.testing.assert_allclose(first.avg_mean, hidden.mean(axis=0), atol=1e-4)
+    # Within the batches: what differs between their means is not in it.
+    np.testing.assert_allclose(first.avg_var, hidden.var(axis=0), rtol=0.2)
+    assert generator.normalizations[0].avg_mean[0] == 5
+    assert first.avg_var.max() < 9
 
 
 def test_sampling_does_not_change_the_generator():

@@ -341,8 +341,8 @@ class Sample(Section):
     """Stacks of generated images."""
 
     seed: Annotated[int, Field(ge=0)] = 7
-    """Image i of stack k is a function of the generator, this seed, k and i (and of all images of
-    the stack where `batch_normalization` is `batch`)."""
+    """Image i of stack k is a function of the generator, this seed, k and i (with
+    `batch_normalization: batch`, of all images of the stack)."""
 
     stacks: Count = 3
     """How many stacks an experiment gets."""
@@ -351,11 +351,13 @@ class Sample(Section):
     """Images in a stack (the paper: 100)."""
 
     dropout: bool = False
-    """Whether the generator's dropout stays on. Open in the paper."""
+    """Whether the generator's dropout stays on. Open in the paper; on, it shows as speckles."""
 
-    batch_normalization: Literal["running", "batch"] = "running"
-    """Normalise with the running statistics of the training, or with those of the stack. Open in
-    the paper."""
+    batch_normalization: Literal["calibrated", "running", "batch"] = "calibrated"
+    """What the generator's batch normalisation normalises with: `calibrated`, statistics of a fixed
+    set of latents, taken anew with dropout as it is here; `running`, those of the training, which
+    dropout has made too wide for images without it; `batch`, those of the stack. Open in the
+    paper."""
 
 
 class Render(Section):

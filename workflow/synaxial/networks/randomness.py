@@ -13,7 +13,7 @@ import numpy as np
 from synaxial.configuration.model import Latent
 
 #: First number of a stream's name, so that streams of different use never coincide.
-TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE = range(5)
+TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION = range(6)
 
 
 class Randomness(Protocol):

@@ -1,6 +1,6 @@
 """From latents to 8-bit images."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -8,14 +8,12 @@ from synaxial.chainer_compatibility import chainer
 from synaxial.networks import Generator
 from synaxial.networks.randomness import Randomness
 
-Normalization = Literal["running", "batch"]
-
 
 def generate_images(
     generator: Generator,
     latents: Any,
     randomness: Randomness | None = None,
-    normalization: Normalization = "running",
+    by_batch: bool = False,
 ) -> np.ndarray:
     """Make 8-bit images; the generator is not changed.
 
@@ -27,9 +25,9 @@ def generate_images(
         float32 (N, latent size), on the generator's device.
     randomness
         Where dropout's masks come from; without it nothing is dropped.
-    normalization
-        `running` normalises with the statistics of the training, so that an image does not
-        depend on the others; `batch` with those of these N images.
+    by_batch
+        Whether batch normalisation uses the statistics of these N images, in place of the
+        generator's running ones, with which an image does not depend on the others.
 
     Returns
     -------
@@ -37,7 +35,6 @@ def generate_images(
         uint8 (N, width, width, channels) on the host, 0 for the smallest value the generator's
         output activation has and 255 for the largest.
     """
-    by_batch = normalization == "batch"
     # Normalising by the batch would otherwise move the running statistics.
     network = generator.copy(mode="copy") if by_batch else generator
     with chainer.using_config("train", by_batch), chainer.no_backprop_mode():

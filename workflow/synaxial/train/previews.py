@@ -24,8 +24,8 @@ TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
 class Previews(chainer.training.Extension):
     """Chainer extension that draws the same latents before the training and every few epochs.
 
-    Running statistics and no dropout: a preview shows what the weights have learned, and takes
-    no randomness from the training.
+    Without dropout, normalised by themselves: a preview shows what the weights have learned, and
+    takes no randomness from the training.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Previews(chainer.training.Extension):
         # NumPy's numbers on every device: the same latents wherever the training goes on.
         randomness = BatchRandomness(np, PREVIEW, self.training.seed)
         latents = draw_latents(randomness, COLUMNS**2, self.training.latent)
-        images = generate_images(generator, generator.xp.asarray(latents))
+        images = generate_images(generator, generator.xp.asarray(latents), by_batch=True)
         with written_whole(preview_path(self.folder, updater.epoch)) as partial:
             make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
 
