@@ -51,4 +51,4 @@ onsuccess:
 
 
 onerror:
-    print(advice(log), file=sys.stderr)
+    print(advice(), file=sys.stderr)

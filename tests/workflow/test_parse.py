@@ -103,6 +103,8 @@ def test_a_bad_volume_can_be_left_out(workflow):
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert f"error: {SUBJECTS[1]}" in output
+    # Told again at the end, where the eye is.
+    assert f"error: {SUBJECTS[1]}" in output[output.index("WorkflowError") :]
     assert "Traceback" not in output
     assert not workflow.results("dataset", "images.npy").exists()
 
@@ -110,6 +112,7 @@ def test_a_bad_volume_can_be_left_out(workflow):
     workflow.write({**STUDY, "acquire": acquire})
     done = workflow.run("--until", "pack", "manifest")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 subjects were left out; results/manifest.csv says why" in done.stderr
     manifest = workflow.results("manifest.csv").read_text().splitlines()
     assert len(manifest) == 4
     assert "skipped" in manifest[2]

@@ -85,6 +85,11 @@ def test_more_stacks_run_sampling_alone(workflow):
     assert jobs["render"] == 3
 
 
+def test_monitoring_changes_nothing(workflow):
+    change(workflow, "monitoring", checkpoint_minutes=1, preview_epochs=2)
+    assert dry_run(workflow) == {}
+
+
 def test_the_profile_changes_nothing(workflow):
     arguments = ("--set-resources", "train:tasks=4", "train:runtime=5", "--cores", "1")
     assert dry_run(workflow, *arguments) == {}
@@ -125,7 +130,7 @@ def latest_iteration(workflow):
 def test_a_training_that_stops_itself_is_tried_again(workflow):
     change(workflow, "training", seed=3)
     # No budget at all: each try does one iteration, so two tries do not finish 18.
-    done = workflow.run("--set-resources", "train:runtime=0")
+    done = workflow.run("--set-resources", "train:runtime=0", "--retries", "1")
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert "the time budget is almost used up" in output

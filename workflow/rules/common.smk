@@ -1,6 +1,7 @@
 # What the rules share: the checked study, the folder of results, and the input functions.
 
 import sys
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -8,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from synaxial.acquire.sources import open_source
 from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_keys
 from synaxial.errors import SynaxialError
+from synaxial.files import read_json
 from synaxial.provenance import digest_of_code
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
@@ -26,10 +28,11 @@ def told_in_one_line(work, *arguments):
 for path in workflow.configfiles:
     told_in_one_line(read_keys, Path(path))
 
-study = told_in_one_line(make_study, config)
+study = told_in_one_line(make_study, config, "configuration")
 told_in_one_line(check_networks, study)
 RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
+STARTED = time.time()
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
 source = told_in_one_line(open_source, study.acquire, Path(RESULTS, "source"))
@@ -97,13 +100,34 @@ def summary():
         }.items()
         if Path(path).exists()
     ]
-    lines = [f"  {what:<24}{path}" for what, path in found]
-    return "\n".join(["", "Finished. What there is to look at:", *lines]) if found else ""
+    lines = ["", "Finished. What there is to look at:"]
+    lines += [f"  {what:<24}{path}" for what, path in found]
+    description = Path(RESULTS, "dataset", "dataset.json")
+    skipped = read_json(description)["skipped"] if description.exists() else []
+    if skipped:
+        lines.append(f"{len(skipped)} subjects were left out; {RESULTS}/manifest.csv says why.")
+    return "\n".join(lines) if found or skipped else ""
 
 
-def advice(snakemake_log):
+def errors_in_logs():
+    """The errors that this run's jobs have told, whether the terminal showed their logs or not."""
+    lines = [
+        line
+        for path in sorted(Path(LOGS).rglob("*.log"))
+        if path.stat().st_mtime >= STARTED
+        for line in path.read_text(errors="replace").splitlines()
+        if line.startswith("synaxial ") and ": error" in line
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def advice():
     """What a failed run leaves to look at."""
-    return (
-        f"\nNot finished. Each job's own log is in {LOGS}; Snakemake's is {snakemake_log}."
-        "\nWhat is done stays done: mend the cause and give the same command again."
+    return "\n".join(
+        [
+            "",
+            *errors_in_logs(),
+            f"Not finished. Each job's own log is in {LOGS}. What is done stays done: mend the",
+            "cause and give the same command again.",
+        ]
     )

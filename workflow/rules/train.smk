@@ -12,6 +12,9 @@ use rule settings as experiment with:
         part=lambda wildcards: as_yaml(part_of_study(study, "train", wildcards.experiment)),
 
 
+# How often to write checkpoints and previews is not among the settings: it changes no result, so it
+# runs nothing again.
+#
 # The checkpoints are no output: Snakemake deletes outputs before a job and after a failed one, and
 # a training must find them again. Their folder is named by what the model depends on.
 rule train:
@@ -50,6 +53,7 @@ rule train:
         cpus_per_task=1,
         device="auto",
         gpu=0,
+        trainings=1,
         runtime=7 * 24 * 60,
         mem_mb=8000,
     params:
@@ -62,4 +66,7 @@ rule train:
         " --experiment {wildcards.experiment} --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
+        " --checkpoint-minutes {study.monitoring.checkpoint_minutes}"
+        " --checkpoints-kept {study.monitoring.checkpoints_kept}"
+        " --preview-epochs {study.monitoring.preview_epochs}"
         " --time-budget {resources.runtime} 2>&1 | tee {log}"

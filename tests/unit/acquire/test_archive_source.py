@@ -375,3 +375,15 @@ def test_fetch_and_acquire_by_their_commands(tmp_path: Path, msd_tar: Path) -> N
     command.run(config=study, fetched=source, output=output, subject="BRATS_002")
     assert len(files_below(output)) == 3
     assert make_image(make_head()).shape == SHAPE
+
+
+def test_fetching_more_leaves_the_times_of_what_is_there(tmp_path: Path, msd_tar: Path) -> None:
+    """Or every subject would be made again for each new one."""
+    folder = tmp_path / "source"
+    ArchiveSource(settings_of(msd_tar, subjects="1-2"), folder).fetch()
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("BRATS_*.nii.gz")}
+    assert len(before) >= 2
+    ArchiveSource(settings_of(msd_tar, subjects="1-3"), folder).fetch()
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("BRATS_*.nii.gz")}
+    assert len(after) > len(before)
+    assert {path: after[path] for path in before} == before

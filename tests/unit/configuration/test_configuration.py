@@ -69,6 +69,12 @@ MISTAKES = {
         {"acquire": {"archive": {"location": "https://a/b.tar", "checksum": None}}},
         "a URL needs a checksum",
     ),
+    "told once": (
+        {"training": {"seed": -1}},
+        "my.yaml: training.seed: found -1; input should be greater than or equal to 0",
+    ),
+    "spacing": ({"acquire": {"volume": {"spacing": [1, -1, 1]}}}, "acquire.volume.spacing.1"),
+    "nobody": ({"acquire": {"subjects": []}}, "an empty list; name at least one subject"),
     "infinite": (
         {"training": {"optimizer": {"alpha": float("inf")}}, "experiments": {"a": {}}},
         "training.optimizer.alpha: found inf",
@@ -98,6 +104,7 @@ def test_a_mistake_is_one_line_that_names_the_key(name):
     message = str(caught.value)
     assert message.startswith("my.yaml: ")
     assert expected in message
+    assert " | " not in message
     assert "\n" not in message
 
 
@@ -118,6 +125,12 @@ NETWORKS = {
         "the last of generator.channels is 2",
     ),
 }
+
+
+def test_an_empty_section_has_its_defaults():
+    content = {"slice": None, "training": {"generator": None}, "acquire": {"volume": None}}
+    study = make_study(content)
+    assert study == make_study({})
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -4,9 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from synaxial.configuration.model import Resize
 from synaxial.errors import SynaxialError
 from synaxial.files import is_placeholder, write_placeholder
-from synaxial.resize.command import run
+from synaxial.resize.command import resize_page, run
 from synaxial.stacks import read_stack, write_stack
 
 SLICES = np.zeros((2, 240, 240), np.uint8)
@@ -76,3 +77,11 @@ def test_colour_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SynaxialError, match="holds colour images"):
         run(config, slices, images)
     assert not images.exists()
+
+
+def test_padding_never_cuts_off_brain(tmp_path: Path) -> None:
+    page = np.zeros((20, 20), np.uint8)
+    page[4:16, 4:16] = 9
+    assert resize_page(page, Resize(size=12, mode="pad")).all()
+    with pytest.raises(SynaxialError, match="pad to 10 pixels would cut brain off slices of 20 x"):
+        resize_page(page, Resize(size=10, mode="pad"))

@@ -11,7 +11,7 @@ from synaxial.configuration.model import Generator as GeneratorSettings
 from synaxial.configuration.model import Latent, Sample, Training
 from synaxial.networks import Generator
 from synaxial.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
-from synaxial.networks.saving import digest_of, load_generator, save_network
+from synaxial.networks.saving import digest_of, load_generator, network_arrays, save_network
 from synaxial.sample.generate import generate_images
 from synaxial.sample.stack import calibrate, sample_stack
 
@@ -138,13 +138,34 @@ def content_with_pickle(path):
     np.savez(path, settings=np.array([{}], dtype=object))
 
 
+def content_stretched(path):
+    generator = make_generator()
+    arrays = {
+        "settings": np.array(
+            Training(latent=LATENT, generator=generator.settings).model_dump_json()
+        )
+    }
+    arrays |= network_arrays(generator)
+    arrays["connected/W"] = arrays["connected/W"][:1]
+    np.savez(path, **arrays)
+
+
+def content_nan(path):
+    generator = make_generator()
+    generator.connected.W.array[0] = np.nan
+    save_network(generator, Training(latent=LATENT, generator=generator.settings), path)
+
+
 def content_cut(path):
     generator = make_generator()
     save_network(generator, Training(latent=LATENT, generator=generator.settings), path)
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@pytest.mark.parametrize("write", [content_without_network, content_with_pickle, content_cut])
+@pytest.mark.parametrize(
+    "write",
+    [content_without_network, content_with_pickle, content_cut, content_stretched, content_nan],
+)
 def test_a_bad_generator_is_one_clear_line(
     tmp_path, study, run_synaxial, assert_clear_error, write
 ):

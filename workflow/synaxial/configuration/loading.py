@@ -80,11 +80,19 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
             for name, differences in experiments.items()
         }
     try:
-        return Study.model_validate({k: {} if v is None else v for k, v in complete.items()})
+        return Study.model_validate(complete)
     except ValidationError as error:
-        raise SynaxialError(
-            where, " | ".join(_describe(detail) for detail in error.errors(include_url=False))
-        ) from error
+        details = error.errors(include_url=False)
+        shared_ones = {
+            detail["loc"][1:] for detail in details if detail["loc"][:1] == ("training",)
+        }
+        # An experiment has the mistakes of `training` too; they are told once.
+        told = [
+            _describe(detail)
+            for detail in details
+            if detail["loc"][:1] != ("experiments",) or detail["loc"][2:] not in shared_ones
+        ]
+        raise SynaxialError(where, " | ".join(told)) from error
 
 
 def check_networks(study: Study) -> None:
@@ -157,7 +165,6 @@ def part_of_study(study: Study, stage: str, experiment: str | None = None) -> di
         return {
             "resize": {"size": study.resize.size},
             "experiments": {experiment: content["experiments"][experiment]},
-            "monitoring": content["monitoring"],
         }
     # Of the sources only the chosen one, so that editing another runs nothing.
     kept = {"source", "subjects", "on_bad_volume", "volume", study.acquire.source}

@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+#: A length in mm.
+Millimetres = Annotated[float, Field(gt=0)]
+
 #: One percentage in [0, 100].
 Percentage = Annotated[float, Field(ge=0, le=100)]
 
@@ -26,6 +29,19 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _an_empty_section_has_its_defaults(cls, content: object) -> object:
+        """Take `generator:` with nothing below it as it looks, and not as null."""
+        if not isinstance(content, dict):
+            return content
+        sections = {
+            name
+            for name, field in cls.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        }
+        return {k: v for k, v in content.items() if v is not None or k not in sections}
 
 
 class Phantom(Section):
@@ -119,7 +135,7 @@ class VolumeCheck(Section):
     shape: tuple[Count, Count, Count] | None = (240, 240, 155)
     """Voxels along the axes left, posterior, superior; null accepts any."""
 
-    spacing: tuple[float, float, float] | None = (1.0, 1.0, 1.0)
+    spacing: tuple[Millimetres, Millimetres, Millimetres] | None = (1.0, 1.0, 1.0)
     """Voxel size in mm along the same axes, within 1 %; null accepts any."""
 
     channel: Annotated[int, Field(ge=0)] = 0
@@ -148,6 +164,8 @@ class Acquire(Section):
     @field_validator("subjects", mode="before")
     @classmethod
     def _numbers_are_quoted(cls, value: object) -> object:
+        if value == []:
+            raise ValueError("an empty list; name at least one subject")
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, int):
                 raise ValueError(
@@ -193,7 +211,8 @@ class Resize(Section):
     """Width and height of the images, in pixels (the paper: 256)."""
 
     mode: Literal["resize", "pad"] = "resize"
-    """`resize` resamples (the paper); `pad` centres the slice on a black square, unresampled."""
+    """`resize` resamples (the paper); `pad` centres the slice on a black square, unresampled; where
+    the square is smaller than the slice, only black may be cut off."""
 
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
     """Pillow's resampling filter. The paper leaves this open."""

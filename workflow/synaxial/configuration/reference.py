@@ -102,6 +102,9 @@ def _type_name(annotation: Any) -> str:
         "Annotated[int, FieldInfo(annotation=NoneType, required=True, metadata=[Gt(gt=0)])]": (
             "int above 0"
         ),
+        "Annotated[float, FieldInfo(annotation=NoneType, required=True, metadata=[Gt(gt=0)])]": (
+            "float above 0"
+        ),
         "synaxial.configuration.model.": "",
         "NoneType": "null",
         "None": "null",

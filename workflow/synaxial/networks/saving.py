@@ -57,12 +57,30 @@ def load_generator(path: Path) -> tuple[Generator, Training]:
     try:
         training = Training.model_validate(json.loads(str(arrays.pop(SETTINGS_KEY)[()])))
         generator = Generator(training.generator, training.latent.size, training.initial_deviation)
+        check_shapes(arrays, network_arrays(generator))
         chainer.serializers.NpzDeserializer(arrays).load(generator)
     except (KeyError, TypeError, ValueError) as error:
         raise SynaxialError(
             path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
         ) from error
     return generator, training
+
+
+def check_shapes(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    """Check arrays before a network takes them; Chainer would stretch one of length 1.
+
+    Raises
+    ------
+    KeyError
+        An array is missing.
+    ValueError
+        One has another shape, or values that are no numbers.
+    """
+    for name, array in expected.items():
+        if found[name].shape != array.shape:
+            raise ValueError(f"{name} has the shape {found[name].shape}, not {array.shape}")
+        if not np.isfinite(found[name]).all():
+            raise ValueError(f"{name} has values that are no numbers")
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -83,7 +101,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     # In memory, whatever fails is the content's fault, and a changed byte of a zip can make
     # zipfile, zlib and NumPy raise almost anything.
     except Exception as error:
-        raise DamagedFileError(path, f"is damaged ({error})", "a whole .npz file") from error
+        # NumPy's own words on pickled objects are advice to open them.
+        cause = "it holds pickled objects" if "pickle" in str(error) else str(error)
+        raise DamagedFileError(path, f"is damaged ({cause})", "a whole .npz file") from error
 
 
 class DamagedFileError(SynaxialError):

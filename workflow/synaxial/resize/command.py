@@ -41,7 +41,22 @@ def run(
 
 
 def resize_page(page: NDArray[np.uint8], settings: Resize) -> NDArray[np.uint8]:
-    """Return a grey page at the size and in the way that the study wants."""
+    """Return a grey page at the size and in the way that the study wants.
+
+    Raises
+    ------
+    SynaxialError
+        Padding would have to cut off brain.
+    """
     if settings.mode == "pad":
-        return centre(page, settings.size)
+        padded = centre(page, settings.size)
+        if np.count_nonzero(padded) < np.count_nonzero(page):
+            raise SynaxialError(
+                "resize.mode",
+                f"pad to {settings.size} pixels would cut brain off slices of "
+                f"{page.shape[0]} x {page.shape[1]}",
+                "a square that holds the head",
+                "use resize.mode resize, or a larger resize.size",
+            )
+        return padded
     return resample(page, settings.size, settings.filter)

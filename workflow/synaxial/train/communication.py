@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -140,6 +141,8 @@ def abort_on_error(work: Callable[[], None]) -> None:
         if not told:
             traceback.print_exc()
         sys.stderr.flush()
+        # The launcher must have time to pass the message on before it ends all ranks.
+        time.sleep(1)
         world.Abort(BAD_INPUT_STATUS if told else 1)
 
 
