@@ -53,8 +53,6 @@ def run(
     members, skipped = find_members(stacks, record_paths, size)
     if skipped:
         logger.warning("%d subjects were skipped: %s", len(skipped), ", ".join(skipped))
-    # Gone until the rest is in place: an old description must never stand beside new images.
-    (output / "dataset.json").unlink(missing_ok=True)
     with ExitStack() as files:
         # The names are given back in the reverse order, the description's therefore last.
         partials = {
@@ -73,6 +71,9 @@ def run(
                 "sha256": sha256_of(partials["images.npy"]),
             },
         )
+        # From here on the names change, this one's last: until then an old description must not
+        # stand beside new images.
+        (output / "dataset.json").unlink(missing_ok=True)
     logger.info("%s: %d images of %d subjects", output, len(index), len(members))
 
 
