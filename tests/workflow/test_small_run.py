@@ -28,7 +28,7 @@ def test_every_stage_ran(finished):
         "resize": 3,
         "resolved_configuration": 1,
         "sample": 1,
-        "settings": 7,
+        "settings": 8,
         "slice": 3,
         "train": 1,
     }

@@ -12,14 +12,15 @@ use rule settings as experiment with:
         part=lambda wildcards: as_yaml(part_of_study(study, "train", wildcards.experiment)),
 
 
-# How often to write checkpoints and previews is not among the settings: it changes no result, so it
-# runs nothing again.
+# How often to write checkpoints and previews changes no result: its settings are `ancient`, so that
+# they run nothing again.
 #
 # The checkpoints are no output: Snakemake deletes outputs before a job and after a failed one, and
 # a training must find them again. Their folder is named by what the model depends on.
 rule train:
     input:
         settings=rules.experiment.output.study,
+        monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
     output:
@@ -66,7 +67,5 @@ rule train:
         " --experiment {wildcards.experiment} --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
-        " --checkpoint-minutes {study.monitoring.checkpoint_minutes}"
-        " --checkpoints-kept {study.monitoring.checkpoints_kept}"
-        " --preview-epochs {study.monitoring.preview_epochs}"
+        " --monitoring {input.monitoring}"
         " --time-budget {resources.runtime} 2>&1 | tee {log}"

@@ -48,14 +48,11 @@ def run(
     device: Annotated[
         str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
     ] = "auto",
-    checkpoint_minutes: Annotated[
-        float | None, typer.Option(min=0, help="In place of monitoring.checkpoint_minutes.")
-    ] = None,
-    checkpoints_kept: Annotated[
-        int | None, typer.Option(min=1, help="In place of monitoring.checkpoints_kept.")
-    ] = None,
-    preview_epochs: Annotated[
-        int | None, typer.Option(min=1, help="In place of monitoring.preview_epochs.")
+    monitoring: Annotated[
+        Path | None,
+        typer.Option(
+            help="A study file whose section `monitoring` is used in place of the study's."
+        ),
     ] = None,
     time_budget: Annotated[
         float | None,
@@ -69,14 +66,9 @@ def run(
     It resumes from the newest checkpoint of the same model. SIGTERM, SIGUSR1, Ctrl-C and the time
     budget end it with a checkpoint and exit status 75.
     """
-    monitoring = {
-        "checkpoint_minutes": checkpoint_minutes,
-        "checkpoints_kept": checkpoints_kept,
-        "preview_epochs": preview_epochs,
-    }
     request = Request(
         *(config, experiment, dataset, output, checkpoints, ranks, device),
-        monitoring={key: value for key, value in monitoring.items() if value is not None},
+        monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
     )
@@ -95,7 +87,7 @@ class Request:
     checkpoints: Path
     ranks: int
     device: str
-    monitoring: dict[str, float]
+    monitoring: Path
     budget_seconds: float
     started: float
 
@@ -105,7 +97,7 @@ def train(request: Request) -> None:
     world = open_world(request.ranks)
     study = on_all_ranks(world, lambda: read_checked_study(request.config, request.experiment))
     training = study.experiments[request.experiment]
-    monitoring = study.monitoring.model_copy(update=request.monitoring)
+    monitoring = on_all_ranks(world, lambda: read_study(request.monitoring).monitoring)
     communicator, device = open_communicator(world, request.device)
     images = on_all_ranks(world, lambda: open_images(request.dataset / "images.npy"))
     description = on_all_ranks(world, lambda: describe_dataset(request.dataset, images, training))
