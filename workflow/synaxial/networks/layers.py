@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from synaxial.chainer_compatibility import chainer
 from synaxial.networks.randomness import Randomness
 
@@ -41,3 +43,19 @@ def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:
     if randomness is None or deviation == 0:
         return x
     return x + randomness.normal(x.shape) * x.dtype.type(deviation)
+
+
+def running_values(network: Any) -> list[tuple[str, Any]]:
+    """Return the float arrays that a network keeps beside its parameters, by path, in order.
+
+    They are the running statistics of batch normalisation and the vectors of spectral
+    normalisation.
+    """
+    arrays = [
+        (f"{path}/{name}", link.__dict__[name])
+        for path, link in network.namedlinks()
+        for name in link._persistent
+    ]
+    # A counter is a Python number, and no value to average.
+    floats = [named for named in arrays if getattr(named[1], "dtype", None) == np.float32]
+    return sorted(floats, key=lambda named: named[0])

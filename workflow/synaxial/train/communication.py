@@ -18,6 +18,7 @@ from synaxial.errors import (
     StoppedEarlyError,
     SynaxialError,
 )
+from synaxial.networks.layers import running_values
 
 log = logging.getLogger(__name__)
 
@@ -156,12 +157,7 @@ def average_persistents(network: Any, communicator: Any) -> None:
     """
     if communicator.size == 1:
         return
-    arrays = [
-        link.__dict__[name]
-        for _, link in sorted(network.namedlinks())
-        for name in sorted(link._persistent)
-        if getattr(link.__dict__[name], "dtype", None) == np.float32
-    ]
+    arrays = [array for _, array in running_values(network)]
     if not arrays:
         return
     # Through the host and in one message: not every MPI can read a GPU's memory.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from synaxial.networks import Generator
+from synaxial.networks.layers import running_values
 
 
 class MovingAverage:
@@ -34,11 +35,5 @@ class MovingAverage:
 
 def averaged_arrays(network: Any) -> list[tuple[str, Any]]:
     """Return a network's float arrays by path: its parameters and its running statistics."""
-    arrays = [(name, parameter.array) for name, parameter in network.namedparams()]
-    arrays += [
-        (f"{path}/{name}", link.__dict__[name])
-        for path, link in network.namedlinks()
-        for name in link._persistent
-        if getattr(getattr(link.__dict__[name], "dtype", None), "kind", "") == "f"
-    ]
-    return sorted(arrays, key=lambda named: named[0])
+    parameters = [(name, parameter.array) for name, parameter in network.namedparams()]
+    return parameters + running_values(network)
