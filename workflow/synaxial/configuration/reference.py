@@ -96,6 +96,7 @@ def _type_name(annotation: Any) -> str:
     text = text if "[" not in str(annotation) else str(annotation)
     for long, short in {
         "typing.": "",
+        "pathlib._local.": "",  # Python 3.13
         "pathlib.": "",
         "Annotated[float, FieldInfo(annotation=NoneType, required=True, "
         "metadata=[Ge(ge=0), Le(le=100)])]": "0 to 100",
