@@ -52,9 +52,9 @@ class Stop:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
+        # A second one changes nothing: a terminal or a scheduler signals the ranks and mpiexec,
+        # which passes it on to the ranks, so they get it twice, and must not die of that.
         self.received = number
-        # The same signal again ends the process at once, as it would have without us.
-        signal.signal(number, signal.SIG_DFL)
 
     def __call__(self, trainer: Any) -> bool:
         """Tell whether the training ends here; `reason` says why if it is not done."""
