@@ -119,6 +119,7 @@ def test_the_command_writes_a_stack_that_says_what_it_is(tmp_path, study, run_sy
     for name in ("a.tif", "b.tif"):
         done = run_synaxial("sample", *arguments, "--output", tmp_path / name)
         assert done.returncode == 0, done.stderr
+        assert done.stderr.count(f"NumPy {np.__version__}, ") == 1
     assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
     with tifffile.TiffFile(tmp_path / "a.tif") as file:
         assert len(file.pages) == 12

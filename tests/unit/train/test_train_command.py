@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from synaxial.chainer_compatibility import chainer
+from synaxial.machine import read_machine
 from synaxial.networks.saving import digest_of, load_generator
 
 from .conftest import BINARIES, assert_same
@@ -49,8 +51,27 @@ def test_it_writes_what_the_readme_says(job):
     assert record["dataset"]["sha256"] == dataset["sha256"]
     assert record["versions"]["chainer"] == "7.8.1"
     assert record["training_seconds"] > 0
+    assert record["ranks"][0]["blas"]["version"]
+    assert record["threads_per_rank"] == 1
+    assert "1 rank x 1 thread on" in done.stderr
     assert "epoch 6.0" in done.stderr
     assert "left" in done.stderr
+
+
+def test_it_warns_of_a_slow_kernel_and_of_more_threads_than_cores(job, monkeypatch):
+    job.configure(epochs=1)
+    # A processor without AVX2 has no better kernel, and no warning.
+    machine = read_machine(chainer.get_device("@numpy"))
+    has_better = bool(machine.vector_instructions) and machine.blas.name == "OpenBLAS"
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    threads = len(machine.cores) + 1
+    done = job.run(ranks=2, options=["--threads-per-rank", threads])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("OPENBLAS_CORETYPE=") == has_better
+    assert done.stderr.count(f"2 ranks x {threads} threads share") == 1
+    record = json.loads((job.output / "run.json").read_text())
+    assert record["threads_per_rank"] == threads
+    assert [rank["blas"]["name"] for rank in record["ranks"]] == [machine.blas.name] * 2
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(job):

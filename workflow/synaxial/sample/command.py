@@ -8,6 +8,7 @@ import typer
 
 from synaxial.configuration import read_study
 from synaxial.devices import use_one_device
+from synaxial.machine import announce_machine, read_machine
 from synaxial.networks.saving import digest_of, load_generator
 from synaxial.sample.stack import sample_stack
 from synaxial.stacks import write_stack
@@ -28,7 +29,10 @@ def run(
     settings = read_study(config).sample
     network, training = load_generator(generator)
     digest = digest_of(network)
-    network.to_device(use_one_device(device))
+    chosen = use_one_device(device)
+    machine = read_machine(chosen)
+    announce_machine([machine], machine.blas.threads, "set OMP_NUM_THREADS to the number of cores")
+    network.to_device(chosen)
     descriptions = [
         {
             "generated": True,

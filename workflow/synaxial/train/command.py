@@ -16,6 +16,7 @@ from synaxial.configuration import Study, check_networks, read_study
 from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json, write_json, write_text, written_whole
+from synaxial.machine import announce_machine
 from synaxial.networks.saving import digest_of, save_network
 from synaxial.train.batches import open_images
 from synaxial.train.checkpoint import held_folder
@@ -28,11 +29,17 @@ from synaxial.train.communication import (
 from synaxial.train.fingerprint import fingerprint_of
 from synaxial.train.log import as_csv
 from synaxial.train.previews import draw_timeline, find_previews
-from synaxial.train.run_record import describe_run, gather_hosts
+from synaxial.train.run_record import describe_run, gather_machines
 from synaxial.train.session import Session, open_session, run_session
 from synaxial.train.stopping import Stop
 
 log = logging.getLogger(__name__)
+
+#: What to do where the ranks of a node have more threads than cores.
+TOO_MANY_THREADS = (
+    "start fewer ranks or lower --threads-per-rank (the profile's `tasks` and `cpus_per_task`), "
+    "or have the launcher give the ranks more cores"
+)
 
 
 def run(
@@ -67,7 +74,7 @@ def run(
     budget end it with a checkpoint and exit status 75.
     """
     request = Request(
-        *(config, experiment, dataset, output, checkpoints, ranks, device),
+        *(config, experiment, dataset, output, checkpoints, ranks, threads_per_rank, device),
         monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
@@ -86,6 +93,7 @@ class Request:
     output: Path
     checkpoints: Path
     ranks: int
+    threads_per_rank: int
     device: str
     monitoring: Path
     budget_seconds: float
@@ -104,13 +112,14 @@ def train(request: Request) -> None:
     fingerprint = fingerprint_of(training, description["sha256"])
     # The experiment's name too, or two that differ in their epochs would share a folder.
     folder = request.checkpoints / f"{request.experiment}_{fingerprint}"
-    record = describe_run(
-        request.experiment, training, fingerprint, description, gather_hosts(communicator, device)
-    )
+    machines = gather_machines(communicator, device)
+    threads = request.threads_per_rank
+    record = describe_run(request.experiment, training, fingerprint, description, machines, threads)
     first = world.rank == 0
     with on_all_ranks(world, lambda: held_folder(folder) if first else nullcontext()):
         if first:
             announce(record, folder)
+            announce_machine(machines, threads, TOO_MANY_THREADS)
         stop = Stop(training.epochs, request.budget_seconds, request.started, communicator)
         session = on_all_ranks(
             world,

@@ -2,8 +2,9 @@
 
 import importlib.metadata
 import platform
-import socket
 import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,15 @@ from threadpoolctl import threadpool_info
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Training
+from synaxial.machine import Machine, read_machine
 
 #: The packages whose versions may change a result.
 PACKAGES = ("synaxial", "chainer", "numpy", "scipy", "mpi4py", "mpich", "pillow", "tifffile")
 
 
-def gather_hosts(communicator: Any, device: Any) -> list[dict[str, Any]]:
-    """Return every rank's host and device, by rank; all ranks must call this."""
-    mine = {
-        "rank": communicator.rank,
-        "host": socket.gethostname(),
-        "device": device_label(device),
-    }
-    return list(communicator.mpi_comm.allgather(mine))
-
-
-def device_label(device: Any) -> str:
-    """Return the name of a GPU, or the processor's architecture."""
-    if device.xp.__name__ == "numpy":
-        return f"cpu ({platform.machine()})"
-    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
-    return f"{device.name} ({properties['name'].decode()})"
+def gather_machines(communicator: Any, device: Any) -> list[Machine]:
+    """Return what each rank computes with, by rank; all ranks must call this."""
+    return list(communicator.mpi_comm.allgather(read_machine(device)))
 
 
 def describe_software() -> dict[str, Any]:
@@ -64,7 +53,8 @@ def describe_run(
     training: Training,
     fingerprint: str,
     dataset: dict[str, Any],
-    hosts: list[dict[str, Any]],
+    machines: Sequence[Machine],
+    threads_per_rank: int,
 ) -> dict[str, Any]:
     """Return what is known when a training begins; the end adds digests and times."""
     return {
@@ -72,8 +62,9 @@ def describe_run(
         "settings": training.model_dump(mode="json"),
         "fingerprint": fingerprint,
         "dataset": dataset,
-        "ranks": hosts,
-        "images_per_rank_and_iteration": training.batch_size // len(hosts),
+        "ranks": [{"rank": rank, **asdict(machine)} for rank, machine in enumerate(machines)],
+        "threads_per_rank": threads_per_rank,
+        "images_per_rank_and_iteration": training.batch_size // len(machines),
         "git_commit": git_commit(Path(__file__).parent),
         "chainer_configuration": {"dtype": str(chainer.global_config.dtype)},
         **describe_software(),
