@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from synaxial.errors import BadVolumeError
-from synaxial.slice.window import find_window, to_eight_bits
+from synaxial.slice.window import conversion_of, find_window, to_eight_bits
 
 VOLUMES = hnp.arrays(
     np.int16, hnp.array_shapes(min_dims=3, max_dims=3, max_side=6), elements=st.integers(0, 32767)
@@ -76,3 +76,12 @@ def test_the_whole_range_is_used(volume: NDArray[Any]) -> None:
     values = to_eight_bits(volume, *find_window(volume, (0, 100), "subject"))
     assert values[volume == brain.min()].max() == 1
     assert values.max() == 255
+
+
+@given(volume=VOLUMES, low=st.floats(0, 40000), width=st.floats(0, 40000))
+def test_a_table_converts_as_the_formula_does(
+    volume: NDArray[Any], low: float, width: float
+) -> None:
+    converted = conversion_of(volume, low, low + width)(volume)
+    assert converted.dtype == np.uint8
+    np.testing.assert_array_equal(converted, to_eight_bits(volume, low, low + width))

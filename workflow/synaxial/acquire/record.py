@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from synaxial.acquire.canonical import CanonicalVolume
 from synaxial.acquire.source import RawVolume
+from synaxial.brain_values import brain_values, percentiles_of
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
 
@@ -47,7 +48,7 @@ def make_record(
         the canonical volume, from inferior to superior.
     """
     brain = volume.voxels > 0
-    values = np.percentile(volume.voxels[brain], PERCENTILES)
+    values = percentiles_of(brain_values(volume.voxels), PERCENTILES)
     return {
         **_empty_record(subject, source),
         "status": USED,

@@ -13,7 +13,7 @@ from synaxial.files import read_json, write_placeholder
 from synaxial.records import is_skipped, subject_of
 from synaxial.slice.axial import axial_slice
 from synaxial.slice.volume import read_volume
-from synaxial.slice.window import find_window, to_eight_bits
+from synaxial.slice.window import conversion_of, find_window
 from synaxial.stacks import write_stack
 
 logger = logging.getLogger(__name__)
@@ -68,9 +68,10 @@ def _slice(study: Study, subject: str, volume: Path, output: Path) -> None:
     if last >= voxels.shape[2]:
         raise BadVolumeError(volume, f"has {voxels.shape[2]} axial slices", f"slice {last}")
     low, high = find_window(voxels, study.slice.window, str(volume))
+    convert = conversion_of(voxels, low, high)
     wanted = range(first, last + 1)
     write_stack(
         output,
-        (to_eight_bits(axial_slice(voxels, index), low, high) for index in wanted),
+        (convert(axial_slice(voxels, index)) for index in wanted),
         ({"subject": subject, "slice": index, "window": [low, high]} for index in wanted),
     )

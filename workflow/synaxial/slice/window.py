@@ -5,11 +5,13 @@ make it independent of how much background a volume has, and cutting both ends o
 extreme voxels from darkening all others.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synaxial.brain_values import brain_values, percentiles_of
 from synaxial.errors import BadVolumeError
 
 #: The 8-bit value of the window's lower end; 0 is kept for the background.
@@ -39,12 +41,32 @@ def find_window(
     BadVolumeError
         No voxel is above 0.
     """
-    brain = volume[volume > 0]
+    brain = brain_values(volume)
     if brain.size == 0:
         raise BadVolumeError(where, "has no voxel above 0", "a brain")
-    # In double precision: NumPy interpolates in the dtype of its input.
-    low, high = np.percentile(brain.astype(np.float64), percentiles, overwrite_input=True)
+    if brain.dtype.kind == "f":
+        # In double precision: NumPy interpolates in the dtype of its input.
+        brain = brain.astype(np.float64)
+    low, high = percentiles_of(brain, percentiles)
     return float(low), float(high)
+
+
+def conversion_of(
+    volume: NDArray[Any], low: float, high: float
+) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
+    """Return the function `to_eight_bits` of one window for the voxels of one volume.
+
+    Parameters
+    ----------
+    volume
+        Of any real dtype, nowhere below 0. 16-bit integers are looked up in a table of all their
+        values, which is quicker.
+    low, high
+        The window.
+    """
+    if volume.dtype.kind in "iu" and volume.dtype.itemsize <= 2:
+        return to_eight_bits(np.arange(int(volume.max()) + 1), low, high).take
+    return lambda intensities: to_eight_bits(intensities, low, high)
 
 
 def to_eight_bits(intensities: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
