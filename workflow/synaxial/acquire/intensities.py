@@ -50,7 +50,7 @@ def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
     if not voxels.any():
         raise BadVolumeError(where, "every voxel is 0", "a brain")
     background, share = find_background(voxels)
-    negative = int(np.count_nonzero(voxels < 0))
+    negative = int(np.count_nonzero(voxels < 0)) if voxels.min() < 0 else 0
     few = negative <= LARGEST_RINGING_SHARE * np.count_nonzero(voxels)
     if share < SMALLEST_BACKGROUND_SHARE:
         if not few:
@@ -69,7 +69,7 @@ def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
 
 def find_background(voxels: NDArray[Any]) -> tuple[float, float]:
     """Return the most common value of the volume's six faces, and its share of them."""
-    faces = [np.take(voxels, side, axis=axis).ravel() for axis in range(3) for side in (0, -1)]
+    faces = [np.moveaxis(voxels, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
     most = int(counts.argmax())
     return float(values[most]), float(counts[most] / counts.sum())
@@ -92,7 +92,8 @@ def _clipped(
     """Set the negative voxels to 0."""
     if negative:
         notes = [*notes, f"{negative} negative voxels (interpolation) set to 0"]
-    return _stored(np.maximum(voxels, 0), where), notes
+        voxels = np.maximum(voxels, 0)
+    return _stored(voxels, where), notes
 
 
 def _shifted(voxels: NDArray[Any], background: float, where: str) -> tuple[Voxels, list[str]]:
@@ -122,7 +123,7 @@ def _stored(voxels: NDArray[Any], where: str) -> Voxels:
     whole = voxels.dtype.kind in "iu" or bool(np.array_equal(voxels, np.rint(voxels)))
     stored: Voxels
     if whole and voxels.max() <= np.iinfo(np.int16).max:
-        stored = voxels.astype(np.int16)
+        stored = voxels.astype(np.int16, copy=False)
     else:
         # Plus 0: no negative zeros.
         stored = voxels.astype(np.float32) + np.float32(0)
