@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from synaxial.deflate import pack_zlib
 from synaxial.errors import SynaxialError
 from synaxial.files import write_placeholder
 from synaxial.stacks import Stack, read_shape, read_stack, write_stack
@@ -104,7 +105,7 @@ def test_a_stack_cut_anywhere_is_one_clear_error(tmp_path: Path) -> None:
     write_stack(path, GREY, described(3))
     content = path.read_bytes()
     # The strip of the last page is the last thing in the file, but for a byte of padding.
-    last_strip = zlib.compress(GREY[2].tobytes(), 6)
+    last_strip = pack_zlib(GREY[2].tobytes())
     for length in range(content.rindex(last_strip) + len(last_strip)):
         path.write_bytes(content[:length])
         with pytest.raises(SynaxialError, match=r"stack\.tif"):

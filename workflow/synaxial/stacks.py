@@ -7,7 +7,6 @@ Notes (2002).
 
 import json
 import logging
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from synaxial.deflate import DeflateError, pack_zlib, zlib_unpacker
 from synaxial.errors import SynaxialError
 from synaxial.files import is_placeholder, written_whole
 
@@ -27,9 +27,6 @@ MAXIMUM_SIDE = 4096
 #: The most that a stack may unpack to, in bytes: 10 000 images of 256 x 256 x 3. A TIFF file
 #: cannot exceed 4 GiB.
 MAXIMUM_BYTES = 2 * 1024**3
-
-#: zlib's own default, given so that the bytes do not depend on it.
-COMPRESSION_LEVEL = 6
 
 EXPECTED = "a stack of 8-bit images written by synaxial"
 REMEDY = "remove it and run the stage that writes it again"
@@ -88,7 +85,7 @@ def write_stack(
                 writer.write(
                     # Packed here rather than by tifffile, whose bytes depend on whether
                     # imagecodecs is installed.
-                    iter([zlib.compress(page.tobytes(), COMPRESSION_LEVEL)]),
+                    iter([pack_zlib(page.tobytes())]),
                     shape=page.shape,
                     dtype=page.dtype,
                     photometric="rgb" if page.ndim == 3 else "minisblack",
@@ -233,12 +230,12 @@ def _unpack(
     if offset + packed > file.size:
         raise SynaxialError(path, f"ends within page {number}", EXPECTED, REMEDY)
     file.seek(offset)
-    unpacker = zlib.decompressobj()
+    unpacker = zlib_unpacker()
     try:
         pixels = unpacker.decompress(file.read(packed), page.size)
         # The checksum after the last pixel is only read when more is asked for.
         pixels += unpacker.decompress(unpacker.unconsumed_tail, 1)
-    except zlib.error as error:
+    except DeflateError as error:
         raise SynaxialError(
             path, f"page {number} is damaged ({error})", EXPECTED, REMEDY
         ) from error

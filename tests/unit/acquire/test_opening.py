@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from synaxial.acquire import opening
 from synaxial.acquire.canonical import make_canonical
 from synaxial.acquire.opening import open_image
 from synaxial.configuration.model import VolumeCheck
@@ -93,6 +94,26 @@ def test_a_wrong_checksum_in_a_gzip_file_is_told(tmp_path: Path) -> None:
     path.write_bytes(bytes(data))
     with pytest.raises(BadVolumeError, match="CRC check failed"):
         open_image(path, "copy")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_wanted_channel_is_read_from_what_is_kept_or_from_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    if not kept:
+        monkeypatch.setattr(opening, "MOST_BYTES_KEPT", 1000)
+    channels = np.stack([make_head(0), make_head(1)], axis=-1)
+    image = nibabel.Nifti1Image(channels, LPS)
+    image.header.set_slope_inter(2, 0)
+    path = tmp_path / "a.nii.gz"
+    # Two gzip members, as parallel packers write, and something after the last voxel.
+    data = image.to_bytes() + b"more"
+    path.write_bytes(gzip.compress(data[:700]) + gzip.compress(data[700:]))
+    opened = open_image(path, "copy")
+    assert (opened.dataobj.file_like == str(path)) is not kept
+    check = CHECK.model_copy(update={"channel": 1})
+    voxels = make_canonical(opened, check, "copy").voxels
+    np.testing.assert_array_equal(voxels, 2 * make_head(1))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Opening NIfTI files that may be damaged, or made to do harm."""
 
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from synaxial.acquire.source import RawVolume
+from synaxial.deflate import DeflateError, open_gzip
 from synaxial.errors import BadVolumeError
 from synaxial.files import sha256_of
 
@@ -24,6 +26,7 @@ DAMAGE = (
     ValueError,
     OverflowError,
     zlib.error,
+    DeflateError,
     gzip.BadGzipFile,
     ImageFileError,
     HeaderDataError,
@@ -32,6 +35,10 @@ DAMAGE = (
 #: A NIfTI file that says it has more is damaged, or made to exhaust memory: MSD Task01's have
 #: 0.15 GB.
 MOST_BYTES = 2**32
+
+#: What a compressed file unpacks to is kept in memory up to this size, so that it is unpacked once:
+#: BraTS's files have 18 MB. Of a larger one the wanted channel is unpacked a second time.
+MOST_BYTES_KEPT = 2**28
 
 #: Where the voxels of a file may begin at most: room for the header's extensions.
 LARGEST_OFFSET = 2**24
@@ -68,9 +75,10 @@ def open_volume(
 
 
 def open_image(path: Path, where: str) -> Any:
-    """Open a NIfTI file, its header checked before anything is believed; no voxels are kept.
+    """Open a NIfTI file, its header checked before anything is believed.
 
-    A compressed file is read once from end to end, so that its checksum is compared.
+    A compressed file is read from end to end, so that its checksum is compared. Its voxels are
+    kept unless they are many; others are read when they are asked for.
 
     Raises
     ------
@@ -79,15 +87,15 @@ def open_image(path: Path, where: str) -> Any:
     """
     try:
         with _opened(path) as file:
-            header = _read_header(file.read(max(IMAGES)), where)
-        size = _declared_size(header, where)
-        if path.suffix == ".gz":
-            _check_whole(path, size, where)
-        elif path.stat().st_size < size:
+            start = file.read(max(IMAGES))
+            header = _read_header(start, where)
+            size = _declared_size(header, where)
+            kept = _unpack_whole(file, start, size, where) if path.suffix == ".gz" else None
+        if path.suffix != ".gz" and path.stat().st_size < size:
             raise BadVolumeError(
                 where, f"{path.stat().st_size} bytes", f"{size} as its header says"
             )
-        return _image_of(header, path)
+        return _image_of(header, path, kept)
     except FileNotFoundError as error:
         raise BadVolumeError(where, "the file is not there") from error
     except PermissionError:
@@ -97,7 +105,7 @@ def open_image(path: Path, where: str) -> Any:
 
 
 def _opened(path: Path) -> Any:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return open_gzip(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _read_header(start: bytes, where: str) -> Any:
@@ -139,8 +147,8 @@ def _declared_size(header: Any, where: str) -> int:
     return total
 
 
-def _image_of(header: Any, path: Path) -> Any:
-    """Return the image of a file whose header is read.
+def _image_of(header: Any, path: Path, kept: io.BytesIO | None) -> Any:
+    """Return the image of a file whose header is read, and perhaps all that it unpacks to.
 
     nibabel.load would also read the header's extensions, as long as these claim to be.
     """
@@ -148,19 +156,40 @@ def _image_of(header: Any, path: Path) -> Any:
     with np.errstate(all="ignore"):
         # A rotation that is not a number is met where the geometry is checked.
         affine = header.get_best_affine()
-    voxels = ArrayProxy(str(path), header, mmap=False)
+    voxels = ArrayProxy(str(path) if kept is None else kept, header, mmap=False)
     image = IMAGES[int(header["sizeof_hdr"])](voxels, affine, header)
     image.set_filename(str(path))
     return image
 
 
-def _check_whole(path: Path, size: int, where: str) -> None:
-    """Unpack a compressed file to its end, keeping nothing, which compares its checksum."""
-    unpacked = 0
-    with gzip.open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            unpacked += len(chunk)
-            if unpacked > MOST_BYTES:
-                raise BadVolumeError(where, f"unpacks to over {MOST_BYTES} bytes", f"{size}")
+def _unpack_whole(file: Any, start: bytes, size: int, where: str) -> io.BytesIO | None:
+    """Unpack a compressed file to its end, which compares its checksum.
+
+    Parameters
+    ----------
+    file
+        The file, of which `start` has been read.
+    start
+        Its first bytes.
+    size
+        How many it has, as its header says.
+    where
+        What an error message calls it.
+
+    Returns
+    -------
+    io.BytesIO or None
+        The first `size` bytes or a little more; None if these are more than `MOST_BYTES_KEPT`.
+    """
+    kept = io.BytesIO()
+    kept.write(start)
+    unpacked = len(start)
+    while chunk := file.read(_CHUNK):
+        if unpacked < size <= MOST_BYTES_KEPT:
+            kept.write(chunk)
+        unpacked += len(chunk)
+        if unpacked > MOST_BYTES:
+            raise BadVolumeError(where, f"unpacks to over {MOST_BYTES} bytes", f"{size}")
     if unpacked < size:
         raise BadVolumeError(where, f"unpacks to {unpacked} bytes", f"{size} as its header says")
+    return kept if size <= MOST_BYTES_KEPT else None

@@ -1,0 +1,39 @@
+"""gzip and zlib data by ISA-L, which packs and unpacks several times as fast as zlib.
+
+The formats are those of RFC 1950 to 1952, so that every other program reads what is written here.
+The same data give the same bytes on the same kind of machine; another processor may find other
+matches.
+"""
+
+import gzip
+from pathlib import Path
+
+from isal import igzip, isal_zlib
+
+#: What damaged data raise, beside the EOFError and gzip.BadGzipFile of the standard library.
+DeflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # the stub says object
+
+#: ISA-L's effort: 1 of 3 packs a volume in an eighth of the time of zlib's 1, and no larger.
+LEVEL = 1
+
+
+def open_gzip(path: Path) -> gzip.GzipFile:
+    """Open a gzip file to read it; its checksum is compared where its end is read."""
+    file: gzip.GzipFile = igzip.IGzipFile(path, "rb")
+    return file
+
+
+def pack_gzip(data: bytes) -> bytes:
+    """Return a gzip file's bytes, with no name or time in them."""
+    packed: bytes = igzip.compress(data, LEVEL, mtime=0)
+    return packed
+
+
+def zlib_unpacker() -> isal_zlib.Decompress:
+    """Return an object that unpacks zlib data piece by piece."""
+    return isal_zlib.decompressobj()
+
+
+def pack_zlib(data: bytes) -> bytes:
+    """Return zlib data, such as a strip of a TIFF file."""
+    return isal_zlib.compress(data, LEVEL)
