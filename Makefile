@@ -11,7 +11,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header --no-emit-index-url \
 	--build-constraints envs/build-constraints.txt pyproject.toml
 
-.PHONY: help install install-dev run test lint format docs lock clean
+# What `make test-matrix` runs, and on which interpreters: their names, `newest`, or all that are here.
+TESTS ?= tests/unit
+PYTHONS ?=
+
+.PHONY: help install install-dev install-newest run test test-matrix lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +42,14 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.txt
 	$(UV_INSTALL) $(LOCKED) -r envs/dev.txt
 	@touch $@
 
+# The newest Snakemake: left to itself, the resolver takes an old one with a newer nilearn.
+install-newest: $(BIN)/uv
+	echo snakemake | $(BIN)/uv pip compile --quiet --upgrade --no-deps --no-annotate --no-header \
+		--no-emit-index-url --python $(BIN)/python --output-file $(VENV)/snakemake.txt -
+	$(UV_INSTALL) --upgrade --constraints $(VENV)/snakemake.txt \
+		--build-constraints envs/build-constraints.txt -r pyproject.toml --extra dev
+	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
+
 run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.
 	$(BIN)/snakemake --profile profiles/demo
 	@$(BIN)/snakemake --profile profiles/demo --report results/demo/report.html --quiet all
@@ -49,6 +61,9 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest
+
+test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
+	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
 
 lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles.
 	$(BIN)/ruff check .
@@ -72,5 +87,5 @@ lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --output-file envs/uv.txt -
 
-clean:  ## Delete the environment and the tools' caches; results stay.
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## Delete the environments and the tools' caches; results stay.
+	rm -rf $(VENV) .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis
