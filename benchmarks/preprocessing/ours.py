@@ -1,0 +1,91 @@
+"""Synaxial's own stages: as functions on a pool of processes, and as commands."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from multiprocessing.pool import Pool, ThreadPool
+from pathlib import Path
+
+import yaml
+from benchmarks.preprocessing.work import PATTERN
+
+import synaxial.pack.command
+import synaxial.resize.command
+import synaxial.slice.command
+from synaxial.acquire.command import acquire_subject
+from synaxial.acquire.sources import open_source
+from synaxial.configuration.loading import read_study
+
+
+def write_study(path: Path, volumes: Path) -> Path:
+    """Write the default study for the volumes in a folder."""
+    source = {"path": str(volumes), "pattern": PATTERN}
+    path.write_text(
+        yaml.safe_dump({"acquire": {"source": "directory", "subjects": "all", "directory": source}})
+    )
+    return path
+
+
+def run_functions(study: Path, subjects: list[str], results: Path, pool: Pool) -> float:
+    """Acquire, slice and resize each subject on the pool, then pack; return the seconds.
+
+    Every stage's files are written as in a run of the workflow, so this includes packing and
+    unpacking each volume and each stack once more, checksums and records.
+    """
+    begin = time.perf_counter()
+    pool.starmap(prepare, [(study, subject, results) for subject in subjects], chunksize=1)
+    synaxial.pack.command.run(study, results / "dataset", *_stacks_and_records(results, subjects))
+    return time.perf_counter() - begin
+
+
+def prepare(study: Path, subject: str, results: Path) -> None:
+    """Acquire, slice and resize one subject."""
+    settings = read_study(study).acquire
+    acquire_subject(open_source(settings, results), settings, subject, results / "volumes")
+    volume, record, slices, images = _files(results, subject)
+    synaxial.slice.command.run(study, volume, record, slices)
+    synaxial.resize.command.run(study, slices, images)
+
+
+def run_commands(study: Path, subjects: list[str], results: Path, processes: int) -> float:
+    """Do the same with a command a stage and subject, as the workflow does; return the seconds."""
+    begin = time.perf_counter()
+    with ThreadPool(processes) as pool:
+        pool.starmap(
+            _prepare_by_commands, [(study, subject, results) for subject in subjects], chunksize=1
+        )
+    stacks, records = _stacks_and_records(results, subjects)
+    _command(study, "pack", output=results / "dataset", images=stacks, records=records)
+    return time.perf_counter() - begin
+
+
+def _prepare_by_commands(study: Path, subject: str, results: Path) -> None:
+    volume, record, slices, images = _files(results, subject)
+    _command(study, "acquire", fetched=results, output=results / "volumes", subject=subject)
+    _command(study, "slice", volume=volume, record=record, output=slices)
+    _command(study, "resize", slices=slices, output=images)
+
+
+def _command(study: Path, stage: str, **options: str | Path | list[Path]) -> None:
+    """Run one stage's command as its rule does."""
+    words = [sys.executable, "-m", "synaxial", stage, "--config", str(study)]
+    for name, value in options.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
+
+
+def _files(results: Path, subject: str) -> tuple[Path, Path, Path, Path]:
+    """Return a subject's volume, record, slices and images."""
+    return (
+        results / "volumes" / f"{subject}_flair.nii.gz",
+        results / "volumes" / f"{subject}.json",
+        results / "slices" / f"{subject}.tif",
+        results / "images" / f"{subject}.tif",
+    )
+
+
+def _stacks_and_records(results: Path, subjects: list[str]) -> Iterator[list[Path]]:
+    files = [_files(results, subject) for subject in subjects]
+    yield [images for _, _, _, images in files]
+    yield [record for _, record, _, _ in files]
