@@ -46,6 +46,10 @@ rule all:
     localrule: True
 
 
+onstart:
+    study_lock = take_results()
+
+
 onsuccess:
     print(summary(), file=sys.stderr)
 

@@ -10,6 +10,7 @@ from synaxial.acquire.sources import open_source
 from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_keys
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
+from synaxial.locks import take_lock
 from synaxial.provenance import digest_of_code
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
@@ -109,25 +110,56 @@ def summary():
     return "\n".join(lines) if found or skipped else ""
 
 
+def take_results():
+    """Take the folder of results for this Snakemake alone, as long as it lives.
+
+    Snakemake's own lock outlives a Snakemake that is killed; profiles/slurm does without it.
+    """
+    try:
+        return take_lock(Path(RESULTS, ".lock"))
+    except BlockingIOError:
+        raise WorkflowError(
+            f"{RESULTS}: another Snakemake is at work here; wait for it or end it"
+        ) from None
+
+
+def logs_of_this_run():
+    """The jobs' logs that this run has written to."""
+    return sorted(p for p in Path(LOGS).rglob("*.log") if p.stat().st_mtime >= STARTED)
+
+
 def errors_in_logs():
     """The errors that this run's jobs have told, whether the terminal showed their logs or not."""
     lines = [
         line
-        for path in sorted(Path(LOGS).rglob("*.log"))
-        if path.stat().st_mtime >= STARTED
+        for path in logs_of_this_run()
         for line in path.read_text(errors="replace").splitlines()
         if line.startswith("synaxial ") and ": error" in line
     ]
     return list(dict.fromkeys(lines))
 
 
+def last_words():
+    """The last lines of the logs of trainings that have not finished; progress is left out."""
+    found = []
+    for path in [p for p in logs_of_this_run() if p.parent.name == "train"]:
+        if not Path(RESULTS, "experiments", path.stem, "run.json").exists():
+            lines = path.read_text(errors="replace").splitlines()
+            told = [line for line in lines if line and not line.startswith("training [")]
+            found += [f"The end of {path}:", *(f"  {line}" for line in told[-15:]), ""]
+    return found
+
+
 def advice():
     """What a failed run leaves to look at."""
+    slurm = Path("logs", "slurm")
     return "\n".join(
         [
             "",
+            *last_words(),
             *errors_in_logs(),
             f"Not finished. Each job's own log is in {LOGS}. What is done stays done: mend the",
             "cause and give the same command again.",
+            *([f"What Slurm says of a job is in {slurm}, by rule."] if slurm.exists() else []),
         ]
     )

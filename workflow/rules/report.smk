@@ -34,6 +34,7 @@ use rule report_manifest as report_configuration with:
         ),
     log:
         f"{LOGS}/report/configuration.log",
+    localrule: True
     params:
         code=code_of("report"),
         title="Configuration",
@@ -52,6 +53,7 @@ use rule report_manifest as report_experiment with:
         ),
     log:
         f"{LOGS}/report/experiment_{{experiment}}.log",
+    localrule: True
     params:
         code=code_of("report"),
         title="Settings of experiment {experiment}",

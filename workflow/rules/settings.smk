@@ -20,5 +20,6 @@ use rule settings as resolved_configuration with:
         study=f"{RESULTS}/configuration.yaml",
     log:
         f"{LOGS}/settings/configuration.log",
+    localrule: True
     params:
         part=as_yaml(study.model_dump(mode="json")),

@@ -8,6 +8,7 @@ use rule settings as experiment with:
         study=f"{RESULTS}/experiments/{{experiment}}/experiment.yaml",
     log:
         f"{LOGS}/settings/{{experiment}}.log",
+    localrule: True
     params:
         part=lambda wildcards: as_yaml(part_of_study(study, "train", wildcards.experiment)),
 
@@ -49,7 +50,7 @@ rule train:
         f"{BENCHMARKS}/train/{{experiment}}.tsv"
     threads: 1
     resources:
-        mpi="mpiexec",
+        launcher="mpiexec",
         tasks=1,
         cpus_per_task=1,
         device="auto",
@@ -63,7 +64,7 @@ rule train:
         folder=subpath(output.generator, parent=True),
         checkpoints=f"{RESULTS}/checkpoints",
     shell:
-        "{resources.mpi} -n {resources.tasks} synaxial train --config {input.settings}"
+        "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
         " --experiment {wildcards.experiment} --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"

@@ -1,6 +1,5 @@
 """Checkpoints: written whole, the newest kept, a damaged one passed over."""
 
-import fcntl
 import logging
 import re
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import numpy as np
 from synaxial.chainer_compatibility import chainer
 from synaxial.errors import SynaxialError
 from synaxial.files import PARTIAL_PREFIX, written_whole
+from synaxial.locks import take_lock
 from synaxial.networks.saving import DamagedFileError, read_arrays
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,9 @@ def held_folder(folder: Path) -> AbstractContextManager[None]:
     SynaxialError
         Another training is at work in the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / "lock").open("w")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
+        lock = take_lock(folder / "lock")
+    except BlockingIOError as error:
         raise SynaxialError(
             folder, "another training of this model is running", "one at a time"
         ) from error

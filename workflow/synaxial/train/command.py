@@ -31,6 +31,7 @@ from synaxial.train.log import as_csv
 from synaxial.train.previews import draw_timeline, find_previews
 from synaxial.train.run_record import describe_run, gather_machines
 from synaxial.train.session import Session, open_session, run_session
+from synaxial.train.slurm import SlurmJob, follow_last_job, own_job, record_job
 from synaxial.train.stopping import Stop
 
 log = logging.getLogger(__name__)
@@ -116,11 +117,15 @@ def train(request: Request) -> None:
     threads = request.threads_per_rank
     record = describe_run(request.experiment, training, fingerprint, description, machines, threads)
     first = world.rank == 0
+    job = own_job() if first else None
+    on_all_ranks(world, lambda: follow_last_job(folder, job))
     with on_all_ranks(world, lambda: held_folder(folder) if first else nullcontext()):
         if first:
+            record_job(folder, job)
             announce(record, folder)
             announce_machine(machines, threads, TOO_MANY_THREADS)
-        stop = Stop(training.epochs, request.budget_seconds, request.started, communicator)
+        budget = budget_seconds(request, job)
+        stop = Stop(training.epochs, budget, request.started, communicator)
         session = on_all_ranks(
             world,
             lambda: open_session(
@@ -138,6 +143,17 @@ def train(request: Request) -> None:
         if first:
             publish(session, training, request.output, record)
         world.Barrier()
+
+
+def budget_seconds(request: Request, job: SlurmJob | None) -> float:
+    """Return how long this process may run: as it was told, and no longer than its Slurm job.
+
+    A job's time begins before this process does, and may be less than the workflow thinks. Rank 0
+    alone asks Slurm; when it wants to stop, all ranks do.
+    """
+    if job is None:
+        return request.budget_seconds
+    return min(request.budget_seconds, time.monotonic() - request.started + job.seconds_left)
 
 
 def read_checked_study(config: Path, experiment: str) -> Study:

@@ -1,0 +1,35 @@
+"""Locks that go with the process that took them, however it ends."""
+
+import errno
+import fcntl
+import logging
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+#: What a file system says that has no locks, as some clusters' have not.
+WITHOUT_LOCKS = frozenset([errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Lock a file for this process alone, and return it; closing it gives the lock back.
+
+    The folder is made if it is absent. Where the file system has no locks, a warning says so.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            log.warning("%s: this file system has no locks; see that nothing runs twice", path)
+            return file
+        file.close()
+        raise BlockingIOError(error.errno, error.strerror, str(path)) from error
+    return file
