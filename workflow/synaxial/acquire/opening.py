@@ -15,7 +15,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from synaxial.acquire.source import RawVolume
-from synaxial.deflate import DeflateError, open_gzip
+from synaxial.deflate import PIECE, DeflateError, GzipReader
 from synaxial.errors import BadVolumeError
 from synaxial.files import sha256_of
 
@@ -45,8 +45,6 @@ LARGEST_OFFSET = 2**24
 
 #: The kinds of NIfTI image by the bytes of their headers.
 IMAGES: dict[int, Any] = {348: nibabel.Nifti1Image, 540: nibabel.Nifti2Image}
-
-_CHUNK = 2**20
 
 
 def open_volume(
@@ -105,7 +103,7 @@ def open_image(path: Path, where: str) -> Any:
 
 
 def _opened(path: Path) -> Any:
-    return open_gzip(path) if path.suffix == ".gz" else path.open("rb")
+    return GzipReader(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _read_header(start: bytes, where: str) -> Any:
@@ -147,7 +145,7 @@ def _declared_size(header: Any, where: str) -> int:
     return total
 
 
-def _image_of(header: Any, path: Path, kept: io.BytesIO | None) -> Any:
+def _image_of(header: Any, path: Path, kept: bytearray | None) -> Any:
     """Return the image of a file whose header is read, and perhaps all that it unpacks to.
 
     nibabel.load would also read the header's extensions, as long as these claim to be.
@@ -156,13 +154,23 @@ def _image_of(header: Any, path: Path, kept: io.BytesIO | None) -> Any:
     with np.errstate(all="ignore"):
         # A rotation that is not a number is met where the geometry is checked.
         affine = header.get_best_affine()
-    voxels = ArrayProxy(str(path) if kept is None else kept, header, mmap=False)
-    image = IMAGES[int(header["sizeof_hdr"])](voxels, affine, header)
+    image = IMAGES[int(header["sizeof_hdr"])](_voxels_of(header, path, kept), affine, header)
     image.set_filename(str(path))
     return image
 
 
-def _unpack_whole(file: Any, start: bytes, size: int, where: str) -> io.BytesIO | None:
+def _voxels_of(header: Any, path: Path, kept: bytearray | None) -> Any:
+    """Return what gives an image's voxels: a view of what is kept, or what reads them later."""
+    if kept is None:
+        return ArrayProxy(str(path), header, mmap=False)
+    slope, intercept = header.get_slope_inter()
+    if slope in {None, 1} and intercept in {None, 0}:
+        shape, kind = header.get_data_shape(), header.get_data_dtype()
+        return np.ndarray(shape, kind, kept, header.get_data_offset(), order="F")
+    return ArrayProxy(io.BytesIO(kept), header, mmap=False)
+
+
+def _unpack_whole(file: GzipReader, start: bytes, size: int, where: str) -> bytearray | None:
     """Unpack a compressed file to its end, which compares its checksum.
 
     Parameters
@@ -178,18 +186,19 @@ def _unpack_whole(file: Any, start: bytes, size: int, where: str) -> io.BytesIO 
 
     Returns
     -------
-    io.BytesIO or None
+    bytearray or None
         The first `size` bytes or a little more; None if these are more than `MOST_BYTES_KEPT`.
     """
-    kept = io.BytesIO()
-    kept.write(start)
+    kept: bytearray | None = None
     unpacked = len(start)
-    while chunk := file.read(_CHUNK):
-        if unpacked < size <= MOST_BYTES_KEPT:
-            kept.write(chunk)
+    if size <= MOST_BYTES_KEPT:
+        kept = bytearray(max(size, unpacked))
+        kept[:unpacked] = start
+        unpacked += file.readinto(memoryview(kept)[unpacked:])
+    while chunk := file.read(PIECE):
         unpacked += len(chunk)
         if unpacked > MOST_BYTES:
             raise BadVolumeError(where, f"unpacks to over {MOST_BYTES} bytes", f"{size}")
     if unpacked < size:
         raise BadVolumeError(where, f"unpacks to {unpacked} bytes", f"{size} as its header says")
-    return kept if size <= MOST_BYTES_KEPT else None
+    return kept

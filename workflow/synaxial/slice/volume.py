@@ -1,7 +1,6 @@
 """Reading a volume that the stage `acquire` wrote."""
 
 import math
-from gzip import GzipFile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.deflate import open_gzip
+from synaxial.deflate import GzipReader
 from synaxial.errors import SynaxialError
 from synaxial.files import is_placeholder
 
@@ -41,7 +40,7 @@ def read_volume(path: Path) -> NDArray[Any]:
     if is_placeholder(path):
         raise SynaxialError(path, "is an empty file, the sign of a skipped subject", EXPECTED)
     try:
-        with open_gzip(path) as file:
+        with GzipReader(path) as file:
             voxels = _voxels_of(path, file)
             # gzip compares its checksum when it meets the end, which nibabel does not ask for.
             rest = file.read(1)
@@ -59,7 +58,7 @@ def read_volume(path: Path) -> NDArray[Any]:
     return voxels
 
 
-def _voxels_of(path: Path, file: GzipFile) -> NDArray[Any]:
+def _voxels_of(path: Path, file: GzipReader) -> NDArray[Any]:
     """Read the voxels from an unpacked NIfTI file, its header checked first."""
     image = nibabel.Nifti1Image.from_stream(file)
     shape = image.shape
