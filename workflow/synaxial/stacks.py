@@ -7,11 +7,12 @@ Notes (2002).
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from synaxial.deflate import DeflateError, pack_zlib, zlib_unpacker
 from synaxial.errors import SynaxialError
 from synaxial.files import is_placeholder, written_whole
+from synaxial.tiff import Page, read_pages, write_pages
 
 #: The widest and highest image that is read, in pixels; the paper's have 256.
 MAXIMUM_SIDE = 4096
@@ -29,6 +31,7 @@ MAXIMUM_SIDE = 4096
 MAXIMUM_BYTES = 2 * 1024**3
 
 EXPECTED = "a stack of 8-bit images written by synaxial"
+OTHER_KIND = "is a TIFF file of another kind"
 REMEDY = "remove it and run the stage that writes it again"
 
 
@@ -73,30 +76,8 @@ def write_stack(
     SynaxialError
         The stack exceeds what `read_stack` accepts.
     """
-    shape: tuple[int, ...] | None = None
-    written = 0
-    with written_whole(path) as partial:
-        with tifffile.TiffWriter(partial, byteorder="<") as writer:
-            for page, description in zip(pages, descriptions, strict=True):
-                shape = page.shape if shape is None else shape
-                _check_page(page, shape)
-                written += page.nbytes
-                _check_size(path, page.shape, written)
-                writer.write(
-                    # Packed here rather than by tifffile, whose bytes depend on whether
-                    # imagecodecs is installed.
-                    iter([pack_zlib(page.tobytes())]),
-                    shape=page.shape,
-                    dtype=page.dtype,
-                    photometric="rgb" if page.ndim == 3 else "minisblack",
-                    compression="adobe_deflate",
-                    rowsperstrip=page.shape[0],
-                    description=json.dumps(dict(description), allow_nan=False),
-                    software="synaxial",
-                    metadata=None,
-                )
-        if shape is None:
-            raise ValueError(f"no pages to write to {path}")
+    with written_whole(path) as partial, partial.open("wb") as file:
+        write_pages(file, _packed(path, pages, descriptions))
 
 
 def read_stack(path: Path, page_shape: tuple[int, ...] | None = None) -> Stack:
@@ -117,10 +98,10 @@ def read_stack(path: Path, page_shape: tuple[int, ...] | None = None) -> Stack:
     SynaxialError
         The file is absent, cut short or damaged, not such a stack, or of another page shape.
     """
-    with _opened(path, page_shape) as (tiff, pages):
+    with _opened(path, page_shape) as (file, pages):
         stack = np.empty((len(pages), *pages[0].shape), np.uint8)
         for number, page in enumerate(pages):
-            stack[number] = _unpack(path, number, tiff, page)
+            stack[number] = _unpack(path, number, file, page)
         return Stack(stack, [_description(path, number, page) for number, page in enumerate(pages)])
 
 
@@ -134,6 +115,23 @@ def read_shape(path: Path, page_shape: tuple[int, ...] | None = None) -> tuple[i
     """
     with _opened(path, page_shape) as (_, pages):
         return (len(pages), *pages[0].shape)
+
+
+def _packed(
+    path: Path, pages: Iterable[NDArray[np.uint8]], descriptions: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[tuple[int, ...], str, bytes]]:
+    """Yield each page's shape, description and zlib strip, checked."""
+    shape: tuple[int, ...] | None = None
+    written = 0
+    for page, description in zip(pages, descriptions, strict=True):
+        shape = page.shape if shape is None else shape
+        _check_page(page, shape)
+        written += page.nbytes
+        _check_size(path, page.shape, written)
+        text = json.dumps(dict(description), allow_nan=False)
+        yield page.shape, text, pack_zlib(page.tobytes())
+    if shape is None:
+        raise ValueError(f"no pages to write to {path}")
 
 
 def _check_page(page: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
@@ -160,29 +158,39 @@ def _check_size(path: Path, page_shape: tuple[int, ...], total: int) -> None:
 @contextmanager
 def _opened(
     path: Path, page_shape: tuple[int, ...] | None
-) -> Iterator[tuple[tifffile.TiffFile, list[tifffile.TiffPage]]]:
+) -> Iterator[tuple[BinaryIO, list[Page]]]:
     """Open a stack and give its pages, their headers checked and nothing unpacked."""
     if is_placeholder(path):
         raise SynaxialError(path, "is an empty file, the sign of a skipped subject", EXPECTED)
-    with path.open("rb") as file, _complaints_of_tifffile() as complaints:
-        try:
-            tiff = tifffile.TiffFile(file)
-            pages = [page for page in tiff.pages if isinstance(page, tifffile.TiffPage)]
-            shapes = {_shape_of(page) for page in pages}
-        # A damaged header makes tifffile fail in nearly every way that Python has.
-        except Exception as error:
-            raise SynaxialError(path, f"cannot be read ({error})", EXPECTED, REMEDY) from error
-        if complaints:
-            raise SynaxialError(path, f"is damaged ({complaints[0]})", EXPECTED, REMEDY)
-        if len(shapes) != 1 or None in shapes:
-            raise SynaxialError(path, "is a TIFF file of another kind", EXPECTED)
+    with path.open("rb") as file:
+        pages = read_pages(file) or _pages_by_tifffile(path, file)
+        if len({page.shape for page in pages}) != 1:
+            raise SynaxialError(path, OTHER_KIND, EXPECTED)
         shape = pages[0].shape
         _check_size(path, shape, len(pages) * pages[0].size)
         if page_shape is not None and shape != page_shape:
             raise SynaxialError(
                 path, f"its pages have the shape {shape}", f"{page_shape}", "see resize.size"
             )
-        yield tiff, pages
+        yield file, pages
+
+
+def _pages_by_tifffile(path: Path, file: BinaryIO) -> list[Page]:
+    """Return the pages of a file that another program wrote, or that is damaged."""
+    file.seek(0)
+    with _complaints_of_tifffile() as complaints:
+        try:
+            found = tifffile.TiffFile(file).pages
+            pages = [_as_ours(page) for page in found if isinstance(page, tifffile.TiffPage)]
+        # A damaged header makes tifffile fail in nearly every way that Python has.
+        except Exception as error:
+            raise SynaxialError(path, f"cannot be read ({error})", EXPECTED, REMEDY) from error
+    if complaints:
+        raise SynaxialError(path, f"is damaged ({complaints[0]})", EXPECTED, REMEDY)
+    usable = [page for page in pages if page is not None]
+    if len(usable) < len(pages):
+        raise SynaxialError(path, OTHER_KIND, EXPECTED)
+    return usable
 
 
 @contextmanager
@@ -205,8 +213,8 @@ def _complaints_of_tifffile() -> Iterator[list[str]]:
         logger.removeHandler(handler)
 
 
-def _shape_of(page: tifffile.TiffPage) -> tuple[int, ...] | None:
-    """Return a page's shape, or None if `write_stack` does not write such pages."""
+def _as_ours(page: tifffile.TiffPage) -> Page | None:
+    """Return where a page's pixels lie, or None if `write_stack` does not write such pages."""
     grey = page.photometric == tifffile.PHOTOMETRIC.MINISBLACK and len(page.shape) == 2
     rgb = (
         page.photometric == tifffile.PHOTOMETRIC.RGB and len(page.shape) == 3 and page.shape[2] == 3
@@ -218,21 +226,19 @@ def _shape_of(page: tifffile.TiffPage) -> tuple[int, ...] | None:
         and page.predictor == tifffile.PREDICTOR.NONE
         and len(page.dataoffsets) == len(page.databytecounts) == 1
     )
-    return page.shape if ours and (grey or rgb) else None
+    if not (ours and (grey or rgb)):
+        return None
+    return Page(page.shape, page.description, page.dataoffsets[0], page.databytecounts[0])
 
 
-def _unpack(
-    path: Path, number: int, tiff: tifffile.TiffFile, page: tifffile.TiffPage
-) -> NDArray[np.uint8]:
+def _unpack(path: Path, number: int, file: BinaryIO, page: Page) -> NDArray[np.uint8]:
     """Return a page's pixels, never unpacking more than its shape holds."""
-    file = tiff.filehandle
-    offset, packed = page.dataoffsets[0], page.databytecounts[0]
-    if offset + packed > file.size:
+    if page.offset + page.packed > os.fstat(file.fileno()).st_size:
         raise SynaxialError(path, f"ends within page {number}", EXPECTED, REMEDY)
-    file.seek(offset)
+    file.seek(page.offset)
     unpacker = zlib_unpacker()
     try:
-        pixels = unpacker.decompress(file.read(packed), page.size)
+        pixels = unpacker.decompress(file.read(page.packed), page.size)
         # The checksum after the last pixel is only read when more is asked for.
         pixels += unpacker.decompress(unpacker.unconsumed_tail, 1)
     except DeflateError as error:
@@ -246,7 +252,7 @@ def _unpack(
     return np.frombuffer(pixels, np.uint8).reshape(page.shape)
 
 
-def _description(path: Path, number: int, page: tifffile.TiffPage) -> dict[str, Any]:
+def _description(path: Path, number: int, page: Page) -> dict[str, Any]:
     """Return a page's description as the object that was written."""
     try:
         description = json.loads(page.description)
