@@ -17,7 +17,10 @@ DeflateError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # t
 LEVEL = 1
 
 
-#: So much is unpacked at a time, which stays in a processor's cache.
+#: zlib's code for a gzip file, rather than its own format.
+GZIP = 31
+
+#: So much is packed or unpacked at a time, which stays in a processor's cache.
 PIECE = 2**18
 
 
@@ -40,10 +43,15 @@ class GzipReader(igzip.IGzipFile):
         return filled
 
 
-def pack_gzip(data: bytes) -> bytes:
-    """Return a gzip file's bytes, with no name or time in them."""
-    packed: bytes = igzip.compress(data, LEVEL, mtime=0)
-    return packed
+def pack_gzip(*parts: bytes | memoryview) -> bytes:
+    """Return a gzip file's bytes, with no name or time in them, of parts that follow each other."""
+    packer = isal_zlib.compressobj(LEVEL, wbits=GZIP)
+    packed = [
+        packer.compress(part[begin : begin + PIECE])
+        for part in parts
+        for begin in range(0, len(part), PIECE)
+    ]
+    return b"".join([*packed, packer.flush()])
 
 
 def zlib_unpacker() -> isal_zlib.Decompress:

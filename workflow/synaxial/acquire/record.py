@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from synaxial.acquire.canonical import CanonicalVolume
 from synaxial.acquire.source import RawVolume
-from synaxial.brain_values import brain_values, percentiles_of
-from synaxial.errors import SynaxialError
+from synaxial.brain_values import brain_percentiles
+from synaxial.errors import BadVolumeError, SynaxialError
 from synaxial.files import read_json
 
 #: Percentiles of the brain's intensities that a record has.
@@ -47,8 +47,10 @@ def make_record(
         For JSON. `shape`, `spacing_mm` and `orientation` are as found, the counts a slice are of
         the canonical volume, from inferior to superior.
     """
-    brain = volume.voxels > 0
-    values = percentiles_of(brain_values(volume.voxels), PERCENTILES)
+    brain = _above_0_per_slice(volume.voxels)
+    values = brain_percentiles(volume.voxels, PERCENTILES)
+    if values is None:
+        raise BadVolumeError(f"{subject} ({raw.origin})", "no voxel is above 0", "a brain")
     return {
         **_empty_record(subject, source),
         "status": USED,
@@ -61,9 +63,11 @@ def make_record(
             f"p{percentile}": round(float(value), 6)
             for percentile, value in zip(PERCENTILES, values, strict=True)
         },
-        "brain_voxels": int(np.count_nonzero(brain)),
-        "brain_voxels_per_slice": _per_slice(brain),
-        "tumour_voxels_per_slice": None if segmentation is None else _per_slice(segmentation > 0),
+        "brain_voxels": sum(brain),
+        "brain_voxels_per_slice": brain,
+        "tumour_voxels_per_slice": None
+        if segmentation is None
+        else _above_0_per_slice(segmentation),
         "notes": list(volume.notes),
     }
 
@@ -116,5 +120,5 @@ def _empty_record(subject: str, source: str) -> dict[str, Any]:
     }
 
 
-def _per_slice(mask: NDArray[np.bool_]) -> list[int]:
-    return [int(count) for count in np.count_nonzero(mask, axis=(0, 1))]
+def _above_0_per_slice(volume: NDArray[Any]) -> list[int]:
+    return [int(np.count_nonzero(volume[:, :, index] > 0)) for index in range(volume.shape[2])]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.brain_values import brain_values, percentiles_of
+from synaxial.brain_values import brain_percentiles
 from synaxial.errors import BadVolumeError
 
 #: The 8-bit value of the window's lower end; 0 is kept for the background.
@@ -41,14 +41,12 @@ def find_window(
     BadVolumeError
         No voxel is above 0.
     """
-    brain = brain_values(volume)
-    if brain.size == 0:
+    # Of 32-bit numbers in double precision: NumPy interpolates in the dtype of its input.
+    exact = volume.astype(np.float64) if volume.dtype.kind == "f" else volume
+    found = brain_percentiles(exact, percentiles)
+    if found is None:
         raise BadVolumeError(where, "has no voxel above 0", "a brain")
-    if brain.dtype.kind == "f":
-        # In double precision: NumPy interpolates in the dtype of its input.
-        brain = brain.astype(np.float64)
-    low, high = percentiles_of(brain, percentiles)
-    return float(low), float(high)
+    return float(found[0]), float(found[1])
 
 
 def conversion_of(
