@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: Debian's packages: `apt-get install slurmctld slurmd slurm-client munge libpmix2`.
+#: Debian's packages. (libpmix2 would do, had it the name that Slurm looks for: libpmix.so.)
+PACKAGES = "slurmctld slurmd slurm-client munge libpmix-dev"
 PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scontrol", "unshare")
 
 #: Two nodes with two "GPUs" each, which are plain files, and one without; by name, in the order
@@ -128,6 +129,11 @@ class Cluster:
             "SLURM_CONF": str(self.folder / "etc" / "slurm.conf"),
         }
 
+    @property
+    def small_disk(self) -> Path:
+        """A disk of 1 MB that all nodes share, to be full on."""
+        return self.folder / "small_disk"
+
     def start(self) -> None:
         """Start all daemons and wait until all nodes are idle.
 
@@ -137,6 +143,10 @@ class Cluster:
             A daemon has ended or the nodes are not idle after a minute; the logs are in it.
         """
         self._write_files()
+        # Before the nodes start, or they would not see it.
+        self.small_disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(self.small_disk)]
+        subprocess.run(mount, check=True, capture_output=True)
         munged = [
             *("munged", "--foreground", "--force", "--num-threads=2"),
             f"--key-file={self.folder}/munge.key",
@@ -181,7 +191,10 @@ class Cluster:
         hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {' '.join(NODES)}\n")
         script = (
             f"hostname {name}; mount --bind {hosts} /etc/hosts; mkdir -p /etc/slurm; "
-            f"mount --bind {self.folder}/etc-{name} /etc/slurm; exec slurmd -D -N {name}"
+            f"mount --bind {self.folder}/etc-{name} /etc/slurm; "
+            # MPICH names its shared memory by the job's number, which begin at 1 again in each
+            # cluster: without this it would find what killed jobs of the last one have left.
+            f"mount -t tmpfs -o size=1g tmpfs /dev/shm; exec slurmd -D -N {name}"
         )
         environment = {**self.environment, "SLURM_CONF": "/etc/slurm/slurm.conf"}
         command = ["unshare", "--uts", "--mount", "sh", "-e", "-c", script]
@@ -192,7 +205,8 @@ class Cluster:
     ) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                command,
+                # Not even a tests' run that is killed leaves a daemon behind.
+                ["setpriv", "--pdeathsig", "KILL", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -264,6 +278,18 @@ class Cluster:
                 continue
         return found
 
+    def clear(self) -> None:
+        """End all jobs, put all nodes to work again, and empty the small disk."""
+        self.command("scancel", "--user=root", check=False)
+        for name in NODES:
+            if name not in self.processes:
+                self.start_node(name)
+            self.command("scontrol", "update", f"nodename={name}", "state=resume", check=False)
+        self._wait(lambda: not self.command("squeue", "-h", check=False), "end of all jobs")
+        for path in self.small_disk.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self._wait(lambda: set(self.node_states().values()) == {"idle"}, "idle nodes")
+
     def stop(self) -> None:
         """End all jobs, then all daemons, each by its id."""
         if "slurmctld" in self.processes:
@@ -282,6 +308,8 @@ class Cluster:
                 process.kill()
                 process.wait(10)
         self.processes.clear()
+        if self.small_disk.is_mount():
+            subprocess.run(["umount", str(self.small_disk)], check=False, capture_output=True)
 
 
 def main() -> int:
@@ -289,8 +317,8 @@ def main() -> int:
     missing = missing_programs()
     if missing or os.geteuid() != 0:
         print(
-            f"A cluster on this machine needs root and Debian's packages slurmctld, slurmd, "
-            f"slurm-client, munge and libpmix2; missing: {', '.join(missing) or 'root'}.",
+            f"A cluster on this machine needs root and Debian's packages {PACKAGES}; "
+            f"missing: {', '.join(missing) or 'root'}.",
             file=sys.stderr,
         )
         return 1
