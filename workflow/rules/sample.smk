@@ -11,6 +11,7 @@ rule sample:
         f"{LOGS}/sample/{{experiment}}_{{stack}}.log",
     benchmark:
         f"{BENCHMARKS}/sample/{{experiment}}_{{stack}}.tsv"
+    threads: 4
     resources:
         device="auto",
         gpu=0,
@@ -19,5 +20,6 @@ rule sample:
         code=code_of("sample"),
     shell:
         "synaxial sample --config {input.settings} --generator {input.generator}"
-        " --stack {wildcards.stack} --device {resources.device} --output {output.stack}"
+        " --stack {wildcards.stack} --device {resources.device} --threads {threads}"
+        " --output {output.stack}"
         " > {log} 2>&1"

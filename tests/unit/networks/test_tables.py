@@ -6,7 +6,9 @@ import pytest
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Discriminator as DiscriminatorSettings
 from synaxial.configuration.model import Generator as GeneratorSettings
+from synaxial.functions.hidden import HiddenLayer
 from synaxial.networks import Discriminator, Generator
+from synaxial.networks.layers import hidden
 from synaxial.networks.randomness import BatchRandomness
 
 
@@ -30,7 +32,7 @@ def shapes_of(network, array):
 def test_generator_follows_the_table():
     network = Generator(GeneratorSettings(), 128)
     calls, images = shapes_of(network, np.zeros((2, 128), np.float32))
-    normalization, transposed = "BatchNormalization", "Deconvolution2D"
+    normalization, transposed = "BatchNormalization", "TransposedConvolution"
     assert calls == [
         ("Linear", (16384,)),
         (normalization, (16384,)),
@@ -64,20 +66,20 @@ def test_discriminator_follows_the_table():
     network = Discriminator(DiscriminatorSettings())
     calls, scores = shapes_of(network, np.zeros((2, 3, 256, 256), np.float32))
     assert [call for call in calls if call[0] != "BatchNormalization"] == [
-        ("Convolution2D", (32, 128, 128)),
-        ("Convolution2D", (64, 64, 64)),
-        ("Convolution2D", (128, 32, 32)),
-        ("Convolution2D", (156, 16, 16)),
-        ("Convolution2D", (156, 16, 16)),
-        ("Convolution2D", (512, 8, 8)),
-        ("Convolution2D", (512, 8, 8)),
-        ("Convolution2D", (1024, 4, 4)),
-        ("Convolution2D", (1024, 4, 4)),
+        ("Convolution", (32, 128, 128)),
+        ("Convolution", (64, 64, 64)),
+        ("Convolution", (128, 32, 32)),
+        ("Convolution", (156, 16, 16)),
+        ("Convolution", (156, 16, 16)),
+        ("Convolution", (512, 8, 8)),
+        ("Convolution", (512, 8, 8)),
+        ("Convolution", (1024, 4, 4)),
+        ("Convolution", (1024, 4, 4)),
         ("Linear", (1,)),
     ]
     kinds = [kind for kind, _ in calls]
     # Normalised after every convolution but the first.
-    assert kinds[:3] == ["Convolution2D", "Convolution2D", "BatchNormalization"]
+    assert kinds[:3] == ["Convolution", "Convolution", "BatchNormalization"]
     assert kinds.count("BatchNormalization") == 8
     assert scores.shape == (2,)
 
@@ -103,47 +105,46 @@ def test_kernels_strides_and_initial_weights():
 
 
 class Functions(chainer.FunctionHook):
-    """Keeps the names of the functions that are applied, in order."""
+    """Keeps the functions that are applied, in order."""
 
     def __init__(self):
-        self.names = []
+        self.functions = []
 
     def forward_postprocess(self, function, _inputs):
-        self.names.append(function.label)
+        self.functions.append(function)
 
 
-def functions_of(network, array, randomness=None):
-    with Functions() as functions, chainer.no_backprop_mode():
+def layers_of(network, array, randomness=None):
+    """Return the activation and dropout of each layer, in order."""
+    with Functions() as hook, chainer.no_backprop_mode():
         network(array, randomness)
-    return functions.names
+    layers = [function for function in hook.functions if isinstance(function, HiddenLayer)]
+    return [(layer.activation, layer.slope, layer.dropped) for layer in layers]
 
 
 def test_activations_dropout_and_noise_are_the_papers():
     randomness = BatchRandomness(np, 0)
-    names = functions_of(
+    *hidden, output = layers_of(
         Generator(GeneratorSettings(), 128), np.zeros((2, 128), np.float32), randomness
     )
-    assert names.count("LeakyReLU") == 7
-    assert names[-1] == "Tanh"
-    # A multiplication by dropout's mask in every layer but the output.
-    assert names.count("_ * _") == 7
-    names = functions_of(
-        Discriminator(DiscriminatorSettings()), np.zeros((1, 3, 256, 256), np.float32), randomness
+    assert [(name, slope) for name, slope, _ in hidden] == [("leaky_relu", 0.2)] * 7
+    # Dropout in every layer but the output.
+    assert [dropped.ratio for *_, dropped in hidden] == [0.5] * 7
+    assert (output[0], output[2]) == ("tanh", None)
+    layers = layers_of(
+        Discriminator(DiscriminatorSettings()), np.zeros((2, 3, 256, 256), np.float32), randomness
     )
-    assert names.count("ReLU") == 8
-    assert names.count("Sigmoid") == 1
-    assert names.index("Sigmoid") > max(i for i, name in enumerate(names) if name == "ReLU")
+    assert [name for name, *_ in layers] == ["relu"] * 8 + ["sigmoid"]
+    assert all(dropped is None for *_, dropped in layers)
 
 
 @pytest.mark.parametrize("ratio", [0.5, 0.2])
 def test_dropout_keeps_the_mean_and_drops_its_share(ratio):
-    from synaxial.networks.layers import drop
-
-    x = np.ones((100, 1000), np.float32)
-    dropped = drop(x, ratio, BatchRandomness(np, 3))
+    x = np.ones((100, 1001), np.float32)
+    dropped = hidden(x, None, "relu", 0.2, ratio, BatchRandomness(np, 3)).array
     assert (dropped == 0).mean() == pytest.approx(ratio, abs=0.01)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
-    assert drop(x, ratio, None) is x
+    np.testing.assert_array_equal(hidden(x, None, "relu", 0.2, ratio, None).array, x)
 
 
 def test_noise_is_added_to_the_input_of_every_layer():

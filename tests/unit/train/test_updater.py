@@ -63,13 +63,13 @@ def test_an_iteration_is_one_step_of_each_network(images, tmp_path, loss):
     loss_discriminator = LOSSES[loss].discriminator(score_real, score_fake)
     expected.discriminator.cleargrads()
     loss_discriminator.backward()
-    optimizers[1].update()
     gradients = {"discriminator": gradients_of(expected.discriminator)}
+    optimizers[1].update()
     loss_generator = LOSSES[loss].generator(expected.discriminator(fake, randomness))
     expected.generator.cleargrads()
     loss_generator.backward()
-    optimizers[0].update()
     gradients["generator"] = gradients_of(expected.generator)
+    optimizers[0].update()
 
     for name, of_network in gradients.items():
         ours = gradients_of(getattr(session.networks, name))

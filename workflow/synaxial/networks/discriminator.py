@@ -4,7 +4,7 @@ from typing import Any
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Discriminator as DiscriminatorSettings
-from synaxial.networks.layers import activate, add_noise
+from synaxial.networks.layers import BatchNormalization, Convolution, add_noise, hidden
 from synaxial.networks.randomness import Randomness
 
 F = chainer.functions
@@ -46,7 +46,7 @@ class Discriminator(chainer.Chain):
         with self.init_scope():
             self.convolutions = chainer.ChainList(
                 *(
-                    L.Convolution2D(
+                    Convolution(
                         before, after, ksize=kernel, stride=STRIDES[kernel], pad=1, **weights
                     )
                     for before, after, kernel in zip(
@@ -57,7 +57,7 @@ class Discriminator(chainer.Chain):
             self.connected = L.Linear(channels[-1] * last_width**2, 1, **weights)
             if settings.batch_normalization:
                 self.normalizations = chainer.ChainList(
-                    *(L.BatchNormalization(size) for size in channels[2:])
+                    *(BatchNormalization(size) for size in channels[2:])
                 )
         if settings.spectral_normalization:
             for layer in [*self.convolutions, self.connected]:
@@ -81,10 +81,13 @@ class Discriminator(chainer.Chain):
         h = images
         for depth, layer in enumerate(self.convolutions):
             h = layer(add_noise(h, self.settings.noise, randomness))
-            if self.settings.batch_normalization and depth > 0:
-                h = self.normalizations[depth - 1](h)
+            normalised = self.settings.batch_normalization and depth > 0
             last = depth == len(self.convolutions) - 1
-            name = self.settings.last_activation if last else self.settings.activation
-            h = activate(h, name, self.settings.slope)
+            h = hidden(
+                h,
+                self.normalizations[depth - 1] if normalised else None,
+                self.settings.last_activation if last else self.settings.activation,
+                self.settings.slope,
+            )
         scores = self.connected(add_noise(h, self.settings.noise, randomness))
         return F.reshape(scores, (len(scores),))

@@ -5,7 +5,7 @@ from typing import Any
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Generator as GeneratorSettings
-from synaxial.networks.layers import activate, drop
+from synaxial.networks.layers import BatchNormalization, TransposedConvolution, hidden
 from synaxial.networks.randomness import Randomness
 
 F = chainer.functions
@@ -41,20 +41,20 @@ class Generator(chainer.Chain):
             self.connected = L.Linear(latent_size, channels[0] * FIRST_WIDTH**2, **weights)
             self.convolutions = chainer.ChainList(
                 *(
-                    L.Deconvolution2D(before, after, ksize=4, stride=2, pad=1, **weights)
+                    TransposedConvolution(before, after, ksize=4, stride=2, pad=1, **weights)
                     for before, after in itertools.pairwise(channels)
                 )
             )
             if settings.last_layer:
-                self.last = L.Deconvolution2D(
+                self.last = TransposedConvolution(
                     channels[-1], channels[-1], ksize=3, stride=1, pad=1, **weights
                 )
             if settings.batch_normalization:
                 # Every layer but the one that ends in the output activation.
                 normalised = channels[1:] if settings.last_layer else channels[1:-1]
                 self.normalizations = chainer.ChainList(
-                    L.BatchNormalization(channels[0] * FIRST_WIDTH**2),
-                    *(L.BatchNormalization(size) for size in normalised),
+                    BatchNormalization(channels[0] * FIRST_WIDTH**2),
+                    *(BatchNormalization(size) for size in normalised),
                 )
 
     @property
@@ -85,10 +85,12 @@ class Generator(chainer.Chain):
             h = self._hidden(depth, layer(h), randomness)
             if depth == 0:
                 h = F.reshape(h, (len(h), -1, FIRST_WIDTH, FIRST_WIDTH))
-        return activate(layers[-1](h), self.settings.output_activation, self.settings.slope)
+        settings = self.settings
+        return hidden(layers[-1](h), None, settings.output_activation, settings.slope)
 
     def _hidden(self, depth: int, h: Any, randomness: Randomness | None) -> Any:
-        if self.settings.batch_normalization:
-            h = self.normalizations[depth](h)
-        h = activate(h, self.settings.activation, self.settings.slope)
-        return drop(h, self.settings.dropout, randomness)
+        settings = self.settings
+        normalization = self.normalizations[depth] if settings.batch_normalization else None
+        return hidden(
+            h, normalization, settings.activation, settings.slope, settings.dropout, randomness
+        )

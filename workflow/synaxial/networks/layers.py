@@ -1,48 +1,99 @@
 """The parts that both networks are made of."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from synaxial.chainer_compatibility import chainer
+from synaxial.functions.convolution import convolution, on_cpu, transposed_convolution
+from synaxial.functions.hidden import Dropped, HiddenLayer, Statistics
 from synaxial.networks.randomness import Randomness
 
-F = chainer.functions
 
-#: What the configuration calls them.
-ACTIVATIONS: dict[str, Callable[..., Any]] = {
-    "relu": F.relu,
-    "elu": F.elu,
-    "tanh": F.tanh,
-    "sigmoid": F.sigmoid,
-}
+class Convolution(chainer.links.Convolution2D):
+    """Chainer's link, computed by our function: square, without dilation or groups."""
+
+    def forward(self, x: Any) -> Any:
+        """Convolve (N, C, H, W)."""
+        return convolution(x, self.W, self.b, self.stride[0], self.pad[0])
 
 
-def activate(x: Any, name: str, slope: float) -> Any:
-    """Apply the activation of this name; `slope` is Leaky ReLU's for negative values."""
-    if name == "leaky_relu":
-        return F.leaky_relu(x, slope=slope)
-    return ACTIVATIONS[name](x)
+class TransposedConvolution(chainer.links.Deconvolution2D):
+    """Chainer's link, computed by our function: square, without dilation or groups."""
+
+    def forward(self, x: Any) -> Any:
+        """Convolve (N, C, H, W) with the transpose."""
+        return transposed_convolution(x, self.W, self.b, self.stride[0], self.pad[0])
 
 
-def drop(x: Any, ratio: float, randomness: Randomness | None) -> Any:
-    """Set a share `ratio` of the values to 0 and scale the rest by 1 / (1 - ratio).
+class BatchNormalization(chainer.links.BatchNormalization):
+    """Chainer's link, computed by our function together with what follows it.
 
-    Dropout as in Srivastava et al., 2014, with the mask from `randomness`; without it, or with
-    a ratio of 0, `x` is returned as it is.
+    In training it normalises by the statistics of a batch and remembers them in its running ones,
+    else by its running ones.
     """
-    if randomness is None or ratio == 0:
-        return x
-    kept = randomness.uniform(x.shape) >= ratio
-    return x * (kept * x.dtype.type(1 / (1 - ratio)))
+
+    def forward(self, x: Any, activation: str, slope: float, dropped: Dropped | None) -> Any:
+        """Normalise (N, C, …), then apply an activation and dropout."""
+        inputs = (x, self.gamma, self.beta)
+        running = Statistics(self.avg_mean, self.avg_var)
+        fixed = None if chainer.config.train else running
+        layer = HiddenLayer(activation, slope, True, fixed, self.eps, dropped)
+        if not on_cpu(x):
+            return layer.composed(*inputs, running=running, decay=self.decay)
+        (y,) = layer.apply(inputs)
+        if fixed is None and layer.statistics is not None:
+            self.remember(layer.statistics, x.size // x.shape[1])
+        return y
+
+    def remember(self, statistics: Statistics, values: int) -> None:
+        """Move the running statistics towards those of a batch, as Chainer's function does."""
+        self.avg_mean *= self.decay
+        self.avg_mean += (1 - self.decay) * statistics.mean
+        # The unbiased variance.
+        adjusted = values / max(values - 1, 1)
+        self.avg_var *= self.decay
+        self.avg_var += (1 - self.decay) * adjusted * statistics.variance
+
+
+def hidden(
+    x: Any,
+    normalization: BatchNormalization | None,
+    activation: str,
+    slope: float,
+    dropout: float = 0.0,
+    randomness: Randomness | None = None,
+) -> Any:
+    """Apply batch normalisation, an activation and dropout to (N, C, …).
+
+    Parameters
+    ----------
+    x
+        What the layer's weights gave.
+    normalization
+        The layer's, if it has one.
+    activation, slope
+        Its name in the configuration, and Leaky ReLU's slope.
+    dropout
+        Share of the values that become 0 (Srivastava et al., 2014); the rest is divided by
+        1 - share.
+    randomness
+        Where dropout's choice comes from; without it nothing is dropped.
+    """
+    dropped = None
+    if randomness is not None and dropout > 0:
+        dropped = randomness.dropped(x.shape, dropout)
+    if normalization is not None:
+        return normalization(x, activation, slope, dropped)
+    layer = HiddenLayer(activation, slope, False, None, 0.0, dropped)
+    return layer.apply((x,))[0] if on_cpu(x) else layer.composed(x)
 
 
 def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:
     """Add Gaussian noise of this standard deviation; without `randomness` return `x`."""
     if randomness is None or deviation == 0:
         return x
-    return x + randomness.normal(x.shape) * x.dtype.type(deviation)
+    return randomness.noisy(x, deviation)
 
 
 def running_values(network: Any) -> list[tuple[str, Any]]:

@@ -8,7 +8,9 @@ import typer
 
 from synaxial.configuration import read_study
 from synaxial.devices import use_one_device
-from synaxial.machine import announce_machine, read_machine
+from synaxial.functions.memory import keep_freed_memory
+from synaxial.functions.parallel import use_threads
+from synaxial.machine import announce_machine, read_machine, usable_cores
 from synaxial.networks.saving import digest_of, load_generator
 from synaxial.sample.stack import sample_stack
 from synaxial.stacks import write_stack
@@ -24,6 +26,9 @@ def run(
     ),
     stack: Annotated[int, typer.Option(min=0, help="Number of the stack.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all that there are by default.")
+    ] = None,
 ) -> None:
     """Make one stack of generated images with a trained generator."""
     settings = read_study(config).sample
@@ -31,7 +36,9 @@ def run(
     digest = digest_of(network)
     chosen = use_one_device(device)
     machine = read_machine(chosen)
-    announce_machine([machine], machine.blas.threads, "set OMP_NUM_THREADS to the number of cores")
+    threads = usable_cores([machine]) if threads is None else threads
+    announce_machine([machine], threads, "lower --threads")
+    keep_freed_memory()
     network.to_device(chosen)
     descriptions = [
         {
@@ -45,5 +52,6 @@ def run(
         }
         for image in range(settings.images)
     ]
-    write_stack(output, sample_stack(network, training.latent, settings, stack), descriptions)
+    with use_threads(threads):
+        write_stack(output, sample_stack(network, training.latent, settings, stack), descriptions)
     log.info("%s: %d images of generator %s", output, settings.images, digest[:16])

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from threadpoolctl import threadpool_limits
 
 from synaxial.configuration import Study, check_networks, read_study
 from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json, write_json, write_text, written_whole
+from synaxial.functions.memory import keep_freed_memory
+from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
 from synaxial.networks.saving import digest_of, save_network
 from synaxial.train.batches import open_images
@@ -80,7 +81,8 @@ def run(
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
     )
-    with threadpool_limits(threads_per_rank):
+    keep_freed_memory()
+    with use_threads(threads_per_rank):
         abort_on_error(lambda: train(request))
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from synaxial.chainer_compatibility import chainer, chainermn
 from synaxial.configuration.model import Optimizer
+from synaxial.train.adam import BlockedAdam
 
 
 def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
@@ -13,13 +14,11 @@ def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
     update after every start, and lose that update; so it is done here.
     """
     if settings.name == "adam":
-        single = chainer.optimizers.Adam(
-            alpha=settings.alpha, beta1=settings.beta1, beta2=settings.beta2
-        )
+        single = BlockedAdam(settings.alpha, settings.beta1, settings.beta2, settings.weight_decay)
     else:
         single = chainer.optimizers.SGD(lr=settings.alpha)
     single.setup(network)
-    if settings.weight_decay > 0:
+    if settings.weight_decay > 0 and settings.name != "adam":
         single.add_hook(chainer.optimizer_hooks.WeightDecay(settings.weight_decay))
     if communicator.size == 1:
         return single
