@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help install install-dev install-newest run test test-matrix lint format docs lock clean
+.PHONY: help install install-dev install-newest run slurm-demo test test-matrix lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "  sheet    results/demo/experiments/demo/samples/stack_0.png"
 	@echo "  curves   results/demo/experiments/demo/curves.png"
 	@echo "  report   results/demo/report.html"
+
+slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here and run the demo on it.
+	$(BIN)/python tests/slurm/demo.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest

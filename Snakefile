@@ -47,7 +47,7 @@ rule all:
 
 
 onstart:
-    study_lock = take_results()
+    take_results()
 
 
 onsuccess:

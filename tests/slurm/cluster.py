@@ -1,7 +1,4 @@
-"""A Slurm cluster on one Debian machine: real daemons, three nodes, in a throw-away folder.
-
-`python cluster.py COMMAND …` runs a command on such a cluster (`make slurm-demo` does).
-"""
+"""A Slurm cluster on one Debian machine: real daemons, three nodes, in a throw-away folder."""
 
 import os
 import shutil
@@ -9,14 +6,23 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 #: Debian's packages. (libpmix2 would do, had it the name that Slurm looks for: libpmix.so.)
 PACKAGES = "slurmctld slurmd slurm-client munge libpmix-dev"
-PROGRAMS = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "squeue", "scontrol", "unshare")
+PROGRAMS = (
+    "munged",
+    "slurmctld",
+    "slurmd",
+    "srun",
+    "sbatch",
+    "squeue",
+    "scontrol",
+    "setpriv",
+    "unshare",
+)
 
 #: Two nodes with two "GPUs" each, which are plain files, and one without; by name, in the order
 #: in which Slurm fills them.
@@ -68,9 +74,17 @@ NODE = (
 )
 
 
-def missing_programs() -> list[str]:
-    """Return what is not installed of what a cluster needs."""
-    return [name for name in PROGRAMS if shutil.which(name, path=search_path()) is None]
+def complaint() -> str:
+    """Return why there can be no cluster on this machine; empty if there can."""
+    missing = [name for name in PROGRAMS if shutil.which(name, path=search_path()) is None]
+    if os.geteuid() != 0:
+        missing.append("root")
+    if not missing:
+        return ""
+    return (
+        f"no Slurm to run here, for want of {', '.join(missing)}: it needs root and Debian's "
+        f"packages {PACKAGES}"
+    )
 
 
 def search_path() -> str:
@@ -90,6 +104,16 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def end_processes_in(namespaces: set[str]) -> None:
+    """Kill all processes of nodes; a host name of their own is what tells nodes apart."""
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if str((path / "ns" / "uts").readlink()) in namespaces:
+                os.kill(int(path.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
 class Cluster:
     """Munged, slurmctld and a slurmd for each node, started as root.
 
@@ -106,6 +130,10 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        # Ends the nodes' jobs when this process ends, however that may be.
+        self.janitor = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, start_new_session=True
+        )
         controller_port, *node_ports = free_ports(1 + len(NODES))
         host = socket.gethostname()
         self.configuration = CONFIGURATION.format(
@@ -200,6 +228,14 @@ class Cluster:
         command = ["unshare", "--uts", "--mount", "sh", "-e", "-c", script]
         self._start(name, command, environment)
 
+        # unshare's namespace is there once the host's name is.
+        self._wait(lambda: self._namespace(name) != Path("/proc/self/ns/uts").readlink(), name)
+        self.janitor.stdin.write(f"{self._namespace(name)}\n".encode())
+        self.janitor.stdin.flush()
+
+    def _namespace(self, name: str) -> Path:
+        return Path(f"/proc/{self.processes[name].pid}/ns/uts").readlink()
+
     def _start(
         self, name: str, command: list[str], environment: dict[str, str] | None = None
     ) -> None:
@@ -257,26 +293,10 @@ class Cluster:
 
     def kill_node(self, name: str) -> None:
         """End a node as a power cut does: its slurmd and all that runs there, at once."""
+        namespace = self._namespace(name)
         daemon = self.processes.pop(name)
-        namespace = Path(f"/proc/{daemon.pid}/ns/uts").readlink()
-        for number in self.processes_in(namespace):
-            try:
-                os.kill(number, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        end_processes_in({str(namespace)})
         daemon.wait(10)
-
-    @staticmethod
-    def processes_in(namespace: Path) -> list[int]:
-        """Return the processes with a host name of their own, which is what tells nodes apart."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                if (path / "ns" / "uts").readlink() == namespace:
-                    found.append(int(path.name))
-            except OSError:
-                continue
-        return found
 
     def clear(self) -> None:
         """End all jobs, put all nodes to work again, and empty the small disk."""
@@ -308,29 +328,11 @@ class Cluster:
                 process.kill()
                 process.wait(10)
         self.processes.clear()
+        self.janitor.communicate(timeout=30)
         if self.small_disk.is_mount():
             subprocess.run(["umount", str(self.small_disk)], check=False, capture_output=True)
 
 
-def main() -> int:
-    """Run a command on a cluster of its own; return its exit status."""
-    missing = missing_programs()
-    if missing or os.geteuid() != 0:
-        print(
-            f"A cluster on this machine needs root and Debian's packages {PACKAGES}; "
-            f"missing: {', '.join(missing) or 'root'}.",
-            file=sys.stderr,
-        )
-        return 1
-    with tempfile.TemporaryDirectory(prefix="synaxial-slurm-") as folder:
-        cluster = Cluster(Path(folder, "cluster"))
-        try:
-            cluster.start()
-            print(cluster.command("sinfo"), file=sys.stderr)
-            return subprocess.run(sys.argv[1:], env=cluster.environment, check=False).returncode
-        finally:
-            cluster.stop()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    # The janitor: it learns the nodes' namespaces, and waits until nobody is there to tell more.
+    end_processes_in(set(sys.stdin.read().split()))

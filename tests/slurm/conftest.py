@@ -10,8 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from ..workflow.conftest import REPOSITORY, STUDY, SUBJECTS, Workflow, write_subject
-from .cluster import PACKAGES, Cluster, missing_programs
+from ..workflow.conftest import STUDY, SUBJECTS, Workflow, write_subject
+from .cluster import Cluster, complaint
+from .filling import fill_in
 
 #: Enough for a job to be in the middle of it, at some ten iterations a second.
 MANY_EPOCHS = 100000
@@ -30,9 +31,7 @@ TWO_RANKS = {**FOUR_RANKS, "nodes": 1}
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    missing = missing_programs() + (["root"] if os.geteuid() != 0 else [])
-    if missing:
-        why = f"no Slurm to test on, for want of {', '.join(missing)}; needs root and {PACKAGES}"
+    if why := complaint():
         if os.environ.get("CI"):
             pytest.fail(why)
         pytest.skip(why)
@@ -67,18 +66,9 @@ class ClusterWorkflow(Workflow):
 
     def fill_in(self, **values):
         """Write the profile anew with these values at its head, where a user puts them."""
-        text = (REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text()
         # The "GPUs" here are empty files, so the ranks that get them compute on the CPU.
-        text, count = re.subn(r"device: \?repr.*", "device: cpu", text)
+        text, count = re.subn(r"device: \?repr.*", "device: cpu", fill_in(**values))
         assert count == 1
-        for name, value in values.items():
-            text, count = re.subn(
-                rf"^  - {name} = .*$",
-                lambda match, name=name, value=value: f"  - {name} = {value!r}",
-                text,
-                flags=re.MULTILINE,
-            )
-            assert count == 1, name
         profile = self.folder / "profile"
         profile.mkdir(exist_ok=True)
         (profile / "config.yaml").write_text(text)

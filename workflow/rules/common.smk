@@ -110,13 +110,17 @@ def summary():
     return "\n".join(lines) if found or skipped else ""
 
 
+# Open files, whose locks would be gone with them.
+HELD = []
+
+
 def take_results():
     """Take the folder of results for this Snakemake alone, as long as it lives.
 
     Snakemake's own lock outlives a Snakemake that is killed; profiles/slurm does without it.
     """
     try:
-        return take_lock(Path(RESULTS, ".lock"))
+        HELD.append(take_lock(Path(RESULTS, ".lock")))
     except BlockingIOError:
         raise WorkflowError(
             f"{RESULTS}: another Snakemake is at work here; wait for it or end it"
