@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 SUPPORTED = ("3.11", "3.12", "3.13")
 
 #: Whose versions the table shows.
-SHOWN = ("numpy", "scipy", "chainer", "mpi4py", "mpich", "snakemake")
+SHOWN = ("numpy", "numba", "scipy", "chainer", "mpi4py", "mpich", "snakemake")
 
 #: Locks that are installed nowhere here; what can be told without a GPU is that they resolve.
 GPU_LOCKS = ("cuda12", "cuda13")
