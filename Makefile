@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help install install-dev install-newest run slurm-demo test test-matrix lint format docs lock clean
+.PHONY: help install install-dev install-newest run slurm-demo test test-matrix benchmark lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -67,6 +67,16 @@ test: $(VENV)/installed-dev lint  ## Run every check and every test.
 
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
+
+benchmark: $(VENV)/installed .venv-benchmark/installed  ## Measure speed beside PyTorch, MONAI and TorchIO: ten minutes.
+	$(BIN)/python -m benchmarks
+
+# PyTorch first: what the others need of it is then there.
+.venv-benchmark/installed:
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check monai torchio
+	@touch $@
 
 lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles.
 	$(BIN)/ruff check .

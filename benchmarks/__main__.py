@@ -1,0 +1,63 @@
+"""`python -m benchmarks`: measure everything and write RESULTS.md."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks import preprocessing, sampling
+from benchmarks.partner import REPOSITORY
+from benchmarks.preprocessing.__main__ import as_line
+from benchmarks.preprocessing.rows import Row
+from benchmarks.results import PAGE, busy_cores, keep, write_page
+from benchmarks.training import measurement as training
+
+Notes = list[str]
+
+OTHER_PYTHON = REPOSITORY / ".venv-benchmark" / "bin" / "python"
+
+
+def main() -> None:
+    """Read the command line, measure, and write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure training, sampling and preprocessing, and write benchmarks/RESULTS.md",
+    )
+    parser.add_argument(
+        "--other-python",
+        type=Path,
+        default=OTHER_PYTHON,
+        help="interpreter of an environment with PyTorch, MONAI and TorchIO (.venv-benchmark's)",
+    )
+    parser.add_argument("--real", type=Path, help="folder of real volumes, laid out as BraTS 2020")
+    parser.add_argument("--repeats", type=int, default=7, help="of training and sampling (7)")
+    parts = ("training", "sampling", "preprocessing")
+    parser.add_argument("--only", choices=parts, action="append", help="this part only")
+    given = parser.parse_args()
+    if not given.other_python.exists():
+        sys.exit(f"{given.other_python}: not found; expected an interpreter; run make benchmark")
+    works: dict[str, Callable[[], tuple[list[Row], Notes]]] = {
+        "training": partial(training.measure, given.other_python, given.repeats),
+        "sampling": lambda: (sampling.measure(given.other_python, given.repeats), []),
+        "preprocessing": lambda: (measure_preprocessing(given.other_python, given.real), []),
+    }
+    for part in given.only or parts:
+        load = busy_cores()
+        print(f"{part}: {load:.1f} cores busy with other things", flush=True)
+        rows, notes = works[part]()
+        for row in rows:
+            print(as_line(row), flush=True)
+        keep(part, rows, notes, given.other_python, load)
+        write_page(list(parts))
+    print(PAGE)
+
+
+def measure_preprocessing(other_python: Path, real: Path | None) -> list[Row]:
+    """Measure preprocessing with a process a core."""
+    return preprocessing.measure(other_python, real, processes=len(os.sched_getaffinity(0)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Training measured: this package beside PyTorch, stock Chainer and the arithmetic limit."""

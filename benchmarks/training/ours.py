@@ -1,0 +1,142 @@
+"""Our training and sampling, as a program that does one iteration when it is asked.
+
+The updater and the networks are those of `synaxial train`; under mpiexec every rank is one of
+these, and rank 0 is the one that is asked.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.memory import peak_memory
+from benchmarks.training import arithmetic, gradients, stock
+
+from synaxial.chainer_compatibility import chainer, chainermn
+from synaxial.configuration.model import Sample, Training
+from synaxial.functions.memory import keep_freed_memory
+from synaxial.functions.parallel import use_threads
+from synaxial.sample.stack import sample_stack
+from synaxial.train.batches import RankBatches
+from synaxial.train.optimizers import make_optimizer
+from synaxial.train.session import make_networks
+from synaxial.train.updater import AdversarialUpdater
+
+#: Seconds that a waiting rank sleeps between two looks: MPI itself would wait with a busy core.
+PAUSE = 0.001
+
+
+def make_updater(
+    study: Path, batch_size: int | None, device: Any, communicator: Any, stock_chainer: bool
+) -> AdversarialUpdater:
+    """Return the updater of `synaxial train` for this study."""
+    content = json.loads((study / "training.json").read_text())
+    training = Training.model_validate(content)
+    if batch_size:
+        training = training.model_copy(update={"batch_size": batch_size})
+    images = np.load(study / "images.npy")
+    networks = make_networks(training, images.shape[1], device)
+    make = stock.make_optimizer if stock_chainer else make_optimizer
+    optimizers = {
+        name: make(training.optimizer, getattr(networks, name), communicator)
+        for name in ("generator", "discriminator")
+    }
+    batches = RankBatches(
+        len(images), training.batch_size, training.seed, communicator.rank, communicator.size
+    )
+    return AdversarialUpdater(batches, images, networks, optimizers, training, communicator, device)
+
+
+def timed(updater: AdversarialUpdater, work: Callable[[], Any]) -> float:
+    """Return the seconds that some work takes, until all ranks and devices are done with it."""
+    barrier = updater.communicator.mpi_comm.Barrier
+    barrier()
+    begin = time.perf_counter()
+    work()
+    if updater.xp is not np:
+        updater.xp.cuda.runtime.deviceSynchronize()
+    barrier()
+    return time.perf_counter() - begin
+
+
+def sample(updater: AdversarialUpdater, batch_normalization: str, images: int) -> None:
+    """Make a stack as `synaxial sample` does, all but its file."""
+    settings = Sample.model_validate({"batch_normalization": batch_normalization, "images": images})
+    networks = updater.networks
+    made = list(sample_stack(networks.smoothed, updater.training.latent, settings, 0))
+    assert len(made) == images
+
+
+def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
+    """Do what a request asks."""
+    match request["do"]:
+        case "memory":
+            return peak_memory()
+        case "step":
+            return timed(updater, updater.update)
+        case "sample":
+            kind, count = request["batch_normalization"], request["count"]
+            return timed(updater, lambda: sample(updater, kind, count))
+        case "gradients":
+            gradients.write(updater, Path(request["output"]), request["precision"])
+            return None
+        case "multiplications":
+            return arithmetic.multiplications(updater)
+        case other:
+            raise ValueError(f"unknown request {other!r}")
+
+
+def receive(communicator: Any) -> dict[str, Any] | None:
+    """Return the next request, on every rank; None at the end."""
+    comm = communicator.mpi_comm
+    if comm.rank == 0:
+        line = sys.stdin.readline()
+        request = json.loads(line) if line else None
+        for rank in range(1, comm.size):
+            comm.send(request, dest=rank)
+        return request
+    while not comm.iprobe(source=0):
+        time.sleep(PAUSE)
+    received: dict[str, Any] | None = comm.recv(source=0)
+    return received
+
+
+def main() -> None:
+    """Answer requests until there are none."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("study", type=Path, help="folder with training.json and images.npy")
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="@numpy")
+    parser.add_argument("--stock", action="store_true", help="Chainer's own functions")
+    arguments = parser.parse_args()
+    answers, sys.stdout = sys.stdout, sys.stderr
+    imported = peak_memory()
+    communicator = chainermn.create_communicator("naive")
+    device = chainer.get_device(arguments.device)
+    device.use()
+    if arguments.stock:
+        stock.use_chainers_functions()
+    else:
+        keep_freed_memory()
+    updater = None
+    with nullcontext() if arguments.stock else use_threads(arguments.threads):
+        while (request := receive(communicator)) is not None:
+            if request["do"] == "imported":
+                said: Any = imported
+            else:
+                if updater is None:
+                    given = (arguments.study, arguments.batch_size, device, communicator)
+                    updater = make_updater(*given, arguments.stock)
+                said = answer(request, updater)
+            if communicator.rank == 0:
+                print(json.dumps(said), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
