@@ -160,7 +160,8 @@ def scatter(
     together = max(1, WIDEST // taps)
     tallest = max(LEAST_COLUMNS, BLOCK // (taps * min(channels, together))) // row
     overlap = (geometry.height - 1) // geometry.stride
-    blocks = cut(rows, max(tallest, overlap, 1))
+    # Half as many again, as `cut` makes some shorter, and none between two may be below `overlap`.
+    blocks = cut(rows, max(tallest, 3 * overlap // 2, 1))
     for_each(begin, cut(channels, -(-channels // 8)))
     # Neighbouring blocks of rows overlap in the image: first every second one, then the others.
     for first in (0, 1):
