@@ -147,7 +147,7 @@ class HiddenLayer(chainer.FunctionNode):
         if self.normalised and self.fixed is None:
             mean, variance = (None, None) if running is None else (running.mean, running.variance)
             y = F.batch_normalization(
-                y, *scaling, self.epsilon, running_mean=mean, running_var=variance, decay=decay
+                y, *scaling, eps=self.epsilon, running_mean=mean, running_var=variance, decay=decay
             )
         elif self.normalised and self.fixed is not None:
             y = F.fixed_batch_normalization(
