@@ -1,6 +1,9 @@
 """`synaxial pack`."""
 
 import logging
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,13 +24,16 @@ from synaxial.pack.overview import (
     make_overview,
     make_row,
 )
-from synaxial.stacks import read_stack
+from synaxial.stacks import Stack, read_stack
 
 logger = logging.getLogger(__name__)
 
 #: The files of a data set, in the order in which they come to be: the description last, so that
 #: where it is, the others are.
 FILES = ("images.npy", "index.csv", "overview.png", "dataset.json")
+
+#: Stacks that are read while one is written.
+READ_AHEAD = 2
 
 
 def run(
@@ -96,8 +102,8 @@ def write_images(
         np.lib.format.write_array_header_1_0(
             file, {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
         )
-        for number, member in enumerate(members):
-            stack = read_stack(member.images, (size, size))
+        stacks = read_ahead(members, size)
+        for number, (member, stack) in enumerate(zip(members, stacks, strict=True)):
             entries = index_rows(member, stack.descriptions, len(index))
             file.write(stack.pages.data)
             index += entries
@@ -105,3 +111,16 @@ def write_images(
                 slices = [entry["slice"] for entry in entries]
                 rows.append(make_row(member.subject, slices, stack.pages, columns))
     return index, rows
+
+
+def read_ahead(members: list[Member], size: int) -> Iterator[Stack]:
+    """Read the stacks in their order, the next ones while one is in use."""
+    with ThreadPoolExecutor(READ_AHEAD) as pool:
+        waiting: deque[Future[Stack]] = deque()
+        for member in members:
+            waiting.append(pool.submit(read_stack, member.images, (size, size)))
+            # No more, or all of them might be in memory at once.
+            if len(waiting) > READ_AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
