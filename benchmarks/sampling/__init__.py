@@ -54,7 +54,7 @@ def measure(torch_python: Path, repeats: int = 7) -> list[Row]:
             f"{name}, ours with calibrated statistics",
             rates["calibrated"],
             rates["twin"],
-            f"{how}; ours runs 200 more latents through the network first, as `synaxial sample` "
-            "does by default, PyTorch does not",
+            f"{how}; not equal work: ours runs 200 more latents through the network first, as "
+            "`synaxial sample` does by default, PyTorch does not",
         ),
     ]
