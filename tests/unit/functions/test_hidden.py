@@ -106,3 +106,18 @@ def test_the_links_running_statistics_are_chainers():
             assert_close(ours(x, None, 0.2, None).array, theirs(x).array)
         np.testing.assert_array_equal(ours.avg_mean, before[0])
         np.testing.assert_array_equal(ours.avg_var, before[1])
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_the_edges_of_an_activation_are_chainers(activation):
+    x = np.array([[0.0, -0.0, -np.inf, np.inf, np.nan, 1.0]], np.float32).T
+    layer = HiddenLayer(activation, 0.2, False, None, 0.0, None)
+    ours, theirs = chainer.Variable(x), chainer.Variable(x.copy())
+    (y,) = layer.apply((ours,))
+    expected = layer.composed(theirs)
+    np.testing.assert_array_equal(y.array, expected.array)
+    for result in (y, expected):
+        result.grad = np.ones_like(x)
+        result.backward()
+    known = ~np.isnan(x)
+    np.testing.assert_array_equal(ours.grad[known], theirs.grad[known])

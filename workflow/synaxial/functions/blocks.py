@@ -18,13 +18,18 @@ def scale_and_rectify(
     out: np.ndarray,
 ) -> None:
     """Compute z = (x - mean) scale + shift, or low z where it is negative; 1 leaves it as it is."""
-    one, factor = x.dtype.type(1), x.dtype.type(low)
+    zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(low)
     for c in range(len(x)):
         m, a, b = mean[c], scale[c], shift[c]
         row, result = x[c], out[c]
         if factor == one:
             for k in range(len(row)):
                 result[k] = (row[k] - m) * a + b
+        elif factor == zero:
+            # Not a product: 0 times infinity is no number.
+            for k in range(len(row)):
+                z = (row[k] - m) * a + b
+                result[k] = zero if z < 0 else z
         else:
             for k in range(len(row)):
                 z = (row[k] - m) * a + b
@@ -40,14 +45,17 @@ def rectified_gradient(
     low: float,
     gradient: np.ndarray,
 ) -> None:
-    """Multiply the gradient of `scale_and_rectify` by the derivative of its second step."""
+    """Multiply the gradient of `scale_and_rectify` by the derivative of its second step.
+
+    At 0 it is that of negative values, as in Chainer.
+    """
     one, factor = x.dtype.type(1), x.dtype.type(low)
     for c in range(len(x)):
         m, a, b = mean[c], scale[c], shift[c]
         row, result = x[c], gradient[c]
         for k in range(len(row)):
             z = (row[k] - m) * a + b
-            result[k] *= factor if z < 0 else one
+            result[k] *= factor if z <= 0 else one
 
 
 @compiled

@@ -35,7 +35,8 @@ class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
         if param.grad is None:
             return
         arrays = (param.array, np.ascontiguousarray(param.grad), self.state["m"], self.state["v"])
-        weight, gradient, first, second = (array.reshape(-1) for array in arrays)
+        # A view of each, or the update would be lost.
+        weight, gradient, first, second = (np.reshape(a, -1, copy=False) for a in arrays)
         hyperparam, rate = self.hyperparam, self.alpha_t
 
         def update(block: slice) -> None:

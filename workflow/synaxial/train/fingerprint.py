@@ -11,10 +11,18 @@ CHECKPOINT_VERSION = 1
 
 #: The code that the weights depend on; how a training is logged or stopped is not in it.
 MODULES = (
+    "synaxial.functions.activations",
+    "synaxial.functions.blocks",
+    "synaxial.functions.convolution",
+    "synaxial.functions.correlation",
+    "synaxial.functions.hidden",
+    "synaxial.functions.noise",
+    "synaxial.functions.patches",
     "synaxial.networks.discriminator",
     "synaxial.networks.generator",
     "synaxial.networks.layers",
     "synaxial.networks.randomness",
+    "synaxial.train.adam",
     "synaxial.train.batches",
     "synaxial.train.losses",
     "synaxial.train.moving_average",
