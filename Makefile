@@ -101,4 +101,4 @@ lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
 		--no-annotate --no-header --no-emit-index-url --output-file envs/uv.txt -
 
 clean:  ## Delete the environments and the tools' caches; results stay.
-	rm -rf $(VENV) .venvs .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs .venv-benchmark .mypy_cache .pytest_cache .ruff_cache .hypothesis
