@@ -43,18 +43,6 @@ def cluster(tmp_path_factory):
         cluster.stop()
 
 
-@pytest.fixture(scope="session")
-def packed(tmp_path_factory):
-    """A small study up to its data set; copy it, never change it."""
-    workflow = Workflow(tmp_path_factory.mktemp("packed"))
-    for seed, subject in enumerate(SUBJECTS):
-        write_subject(workflow.folder / "data", subject, seed)
-    workflow.write({**STUDY, "training": {**STUDY["training"], "batch_size": 8}})
-    done = workflow.run("--until", "pack")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return workflow
-
-
 class ClusterWorkflow(Workflow):
     """A study in a folder, a copy of profiles/slurm with its head filled in, and a cluster."""
 
@@ -81,7 +69,7 @@ class ClusterWorkflow(Workflow):
 
     def command(self, *arguments):
         return super().command(
-            *("--slurm-init-seconds-before-status-checks", 2),
+            *("--slurm-init-seconds-before-status-checks", 5),
             *arguments,
             profile=self.folder / "profile",
         )
@@ -184,11 +172,27 @@ EVERY_ITERATION = {"checkpoint_minutes": 1e-9, "checkpoints_kept": 100000, "prev
 NO_REGULAR = {"checkpoint_minutes": 1e9, "preview_epochs": 100000}
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, cluster):
+    """A small study that has run on the cluster to its end; copy it, never change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    for seed, subject in enumerate(SUBJECTS):
+        write_subject(folder / "data", subject, seed)
+    study = {**STUDY, "training": {**STUDY["training"], "batch_size": 8}}
+    workflow = ClusterWorkflow(folder, study, cluster)
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout
+    workflow.output = done.stdout
+    return workflow
+
+
 @pytest.fixture
-def workflow(packed, cluster, tmp_path):
+def workflow(finished, cluster, tmp_path):
     """A copy of the study, packed and ready to be trained."""
-    shutil.copytree(packed.folder, tmp_path / "study", symlinks=True)
-    workflow = ClusterWorkflow(tmp_path / "study", packed.study, cluster)
+    shutil.copytree(finished.folder, tmp_path / "study", symlinks=True)
+    for made in ("checkpoints", "experiments", "logs/train"):
+        shutil.rmtree(tmp_path / "study" / "results" / made)
+    workflow = ClusterWorkflow(tmp_path / "study", finished.study, cluster)
     yield workflow
     workflow.kill()
     cluster.clear()

@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -54,33 +52,6 @@ def test_a_killed_rank_ends_the_job_which_is_retried(training):
     assert training.running_job() != number
 
 
-def test_a_rank_that_raises_ends_the_job_and_its_words_are_told(training):
-    training.start("--until", "train", "--retries", "0")
-    training.wait_for_iteration(4)
-    number = training.running_job()
-    # Rank 0 writes the log of each epoch anew: a folder in its place, and it alone fails.
-    (folder,) = training.results("checkpoints").iterdir()
-    began = time.monotonic()
-    while not (folder / "log.csv" / "in_the_way").exists():
-        (folder / "log.csv").unlink(missing_ok=True)
-        subprocess.run(["mkdir", "-p", folder / "log.csv" / "in_the_way"], check=False)
-    training.wait_for(lambda: training.cluster.jobs()[number] != "RUNNING", "end", seconds=30)
-    assert time.monotonic() - began < 30
-    status, said = training.finish()
-    assert status != 0
-    closing = said[said.index("The end of results/logs/train/small.log") :]
-    assert "error on rank 0" in closing
-    assert "log.csv" in closing
-    assert f"logs/slurm/rule_train/small/{number}.log" in said
-
-    shutil.rmtree(folder / "log.csv")
-    reached = training.iterations()[-1]
-    training.configure(epochs=reached // 3 + 2)
-    done = training.run("--until", "train")
-    assert done.returncode == 0, done.stdout
-    assert training.resumed_at() == [reached]
-
-
 def test_a_drained_node_finishes_and_a_dead_one_is_replaced(training):
     training.start("--until", "train")
     training.wait_for_iteration(5)
@@ -105,6 +76,7 @@ def node_of(workflow, number):
 
 
 def test_a_full_disk_and_a_cut_off_checkpoint(training):
+    """Rank 0 writes, so it alone raises: the job must end, and its words be told."""
     disk = training.cluster.small_disk / "checkpoints"
     disk.mkdir()
     training.results("checkpoints").symlink_to(disk)
@@ -112,9 +84,12 @@ def test_a_full_disk_and_a_cut_off_checkpoint(training):
     training.start("--until", "train", "--retries", "0")
     training.wait_for_iteration(5)
     filler = training.cluster.small_disk / "filler"
+    number = training.running_job()
     fill(filler)
+    training.wait_for(lambda: training.cluster.jobs()[number] != "RUNNING", "end", seconds=30)
     status, said = training.finish()
     assert status != 0
+    assert f"logs/slurm/rule_train/small/{number}.log" in said
     closing = said[said.index("The end of") :]
     assert "error on rank 0" in closing
     assert "No space left on device: 'results/checkpoints/" in closing

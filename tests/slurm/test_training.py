@@ -1,6 +1,5 @@
 """Trainings on several nodes: how they start, resume and end."""
 
-import shutil
 import signal
 
 import pytest
@@ -11,7 +10,6 @@ from .conftest import (
     FOUR_RANKS,
     MANY_EPOCHS,
     TWO_RANKS,
-    ClusterWorkflow,
     submissions,
 )
 
@@ -29,25 +27,21 @@ def hosts(record):
     return [rank["host"] for rank in record["ranks"]]
 
 
-def test_the_whole_study_with_four_ranks_on_two_nodes(packed, cluster, tmp_path):
-    shutil.copytree(packed.folder / "data", tmp_path / "data")
-    workflow = ClusterWorkflow(tmp_path, packed.study, cluster)
-    done = workflow.run()
-    assert done.returncode == 0, done.stdout
-    assert submissions(done.stdout) == [
+def test_the_whole_study_with_four_ranks_on_two_nodes(finished):
+    assert submissions(finished.output) == [
         "group_subjects_acquire_resize_slice",
         "rule_pack",
         "rule_train",
         "group_pictures_render_sample",
     ]
     # Four ranks of one communicator: each has two of the eight images of an update.
-    record = workflow.record()
+    record = finished.record()
     assert hosts(record) == ["gpu1", "gpu1", "gpu2", "gpu2"]
     assert record["images_per_rank_and_iteration"] == 2
     assert record["iterations"] == 9
-    assert workflow.results("experiments", "small", "samples", "stack_0.png").exists()
-    assert len(list(workflow.results("volumes").glob("*.json"))) == len(SUBJECTS)
-    done = workflow.run("--dry-run")
+    assert finished.results("experiments", "small", "samples", "stack_0.png").exists()
+    assert len(list(finished.results("volumes").glob("*.json"))) == len(SUBJECTS)
+    done = finished.run("--dry-run")
     assert "Nothing to be done" in done.stdout
 
 
