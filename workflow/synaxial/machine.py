@@ -72,7 +72,7 @@ class Machine:
     cores
         The numbers of the cores that this process may run on.
     cpu_quota
-        The processor time that its control groups allow, in cores; None without a limit.
+        The processor time that its control groups allow, in cores, or None.
     blas
         NumPy's linear algebra library.
     """
@@ -273,7 +273,7 @@ def value_of(key: str, processors: str) -> str:
 
 
 def cpu_quota(membership: str, mounted: Path) -> float | None:
-    """Return the processor time that a process's control groups allow, in cores; None if any.
+    """Return the processor time that a process's control groups allow, in cores, or None.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ Notes (2002).
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,6 +194,9 @@ def _pages_by_tifffile(path: Path, file: BinaryIO) -> list[Page]:
     return usable
 
 
+_one_at_a_time = threading.Lock()
+
+
 @contextmanager
 def _complaints_of_tifffile() -> Iterator[list[str]]:
     """Collect what tifffile logs: it reads what it can of a damaged file and only says so."""
@@ -203,14 +207,16 @@ def _complaints_of_tifffile() -> Iterator[list[str]]:
             complaints.append(record.getMessage())
 
     logger = logging.getLogger("tifffile")
-    handler, propagate = Collector(logging.WARNING), logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
-    try:
-        yield complaints
-    finally:
-        logger.propagate = propagate
-        logger.removeHandler(handler)
+    # One file at a time: they all complain to the same logger.
+    with _one_at_a_time:
+        handler, propagate = Collector(logging.WARNING), logger.propagate
+        logger.addHandler(handler)
+        logger.propagate = False
+        try:
+            yield complaints
+        finally:
+            logger.propagate = propagate
+            logger.removeHandler(handler)
 
 
 def _as_ours(page: tifffile.TiffPage) -> Page | None:

@@ -166,7 +166,8 @@ def _read_table(piece: bytes, position: int) -> tuple[Page, int] | None:
     can only follow each other forwards, never in a circle.
     """
     page = _claimed_page(piece, position)
-    if page is None or position + len(piece) + page.packed >= MOST_BYTES:
+    largest = position + len(piece) + STRIP_ALIGNMENT
+    if page is None or largest + page.packed + 1 >= MOST_BYTES:
         return None
     expected, link = _table(page.shape, page.description.encode("ascii"), page.packed, position)
     link -= position

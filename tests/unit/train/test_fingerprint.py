@@ -33,3 +33,15 @@ def test_what_changes_the_weights_changes_the_name(differences):
 
 def test_other_data_are_another_model():
     assert fingerprint_of(training(), "d") != fingerprint_of(training(), "e")
+
+
+def test_the_fingerprint_has_all_code_that_computes():
+    from pathlib import Path
+
+    from synaxial import functions
+    from synaxial.train.fingerprint import MODULES
+
+    modules = {path.stem for path in Path(functions.__file__).parent.glob("*.py")}
+    # Where memory comes from changes no value.
+    computing = {f"synaxial.functions.{name}" for name in modules - {"__init__", "memory"}}
+    assert computing <= set(MODULES)

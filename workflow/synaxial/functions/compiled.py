@@ -14,6 +14,7 @@ import numba
 Function = TypeVar("Function", bound=Callable[..., object])
 
 #: Sums may be taken in another order, as vector instructions do; values that are no numbers stay.
+#: (Numba's cache does not notice a change here: delete the `.nbi` files of `__pycache__` then.)
 FREEDOM = {"reassoc", "contract"}
 
 

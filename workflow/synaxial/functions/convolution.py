@@ -72,6 +72,32 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
     return TransposedConvolution(geometry, geometry.covered(*x.shape[2:])).apply(inputs)[0]
 
 
+def check_shapes(x: Any, y: Any, W: Any, b: Any, geometry: Geometry) -> None:
+    """Check the arrays of a convolution from x, (N, C, H, W), to y, (N, O, rows, columns).
+
+    `y` may be None where it is still to be made, and `b` where there is none; b is of the side
+    that the call makes.
+
+    Raises
+    ------
+    ValueError
+        The numbers of channels differ, or the kernel has no place in the images.
+    """
+    outputs, channels = W.shape[:2]
+    made, length = ("y", outputs) if y is None else ("x", channels)
+    if x is not None and x.shape[1] != channels:
+        raise ValueError(f"images of {x.shape[1]} channels for weights of {channels}")
+    if y is not None and y.shape[1] != outputs:
+        raise ValueError(f"images of {y.shape[1]} channels for weights of {outputs}")
+    if b is not None and b.shape != (length,):
+        raise ValueError(f"a bias of the shape {b.shape} for {length} channels of {made}")
+    images = x if y is None else y
+    if 0 in images.shape:
+        raise ValueError(f"images of the shape {images.shape}, which has no values")
+    if y is None and min(geometry.places(*x.shape[2:])) < 1:
+        raise ValueError(f"a kernel of {W.shape[2:]} pixels has no place in {x.shape[2:]}")
+
+
 def geometry_of(W: Any, stride: int, pad: int) -> Geometry:
     """Return how the kernel of some weights moves."""
     height, width = W.shape[2:]
@@ -93,6 +119,7 @@ class Convolution(chainer.FunctionNode):
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute y."""
         x, W, *b = inputs
+        check_shapes(x, None, W, b[0] if b else None, self.geometry)
         self.retain_inputs((0, 1))
         return (images_first(correlate(images_last(x), W, self.geometry, *b)),)
 
@@ -119,6 +146,7 @@ class TransposedConvolution(chainer.FunctionNode):
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute x."""
         y, W, *b = inputs
+        check_shapes(None, y, W, b[0] if b else None, self.geometry)
         self.retain_inputs((0, 1))
         return (images_first(scatter(images_last(y), W, self.geometry, self.size, *b)),)
 

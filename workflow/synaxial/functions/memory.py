@@ -6,6 +6,7 @@ import ctypes
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 #: Larger than any array of ours.
 LARGEST = 1 << 30
+LARGEST_BEFORE = 1 << 25
 
 
 def keep_freed_memory() -> None:
@@ -19,5 +20,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return
-    mallopt(MMAP_THRESHOLD, LARGEST)
-    mallopt(TRIM_THRESHOLD, LARGEST)
+    # Before its version 2.35 glibc takes half of a heap at most.
+    if mallopt(MMAP_THRESHOLD, LARGEST) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE):
+        # Else this would keep the threshold from growing by itself.
+        mallopt(TRIM_THRESHOLD, LARGEST)

@@ -9,6 +9,7 @@ thread, or each of our threads would start as many again.
 """
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ class Workers:
 
 
 workers = Workers()
+_busy = threading.local()
 
 
 @contextmanager
@@ -48,21 +50,27 @@ def use_threads(threads: int) -> Iterator[None]:
 def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
     """Call a function with each item, in no certain order, and return when all are done.
 
+    Within such a call another one uses no further threads: all might wait for a free one.
+
     Raises
     ------
     Exception
         The first one that a call raised.
     """
-    if workers.pool is None or len(items) == 1:
+    if workers.pool is None or len(items) == 1 or getattr(_busy, "working", False):
         for item in items:
             function(item)
         return
     remaining = iter(items)
 
     def take_items() -> None:
-        # A list's iterator gives each item to one thread only.
-        for item in remaining:
-            function(item)
+        _busy.working = True
+        try:
+            # A list's iterator gives each item to one thread only.
+            for item in remaining:
+                function(item)
+        finally:
+            _busy.working = False
 
     helpers = min(workers.threads, len(items)) - 1
     futures = [workers.pool.submit(take_items) for _ in range(helpers)]

@@ -50,8 +50,13 @@ class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
     def update_core_gpu(self, param: Any) -> None:
         """Update a weight on a GPU with Chainer's kernel."""
         if param.grad is not None and self.weight_decay > 0:
-            param.grad += self.weight_decay * param.array
-        super().update_core_gpu(param)
+            # Not in place: the gradient is what the log tells of.
+            gradient = param.grad
+            param.grad = gradient + self.weight_decay * param.array
+            super().update_core_gpu(param)
+            param.grad = gradient
+        else:
+            super().update_core_gpu(param)
 
 
 class BlockedAdam(chainer.optimizers.Adam):

@@ -13,10 +13,13 @@ CHECKPOINT_VERSION = 1
 MODULES = (
     "synaxial.functions.activations",
     "synaxial.functions.blocks",
+    "synaxial.functions.compiled",
     "synaxial.functions.convolution",
     "synaxial.functions.correlation",
     "synaxial.functions.hidden",
+    "synaxial.functions.layout",
     "synaxial.functions.noise",
+    "synaxial.functions.parallel",
     "synaxial.functions.patches",
     "synaxial.networks.discriminator",
     "synaxial.networks.generator",

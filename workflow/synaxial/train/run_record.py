@@ -15,7 +15,10 @@ from synaxial.configuration.model import Training
 from synaxial.machine import Machine, read_machine
 
 #: The packages whose versions may change a result.
-PACKAGES = ("synaxial", "chainer", "numpy", "scipy", "mpi4py", "mpich", "pillow", "tifffile")
+PACKAGES = (
+    *("synaxial", "chainer", "numpy", "numba", "llvmlite", "scipy", "mpi4py", "mpich"),
+    *("pillow", "tifffile", "isal"),
+)
 
 
 def gather_machines(communicator: Any, device: Any) -> list[Machine]:

@@ -137,6 +137,6 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
 
 
 def gradient_norm(network: Any) -> float:
-    """Return the Euclidean norm of a network's last gradient, without weight decay."""
+    """Return the Euclidean norm of a network's last gradient, with Adam without weight decay."""
     gradients = [p.grad.ravel() for p in network.params() if p.grad is not None]
     return float(np.sqrt(sum(float(gradient @ gradient) for gradient in gradients)))
