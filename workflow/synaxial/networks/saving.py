@@ -14,6 +14,9 @@ from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
 from synaxial.networks.generator import Generator
 
+#: What every `.npz` file begins with.
+ZIP = b"PK"
+
 #: Where a file keeps the settings of the experiment, beside the arrays of the network.
 SETTINGS_KEY = "settings"
 
@@ -95,6 +98,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         content = path.read_bytes()
     except OSError as error:
         raise SynaxialError(path, f"cannot be read ({error})", "a .npz file") from error
+    if not content.startswith(ZIP):
+        raise DamagedFileError(path, "is no .npz file, or cut short", "a whole .npz file")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

@@ -27,23 +27,27 @@ class Progress(chainer.training.Extension):
     def __init__(self, iterations: int) -> None:
         self.iterations = iterations
         self.on_terminal = sys.stderr.isatty()
-        self._began = self._reported = 0.0
-        self._first = 0
+        self._entered = self._began = self._reported = 0.0
+        self._first: int | None = None
 
     def initialize(self, trainer: Any) -> None:
         """Begin to count."""
-        self._began = self._reported = time.monotonic()
-        self._first = trainer.updater.iteration
+        self._entered = self._reported = time.monotonic()
 
     def __call__(self, trainer: Any) -> None:
         """Report if it is time to."""
         now = time.monotonic()
         every = TERMINAL_SECONDS if self.on_terminal else LOG_SECONDS
         done = trainer.updater.iteration
+        if self._first is None:
+            # The pace is counted from here: the first iteration may have compiled.
+            self._first, self._began = done, now
         if now - self._reported < every and done < self.iterations:
             return
         self._reported = now
         pace = (done - self._first) / max(now - self._began, 1e-9)
+        if done == self._first:
+            pace = 1 / max(now - self._entered, 1e-9)
         batch_size = trainer.updater.training.batch_size
         line = describe(done, self.iterations, trainer.updater.epoch_detail, pace, batch_size)
         end = "\r" if self.on_terminal and done < self.iterations else "\n"

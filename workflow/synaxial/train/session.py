@@ -215,6 +215,8 @@ def run_session(session: Session, monitoring: Monitoring, communicator: Any) -> 
     trainer = session.trainer
     session.stop.listen()
     before = trainer.updater.iteration
+    if communicator.rank == 0:
+        log.info("the first iteration takes longer: on a new machine its loops are compiled")
     trainer.run(show_loop_exception_msg=False)
     iteration = trainer.updater.iteration
     if communicator.rank == 0 and iteration > before:
