@@ -72,11 +72,12 @@ def mend_functions() -> None:
 
 def mend_gradient_packing() -> None:
     """Include the header of `half` in ChainerMN's CUDA kernels, which CuPy 14 no longer does."""
-    # Before the import of that module, which starts MPI.
-    if not chainer.backends.cuda.available:
-        return
+    # This import starts MPI, on the CPU too. Under Slurm's PMI2 it must be early: with MPI started
+    # after all imports, ranks were seen to hang in it.
     memory_utility = importlib.import_module("chainermn.communicators._memory_utility")
     chainer_of_module = vars(memory_utility)["chainer"]
+    if not chainer_of_module.cuda.available:
+        return
 
     def raw(source: str, name: str) -> Any:
         return chainer_of_module.cuda.cupy.RawKernel("#include <cuda_fp16.h>\n" + source, name)
