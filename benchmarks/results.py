@@ -66,8 +66,8 @@ TARGETS = {
 MOST_BUSY = 0.3
 
 BUSY = (
-    "**The machine was busy with other things.** Sides that took turns were slowed alike, about; the "
-    "arithmetic limit, measured once, is too low. Measure again before you believe a row."
+    "**The machine was busy with other things.** Sides that took turns were slowed alike, about; "
+    "the arithmetic limit, measured once, is too low. Measure again before you believe a row."
 )
 
 HEAD = """\
