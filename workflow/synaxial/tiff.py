@@ -13,6 +13,7 @@ import math
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO
 
 #: "Little-endian TIFF", and where the first page's table begins.
@@ -110,26 +111,60 @@ def _table(
     shape: tuple[int, ...], description: bytes, strip_bytes: int, position: int
 ) -> tuple[bytes, int]:
     """Return a page's table and values up to its strip, and where its link to the next one lies."""
-    tags = _tags(shape, description)
-    link = position + 2 + 12 * len(tags)
-    end = link + 4 + sum(len(value) + len(value) % 2 for _, _, _, value in tags if len(value) > 4)
+    layout = _layout(shape, len(description) + 1)
+    end = position + len(layout.template)
     strip = end + -end % STRIP_ALIGNMENT
     following = strip + strip_bytes
     following += following % 2
+    table = bytearray(layout.template)
+    for tag, value in layout.values.items():
+        struct.pack_into("<I", table, layout.entries[tag], position + value)
+    begin = layout.values.get(DESCRIPTION, layout.entries[DESCRIPTION])
+    table[begin : begin + len(description)] = description
+    struct.pack_into("<I", table, layout.entries[STRIP], strip)
+    struct.pack_into("<I", table, layout.entries[STRIP_BYTES], strip_bytes)
+    struct.pack_into("<I", table, layout.link, following)
+    return bytes(table) + bytes(strip - end), position + layout.link
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The table and the values of all pages of one shape and one length of description.
+
+    Attributes
+    ----------
+    template
+        The bytes; what a page has of its own is 0.
+    entries
+        Where in them each tag's value is, or the place of a value of more than 4 bytes.
+    values
+        Where the values of more than 4 bytes are, by tag.
+    link
+        Where the place of the next table is.
+    """
+
+    template: bytes
+    entries: dict[int, int]
+    values: dict[int, int]
+    link: int
+
+
+# Pages of a stack share their shape, and nearly all of them the length of their description.
+@lru_cache(maxsize=256)
+def _layout(shape: tuple[int, ...], text_bytes: int) -> Layout:
+    """Return the layout of pages whose description, with the 0 at its end, has so many bytes."""
+    tags = _tags(shape, bytes(text_bytes - 1))
+    link = 2 + 12 * len(tags)
+    entries: dict[int, int] = {}
+    places: dict[int, int] = {}
     table, values = [struct.pack("<H", len(tags))], b""
-    for tag, kind, count, given in tags:
-        value = given
-        if tag == STRIP:
-            value = struct.pack("<I", strip)
-        elif tag == STRIP_BYTES:
-            value = struct.pack("<I", strip_bytes)
-        elif len(value) > 4:
-            place = link + 4 + len(values)
+    for number, (tag, kind, count, value) in enumerate(tags):
+        entries[tag] = 2 + 12 * number + 8
+        table.append(struct.pack("<HHI4s", tag, kind, count, value if len(value) <= 4 else b""))
+        if len(value) > 4:
+            places[tag] = link + 4 + len(values)
             values += value + bytes(len(value) % 2)
-            value = struct.pack("<I", place)
-        table.append(struct.pack("<HHI4s", tag, kind, count, value))
-    table.append(struct.pack("<I", following))
-    return b"".join(table) + values + bytes(strip - end), link
+    return Layout(b"".join(table) + bytes(4) + values, entries, places, link)
 
 
 def _tags(shape: tuple[int, ...], description: bytes) -> list[tuple[int, int, int, bytes]]:

@@ -12,6 +12,12 @@ from pydantic_core import ErrorDetails
 from synaxial.configuration.model import Study
 from synaxial.errors import SynaxialError
 
+# LibYAML's parser, where PyYAML was built with it: every job reads its settings.
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 
 def read_study(path: Path) -> Study:
     """Read and check a study file; what it does not say has its default.
@@ -47,7 +53,7 @@ def read_keys(path: Path) -> dict[str, Any]:
     return content
 
 
-class LoaderOfUniqueKeys(yaml.SafeLoader):
+class LoaderOfUniqueKeys(SafeLoader):
     """PyYAML's safe loader, which by itself would take the last of two equal keys in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -58,7 +64,8 @@ class LoaderOfUniqueKeys(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is there twice", node.start_mark
                 )
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
