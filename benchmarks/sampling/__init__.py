@@ -33,28 +33,16 @@ def measure(torch_python: Path, repeats: int = 7) -> list[Row]:
         with start_ours(study, cores) as ours, start_twin(torch_python, study, cores) as twin:
             seconds = alternate(
                 {
-                    kind: lambda kind=kind: ours.ask(
-                        "sample", count=IMAGES, batch_normalization=kind
-                    )
-                    for kind in ("running", "calibrated")
-                }
-                | {"twin": lambda: twin.ask("sample", count=IMAGES, batch=CHUNK)},
+                    "ours": lambda: ours.ask("sample", count=IMAGES),
+                    "twin": lambda: twin.ask("sample", count=IMAGES, batch=CHUNK),
+                },
                 WARM_UPS,
                 repeats,
             )
     rates = {name: rate(IMAGES, values) for name, values in seconds.items()}
     name = f"sampling {IMAGES} images, against PyTorch"
     how = (
-        f"median of {repeats} stacks in turn; {cores} cores; batches of {CHUNK}, running "
+        f"median of {repeats} stacks in turn; {cores} cores; batches of {CHUNK}, stored "
         "statistics, to 8 bits; PyTorch under torch.inference_mode"
     )
-    return [
-        row_of_rates(name, rates["running"], rates["twin"], how),
-        row_of_rates(
-            f"{name}, ours with calibrated statistics",
-            rates["calibrated"],
-            rates["twin"],
-            f"{how}; not equal work: ours runs 200 more latents through the network first, as "
-            "`synaxial sample` does by default, PyTorch does not",
-        ),
-    ]
+    return [row_of_rates(name, rates["ours"], rates["twin"], how)]

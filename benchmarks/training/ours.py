@@ -64,11 +64,10 @@ def timed(updater: AdversarialUpdater, work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def sample(updater: AdversarialUpdater, batch_normalization: str, images: int) -> None:
+def sample(updater: AdversarialUpdater, images: int) -> None:
     """Make a stack as `synaxial sample` does, all but its file."""
-    settings = Sample.model_validate({"batch_normalization": batch_normalization, "images": images})
-    networks = updater.networks
-    made = list(sample_stack(networks.smoothed, updater.training.latent, settings, 0))
+    generator, latent = updater.networks.smoothed, updater.training.latent
+    made = list(sample_stack(generator, latent, Sample(images=images), 0))
     assert len(made) == images
 
 
@@ -80,8 +79,7 @@ def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
         case "step":
             return timed(updater, updater.update)
         case "sample":
-            kind, count = request["batch_normalization"], request["count"]
-            return timed(updater, lambda: sample(updater, kind, count))
+            return timed(updater, lambda: sample(updater, request["count"]))
         case "gradients":
             gradients.write(updater, Path(request["output"]), request["precision"])
             return None

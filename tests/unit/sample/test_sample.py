@@ -10,10 +10,11 @@ from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Generator as GeneratorSettings
 from synaxial.configuration.model import Latent, Sample, Training
 from synaxial.networks import Generator
+from synaxial.networks.calibration import calibrate
 from synaxial.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
 from synaxial.networks.saving import digest_of, load_generator, network_arrays, save_network
 from synaxial.sample.generate import generate_images
-from synaxial.sample.stack import calibrate, sample_stack
+from synaxial.sample.stack import sample_stack
 
 LATENT = Latent(size=6)
 
@@ -22,6 +23,12 @@ def make_generator(channels=3):
     np.random.seed(1)  # noqa: NPY002
     settings = GeneratorSettings(channels=[8, 8, channels], dropout=0.5)
     return Generator(settings, LATENT.size, initial_deviation=0.5)
+
+
+def save_trained(generator, path):
+    training = Training(latent=LATENT, generator=generator.settings)
+    save_network(generator, training, path, calibrate(generator, LATENT))
+    return training
 
 
 def stack_of(generator, number=0, **settings):
@@ -48,7 +55,6 @@ def test_dropout_changes_the_images_and_batch_statistics_do_too():
     plain = stack_of(generator)
     assert not np.array_equal(plain, stack_of(generator, dropout=True))
     assert not np.array_equal(plain, stack_of(generator, batch_normalization="batch"))
-    assert not np.array_equal(plain, stack_of(generator, batch_normalization="running"))
 
 
 def test_calibrated_statistics_are_those_of_images_without_dropout():
@@ -57,18 +63,19 @@ def test_calibrated_statistics_are_those_of_images_without_dropout():
     for normalization in generator.normalizations:
         normalization.avg_mean[...] = 5
         normalization.avg_var[...] = 9
-    calibrated = calibrate(generator, LATENT, dropout=False)
+    statistics = calibrate(generator, LATENT)
     batches = [
         ImageRandomness(np, [(CALIBRATION, batch, i) for i in range(40)]) for batch in range(5)
     ]
     latents = np.concatenate([draw_latents(batch, 40, LATENT) for batch in batches])
     hidden = generator.connected(latents).array
-    first = calibrated.normalizations[0]
-    np.testing.assert_allclose(first.avg_mean, hidden.mean(axis=0), atol=1e-4)
+    means = statistics["normalizations/0/avg_mean"]
+    variances = statistics["normalizations/0/avg_var"]
+    np.testing.assert_allclose(means, hidden.mean(axis=0), atol=1e-4)
     # Within the batches: what differs between their means is not in it.
-    np.testing.assert_allclose(first.avg_var, hidden.var(axis=0), rtol=0.2)
+    np.testing.assert_allclose(variances, hidden.var(axis=0), rtol=0.2)
     assert generator.normalizations[0].avg_mean[0] == 5
-    assert first.avg_var.max() < 9
+    assert variances.max() < 9
 
 
 def test_sampling_does_not_change_the_generator():
@@ -96,12 +103,17 @@ def test_one_channel_becomes_three_equal_ones():
 
 def test_a_saved_generator_is_the_same(tmp_path):
     generator = make_generator()
-    training = Training(latent=LATENT, generator=generator.settings)
-    save_network(generator, training, tmp_path / "generator.npz")
-    loaded, settings = load_generator(tmp_path / "generator.npz")
-    assert settings == training
-    assert digest_of(loaded) == digest_of(generator)
-    np.testing.assert_array_equal(stack_of(loaded), stack_of(generator))
+    training = save_trained(generator, tmp_path / "generator.npz")
+    loaded = load_generator(tmp_path / "generator.npz")
+    assert loaded.training == training
+    assert digest_of(loaded.network) == digest_of(generator)
+    np.testing.assert_array_equal(stack_of(loaded.network), stack_of(generator))
+    calibrated = loaded.with_calibrated_statistics()
+    found = network_arrays(calibrated)
+    for name, array in calibrate(generator, LATENT).items():
+        np.testing.assert_array_equal(found[name], array)
+    assert not np.array_equal(stack_of(calibrated), stack_of(generator))
+    assert digest_of(loaded.network) == digest_of(generator)
 
 
 @pytest.fixture
@@ -113,8 +125,7 @@ def study(tmp_path):
 
 def test_the_command_writes_a_stack_that_says_what_it_is(tmp_path, study, run_synaxial):
     generator = make_generator()
-    training = Training(latent=LATENT, generator=generator.settings)
-    save_network(generator, training, tmp_path / "generator.npz")
+    save_trained(generator, tmp_path / "generator.npz")
     arguments = ("--config", study, "--generator", tmp_path / "generator.npz", "--stack", "2")
     for name in ("a.tif", "b.tif"):
         done = run_synaxial("sample", *arguments, "--output", tmp_path / name)
@@ -128,7 +139,8 @@ def test_the_command_writes_a_stack_that_says_what_it_is(tmp_path, study, run_sy
     assert description["generator"] == digest_of(generator)
     assert (description["seed"], description["stack"], description["image"]) == (3, 2, 5)
     assert description["generated"] is True
-    np.testing.assert_array_equal(page, stack_of(generator, 2, seed=3, images=12)[5])
+    calibrated = load_generator(tmp_path / "generator.npz").with_calibrated_statistics()
+    np.testing.assert_array_equal(page, stack_of(calibrated, 2, seed=3, images=12)[5])
 
 
 def content_without_network(path):
@@ -147,6 +159,7 @@ def content_stretched(path):
         )
     }
     arrays |= network_arrays(generator)
+    arrays |= {f"calibrated/{name}": a for name, a in calibrate(generator, LATENT).items()}
     arrays["connected/W"] = arrays["connected/W"][:1]
     np.savez(path, **arrays)
 
@@ -154,18 +167,29 @@ def content_stretched(path):
 def content_nan(path):
     generator = make_generator()
     generator.connected.W.array[0] = np.nan
+    save_trained(generator, path)
+
+
+def content_without_calibration(path):
+    generator = make_generator()
     save_network(generator, Training(latent=LATENT, generator=generator.settings), path)
 
 
 def content_cut(path):
-    generator = make_generator()
-    save_network(generator, Training(latent=LATENT, generator=generator.settings), path)
+    save_trained(make_generator(), path)
     path.write_bytes(path.read_bytes()[:-100])
 
 
 @pytest.mark.parametrize(
     "write",
-    [content_without_network, content_with_pickle, content_cut, content_stretched, content_nan],
+    [
+        content_without_network,
+        content_with_pickle,
+        content_without_calibration,
+        content_cut,
+        content_stretched,
+        content_nan,
+    ],
 )
 def test_a_bad_generator_is_one_clear_line(
     tmp_path, study, run_synaxial, assert_clear_error, write

@@ -44,9 +44,9 @@ def test_it_writes_what_the_readme_says(job):
         assert preview.size == (64, 64)
 
     record = json.loads((job.output / "run.json").read_text())
-    generator, training = load_generator(job.output / "generator.npz")
-    assert record["digests"]["generator"] == digest_of(generator)
-    assert record["settings"] == training.model_dump(mode="json")
+    trained = load_generator(job.output / "generator.npz")
+    assert record["digests"]["generator"] == digest_of(trained.network)
+    assert record["settings"] == trained.training.model_dump(mode="json")
     dataset = json.loads((job.dataset / "dataset.json").read_text())
     assert record["dataset"]["sha256"] == dataset["sha256"]
     assert record["versions"]["chainer"] == "7.8.1"

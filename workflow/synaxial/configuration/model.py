@@ -374,9 +374,9 @@ class Sample(Section):
 
     batch_normalization: Literal["calibrated", "running", "batch"] = "calibrated"
     """What the generator's batch normalisation normalises with: `calibrated`, statistics of a fixed
-    set of latents, taken anew with dropout as it is here; `running`, those of the training, which
-    dropout has made too wide for images without it; `batch`, those of the stack. Open in the
-    paper."""
+    set of latents, taken without dropout at the training's end; `running`, those of the training,
+    which dropout has made too wide for images without it, and which `calibrated` too means where
+    `dropout` is on; `batch`, those of the stack. Open in the paper."""
 
 
 class Render(Section):

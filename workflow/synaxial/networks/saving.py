@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
 from synaxial.networks.generator import Generator
+from synaxial.networks.layers import BatchNormalization
 
 #: What every `.npz` file begins with.
 ZIP = b"PK"
@@ -20,13 +23,60 @@ ZIP = b"PK"
 #: Where a file keeps the settings of the experiment, beside the arrays of the network.
 SETTINGS_KEY = "settings"
 
+#: What precedes the names of calibrated statistics in a file.
+CALIBRATED = "calibrated/"
 
-def save_network(network: Any, training: Training, path: Path) -> None:
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """What a generator's file holds.
+
+    Attributes
+    ----------
+    network
+        As it was at the training's end, with the running statistics of the training.
+    training
+        The settings that made it.
+    calibrated
+        Statistics for making images without dropout, in place of the running ones: float32 arrays
+        by their path in the network, none if it does not normalise. See `calibration.py`.
+    """
+
+    network: Generator
+    training: Training
+    calibrated: dict[str, np.ndarray]
+
+    def with_calibrated_statistics(self) -> Generator:
+        """Return a copy of the network that normalises with the calibrated statistics."""
+        copy: Generator = self.network.copy(mode="copy")
+        arrays = network_arrays(self.network) | self.calibrated
+        chainer.serializers.NpzDeserializer(arrays).load(copy)
+        return copy
+
+
+def save_network(
+    network: Any,
+    training: Training,
+    path: Path,
+    calibrated: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a network's weights and running statistics with the settings that made it.
 
     A NumPy `.npz` of plain arrays: nothing in it needs pickle.
+
+    Parameters
+    ----------
+    network
+        A generator or a discriminator.
+    training
+        The settings.
+    path
+        The file.
+    calibrated
+        A generator's calibrated statistics; see `TrainedGenerator`.
     """
     arrays = network_arrays(network)
+    arrays |= {f"{CALIBRATED}{name}": array for name, array in (calibrated or {}).items()}
     settings = np.array(training.model_dump_json())
     with written_whole(path) as partial:
         np.savez(partial, allow_pickle=False, **{SETTINGS_KEY: settings}, **arrays)
@@ -48,8 +98,8 @@ def digest_of(network: Any) -> str:
     return digest.hexdigest()
 
 
-def load_generator(path: Path) -> tuple[Generator, Training]:
-    """Read a generator that `save_network` wrote.
+def load_generator(path: Path) -> TrainedGenerator:
+    """Read a generator that `save_network` wrote, with calibrated statistics if it normalises.
 
     Raises
     ------
@@ -61,12 +111,27 @@ def load_generator(path: Path) -> tuple[Generator, Training]:
         training = Training.model_validate(json.loads(str(arrays.pop(SETTINGS_KEY)[()])))
         generator = Generator(training.generator, training.latent.size, training.initial_deviation)
         check_shapes(arrays, network_arrays(generator))
+        statistics = statistics_of(generator)
+        calibrated = {name: arrays[f"{CALIBRATED}{name}"] for name in statistics}
+        check_shapes(calibrated, statistics)
         chainer.serializers.NpzDeserializer(arrays).load(generator)
     except (KeyError, TypeError, ValueError) as error:
         raise SynaxialError(
             path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
         ) from error
-    return generator, training
+    return TrainedGenerator(generator, training, calibrated)
+
+
+def statistics_of(network: Any) -> dict[str, np.ndarray]:
+    """Return the running statistics of a generator's batch normalisation by their path."""
+    paths = [
+        f"{path.removeprefix('/')}/{name}"
+        for path, link in network.namedlinks()
+        if isinstance(link, BatchNormalization)
+        for name in ("avg_mean", "avg_var")
+    ]
+    arrays = network_arrays(network)
+    return {path: arrays[path] for path in paths}
 
 
 def check_shapes(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:

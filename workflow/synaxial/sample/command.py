@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from synaxial.configuration import read_study
+from synaxial.configuration.model import Sample
 from synaxial.devices import use_one_device
 from synaxial.functions.memory import keep_freed_memory
 from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine, read_machine, usable_cores
-from synaxial.networks.saving import digest_of, load_generator
+from synaxial.networks import Generator
+from synaxial.networks.saving import TrainedGenerator, digest_of, load_generator
 from synaxial.sample.stack import sample_stack
 from synaxial.stacks import write_stack
 
@@ -32,13 +34,14 @@ def run(
 ) -> None:
     """Make one stack of generated images with a trained generator."""
     settings = read_study(config).sample
-    network, training = load_generator(generator)
-    digest = digest_of(network)
+    trained = load_generator(generator)
+    digest = digest_of(trained.network)
     chosen = use_one_device(device)
     machine = read_machine(chosen)
     threads = usable_cores([machine]) if threads is None else threads
     announce_machine([machine], threads, "lower --threads")
     keep_freed_memory()
+    network = statistics_chosen(trained, settings)
     network.to_device(chosen)
     descriptions = [
         {
@@ -53,5 +56,15 @@ def run(
         for image in range(settings.images)
     ]
     with use_threads(threads):
-        write_stack(output, sample_stack(network, training.latent, settings, stack), descriptions)
+        write_stack(
+            output, sample_stack(network, trained.training.latent, settings, stack), descriptions
+        )
     log.info("%s: %d images of generator %s", output, settings.images, digest[:16])
+
+
+def statistics_chosen(trained: TrainedGenerator, settings: Sample) -> Generator:
+    """Return the generator with the statistics that the study asks for."""
+    # With dropout the running ones are right: they were gathered with it.
+    if settings.batch_normalization == "calibrated" and not settings.dropout:
+        return trained.with_calibrated_statistics()
+    return trained.network

@@ -18,6 +18,7 @@ from synaxial.files import read_json, write_json, write_text, written_whole
 from synaxial.functions.memory import keep_freed_memory
 from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
+from synaxial.networks.calibration import calibrate
 from synaxial.networks.saving import digest_of, save_network
 from synaxial.train.batches import open_images
 from synaxial.train.checkpoint import held_folder
@@ -215,7 +216,8 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
 
     networks, rows = session.networks, session.log.rows
     title = f"{record['experiment']}: {training.epochs} epochs, model {session.fingerprint}"
-    save_network(networks.smoothed, training, output / "generator.npz")
+    calibrated = calibrate(networks.smoothed, training.latent)
+    save_network(networks.smoothed, training, output / "generator.npz", calibrated)
     save_network(networks.discriminator, training, output / "discriminator.npz")
     write_text(output / "log.csv", as_csv(rows))
     write_curves(as_csv(rows), title, output / "curves.png")
