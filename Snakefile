@@ -34,19 +34,20 @@ rule all:
     input:
         # A lost file in the middle is made again, with what follows; Snakemake by itself would
         # leave it as long as the end of the chain is there.
-        volumes=of_all_subjects(rules.acquire.output.volume),
-        slices=of_all_subjects(rules.slice.output.slices),
-        images=of_all_subjects(rules.resize.output.images),
+        volumes=of_subjects(rules.acquire.output.volume, subjects),
+        slices=of_subjects(rules.slice.output.slices, subjects),
+        images=of_subjects(rules.resize.output.images, subjects),
         manifest=rules.report_manifest.output.page,
         overview=rules.pack.output.overview,
         configuration=rules.report_configuration.output.page,
-        settings=expand(rules.report_experiment.output.page, experiment=study.experiments),
-        training=expand(rules.train.output.curves, experiment=study.experiments),
-        pictures=pictures_of_all_stacks(),
+        settings=of_trainings(rules.report_experiment.output.page, study.chosen_experiments),
+        training=of_trainings(rules.train.output.curves, study.chosen_experiments),
+        pictures=pictures_of_all_stacks(study.chosen_experiments),
     localrule: True
 
 
 onstart:
+    check_cluster()
     take_results()
 
 

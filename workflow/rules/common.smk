@@ -7,11 +7,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
+from synaxial.acquire.subjects import split_subjects
 from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_keys
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
 from synaxial.locks import take_lock
 from synaxial.provenance import digest_of_code
+from synaxial.train.slurm import check_environment, check_slurm
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
 shell.prefix(f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\"; ")
@@ -35,6 +37,8 @@ RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
 STARTED = time.time()
 BENCHMARKS = f"{RESULTS}/benchmarks"
+# The folder of one training: of one experiment with one seed.
+TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 
 source = told_in_one_line(open_source, study.acquire, Path(RESULTS, "source"))
 
@@ -42,6 +46,7 @@ source = told_in_one_line(open_source, study.acquire, Path(RESULTS, "source"))
 wildcard_constraints:
     subject=r"[^/]+",
     experiment=r"[A-Za-z0-9][A-Za-z0-9_.]*",
+    seed=r"\d+",
     stack=r"\d+",
     stage=r"[a-z]+",
 
@@ -75,29 +80,50 @@ def source_files(wildcards):
     return told_in_one_line(source.files, wildcards.subject)
 
 
-def of_all_subjects(pattern):
-    """An input function: the pattern's file of each subject."""
-    return lambda wildcards: expand(pattern, subject=subjects())
+def training_subjects():
+    """The subjects whose images train the networks."""
+    return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")[0]
 
 
-def pictures_of_all_stacks():
-    """The sheets of all experiments' stacks, and what else render is asked for."""
+def held_out_subjects():
+    """The subjects that no network sees."""
+    return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")[1]
+
+
+def of_subjects(pattern, chosen):
+    """An input function: the pattern's file of each subject that a function names."""
+    return lambda wildcards: expand(pattern, subject=chosen())
+
+
+def of_trainings(pattern, experiments):
+    """The pattern's file of each seed of these experiments."""
+    return [
+        path
+        for name in experiments
+        for path in expand(
+            pattern, experiment=name, seed=study.experiments[name].seeds, allow_missing=True
+        )
+    ]
+
+
+def pictures_of_all_stacks(experiments):
+    """The sheets of these experiments' stacks, and what else render is asked for."""
     patterns = [rules.render.output.sheet]
     if study.render.images:
         patterns.append(rules.render_images.output.images)
     if study.render.nifti:
         patterns.append(rules.render_nifti.output.nifti)
-    return expand(patterns, experiment=study.experiments, stack=range(study.sample.stacks))
+    return expand(of_trainings(patterns, experiments), stack=range(study.sample.stacks))
 
 
 def summary():
     """What a run leaves to look at."""
     found = [
         (f"{what}, {name}", path)
-        for name in study.experiments
+        for name, training in study.experiments.items()
         for what, path in {
-            "sheet": f"{RESULTS}/experiments/{name}/samples/stack_0.png",
-            "curves": f"{RESULTS}/experiments/{name}/curves.png",
+            "sheet": f"{RESULTS}/experiments/{name}/seed_{training.seeds[0]}/samples/stack_0.png",
+            "curves": f"{RESULTS}/experiments/{name}/seed_{training.seeds[0]}/curves.png",
         }.items()
         if Path(path).exists()
     ]
@@ -127,6 +153,14 @@ def take_results():
         ) from None
 
 
+def check_cluster():
+    """Check that Slurm and what its jobs need are there, if jobs are to be submitted to it."""
+    if workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm":
+        device = workflow.get_rule("train").resources["device"]
+        told_in_one_line(check_environment, getattr(device, "value", device))
+        told_in_one_line(check_slurm)
+
+
 def logs_of_this_run():
     """The jobs' logs that this run has written to."""
     return sorted(p for p in Path(LOGS).rglob("*.log") if p.stat().st_mtime >= STARTED)
@@ -146,8 +180,10 @@ def errors_in_logs():
 def last_words():
     """The last lines of the logs of trainings that have not finished; progress is left out."""
     found = []
-    for path in [p for p in logs_of_this_run() if p.parent.name == "train"]:
-        if not Path(RESULTS, "experiments", path.stem, "run.json").exists():
+    trainings = Path(LOGS, "train")
+    for path in [p for p in logs_of_this_run() if trainings in p.parents]:
+        folder = Path(RESULTS, "experiments", path.parent.name, path.stem)
+        if not (folder / "run.json").exists():
             lines = path.read_text(errors="replace").splitlines()
             told = [line for line in lines if line and not line.startswith("training [")]
             found += [f"The end of {path}:", *(f"  {line}" for line in told[-15:]), ""]

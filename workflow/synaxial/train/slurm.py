@@ -1,7 +1,9 @@
 """What Slurm knows of the job that a training runs in, and of the one before it."""
 
+import importlib.util
 import logging
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -25,6 +27,13 @@ ACTIVE_STATES = frozenset(
 #: How long a cancelled job may take to end, in seconds: Slurm's KillWait is 30 by default.
 ENDING_SECONDS = 300.0
 
+#: What submits, watches and cancels jobs.
+COMMANDS = ("sbatch", "squeue", "scancel")
+
+#: How long Slurm may take to answer, in seconds; a controller that cannot be reached is given up
+#: after ten by its own commands.
+ANSWER_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class SlurmJob:
@@ -46,6 +55,59 @@ class SlurmJob:
     name: str
     state: str
     seconds_left: float
+
+
+def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
+    """Check that jobs can be submitted from here: Snakemake would wait for ever in silence.
+
+    Raises
+    ------
+    SynaxialError
+        Commands are missing, or Slurm does not answer within so many seconds.
+    """
+    missing = [name for name in COMMANDS if shutil.which(name) is None]
+    if missing:
+        raise SynaxialError(
+            "Slurm",
+            f"{', '.join(missing)} not found",
+            "Slurm's commands on PATH",
+            "give the command on a login node of the cluster (perhaps after `module load slurm`), "
+            "or run here with --profile profiles/local",
+        )
+    # What Snakemake asks all the time, but of one's own jobs only: the cluster's may be many.
+    command = ["squeue", "--noheader", f"--user={os.getuid()}"]
+    try:
+        subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True)
+    except subprocess.TimeoutExpired:
+        found = f"squeue has not answered in {seconds:g} seconds"
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or [f"exit status {error.returncode}"]
+        found = f"squeue fails: {lines[-1]}"
+    else:
+        return
+    raise SynaxialError(
+        "Slurm",
+        found,
+        remedy="see whether this is a login node and what `scontrol ping` says, and give the same "
+        "command again",
+    )
+
+
+def check_environment(device: str) -> None:
+    """Check that trainings for which GPUs are asked could use them: jobs have this environment.
+
+    Raises
+    ------
+    SynaxialError
+        `device` is `gpu`, and CuPy is not installed.
+    """
+    if device == "gpu" and importlib.util.find_spec("cupy") is None:
+        raise SynaxialError(
+            "gpus_per_rank in the profile",
+            "GPUs are asked for, and this environment has no CuPy to use them",
+            remedy="set gpus_per_rank = 0 to train on CPUs, or install envs/cuda12.txt or "
+            "envs/cuda13.txt in place of envs/cpu.txt",
+        )
 
 
 def find_job(number: int) -> SlurmJob | None:
