@@ -55,8 +55,8 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@$(BIN)/snakemake --profile profiles/demo --report results/demo/report.html --quiet all
 	@echo
 	@echo "The demo is finished:"
-	@echo "  sheet    results/demo/experiments/demo/samples/stack_0.png"
-	@echo "  curves   results/demo/experiments/demo/curves.png"
+	@echo "  sheet    results/demo/experiments/demo/seed_1/samples/stack_0.png"
+	@echo "  curves   results/demo/experiments/demo/seed_1/curves.png"
 	@echo "  report   results/demo/report.html"
 
 slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here and run the demo on it.

@@ -152,7 +152,7 @@ class Twin:
         self, training: Settings, images: np.ndarray, device: str, compiled: bool = False
     ) -> None:
         assert training["loss"] == "wasserstein", "the twin knows the paper's loss only"
-        torch.manual_seed(training["seed"])
+        torch.manual_seed(training["seeds"][0])
         self.device, self.training, self.images = torch.device(device), training, images
         self.channels = training["generator"]["channels"][-1]
         self.generator = Generator(training["generator"], training["latent"]["size"])

@@ -129,7 +129,7 @@ class ClusterWorkflow(Workflow):
         return found
 
     def log(self):
-        path = self.results("logs", "train", "small.log")
+        path = self.results("logs", "train", "small", "seed_1.log")
         return path.read_text(errors="replace") if path.exists() else ""
 
     def attempts(self):
@@ -155,12 +155,12 @@ class ClusterWorkflow(Workflow):
         return json.loads(path.read_text())["number"]
 
     def record(self):
-        return json.loads(self.results("experiments", "small", "run.json").read_text())
+        return json.loads(self.results("experiments", "small", "seed_1", "run.json").read_text())
 
     def weights(self, folder=None):
         arrays = {}
         for name in ("generator", "discriminator"):
-            folder = folder or self.results("experiments", "small")
+            folder = folder or self.results("experiments", "small", "seed_1")
             with np.load(folder / f"{name}.npz") as file:
                 arrays |= {f"{name}/{key}": file[key] for key in file.files}
         return arrays

@@ -89,7 +89,7 @@ def test_a_full_disk_and_a_cut_off_checkpoint(training):
     training.wait_for(lambda: training.cluster.jobs()[number] != "RUNNING", "end", seconds=30)
     status, said = training.finish()
     assert status != 0
-    assert f"logs/slurm/rule_train/small/{number}.log" in said
+    assert f"logs/slurm/rule_train/small_1/{number}.log" in said
     closing = said[said.index("The end of") :]
     assert "error on rank 0" in closing
     assert "No space left on device: 'results/checkpoints/" in closing
@@ -146,7 +146,7 @@ def test_the_time_limit_cuts_a_training_in_two_with_the_same_bits(training):
     # The same ranks without the interruption, on the same cluster but not through Snakemake.
     straight = training.folder / "straight"
     command = re.search(r"-n 2 (synaxial train .*?) 2>&1", said)[1]
-    command = command.replace("--output results/experiments/small", f"--output {straight}")
+    command = command.replace("--output results/experiments/small/seed_1", f"--output {straight}")
     command = command.replace("--checkpoints results", f"--checkpoints {straight}")
     srun = ("srun", "--mpi=pmi2", "--partition=gpu", "--ntasks=2", "--chdir", training.folder)
     training.cluster.command(*srun, SNAKEMAKE.parent / "python", "-m", *command.split())

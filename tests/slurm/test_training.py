@@ -39,7 +39,7 @@ def test_the_whole_study_with_four_ranks_on_two_nodes(finished):
     assert hosts(record) == ["gpu1", "gpu1", "gpu2", "gpu2"]
     assert record["images_per_rank_and_iteration"] == 2
     assert record["iterations"] == 9
-    assert finished.results("experiments", "small", "samples", "stack_0.png").exists()
+    assert finished.results("experiments", "small", "seed_1", "samples", "stack_0.png").exists()
     assert len(list(finished.results("volumes").glob("*.json"))) == len(SUBJECTS)
     done = finished.run("--dry-run")
     assert "Nothing to be done" in done.stdout
@@ -82,7 +82,7 @@ def test_ranks_that_do_not_find_each_other_are_refused(workflow):
     workflow.fill_in(**FOUR_RANKS, launcher="srun --mpi=none")
     done = workflow.run("--until", "train", "--retries", "0")
     assert done.returncode != 0
-    closing = done.stdout[done.stdout.index("The end of results/logs/train/small.log") :]
+    closing = done.stdout[done.stdout.index("The end of results/logs/train/small/seed_1.log") :]
     assert "this process is one of 1 ranks; expected 4" in closing
     assert "srun --mpi=pmi2" in closing
     assert "Traceback" not in done.stdout

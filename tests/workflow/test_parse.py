@@ -13,7 +13,7 @@ from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of,
 PHANTOM = {"acquire": {"source": "phantom", "subjects": "001-015"}}
 
 STUDIES = {
-    "the paper's, embedded data": ({}, {"acquire": 15, "slice": 15, "train": 1, "sample": 3}),
+    "the paper's, embedded data": ({}, {"acquire": 35, "slice": 35, "train": 1, "sample": 3}),
     "phantoms by list": ({"acquire": {"subjects": ["1", "7"]}}, {"acquire": 2, "pack": 1}),
     "a folder": (STUDY, {"acquire": 3, "manifest": 1, "train": 1}),
     "a range of a folder": (
@@ -28,7 +28,7 @@ STUDIES = {
         {**PHANTOM, "render": {"images": True, "nifti": True}, "sample": {"stacks": 2}},
         {"render": 2, "render_images": 2, "render_nifti": 2},
     ),
-    "padded": ({**PHANTOM, "resize": {"mode": "pad"}}, {"resize": 15}),
+    "padded": ({**PHANTOM, "resize": {"mode": "pad"}}, {"resize": 35}),
     "an archive, not fetched": (
         {"acquire": {"source": "archive"}},
         {"fetch": 1},

@@ -128,7 +128,7 @@ def latest_iteration(workflow):
 
 
 def test_a_training_that_stops_itself_is_tried_again(workflow):
-    change(workflow, "training", seed=3)
+    change(workflow, "training", seeds=[3])
     # No budget at all: each try does one iteration, so two tries do not finish 18.
     done = workflow.run("--set-resources", "train:runtime=0", "--retries", "1")
     output = done.stdout + done.stderr

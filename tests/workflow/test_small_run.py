@@ -49,7 +49,7 @@ def test_the_dataset_has_all_slices(finished):
 
 
 def test_training_and_samples_are_linked(finished):
-    folder = finished.results("experiments", "small")
+    folder = finished.results("experiments", "small", "seed_1")
     record = json.loads((folder / "run.json").read_text())
     assert [rank["rank"] for rank in record["ranks"]] == [0, 1]
     assert record["iterations"] == 18
@@ -72,8 +72,8 @@ def test_the_resolved_configuration_is_kept(finished):
 def test_progress_and_the_closing_words_are_on_the_terminal(finished):
     assert re.search(r"training \[#+\] 100%  iteration 18 of 18, .* images/s", finished.output)
     closing = finished.output[finished.output.index("Finished. What there is") :]
-    assert "results/experiments/small/samples/stack_0.png" in closing
-    assert "results/experiments/small/curves.png" in closing
+    assert "results/experiments/small/seed_1/samples/stack_0.png" in closing
+    assert "results/experiments/small/seed_1/curves.png" in closing
 
 
 def test_every_job_has_a_log(finished):
@@ -83,7 +83,12 @@ def test_every_job_has_a_log(finished):
     }
     for stage in ("acquire", "slice", "resize"):
         assert {f"{stage}/{subject}.log" for subject in SUBJECTS} <= logs
-    assert {"pack.log", "manifest.log", "train/small.log", "sample/small_0.log"} <= logs
+    assert {
+        "pack.log",
+        "manifest.log",
+        "train/small/seed_1.log",
+        "sample/small/seed_1_0.log",
+    } <= logs
 
 
 def test_the_report_is_one_page_with_all_parts(workflow):
@@ -92,7 +97,7 @@ def test_the_report_is_one_page_with_all_parts(workflow):
     page = workflow.results("report.html").read_text()
     for text in ("manifest.html", "overview.png", "curves.png", "previews.png", "stack_0.png"):
         assert text in page
-    assert "small/experiment.html" in page
+    assert "small/seed_1/experiment.html" in page
     assert "report/configuration.html" in page
 
 
@@ -101,7 +106,7 @@ def test_pngs_and_a_nifti_volume_on_request(workflow):
     workflow.write(study)
     done = workflow.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    samples = workflow.results("experiments", "small", "samples")
+    samples = workflow.results("experiments", "small", "seed_1", "samples")
     assert len(list((samples / "stack_0_images").glob("*.png"))) == 10
     assert (samples / "stack_0.nii.gz").stat().st_size > 100
     assert "train" not in jobs_of(done.stdout + done.stderr)

@@ -42,7 +42,7 @@ rule acquire:
 rule manifest:
     input:
         settings=settings_of("manifest"),
-        records=of_all_subjects(rules.acquire.output.record),
+        records=of_subjects(rules.acquire.output.record, subjects),
     output:
         table=f"{RESULTS}/manifest.csv",
     log:

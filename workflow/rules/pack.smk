@@ -4,8 +4,8 @@
 rule pack:
     input:
         settings=settings_of("pack"),
-        images=of_all_subjects(rules.resize.output.images),
-        records=of_all_subjects(rules.acquire.output.record),
+        images=of_subjects(rules.resize.output.images, training_subjects),
+        records=of_subjects(rules.acquire.output.record, training_subjects),
     output:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
@@ -14,7 +14,7 @@ rule pack:
             f"{RESULTS}/dataset/overview.png",
             caption="../report/overview.rst",
             category="Data",
-            labels={"what": "overview of all subjects"},
+            labels={"what": "overview of the subjects trained with"},
         ),
     log:
         f"{LOGS}/pack.log",
@@ -26,3 +26,24 @@ rule pack:
     shell:
         "synaxial pack --config {input.settings} --output {params.folder}"
         " --images {input.images} --records {input.records} > {log} 2>&1"
+
+
+use rule pack as pack_held_out with:
+    input:
+        settings=settings_of("pack"),
+        images=of_subjects(rules.resize.output.images, held_out_subjects),
+        records=of_subjects(rules.acquire.output.record, held_out_subjects),
+    output:
+        images=f"{RESULTS}/held_out/images.npy",
+        index=f"{RESULTS}/held_out/index.csv",
+        description=f"{RESULTS}/held_out/dataset.json",
+        overview=report(
+            f"{RESULTS}/held_out/overview.png",
+            caption="../report/overview.rst",
+            category="Data",
+            labels={"what": "overview of the subjects held out"},
+        ),
+    log:
+        f"{LOGS}/pack_held_out.log",
+    benchmark:
+        f"{BENCHMARKS}/pack_held_out.tsv"

@@ -7,14 +7,14 @@ rule render:
         stack=rules.sample.output.stack,
     output:
         sheet=report(
-            f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.png",
+            f"{TRAINING}/samples/stack_{{stack}}.png",
             caption="../report/sheet.rst",
             category="Generated images",
-            subcategory="{experiment}",
+            subcategory="{experiment}, seed {seed}",
             labels={"what": "stack {stack}"},
         ),
     log:
-        f"{LOGS}/render/{{experiment}}_{{stack}}.log",
+        f"{LOGS}/render/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         code=code_of("render"),
     shell:
@@ -27,9 +27,9 @@ rule render_images:
         settings=settings_of("render"),
         stack=rules.sample.output.stack,
     output:
-        images=directory(f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}_images"),
+        images=directory(f"{TRAINING}/samples/stack_{{stack}}_images"),
     log:
-        f"{LOGS}/render_images/{{experiment}}_{{stack}}.log",
+        f"{LOGS}/render_images/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         code=code_of("render"),
     shell:
@@ -42,9 +42,9 @@ rule render_nifti:
         settings=settings_of("render"),
         stack=rules.sample.output.stack,
     output:
-        nifti=f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.nii.gz",
+        nifti=f"{TRAINING}/samples/stack_{{stack}}.nii.gz",
     log:
-        f"{LOGS}/render_nifti/{{experiment}}_{{stack}}.log",
+        f"{LOGS}/render_nifti/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         code=code_of("render"),
     shell:

@@ -45,15 +45,15 @@ use rule report_manifest as report_experiment with:
         source=rules.experiment.output.study,
     output:
         page=report(
-            f"{RESULTS}/experiments/{{experiment}}/experiment.html",
+            f"{TRAINING}/experiment.html",
             caption="../report/experiment.rst",
             category="Training",
-            subcategory="{experiment}",
+            subcategory="{experiment}, seed {seed}",
             labels={"what": "settings"},
         ),
     log:
-        f"{LOGS}/report/experiment_{{experiment}}.log",
+        f"{LOGS}/report/{{experiment}}_{{seed}}.log",
     localrule: True
     params:
         code=code_of("report"),
-        title="Settings of experiment {experiment}",
+        title="Settings of experiment {experiment}, seed {seed}",

@@ -6,11 +6,11 @@ rule sample:
         settings=settings_of("sample"),
         generator=rules.train.output.generator,
     output:
-        stack=f"{RESULTS}/experiments/{{experiment}}/samples/stack_{{stack}}.tif",
+        stack=f"{TRAINING}/samples/stack_{{stack}}.tif",
     log:
-        f"{LOGS}/sample/{{experiment}}_{{stack}}.log",
+        f"{LOGS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     benchmark:
-        f"{BENCHMARKS}/sample/{{experiment}}_{{stack}}.tsv"
+        f"{BENCHMARKS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.tsv"
     threads: 4
     resources:
         device="auto",

@@ -5,12 +5,14 @@
 
 use rule settings as experiment with:
     output:
-        study=f"{RESULTS}/experiments/{{experiment}}/experiment.yaml",
+        study=f"{TRAINING}/experiment.yaml",
     log:
-        f"{LOGS}/settings/{{experiment}}.log",
+        f"{LOGS}/settings/{{experiment}}_{{seed}}.log",
     localrule: True
     params:
-        part=lambda wildcards: as_yaml(part_of_study(study, "train", wildcards.experiment)),
+        part=lambda wildcards: as_yaml(
+            part_of_study(study, "train", wildcards.experiment, int(wildcards.seed))
+        ),
 
 
 # How often to write checkpoints and previews changes no result: its settings are `ancient`, so that
@@ -25,29 +27,29 @@ rule train:
         images=rules.pack.output.images,
         description=rules.pack.output.description,
     output:
-        generator=f"{RESULTS}/experiments/{{experiment}}/generator.npz",
-        discriminator=f"{RESULTS}/experiments/{{experiment}}/discriminator.npz",
-        epochs=f"{RESULTS}/experiments/{{experiment}}/log.csv",
-        run=f"{RESULTS}/experiments/{{experiment}}/run.json",
-        previews=directory(f"{RESULTS}/experiments/{{experiment}}/previews"),
+        generator=f"{TRAINING}/generator.npz",
+        discriminator=f"{TRAINING}/discriminator.npz",
+        epochs=f"{TRAINING}/log.csv",
+        run=f"{TRAINING}/run.json",
+        previews=directory(f"{TRAINING}/previews"),
         timeline=report(
-            f"{RESULTS}/experiments/{{experiment}}/previews.png",
+            f"{TRAINING}/previews.png",
             caption="../report/previews.rst",
             category="Training",
-            subcategory="{experiment}",
+            subcategory="{experiment}, seed {seed}",
             labels={"what": "previews over time"},
         ),
         curves=report(
-            f"{RESULTS}/experiments/{{experiment}}/curves.png",
+            f"{TRAINING}/curves.png",
             caption="../report/curves.rst",
             category="Training",
-            subcategory="{experiment}",
+            subcategory="{experiment}, seed {seed}",
             labels={"what": "curves"},
         ),
     log:
-        f"{LOGS}/train/{{experiment}}.log",
+        f"{LOGS}/train/{{experiment}}/seed_{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{experiment}}.tsv"
+        f"{BENCHMARKS}/train/{{experiment}}/seed_{{seed}}.tsv"
     threads: 1
     resources:
         launcher="mpiexec",
@@ -65,7 +67,8 @@ rule train:
         checkpoints=f"{RESULTS}/checkpoints",
     shell:
         "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
-        " --experiment {wildcards.experiment} --dataset {params.dataset} --output {params.folder}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
         " --monitoring {input.monitoring}"

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synaxial.acquire.subjects import identify, natural_key, parse_numbers, select_subjects
+from synaxial.acquire.subjects import (
+    identify,
+    natural_key,
+    parse_numbers,
+    select_subjects,
+    split_subjects,
+)
+from synaxial.configuration.model import Acquire
 from synaxial.errors import SynaxialError
 
 TRAINING = [f"BraTS20_Training_{number:03d}" for number in range(1, 21)]
@@ -112,3 +119,33 @@ def test_a_list_of_numbers_gives_just_these(numbers: set[int], data: st.DataObje
     names = [f"BRATS_{number:03d}" for number in numbers]
     expected = [f"BRATS_{number:03d}" for number in sorted(set(wanted))]
     assert select_subjects([str(number) for number in wanted], names, "copy") == expected
+
+
+NAMES = [f"BraTS20_Training_{number:03d}" for number in range(1, 7)]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "held_out", "expected"),
+    [
+        ("001-003", "005-006", (NAMES[:3], NAMES[4:])),
+        ("all", ["2", NAMES[3]], ([NAMES[0], NAMES[2], *NAMES[4:]], [NAMES[1], NAMES[3]])),
+        ("all", [], (NAMES, [])),
+    ],
+)
+def test_subjects_train_or_are_held_out(subjects, held_out, expected):
+    settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
+    assert split_subjects(NAMES, settings, "the set") == expected
+
+
+@pytest.mark.parametrize(
+    ("subjects", "held_out", "said"),
+    [
+        ("001-003", "003-004", "BraTS20_Training_003, which acquire.subjects names too"),
+        ("all", "001-006", "names every subject"),
+        ("001-003", "009", "has no subject 009"),
+    ],
+)
+def test_a_split_that_is_none_is_refused(subjects, held_out, said):
+    settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
+    with pytest.raises(SynaxialError, match=said):
+        split_subjects(NAMES, settings, "the set")

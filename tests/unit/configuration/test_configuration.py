@@ -70,8 +70,8 @@ MISTAKES = {
         "a URL needs a checksum",
     ),
     "told once": (
-        {"training": {"seed": -1}},
-        "my.yaml: training.seed: found -1; input should be greater than or equal to 0",
+        {"training": {"seeds": [-1]}},
+        "my.yaml: training.seeds.0: found -1; input should be greater than or equal to 0",
     ),
     "spacing": ({"acquire": {"volume": {"spacing": [1, -1, 1]}}}, "acquire.volume.spacing.1"),
     "nobody": ({"acquire": {"subjects": []}}, "an empty list; name at least one subject"),
@@ -147,7 +147,7 @@ def test_networks_must_fit_the_images(name):
     [
         ("a: [", "is not YAML"),
         ("- a", "holds a list"),
-        ("training: {epochs: 5}\ntraining: {seed: 3}", "the key 'training' is there twice"),
+        ("training: {epochs: 5}\ntraining: {seeds: [3]}", "the key 'training' is there twice"),
         ("training: {epochs: 5, epochs: 6}", "the key 'epochs' is there twice"),
         (None, "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
@@ -198,18 +198,52 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
 
 
 def test_a_trainings_part_is_its_experiment_alone(tmp_path):
-    study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seed": 9}}})
+    study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seeds": [9]}}})
     path = tmp_path / "part.yaml"
-    path.write_text(as_yaml(part_of_study(study, "train", "one")))
+    path.write_text(as_yaml(part_of_study(study, "train", "one", 1)))
     assert read_study(path).experiments == {"one": study.experiments["one"]}
     with pytest.raises(SynaxialError, match="'three': is not in the study; expected one of one"):
-        part_of_study(study, "train", "three")
+        part_of_study(study, "train", "three", 1)
+
+
+def test_a_seed_is_a_training_of_its_own():
+    few = make_study({"experiments": {"one": {"seeds": [4, 2]}}})
+    more = make_study({"experiments": {"one": {"seeds": [4, 2, 9]}}})
+    parts = [part_of_study(study, "train", "one", 2) for study in (few, more)]
+    assert parts[0] == parts[1]
+    assert make_study(parts[0]).experiments["one"].seed == 2
+    with pytest.raises(SynaxialError, match="seed 3 of experiment 'one'.*expected one of 4, 2"):
+        part_of_study(few, "train", "one", 3)
+    with pytest.raises(SynaxialError, match="names a seed twice"):
+        make_study({"training": {"seeds": [1, 1]}})
+
+
+def test_the_default_experiments_are_of_the_study():
+    content = {"experiments": {"a": {}, "b": {}}}
+    assert make_study(content).chosen_experiments == ["a", "b"]
+    assert make_study({**content, "default_experiments": ["b"]}).chosen_experiments == ["b"]
+    with pytest.raises(SynaxialError, match="default_experiments: 'c' is not among"):
+        make_study({**content, "default_experiments": ["c"]})
+
+
+def test_held_out_subjects_belong_to_their_subjects():
+    assert make_study({}).acquire.held_out == "016-035"
+    assert make_study({"acquire": {"subjects": "001-003"}}).acquire.held_out == []
+    both = {"subjects": "001-003", "held_out": ["x_4", "005"]}
+    assert make_study({"acquire": both}).acquire.wanted == ["001-003", "x_4", "005"]
+    for wrong, said in {"all": "must leave subjects", "005 ": None}.items():
+        content = {"acquire": {"subjects": "001-003", "held_out": wrong}}
+        if said is None:
+            make_study(content)
+            continue
+        with pytest.raises(SynaxialError, match=said):
+            make_study(content)
 
 
 def parts(content):
     study = make_study(content)
     return {stage: part_of_study(study, stage) for stage in STAGES} | {
-        "train": part_of_study(study, "train", "final")
+        "train": part_of_study(study, "train", "final", 1)
     }
 
 
@@ -221,7 +255,7 @@ CHANGES = {
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
     "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
     "learning rate": ({"training": {"optimizer": {"alpha": 0.001}}}, {"train"}),
-    "another experiment": ({"experiments": {"final": {}, "new": {"seed": 3}}}, set()),
+    "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
     "stacks": ({"sample": {"seed": 3}}, {"sample"}),
     "columns": ({"render": {"columns": 5}}, {"render"}),
     "results": ({"results": "elsewhere"}, set()),

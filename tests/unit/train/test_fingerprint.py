@@ -17,7 +17,7 @@ def test_more_epochs_are_the_same_model():
 @pytest.mark.parametrize(
     "differences",
     [
-        {"seed": 2},
+        {"seeds": [2]},
         {"batch_size": 16},
         {"loss": "mse"},
         {"optimizer": {"alpha": 0.001}},

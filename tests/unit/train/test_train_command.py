@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(job):
     folders = [job.folder / name for name in ("first", "second", "third")]
     for folder in folders[:2]:
         assert job.run(output=folder, checkpoints=folder / "ck").returncode == 0
-    job.configure(seed=2)
+    job.configure(seeds=[2])
     assert job.run(output=folders[2], checkpoints=folders[2] / "ck").returncode == 0
     first, second, third = ((folder / "generator.npz").read_bytes() for folder in folders)
     assert first == second

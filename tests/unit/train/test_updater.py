@@ -108,7 +108,7 @@ def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone():
     first, second = (make_networks(training, 16, device) for _ in range(2))
     np.testing.assert_array_equal(np.random.random(3), expected)  # noqa: NPY002
     assert_same(network_arrays(first.generator), network_arrays(second.generator))
-    other, _ = tiny_training(seed=2)
+    other, _ = tiny_training(seeds=[2])
     weights = make_networks(other, 16, device).generator.connected.W.array
     assert not np.array_equal(weights, first.generator.connected.W.array)
 

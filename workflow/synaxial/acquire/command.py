@@ -36,7 +36,7 @@ def run(
     """Read, check and turn volumes: SUBJECT_flair.nii.gz, SUBJECT_seg.nii.gz, SUBJECT.json."""
     settings = read_study(config).acquire
     if subject is not None:
-        settings = settings.model_copy(update={"subjects": [subject]})
+        settings = settings.model_copy(update={"subjects": [subject], "held_out": []})
     source = open_source(settings, fetched)
     for name in source.subjects():
         acquire_subject(source, settings, name, output)

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from synaxial.configuration.model import Acquire
 from synaxial.errors import SynaxialError
 
 #: A range of subject numbers beyond this is a slip of the pen; no data set comes near it.
@@ -49,6 +50,41 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
     return [name for name in names if name in chosen]
 
 
+def split_subjects(
+    subjects: list[str], settings: Acquire, where: str
+) -> tuple[list[str], list[str]]:
+    """Return the subjects that train the networks, and those that are held out.
+
+    Parameters
+    ----------
+    subjects
+        All of the study's, by name.
+    settings
+        The section `acquire`.
+    where
+        What an error message calls the source.
+
+    Raises
+    ------
+    SynaxialError
+        A subject is in both lists, or none is left to train with.
+    """
+    held_out = select_subjects(settings.held_out, subjects, where) if settings.held_out else []
+    training = [name for name in subjects if name not in held_out]
+    if settings.subjects != "all":
+        training = select_subjects(settings.subjects, subjects, where)
+    both = [name for name in training if name in held_out]
+    if both:
+        raise SynaxialError(
+            "acquire.held_out",
+            f"names {_shortened(both)}, which acquire.subjects names too",
+            "subjects that no network is trained with",
+        )
+    if not training:
+        raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
+    return training, held_out
+
+
 def parse_numbers(item: str) -> range | None:
     """Return the numbers that `7`, `007` or `001-015` mean, or None if it is no number.
 
@@ -64,7 +100,9 @@ def parse_numbers(item: str) -> range | None:
     last = int(match[2]) if match[2] is not None else first
     if last < first or last - first >= LARGEST_RANGE:
         raise SynaxialError(
-            "acquire.subjects", f"holds {item!r}", "a range that rises, such as 001-015"
+            "acquire.subjects or held_out",
+            f"holds {item!r}",
+            "a range that rises, such as 001-015",
         )
     return range(first, last + 1)
 
@@ -127,7 +165,7 @@ def _look_up(items: list[str], names: list[str], where: str) -> set[str]:
             where,
             f"has no subject {_shortened(missing)}",
             f"subjects among its {len(names)}, {names[0]} to {names[-1]}" if names else "",
-            "see acquire.subjects",
+            "see acquire.subjects and acquire.held_out",
         )
     return chosen
 

@@ -146,7 +146,9 @@ def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def part_of_study(study: Study, stage: str, experiment: str | None = None) -> dict[str, Any]:
+def part_of_study(
+    study: Study, stage: str, experiment: str | None = None, seed: int | None = None
+) -> dict[str, Any]:
     """Return the keys that one stage reads, as a study of their own.
 
     A stage's output must depend on these and no others, so that a change elsewhere in
@@ -157,9 +159,9 @@ def part_of_study(study: Study, stage: str, experiment: str | None = None) -> di
     study
         The whole study.
     stage
-        The stage's name, which is its section's, or `train` with `experiment`.
-    experiment
-        For `train`: which experiment.
+        The stage's name, which is its section's, or `train` with `experiment` and `seed`.
+    experiment, seed
+        For `train`: which training.
     """
     content = study.model_dump(mode="json")
     if stage == "train":
@@ -169,18 +171,26 @@ def part_of_study(study: Study, stage: str, experiment: str | None = None) -> di
                 "is not in the study",
                 f"one of {', '.join(content['experiments'])}",
             )
+        settings = study.experiments[str(experiment)]
+        if seed is None or seed not in settings.seeds:
+            raise SynaxialError(
+                f"seed {seed} of experiment {experiment!r}",
+                "is not in the study",
+                f"one of {', '.join(map(str, settings.seeds))}",
+            )
         return {
             "resize": {"size": study.resize.size},
-            "experiments": {experiment: content["experiments"][experiment]},
+            "experiments": {experiment: settings.with_seed(seed).model_dump(mode="json")},
         }
     # Of the sources only the chosen one, so that editing another runs nothing.
-    kept = {"source", "subjects", "on_bad_volume", "volume", study.acquire.source}
+    subjects = {"subjects", "held_out"}
+    kept = {"source", "on_bad_volume", "volume", study.acquire.source} | subjects
     acquire = {key: value for key, value in content["acquire"].items() if key in kept}
     if stage == "fetch":
         return {"acquire": acquire}
     if stage == "acquire":
-        # Without the list of subjects: another subject does not change this one's volume.
-        return {"acquire": {key: value for key, value in acquire.items() if key != "subjects"}}
+        # Without the lists of subjects: another subject does not change this one's volume.
+        return {"acquire": {key: acquire[key] for key in acquire if key not in subjects}}
     policy = {"acquire": {"on_bad_volume": study.acquire.on_bad_volume}}
     if stage in {"manifest", "slice"}:
         wanted = content["slice"]

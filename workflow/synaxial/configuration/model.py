@@ -19,6 +19,9 @@ Percentage = Annotated[float, Field(ge=0, le=100)]
 #: A positive whole number.
 Count = Annotated[int, Field(gt=0)]
 
+#: Where random numbers begin.
+Seed = Annotated[int, Field(ge=0)]
+
 Activation = Literal["relu", "leaky_relu", "elu"]
 OutputActivation = Literal["tanh", "sigmoid"]
 
@@ -47,7 +50,7 @@ class Section(BaseModel):
 class Phantom(Section):
     """The embedded source: pseudo-subjects in BraTS geometry from the MNI152 template."""
 
-    seed: Annotated[int, Field(ge=0)] = 2020
+    seed: Seed = 2020
     """Seed of the set; a subject is a function of this seed and its number."""
 
 
@@ -149,8 +152,13 @@ class Acquire(Section):
     """Which of the sources below to use."""
 
     subjects: str | list[str] = "001-015"
-    """`all`, a range of subject numbers such as `001-015`, or a list of names or numbers. The
-    paper's study is subjects 001 to 015."""
+    """The subjects whose images train the networks: `all`, a range of subject numbers such as
+    `001-015`, or a list of names or numbers. The paper's study is subjects 001 to 015."""
+
+    held_out: str | list[str] = "016-035"
+    """The subjects that no network sees, in the same form: generated images are held against them,
+    and with `[]` are not evaluated. The default is the default subjects'; other `subjects` without
+    `held_out` have none. Of `subjects: all`, these are taken away."""
 
     on_bad_volume: Literal["fail", "skip"] = "fail"
     """Whether a volume that fails its checks ends the run or is left out, and reported."""
@@ -161,11 +169,32 @@ class Acquire(Section):
     archive: Archive = Archive()
     kaggle: Kaggle = Kaggle()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _the_default_held_out_are_the_default_subjects(cls, content: Any) -> Any:
+        """Other subjects than the default ones do not get the default's held-out ones."""
+        default = cls.model_fields["subjects"].default
+        if isinstance(content, dict) and content.get("subjects", default) != default:
+            return {"held_out": [], **content}
+        return content
+
     @field_validator("subjects", mode="before")
     @classmethod
-    def _numbers_are_quoted(cls, value: object) -> object:
+    def _there_are_subjects(cls, value: object) -> object:
         if value == []:
             raise ValueError("an empty list; name at least one subject")
+        return value
+
+    @field_validator("held_out")
+    @classmethod
+    def _not_all_are_held_out(cls, value: str | list[str]) -> str | list[str]:
+        if value == "all":
+            raise ValueError("held_out must leave subjects to train with; name a range or a list")
+        return value
+
+    @field_validator("subjects", "held_out", mode="before")
+    @classmethod
+    def _numbers_are_quoted(cls, value: object) -> object:
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, int):
                 raise ValueError(
@@ -180,6 +209,16 @@ class Acquire(Section):
         if self.source == "phantom" and self.subjects == "all":
             raise ValueError("the phantom source has no end: give a range such as 001-015")
         return self
+
+    @property
+    def wanted(self) -> str | list[str]:
+        """All subjects of the study, those held out included, in the form of `subjects`."""
+        if self.subjects == "all" or not self.held_out:
+            return self.subjects
+        parts = [self.subjects, self.held_out]
+        return [
+            item for part in parts for item in (part.split(",") if isinstance(part, str) else part)
+        ]
 
 
 class Slice(Section):
@@ -316,8 +355,9 @@ class Optimizer(Section):
 class Training(Section):
     """One experiment: networks, loss, optimizer and length. The defaults are the paper's."""
 
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of the weights, the order of the images, the latents, noise and dropout."""
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [1]
+    """Each seed is a training of its own, of the weights, the order of the images, the latents,
+    noise and dropout. Only several show which differences between experiments are chance."""
 
     epochs: Count = 100
     """Passes over the images. Open in the paper, which finds 150 too many."""
@@ -342,6 +382,24 @@ class Training(Section):
     discriminator: Discriminator = Discriminator()
     optimizer: Optimizer = Optimizer()
 
+    @field_validator("seeds")
+    @classmethod
+    def _each_seed_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{seeds} names a seed twice")
+        return seeds
+
+    @property
+    def seed(self) -> int:
+        """The seed of this training; see `with_seed`."""
+        if len(self.seeds) != 1:
+            raise ValueError(f"{len(self.seeds)} seeds are {len(self.seeds)} trainings")
+        return self.seeds[0]
+
+    def with_seed(self, seed: int) -> Self:
+        """Return the settings of the one training that has this seed."""
+        return self.model_copy(update={"seeds": [seed]})
+
 
 class Monitoring(Section):
     """What a training writes on its way; none of it changes the result."""
@@ -359,7 +417,7 @@ class Monitoring(Section):
 class Sample(Section):
     """Stacks of generated images."""
 
-    seed: Annotated[int, Field(ge=0)] = 7
+    seed: Seed = 7
     """Image i of stack k is a function of the generator, this seed, k and i (with
     `batch_normalization: batch`, of all images of the stack)."""
 
@@ -408,9 +466,30 @@ class Study(Section):
     experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
     """The experiments by name, each given as its differences from `training`."""
 
+    default_experiments: list[str] | None = None
+    """The experiments that a run without a target trains; null means all. `snakemake figures`
+    trains all of them, and compares them."""
+
     monitoring: Monitoring = Monitoring()
     sample: Sample = Sample()
     render: Render = Render()
+
+    @property
+    def chosen_experiments(self) -> list[str]:
+        """The experiments of a run without a target."""
+        if self.default_experiments is None:
+            return list(self.experiments)
+        return self.default_experiments
+
+    @model_validator(mode="after")
+    def _the_default_experiments_are_there(self) -> Self:
+        for name in self.default_experiments or []:
+            if name not in self.experiments:
+                raise ValueError(
+                    f"default_experiments: {name!r} is not among the experiments "
+                    f"({', '.join(self.experiments)})"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_are_file_names(self) -> Self:

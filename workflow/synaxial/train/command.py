@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from synaxial.configuration import Study, check_networks, read_study
+from synaxial.configuration import check_networks, read_study
 from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json, write_json, write_text, written_whole
@@ -53,6 +53,9 @@ def run(
     ],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     experiment: Annotated[str, typer.Option(help="Which of the study's experiments.")] = "final",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Which of its seeds; the first one by default.")
+    ] = None,
     ranks: Annotated[int, typer.Option(min=1, help="MPI ranks this job must have.")] = 1,
     threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores a rank may use.")] = 1,
     device: Annotated[
@@ -77,7 +80,7 @@ def run(
     budget end it with a checkpoint and exit status 75.
     """
     request = Request(
-        *(config, experiment, dataset, output, checkpoints, ranks, threads_per_rank, device),
+        *(config, experiment, seed, dataset, output, checkpoints, ranks, threads_per_rank, device),
         monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
@@ -93,6 +96,7 @@ class Request:
 
     config: Path
     experiment: str
+    seed: int | None
     dataset: Path
     output: Path
     checkpoints: Path
@@ -107,8 +111,9 @@ class Request:
 def train(request: Request) -> None:
     """Train one experiment of a study, from its start or its newest checkpoint."""
     world = open_world(request.ranks)
-    study = on_all_ranks(world, lambda: read_checked_study(request.config, request.experiment))
-    training = study.experiments[request.experiment]
+    training = on_all_ranks(
+        world, lambda: read_training(request.config, request.experiment, request.seed)
+    )
     monitoring = on_all_ranks(world, lambda: read_study(request.monitoring).monitoring)
     communicator, device = open_communicator(world, request.device)
     images = on_all_ranks(world, lambda: open_images(request.dataset / "images.npy"))
@@ -159,15 +164,20 @@ def budget_seconds(request: Request, job: SlurmJob | None) -> float:
     return min(request.budget_seconds, time.monotonic() - request.started + job.seconds_left)
 
 
-def read_checked_study(config: Path, experiment: str) -> Study:
-    """Read a study that has this experiment, with networks that fit its images."""
+def read_training(config: Path, experiment: str, seed: int | None) -> Training:
+    """Return the settings of one training of a study, with networks that fit its images."""
     study = read_study(config)
     if experiment not in study.experiments:
         raise SynaxialError(
             "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
         )
     check_networks(study)
-    return study
+    settings = study.experiments[experiment]
+    if seed is None:
+        seed = settings.seeds[0]
+    if seed not in settings.seeds:
+        raise SynaxialError("--seed", f"{seed}", f"one of {', '.join(map(str, settings.seeds))}")
+    return settings.with_seed(seed)
 
 
 def announce(record: dict[str, Any], folder: Path) -> None:

@@ -58,7 +58,7 @@ class ArchiveSource:
             names = [member.name.removeprefix("./") for member in members if member.name]
             layout_name, layout = choose_layout(self._settings.archive.layout, names, self._where)
             volumes = find_volumes(names, layout)
-            wanted = select_subjects(self._settings.subjects, volumes, self._where)
+            wanted = select_subjects(self._settings.wanted, volumes, self._where)
             found = find_files(names, layout, wanted, self._where)
             paths = {path for files in found.values() for path in _paths(files)}
             extract(
@@ -72,7 +72,7 @@ class ArchiveSource:
             self._fetched / LISTED,
             {
                 **self._request(),
-                "subjects": self._settings.subjects,
+                "subjects": self._settings.wanted,
                 "found_layout": layout_name,
                 "files": {subject: _paths(files) for subject, files in found.items()},
             },
@@ -81,7 +81,7 @@ class ArchiveSource:
     def subjects(self) -> list[str]:
         """Return the wanted subjects, in natural order."""
         where = f"{self._where} (fetched for subjects {self._list['subjects']!r})"
-        return select_subjects(self._settings.subjects, self._list["files"], where)
+        return select_subjects(self._settings.wanted, self._list["files"], where)
 
     def files(self, subject: str) -> list[Path]:
         """Return the subject's FLAIR file and, if there is one, its segmentation."""
@@ -137,7 +137,7 @@ class ArchiveSource:
         content = read_json(path)
         # What was fetched of the archive may be more than is asked for now, but not less.
         asked = self._request()
-        if self._settings.subjects == "all":
+        if self._settings.wanted == "all":
             asked["subjects"] = "all"
         other = [key for key, value in asked.items() if content.get(key) != value]
         if other:

@@ -88,7 +88,7 @@ class DirectorySource:
                 "at least one",
                 "see acquire.directory",
             )
-        wanted = select_subjects(self._settings.subjects, volumes, where)
+        wanted = select_subjects(self._settings.wanted, volumes, where)
         return layout, find_files(paths, layout, wanted, where)
 
 

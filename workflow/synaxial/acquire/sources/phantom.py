@@ -30,7 +30,7 @@ class PhantomSource:
     must_be_fetched = False
 
     def __init__(self, settings: Acquire) -> None:
-        self._wanted = settings.subjects
+        self._wanted = settings.wanted
         self._seed = settings.phantom.seed
 
     def fetch(self) -> None:
