@@ -86,9 +86,12 @@ def test_controls_are_ordered(phantoms: Phantoms, controls: dict[str, NDArray[np
 
 def test_borders_that_differ_are_no_grid() -> None:
     # Black at the top and white at the bottom; with noise, as rounding a ramp alone is a grid.
-    ramp = np.linspace(20, 235, 256)[:, None]
-    uneven = ramp + np.random.default_rng(0).normal(0, 3, (20, 256, 256))
-    assert abs(metric.measure(np.rint(uneven).astype(np.uint8))["lattice"].mean()) < 0.1
+    ramp = np.linspace(-107, 107, 256)[:, None]
+    grain = np.random.default_rng(0).normal(128, 3, (20, 256, 256))
+    even, uneven = (
+        metric.measure(np.rint(values).astype(np.uint8)) for values in (grain, grain + ramp)
+    )
+    assert metric.compare(uneven, even)["grid_index"] == pytest.approx(1, abs=0.03)
 
 
 def test_weights_are_repetitions() -> None:
