@@ -1,5 +1,9 @@
 """The hidden layer against the same of Chainer's functions, and the link against Chainer's."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -121,3 +125,25 @@ def test_the_edges_of_an_activation_are_chainers(activation):
         result.backward()
     known = ~np.isnan(x)
     np.testing.assert_array_equal(ours.grad[known], theirs.grad[known])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("activation", ["leaky_relu", "tanh"])
+def test_a_batch_of_several_ranks_is_normalised_as_that_of_one(tmp_path, activation):
+    """Result, gradients, second gradients and running statistics, with a real MPI."""
+    found = {}
+    for ranks in (1, 2, 4):
+        output = tmp_path / f"{ranks}.npz"
+        launcher = [Path(sys.executable).with_name("mpiexec"), "-n", str(ranks)]
+        program = Path(__file__).with_name("layer_of_ranks.py")
+        command = [*(launcher if ranks > 1 else []), sys.executable, program, activation, output]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        with np.load(output) as file:
+            found[ranks] = {name: file[name] for name in file.files}
+    for ranks in (2, 4):
+        for name, expected in found[1].items():
+            assert_close(found[ranks][name], expected, 1e-12)
+    for name in ("y", "x", "gamma", "beta", "second/x", "second/gamma"):
+        assert_close(found[1][f"compiled/{name}"], found[1][f"composed/{name}"], 1e-12)
+        assert np.abs(found[1][f"compiled/{name}"]).max() > 0.1

@@ -25,6 +25,7 @@ def test_more_epochs_are_the_same_model():
         {"discriminator": {"noise": 0}},
         {"latent": {"size": 100}},
         {"moving_average_images": 10},
+        {"batch_normalization_statistics": "synchronised"},
     ],
 )
 def test_what_changes_the_weights_changes_the_name(differences):

@@ -28,9 +28,10 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks):
-    job.configure(**TWENTY_ITERATIONS, **EVERYTHING)
+@pytest.mark.parametrize(("ranks", "statistics"), [(1, "local"), (2, "local"), (2, "synchronised")])
+def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks, statistics):
+    normalised = {"batch_normalization_statistics": statistics}
+    job.configure(**TWENTY_ITERATIONS, **EVERYTHING, **normalised)
     straight = {"output": job.folder / "straight", "checkpoints": job.folder / "other"}
     done = job.run(ranks=ranks, **straight)
     assert done.returncode == 0, done.stderr

@@ -370,6 +370,11 @@ class Training(Section):
     constraint (the paper). `mse`: squared distance to 1 and 0 (the paper's comparison). `hinge`:
     Lim and Ye, 2017."""
 
+    batch_normalization_statistics: Literal["local", "synchronised"] = "local"
+    """What a training on several ranks normalises with: `local`, each rank its own share of the
+    batch; `synchronised`, all ranks the statistics of the whole batch, as one rank has them, at the
+    price of a message a layer. The same on one rank (the paper)."""
+
     initial_deviation: Annotated[float, Field(gt=0)] = 0.02
     """Standard deviation of the initial weights, of mean 0 (the paper: 0.02)."""
 

@@ -24,6 +24,7 @@ from synaxial.functions.blocks import (
 )
 from synaxial.functions.layout import by_channel, from_channels
 from synaxial.functions.parallel import cut, for_each
+from synaxial.functions.ranks import Ranks, SumOverRanks
 
 F = chainer.functions
 
@@ -80,6 +81,8 @@ class HiddenLayer(chainer.FunctionNode):
         Added to the variance.
     dropped
         Dropout's choice, or None.
+    ranks
+        The ranks whose x are normalised as one batch; without them each is one of its own.
 
     Attributes
     ----------
@@ -95,6 +98,7 @@ class HiddenLayer(chainer.FunctionNode):
         fixed: Statistics | None,
         epsilon: float,
         dropped: Dropped | None,
+        ranks: Ranks | None = None,
     ) -> None:
         super().__init__()
         self.activation = activation
@@ -103,6 +107,7 @@ class HiddenLayer(chainer.FunctionNode):
         self.fixed = fixed
         self.epsilon = epsilon
         self.dropped = dropped
+        self.ranks = ranks
         self.statistics = fixed
 
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
@@ -111,6 +116,8 @@ class HiddenLayer(chainer.FunctionNode):
         self.retain_inputs(tuple(range(len(inputs))))
         if self.normalised and self.fixed is None:
             self.statistics = measure(x)
+            if self.ranks is not None:
+                self.statistics = combine(self.statistics, self.ranks)
         y = np.empty_like(x)
         scaling = self._scaling(x, inputs)
         low = low_of(self.activation, self.slope)
@@ -141,10 +148,13 @@ class HiddenLayer(chainer.FunctionNode):
     ) -> Any:
         """Compute the same of Chainer's own functions, on any device.
 
-        `running` statistics are moved towards those of x: a share of 1 - `decay` of the way.
+        `running` statistics are moved towards those of x: a share of 1 - `decay` of the way. Those
+        over ranks are left in `statistics` instead.
         """
         y = x
-        if self.normalised and self.fixed is None:
+        if self.normalised and self.fixed is None and self.ranks is not None:
+            y = self._normalised_over_ranks(self.ranks, x, *scaling)
+        elif self.normalised and self.fixed is None:
             mean, variance = (None, None) if running is None else (running.mean, running.variance)
             y = F.batch_normalization(
                 y, *scaling, eps=self.epsilon, running_mean=mean, running_var=variance, decay=decay
@@ -161,6 +171,22 @@ class HiddenLayer(chainer.FunctionNode):
             values = x.size // x.shape[1]
             y = y * from_channels(self.dropped.as_array(values, x.dtype), x.shape)
         return y
+
+    def _normalised_over_ranks(self, ranks: Ranks, x: Any, gamma: Any, beta: Any) -> Any:
+        axes = (0, *range(2, x.ndim))
+        values = ranks.size * (x.size // x.shape[1])
+
+        def mean_of(y: Any) -> Any:
+            return SumOverRanks(ranks).apply((F.sum(y, axis=axes),))[0] / values
+
+        def spread(row: Any) -> Any:
+            return F.broadcast_to(F.reshape(row, (1, -1) + (1,) * (x.ndim - 2)), x.shape)
+
+        mean = mean_of(x)
+        centred = x - spread(mean)
+        variance = mean_of(centred * centred)
+        self.statistics = Statistics(mean.array, variance.array)
+        return centred * spread(gamma / F.sqrt(variance + self.epsilon)) + spread(beta)
 
     def _scaling(self, x: np.ndarray, inputs: Any) -> "Scaling":
         if not self.normalised or self.statistics is None:
@@ -212,8 +238,11 @@ class HiddenLayer(chainer.FunctionNode):
         if of_x:
             # Through the mean and the variance, which are functions of x, unless they are fixed.
             share = 0 if self.fixed is not None else 1 / x.shape[1]
-            slope = (along * inverse * inverse * share).astype(x.dtype)
-            offset = (total * share).astype(x.dtype)
+            of_all = np.stack([total, along])
+            if self.fixed is None and self.ranks is not None:
+                of_all, share = self.ranks.sum(of_all), share / self.ranks.size
+            slope = (of_all[1] * inverse * inverse * share).astype(x.dtype)
+            offset = (of_all[0] * share).astype(x.dtype)
 
             def through_normalisation(block: Block) -> None:
                 mean, scale, _ = scaling.of(block)
@@ -251,6 +280,15 @@ def measure(x: np.ndarray) -> Statistics:
         cut(len(x), PIECE // x.shape[1]),
     )
     return Statistics(mean, variance)
+
+
+def combine(own: Statistics, ranks: Ranks) -> Statistics:
+    """Return the statistics of all ranks' values together, of which each has equally many."""
+    # In float64, and of the ranks' own variances: no difference of large sums.
+    gathered = ranks.gather(np.stack([own.mean, own.variance])).astype(np.float64)
+    mean = gathered[:, 0].mean(axis=0)
+    variance = (gathered[:, 1] + (gathered[:, 0] - mean) ** 2).mean(axis=0)
+    return Statistics(mean.astype(own.mean.dtype), variance.astype(own.mean.dtype))
 
 
 def blocks_of(channels: int, values: int) -> list[Block]:

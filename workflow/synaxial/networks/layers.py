@@ -7,6 +7,7 @@ import numpy as np
 from synaxial.chainer_compatibility import chainer
 from synaxial.functions.convolution import convolution, on_cpu, transposed_convolution
 from synaxial.functions.hidden import Dropped, HiddenLayer, Statistics
+from synaxial.functions.ranks import ranks_of_batch
 from synaxial.networks.randomness import Randomness
 
 
@@ -30,7 +31,7 @@ class BatchNormalization(chainer.links.BatchNormalization):
     """Chainer's link, computed by our function together with what follows it.
 
     In training it normalises by the statistics of a batch and remembers them in its running ones,
-    else by its running ones.
+    else by its running ones. Within `one_batch` the batch is that of all ranks.
     """
 
     def forward(self, x: Any, activation: str, slope: float, dropped: Dropped | None) -> Any:
@@ -38,12 +39,18 @@ class BatchNormalization(chainer.links.BatchNormalization):
         inputs = (x, self.gamma, self.beta)
         running = Statistics(self.avg_mean, self.avg_var)
         fixed = None if chainer.config.train else running
-        layer = HiddenLayer(activation, slope, True, fixed, self.eps, dropped)
-        if not on_cpu(x):
-            return layer.composed(*inputs, running=running, decay=self.decay)
-        (y,) = layer.apply(inputs)
+        ranks = ranks_of_batch() if chainer.config.train else None
+        layer = HiddenLayer(activation, slope, True, fixed, self.eps, dropped, ranks)
+        if on_cpu(x):
+            (y,) = layer.apply(inputs)
+        else:
+            y = layer.composed(*inputs, running=running, decay=self.decay)
+            if ranks is None:
+                # Chainer's function has moved the running statistics.
+                return y
         if fixed is None and layer.statistics is not None:
-            self.remember(layer.statistics, x.size // x.shape[1])
+            shares = 1 if ranks is None else ranks.size
+            self.remember(layer.statistics, shares * (x.size // x.shape[1]))
         return y
 
     def remember(self, statistics: Statistics, values: int) -> None:

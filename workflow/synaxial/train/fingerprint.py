@@ -21,6 +21,7 @@ MODULES = (
     "synaxial.functions.noise",
     "synaxial.functions.parallel",
     "synaxial.functions.patches",
+    "synaxial.functions.ranks",
     "synaxial.networks.discriminator",
     "synaxial.networks.generator",
     "synaxial.networks.layers",

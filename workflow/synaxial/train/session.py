@@ -144,7 +144,7 @@ def check_shares(training: Training, ranks: int) -> None:
     Raises
     ------
     SynaxialError
-        It does not divide, or a rank would have a single image to normalise over: batch
+        It does not divide, or a rank would have a single image to normalise over by itself: batch
         normalisation makes the same of every single value, whatever it is.
     """
     share, rest = divmod(training.batch_size, ranks)
@@ -157,12 +157,14 @@ def check_shares(training: Training, ranks: int) -> None:
     normalised = (
         training.generator.batch_normalization or training.discriminator.batch_normalization
     )
-    if share == 1 and normalised:
+    alone = training.batch_normalization_statistics == "local" or ranks == 1
+    if share == 1 and normalised and alone:
         raise SynaxialError(
             "batch_size",
             f"{training.batch_size} images over {ranks} ranks are one image a rank",
             "at least two images a rank with batch_normalization",
-            "use fewer ranks or a larger batch_size",
+            "use fewer ranks, a larger batch_size, or with several ranks "
+            "batch_normalization_statistics: synchronised",
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Training
+from synaxial.functions.ranks import Ranks, one_batch
 from synaxial.networks import Discriminator, Generator
 from synaxial.networks.randomness import TRAINING, BatchRandomness, draw_latents
 from synaxial.train.batches import RankBatches
@@ -77,10 +78,24 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         self.loss = LOSSES[training.loss]
         self.communicator = communicator
         self.xp = device.xp
+        synchronised = training.batch_normalization_statistics == "synchronised"
+        self.ranks = (
+            Ranks(communicator.mpi_comm) if synchronised and communicator.size > 1 else None
+        )
         self.observed: dict[str, float] = {}
 
     def update_core(self) -> None:
         """Do one iteration and leave what it observed, averaged over ranks, in `observed`."""
+        with one_batch(self.ranks):
+            observed = self._update_networks()
+        average_persistents(self.networks.generator, self.communicator)
+        average_persistents(self.networks.discriminator, self.communicator)
+        if self.networks.average is not None:
+            self.networks.average.update(self.networks.generator)
+        self.observed = self._average_over_ranks(*observed)
+
+    def _update_networks(self) -> tuple[Any, ...]:
+        """Update both networks once; return the values of `OBSERVED` on this rank."""
         networks, optimizers = self.networks, self.get_all_optimizers()
         training, rank = self.training, self.communicator.rank
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
@@ -103,11 +118,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         generated.backward()
         optimizers["generator"].update()
 
-        average_persistents(networks.generator, self.communicator)
-        average_persistents(networks.discriminator, self.communicator)
-        if networks.average is not None:
-            networks.average.update(networks.generator)
-        self.observed = self._average_over_ranks(
+        return (
             loss_generator.array,
             loss_discriminator.array,
             score_real.array.mean(),
