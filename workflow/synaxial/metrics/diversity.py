@@ -157,7 +157,7 @@ def measure(
     -------
     dict
         A row a pair, not an image: `pairs`: int64 (P, 2), the two images; `similarity`: float64
-        (P,). And `images`: int64 (), their number.
+        (P,).
 
     Raises
     ------
@@ -172,7 +172,7 @@ def measure(
         similarity[at] = multi_scale_similarity(*pixels[chosen[at]])
 
     for_each(compare_pair, list(range(len(chosen))))
-    return {"pairs": chosen, "similarity": similarity, "images": np.array(len(pixels))}
+    return {"pairs": chosen, "similarity": similarity}
 
 
 def compare(
