@@ -26,6 +26,10 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/render.smk"
+include: "workflow/rules/control.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -43,6 +47,7 @@ rule all:
         settings=of_trainings(rules.report_experiment.output.page, study.chosen_experiments),
         training=of_trainings(rules.train.output.curves, study.chosen_experiments),
         pictures=pictures_of_all_stacks(study.chosen_experiments),
+        evidence=evidence(),
     localrule: True
 
 

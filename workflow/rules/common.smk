@@ -8,7 +8,14 @@ from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
 from synaxial.acquire.subjects import split_subjects
-from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_keys
+from synaxial.configuration import (
+    as_yaml,
+    check_networks,
+    make_study,
+    part_of_study,
+    part_of_training,
+    read_keys,
+)
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
 from synaxial.locks import take_lock
@@ -49,6 +56,7 @@ wildcard_constraints:
     seed=r"\d+",
     stack=r"\d+",
     stage=r"[a-z]+",
+    control=r"[a-z]+",
 
 
 def code_of(stage):
@@ -114,6 +122,33 @@ def pictures_of_all_stacks(experiments):
     if study.render.nifti:
         patterns.append(rules.render_nifti.output.nifti)
     return expand(of_trainings(patterns, experiments), stack=range(study.sample.stacks))
+
+
+def pairs_of_all_experiments():
+    """The figures of each experiment beside the base, for the seeds that both have."""
+    shared = set(study.experiments[study.base_experiment].seeds)
+    return [
+        path
+        for name, training in study.experiments.items()
+        if name != study.base_experiment
+        for path in expand(
+            rules.pair.output.picture,
+            experiment=name,
+            seed=[seed for seed in training.seeds if seed in shared],
+        )
+    ]
+
+
+def evidence():
+    """What a run without a target says of its images, if there are subjects to hold them against."""
+    if not study.acquire.held_out:
+        return []
+    experiments = study.chosen_experiments
+    return [
+        *rules.compare.output,
+        *of_trainings(rules.evaluate.output.nearest, experiments),
+        *of_trainings(rules.cases.output.picture, experiments),
+    ]
 
 
 def summary():

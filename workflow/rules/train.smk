@@ -11,7 +11,7 @@ use rule settings as experiment with:
     localrule: True
     params:
         part=lambda wildcards: as_yaml(
-            part_of_study(study, "train", wildcards.experiment, int(wildcards.seed))
+            part_of_training(study, wildcards.experiment, int(wildcards.seed))
         ),
 
 

@@ -27,6 +27,12 @@ COMMANDS = {
     "train": "synaxial.train.command",
     "sample": "synaxial.sample.command",
     "render": "synaxial.render.command",
+    "control": "synaxial.control.command",
+    "measure": "synaxial.measure.command",
+    "evaluate": "synaxial.evaluate.command",
+    "compare": "synaxial.compare.command",
+    "pair": "synaxial.compare.pair_command",
+    "cases": "synaxial.compare.cases_command",
     "report": "synaxial.report.command",
 }
 

@@ -121,14 +121,21 @@ def test_a_list_of_numbers_gives_just_these(numbers: set[int], data: st.DataObje
     assert select_subjects([str(number) for number in wanted], names, "copy") == expected
 
 
-NAMES = [f"BraTS20_Training_{number:03d}" for number in range(1, 7)]
+NAMES = [f"BraTS20_Training_{number:03d}" for number in range(1, 9)]
+
+
+SPLIT = ([NAMES[i] for i in (0, 2, 5, 6)], [NAMES[i] for i in (1, 3, 4, 7)])
 
 
 @pytest.mark.parametrize(
     ("subjects", "held_out", "expected"),
     [
-        ("001-003", "005-006", (NAMES[:3], NAMES[4:])),
-        ("all", ["2", NAMES[3]], ([NAMES[0], NAMES[2], *NAMES[4:]], [NAMES[1], NAMES[3]])),
+        ("001-003", "005-008", (NAMES[:3], NAMES[4:])),
+        (
+            "all",
+            ["2", "005-006", NAMES[7]],
+            ([NAMES[i] for i in (0, 2, 3, 6)], [NAMES[i] for i in (1, 4, 5, 7)]),
+        ),
         ("all", [], (NAMES, [])),
     ],
 )
@@ -141,7 +148,8 @@ def test_subjects_train_or_are_held_out(subjects, held_out, expected):
     ("subjects", "held_out", "said"),
     [
         ("001-003", "003-004", "BraTS20_Training_003, which acquire.subjects names too"),
-        ("all", "001-006", "names every subject"),
+        ("all", "001-008", "names every subject"),
+        ("001-003", "004-006", "names 3 subjects; expected none or at least 4"),
         ("001-003", "009", "has no subject 009"),
     ],
 )

@@ -5,7 +5,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synaxial.configuration import as_yaml, check_networks, make_study, part_of_study, read_study
+from synaxial.configuration import (
+    as_yaml,
+    check_networks,
+    make_study,
+    part_of_study,
+    part_of_training,
+    read_study,
+)
 from synaxial.configuration.loading import merge
 from synaxial.configuration.model import Study
 from synaxial.errors import SynaxialError
@@ -167,7 +174,25 @@ def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
 
 def test_an_empty_file_is_the_default_study(tmp_path):
     (tmp_path / "study.yaml").write_text("# nothing\n")
-    assert read_study(tmp_path / "study.yaml") == Study()
+    study = read_study(tmp_path / "study.yaml")
+    assert study == make_study({})
+    assert study.training == Study().training
+
+
+def test_the_papers_experiments_each_change_what_their_name_says():
+    study = make_study({})
+    assert study.chosen_experiments == ["final"]
+    assert study.base_experiment == "final"
+    assert len(study.experiments) == 18
+    final = study.experiments["final"].model_dump()
+    changed = {
+        name: {key for key, value in training.model_dump().items() if value != final[key]}
+        for name, training in study.experiments.items()
+    }
+    assert changed["initial"] == {"batch_size", "latent", "generator"}
+    for name, keys in changed.items():
+        assert len(keys) == {"final": 0, "initial": 3}.get(name, 1), name
+    check_networks(study)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -200,20 +225,20 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
 def test_a_trainings_part_is_its_experiment_alone(tmp_path):
     study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seeds": [9]}}})
     path = tmp_path / "part.yaml"
-    path.write_text(as_yaml(part_of_study(study, "train", "one", 1)))
+    path.write_text(as_yaml(part_of_training(study, "one", 1)))
     assert read_study(path).experiments == {"one": study.experiments["one"]}
     with pytest.raises(SynaxialError, match="'three': is not in the study; expected one of one"):
-        part_of_study(study, "train", "three", 1)
+        part_of_training(study, "three", 1)
 
 
 def test_a_seed_is_a_training_of_its_own():
     few = make_study({"experiments": {"one": {"seeds": [4, 2]}}})
     more = make_study({"experiments": {"one": {"seeds": [4, 2, 9]}}})
-    parts = [part_of_study(study, "train", "one", 2) for study in (few, more)]
+    parts = [part_of_training(study, "one", 2) for study in (few, more)]
     assert parts[0] == parts[1]
     assert make_study(parts[0]).experiments["one"].seed == 2
-    with pytest.raises(SynaxialError, match="seed 3 of experiment 'one'.*expected one of 4, 2"):
-        part_of_study(few, "train", "one", 3)
+    with pytest.raises(SynaxialError, match=r"seed 3 of experiment 'one'.*expected one of 4, 2"):
+        part_of_training(few, "one", 3)
     with pytest.raises(SynaxialError, match="names a seed twice"):
         make_study({"training": {"seeds": [1, 1]}})
 
@@ -243,7 +268,7 @@ def test_held_out_subjects_belong_to_their_subjects():
 def parts(content):
     study = make_study(content)
     return {stage: part_of_study(study, stage) for stage in STAGES} | {
-        "train": part_of_study(study, "train", "final", 1)
+        "train": part_of_training(study, "final", 1)
     }
 
 

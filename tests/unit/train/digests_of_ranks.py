@@ -13,7 +13,7 @@ import numpy as np
 from synaxial.configuration import read_study
 from synaxial.networks.randomness import TRAINING, BatchRandomness
 from synaxial.networks.saving import digest_of
-from synaxial.train.batches import open_images
+from synaxial.pack.dataset import open_images
 from synaxial.train.communication import open_communicator, open_world
 from synaxial.train.session import open_session
 from synaxial.train.stopping import Stop

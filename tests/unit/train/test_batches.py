@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synaxial.errors import SynaxialError
-from synaxial.train.batches import RankBatches, open_images, order_of_epoch
+from synaxial.pack.dataset import open_images
+from synaxial.train.batches import RankBatches, order_of_epoch
 
 
 @given(

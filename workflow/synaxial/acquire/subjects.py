@@ -10,6 +10,9 @@ from synaxial.errors import SynaxialError
 #: A range of subject numbers beyond this is a slip of the pen; no data set comes near it.
 LARGEST_RANGE = 100_000
 
+#: Halves of two subjects each: no set can be drawn anew from one.
+FEWEST_HELD_OUT = 4
+
 #: How many names an error message lists before it says "and N more".
 NAMES_IN_MESSAGE = 8
 
@@ -67,7 +70,7 @@ def split_subjects(
     Raises
     ------
     SynaxialError
-        A subject is in both lists, or none is left to train with.
+        A subject is in both lists, too few are held out, or none is left to train with.
     """
     held_out = select_subjects(settings.held_out, subjects, where) if settings.held_out else []
     training = [name for name in subjects if name not in held_out]
@@ -79,6 +82,13 @@ def split_subjects(
             "acquire.held_out",
             f"names {_shortened(both)}, which acquire.subjects names too",
             "subjects that no network is trained with",
+        )
+    if 0 < len(held_out) < FEWEST_HELD_OUT:
+        raise SynaxialError(
+            "acquire.held_out",
+            f"names {len(held_out)} subjects",
+            f"none or at least {FEWEST_HELD_OUT}: half of them stand for all, the others show how "
+            "far apart real subjects are",
         )
     if not training:
         raise SynaxialError("acquire.held_out", "names every subject", "some to train with")

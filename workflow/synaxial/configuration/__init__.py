@@ -5,6 +5,7 @@ from synaxial.configuration.loading import (
     check_networks,
     make_study,
     part_of_study,
+    part_of_training,
     read_keys,
     read_study,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "check_networks",
     "make_study",
     "part_of_study",
+    "part_of_training",
     "read_keys",
     "read_study",
 ]

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, PAPER_EXPERIMENTS
 from synaxial.configuration.model import Study
 from synaxial.errors import SynaxialError
 
@@ -80,7 +81,9 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
     """
     complete = copy.deepcopy(dict(content))
     shared = complete.get("training") or {}
-    experiments = complete.get("experiments", {"final": {}})
+    if "experiments" not in complete:
+        complete.setdefault("default_experiments", DEFAULT_EXPERIMENTS)
+    experiments = complete.get("experiments", PAPER_EXPERIMENTS)
     if isinstance(shared, dict) and isinstance(experiments, dict):
         complete["experiments"] = {
             str(name): merge(shared, differences or {}) if _is_section(differences) else differences
@@ -146,60 +149,77 @@ def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-def part_of_study(
-    study: Study, stage: str, experiment: str | None = None, seed: int | None = None
-) -> dict[str, Any]:
+def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     """Return the keys that one stage reads, as a study of their own.
 
     A stage's output must depend on these and no others, so that a change elsewhere in
-    `config.yaml` does not run it again.
+    `config.yaml` does not run it again. A training's are `part_of_training`'s.
 
     Parameters
     ----------
     study
         The whole study.
     stage
-        The stage's name, which is its section's, or `train` with `experiment` and `seed`.
-    experiment, seed
-        For `train`: which training.
+        The stage's name, which is its section's.
     """
     content = study.model_dump(mode="json")
-    if stage == "train":
-        if experiment not in content["experiments"]:
-            raise SynaxialError(
-                f"experiment {experiment!r}",
-                "is not in the study",
-                f"one of {', '.join(content['experiments'])}",
-            )
-        settings = study.experiments[str(experiment)]
-        if seed is None or seed not in settings.seeds:
-            raise SynaxialError(
-                f"seed {seed} of experiment {experiment!r}",
-                "is not in the study",
-                f"one of {', '.join(map(str, settings.seeds))}",
-            )
-        return {
-            "resize": {"size": study.resize.size},
-            "experiments": {experiment: settings.with_seed(seed).model_dump(mode="json")},
-        }
     # Of the sources only the chosen one, so that editing another runs nothing.
     subjects = {"subjects", "held_out"}
     kept = {"source", "on_bad_volume", "volume", study.acquire.source} | subjects
     acquire = {key: value for key, value in content["acquire"].items() if key in kept}
-    if stage == "fetch":
-        return {"acquire": acquire}
-    if stage == "acquire":
-        # Without the lists of subjects: another subject does not change this one's volume.
-        return {"acquire": {key: acquire[key] for key in acquire if key not in subjects}}
     policy = {"acquire": {"on_bad_volume": study.acquire.on_bad_volume}}
-    if stage in {"manifest", "slice"}:
-        wanted = content["slice"]
-        if stage == "manifest":
-            wanted = {key: wanted[key] for key in ("first", "last")}
-        return {"slice": wanted, **policy}
-    if stage == "pack":
-        return {"resize": {"size": study.resize.size}}
-    return {stage: content[stage]}
+    match stage:
+        case "fetch":
+            part = {"acquire": acquire}
+        case "acquire":
+            # Without the lists of subjects: another subject does not change this one's volume.
+            part = {"acquire": {key: acquire[key] for key in acquire if key not in subjects}}
+        case "manifest":
+            part = {"slice": _only(content["slice"], "first", "last"), **policy}
+        case "slice":
+            part = {"slice": content["slice"], **policy}
+        case "pack":
+            part = {"resize": _only(content["resize"], "size")}
+        case "control":
+            # There are as many images as are generated.
+            sample = _only(content["sample"], "stacks", "images")
+            part = {"evaluate": content["evaluate"], "sample": sample}
+        case "evaluate":
+            part = {"evaluate": _only(content["evaluate"], "repeats", "seed")}
+        case _:
+            part = {stage: content[stage]}
+    return part
+
+
+def part_of_training(study: Study, experiment: str, seed: int) -> dict[str, Any]:
+    """Return the keys that one training reads: an experiment with one of its seeds.
+
+    Raises
+    ------
+    SynaxialError
+        The study has no such experiment or seed.
+    """
+    if experiment not in study.experiments:
+        raise SynaxialError(
+            f"experiment {experiment!r}",
+            "is not in the study",
+            f"one of {', '.join(study.experiments)}",
+        )
+    settings = study.experiments[experiment]
+    if seed not in settings.seeds:
+        raise SynaxialError(
+            f"seed {seed} of experiment {experiment!r}",
+            "is not in the study",
+            f"one of {', '.join(map(str, settings.seeds))}",
+        )
+    return {
+        "resize": {"size": study.resize.size},
+        "experiments": {experiment: settings.with_seed(seed).model_dump(mode="json")},
+    }
+
+
+def _only(section: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: section[key] for key in keys}
 
 
 def as_yaml(content: Mapping[str, Any]) -> str:

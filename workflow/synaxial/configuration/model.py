@@ -442,6 +442,29 @@ class Sample(Section):
     `dropout` is on; `batch`, those of the stack. Open in the paper."""
 
 
+class Evaluate(Section):
+    """How generated images are held against those of subjects that no network has seen."""
+
+    images: Count = 1000
+    """Each set that is compared has so many images, or fewer if one of them has not so many: the
+    generated ones are the first of the stacks."""
+
+    repeats: Annotated[int, Field(ge=10)] = 100
+    """How often the sets are drawn anew for the intervals (bootstrap)."""
+
+    seed: Seed = 11
+    """Of what is drawn for the controls and the intervals."""
+
+    blur: Annotated[float, Field(gt=0)] = 2.0
+    """Of the control that is blurred: the Gaussian's standard deviation in pixels."""
+
+    grid_amplitude: Annotated[float, Field(gt=0)] = 4.0
+    """Of the control with a grid: grey levels of 255."""
+
+    grid_period: Annotated[int, Field(ge=2)] = 8
+    """Of the same: pixels from line to line."""
+
+
 class Render(Section):
     """Pictures of the stacks."""
 
@@ -469,15 +492,20 @@ class Study(Section):
     """What all experiments share."""
 
     experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
-    """The experiments by name, each given as its differences from `training`."""
+    """The experiments by name, each given as its differences from `training`. The default is all
+    that the paper compares; a study of your own has its own."""
 
     default_experiments: list[str] | None = None
-    """The experiments that a run without a target trains; null means all. `snakemake figures`
-    trains all of them, and compares them."""
+    """The experiments that a run without a target trains; null means all, but of the paper's, where
+    `experiments` is not given, `final` alone. `snakemake figures` trains all, and compares them."""
+
+    base: str | None = None
+    """The experiment that the others are shown beside in figures; null means the first."""
 
     monitoring: Monitoring = Monitoring()
     sample: Sample = Sample()
     render: Render = Render()
+    evaluate: Evaluate = Evaluate()
 
     @property
     def chosen_experiments(self) -> list[str]:
@@ -486,14 +514,21 @@ class Study(Section):
             return list(self.experiments)
         return self.default_experiments
 
+    @property
+    def base_experiment(self) -> str:
+        """The experiment that the others are shown beside."""
+        return next(iter(self.experiments)) if self.base is None else self.base
+
     @model_validator(mode="after")
-    def _the_default_experiments_are_there(self) -> Self:
-        for name in self.default_experiments or []:
-            if name not in self.experiments:
-                raise ValueError(
-                    f"default_experiments: {name!r} is not among the experiments "
-                    f"({', '.join(self.experiments)})"
-                )
+    def _the_named_experiments_are_there(self) -> Self:
+        named = {"default_experiments": self.default_experiments or [], "base": [self.base]}
+        for key, names in named.items():
+            for name in names:
+                if name is not None and name not in self.experiments:
+                    raise ValueError(
+                        f"{key}: {name!r} is not among the experiments "
+                        f"({', '.join(self.experiments)})"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,7 +1,6 @@
 """A trained generator as one file that says what it is."""
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from synaxial.arrays import read_arrays
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Training
 from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
 from synaxial.networks.generator import Generator
 from synaxial.networks.layers import BatchNormalization
-
-#: What every `.npz` file begins with.
-ZIP = b"PK"
 
 #: Where a file keeps the settings of the experiment, beside the arrays of the network.
 SETTINGS_KEY = "settings"
@@ -149,32 +146,3 @@ def check_shapes(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) 
             raise ValueError(f"{name} has the shape {found[name].shape}, not {array.shape}")
         if not np.isfinite(found[name]).all():
             raise ValueError(f"{name} has values that are no numbers")
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of an `.npz`, each held against its checksum in the file.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent, cut short, altered, or holds pickled objects.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SynaxialError(path, f"cannot be read ({error})", "a .npz file") from error
-    if not content.startswith(ZIP):
-        raise DamagedFileError(path, "is no .npz file, or cut short", "a whole .npz file")
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    # In memory, whatever fails is the content's fault, and a changed byte of a zip can make
-    # zipfile, zlib and NumPy raise almost anything.
-    except Exception as error:
-        # NumPy's own words on pickled objects are advice to open them.
-        cause = "it holds pickled objects" if "pickle" in str(error) else str(error)
-        raise DamagedFileError(path, f"is damaged ({cause})", "a whole .npz file") from error
-
-
-class DamagedFileError(SynaxialError):
-    """A file that can be read, but whose content is cut short, altered or something else."""

@@ -1,43 +1,11 @@
 """Which images every rank sees in every iteration."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from synaxial.chainer_compatibility import chainer
-from synaxial.errors import SynaxialError
 from synaxial.networks.randomness import ORDER, seed_sequence
-
-
-def open_images(path: Path) -> np.ndarray:
-    """Map the packed dataset into memory: uint8 (N, width, width), read-only.
-
-    Every rank of a node maps the same file, so the images are in memory once.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent, cut short or not such an array.
-    """
-    try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SynaxialError(
-            path, f"cannot be read ({error})", "the images.npy of `synaxial pack`"
-        ) from error
-    if (
-        not isinstance(images, np.ndarray)
-        or images.dtype != np.uint8
-        or images.ndim != 3
-        or images.shape[1] != images.shape[2]
-        or len(images) == 0
-    ):
-        found = (
-            f"{images.dtype} of shape {images.shape}" if hasattr(images, "shape") else "no array"
-        )
-        raise SynaxialError(path, f"holds {found}", "uint8 of shape (images, width, width)")
-    return images
 
 
 def order_of_epoch(seed: int, epoch: int, images: int) -> np.ndarray:

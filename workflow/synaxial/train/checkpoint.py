@@ -9,11 +9,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from synaxial.arrays import DamagedFileError, read_arrays
 from synaxial.chainer_compatibility import chainer
 from synaxial.errors import SynaxialError
 from synaxial.files import PARTIAL_PREFIX, written_whole
 from synaxial.locks import take_lock
-from synaxial.networks.saving import DamagedFileError, read_arrays
 
 log = logging.getLogger(__name__)
 

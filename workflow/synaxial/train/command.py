@@ -20,7 +20,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
 from synaxial.networks.calibration import calibrate
 from synaxial.networks.saving import digest_of, save_network
-from synaxial.train.batches import open_images
+from synaxial.pack.dataset import open_images
 from synaxial.train.checkpoint import held_folder
 from synaxial.train.communication import (
     abort_on_error,

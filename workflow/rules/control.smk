@@ -1,0 +1,22 @@
+# Sets of images that generated ones are read beside: other real subjects, and known faults.
+
+
+rule control:
+    input:
+        settings=settings_of("control"),
+        training=rules.pack.output.images,
+        index=rules.pack.output.index,
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
+    output:
+        images=f"{RESULTS}/controls/{{control}}/images.tif",
+    log:
+        f"{LOGS}/control/{{control}}.log",
+    params:
+        code=code_of("control"),
+        training=subpath(input.training, parent=True),
+        held_out=subpath(input.held_out, parent=True),
+    shell:
+        "synaxial control --config {input.settings} --kind {wildcards.control}"
+        " --training {params.training} --held-out {params.held_out} --output {output.images}"
+        " > {log} 2>&1"

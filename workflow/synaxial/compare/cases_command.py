@@ -1,0 +1,39 @@
+"""`synaxial cases`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.compare.cases import draw_cases, realism
+from synaxial.errors import SynaxialError
+from synaxial.files import written_whole
+from synaxial.measure.battery import SET
+from synaxial.measure.files import read_measurements
+from synaxial.measure.sets import read_set
+from synaxial.metrics.features import efficientnet
+
+
+def run(
+    measurements: Annotated[Path, typer.Option(help="Of the generated images (.npz).")],
+    reference: Annotated[Path, typer.Option(help="Of the reference (.npz).")],
+    real: Annotated[Path, typer.Option(help="The reference's stack (.tif).")],
+    stacks: Annotated[
+        list[Path], typer.Option(metavar="STACK...", help="The generated ones', in their order.")
+    ],
+    output: Annotated[Path, typer.Option(help="The picture to write (.png).")],
+    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
+) -> None:
+    """Show real images, and the most and the least realistic generated ones."""
+    own, unseen = read_measurements(measurements), read_measurements(reference)
+    try:
+        scores = realism(own[efficientnet.NAME]["features"], unseen[efficientnet.NAME]["features"])
+        counts = len(own[SET]["groups"]), len(unseen[SET]["groups"])
+    except (KeyError, ValueError, IndexError) as error:
+        raise SynaxialError(
+            measurements, f"cannot be held against {reference} ({error})", "of one version"
+        ) from error
+    generated = read_set([*stacks, *(others or [])], counts[0])
+    images = read_set([real], counts[1])
+    with written_whole(output) as partial:
+        draw_cases(images.pixels, generated.pixels, scores).save(partial)

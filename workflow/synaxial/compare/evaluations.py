@@ -1,0 +1,98 @@
+"""Evaluations of several sets, read and put together."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from synaxial.errors import SynaxialError
+from synaxial.evaluate.battery import PROTOCOL, Value
+from synaxial.files import read_json
+
+EXPECTED = "a file of `synaxial evaluate`"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One set's numbers.
+
+    Attributes
+    ----------
+    name
+        The experiment's or the control's.
+    seed
+        The training's; None for a control.
+    images
+        How many images each compared set had.
+    values
+        By the numbers' names.
+    """
+
+    name: str
+    seed: int | None
+    images: int
+    values: dict[str, Value]
+
+
+def read_evaluations(paths: list[Path]) -> list[Evaluation]:
+    """Read evaluations that can stand in one table.
+
+    Raises
+    ------
+    SynaxialError
+        A file is absent or something else, or was made otherwise than the first one.
+    """
+    found = [_read(path) for path in paths]
+    for path, evaluation in zip(paths, found, strict=True):
+        if evaluation.images != found[0].images:
+            raise SynaxialError(
+                path,
+                f"is of {evaluation.images} images",
+                f"{found[0].images}, as {paths[0]}, for distances depend on it",
+                "run snakemake, which makes all of them anew",
+            )
+    return found
+
+
+def _read(path: Path) -> Evaluation:
+    content = read_json(path)
+    if content.get("protocol") != PROTOCOL:
+        raise SynaxialError(
+            path,
+            f"has the protocol {content.get('protocol')!r}",
+            f"{PROTOCOL!r}",
+            "run `synaxial evaluate` again",
+        )
+    try:
+        return Evaluation(
+            str(content["name"]),
+            None if content["seed"] is None else int(content["seed"]),
+            int(content["images"]),
+            {name: Value(**value) for name, value in content["values"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SynaxialError(path, f"lacks something ({error})", EXPECTED) from error
+
+
+def over_seeds(evaluations: list[Evaluation], number: str) -> Value:
+    """Return the mean of a number over seeds; its interval holds all of theirs.
+
+    Parameters
+    ----------
+    evaluations
+        Of one experiment or control.
+    number
+        The number's name.
+    """
+    values = [evaluation.values[number] for evaluation in evaluations]
+    return Value(
+        sum(value.value for value in values) / len(values),
+        min(value.low for value in values),
+        max(value.high for value in values),
+    )
+
+
+def by_name(evaluations: list[Evaluation]) -> dict[str, list[Evaluation]]:
+    """Return the evaluations of each experiment or control, in the order in which they appear."""
+    found: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        found.setdefault(evaluation.name, []).append(evaluation)
+    return found

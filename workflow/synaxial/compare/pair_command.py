@@ -1,0 +1,28 @@
+"""`synaxial pair`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.compare.pairs import SIDE, draw_pair, title_of
+from synaxial.errors import SynaxialError
+from synaxial.files import written_whole
+from synaxial.stacks import read_stack
+
+
+def run(
+    experiment: Annotated[str, typer.Option(help="Name of the experiment at the left.")],
+    base: Annotated[str, typer.Option(help="Name of the experiment at the right.")],
+    seed: Annotated[int, typer.Option(help="The seed of both trainings.")],
+    left: Annotated[Path, typer.Option(help="A stack of the experiment (.tif).")],
+    right: Annotated[Path, typer.Option(help="The base's stack of the same number (.tif).")],
+    output: Annotated[Path, typer.Option(help="The picture to write (.png).")],
+) -> None:
+    """Show two experiments' images of the same noise side by side, as the paper's figures do."""
+    pages = [read_stack(path).pages for path in (left, right)]
+    for path, images in zip((left, right), pages, strict=True):
+        if len(images) < SIDE**2:
+            raise SynaxialError(path, f"has {len(images)} images", f"{SIDE**2} or more")
+    with written_whole(output) as partial:
+        draw_pair(pages[0], pages[1], title_of(experiment, seed, base)).save(partial)

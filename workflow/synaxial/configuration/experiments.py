@@ -1,0 +1,29 @@
+"""The experiments of the paper, as differences from its final one."""
+
+from typing import Any
+
+#: By name. `initial` is the paper's first attempt; the others change one thing of `final`, which
+#: is all that the paper compares.
+PAPER_EXPERIMENTS: dict[str, dict[str, Any]] = {
+    "final": {},
+    "initial": {"batch_size": 64, "latent": {"size": 100}, "generator": {"dropout": 0.0}},
+    "relu": {"generator": {"activation": "relu"}},
+    "no_dropout": {"generator": {"dropout": 0.0}},
+    "sgd": {"optimizer": {"name": "sgd"}},
+    "mse": {"loss": "mse"},
+    "sigmoid_output": {"generator": {"output_activation": "sigmoid"}},
+    "d_elu": {"discriminator": {"activation": "elu"}},
+    "d_leaky_relu": {"discriminator": {"activation": "leaky_relu"}},
+    "d_tanh": {"discriminator": {"last_activation": "tanh"}},
+    "batch_16": {"batch_size": 16},
+    "batch_64": {"batch_size": 64},
+    "alpha_0.001": {"optimizer": {"alpha": 0.001}},
+    "alpha_0.005": {"optimizer": {"alpha": 0.005}},
+    "latent_100": {"latent": {"size": 100}},
+    "latent_256": {"latent": {"size": 256}},
+    "epochs_150": {"epochs": 150},
+    "no_last_layer": {"generator": {"last_layer": False}},
+}
+
+#: Of these, what a run without a target trains.
+DEFAULT_EXPERIMENTS = ["final"]

@@ -1,0 +1,1 @@
+"""A set of images held against real ones that no network has seen."""

@@ -1,0 +1,153 @@
+"""Every metric of a set of images against the reference."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any, Literal
+
+from synaxial.measure.battery import FEATURES, SET
+from synaxial.measure.files import Measurements
+from synaxial.metrics import (
+    anatomy,
+    diversity,
+    frechet_distance,
+    kernel_distance,
+    memorisation,
+    neighbours,
+    sliced_wasserstein,
+    spectrum,
+    texture,
+    two_sample,
+)
+from synaxial.metrics.features.rows import Statistic
+from synaxial.metrics.images import Weights
+from synaxial.metrics.intervals import bootstrap_intervals
+
+#: What the numbers mean together: sets, sizes, metrics and their constants. Numbers of different
+#: protocols are not compared.
+PROTOCOL = "1"
+
+#: Metrics that compare what `measure` found under their own name.
+OF_IMAGES: tuple[ModuleType, ...] = (
+    sliced_wasserstein,
+    diversity,
+    spectrum,
+    memorisation,
+    anatomy,
+    texture,
+)
+
+#: Metrics that compare features of either kind; each number's name has the features' at its end.
+OF_FEATURES: tuple[ModuleType, ...] = (kernel_distance, frechet_distance, neighbours, two_sample)
+
+#: All metrics and features that a report explains.
+EXPLAINED: tuple[ModuleType, ...] = (*OF_IMAGES, *OF_FEATURES, *FEATURES)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number with its interval.
+
+    Attributes
+    ----------
+    value, low, high
+        In the metric's own unit; the interval is that of 95 %.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number that a table of experiments shows.
+
+    Attributes
+    ----------
+    name
+        The number's.
+    title
+        What a reader sees.
+    good
+        Which values are: low ones, high ones, those near 0, 0.5 or 1.
+    """
+
+    name: str
+    title: str
+    good: Literal["low", "high", "0", "0.5", "1"]
+
+
+HEADLINES = (
+    Headline("sliced_wasserstein", "sliced Wasserstein x 1000", "low"),
+    Headline("kernel_distance_efficientnet_lite0", "kernel distance, EfficientNet", "low"),
+    Headline("frechet_distance_efficientnet_lite0", "Fréchet distance, EfficientNet", "low"),
+    Headline("frechet_distance_wavelets", "Fréchet distance, wavelets", "low"),
+    Headline("precision_efficientnet_lite0", "precision", "high"),
+    Headline("coverage_efficientnet_lite0", "coverage", "high"),
+    Headline("diversity", "MS-SSIM of pairs less real", "0"),
+    Headline("grid_index", "grid, multiple of real", "1"),
+    Headline("memorisation", "share too near to training", "low"),
+    Headline("auc_efficientnet_lite0", "classifier's AUC", "0.5"),
+)
+
+
+def evaluate_set(
+    candidate: Measurements, reference: Measurements, repeats: int, seed: int
+) -> dict[str, Value]:
+    """Compare a set of images with the reference in every metric.
+
+    Parameters
+    ----------
+    candidate, reference
+        What `synaxial measure` found of each.
+    repeats, seed
+        Of the bootstrap: see `metrics.intervals`.
+
+    Returns
+    -------
+    dict[str, Value]
+        By the numbers' names.
+
+    Raises
+    ------
+    KeyError
+        Something was not measured.
+    ValueError
+        The measurements are not of sets that can be compared.
+    """
+    groups = candidate[SET]["groups"], reference[SET]["groups"]
+    found: dict[str, Value] = {}
+    for suffix, statistic in statistics(candidate, reference):
+        values = statistic(None, None)
+        intervals = bootstrap_intervals(statistic, *groups, repeats, seed)
+        found |= {
+            f"{name}{suffix}": Value(value, *intervals[name]) for name, value in values.items()
+        }
+    return found
+
+
+def statistics(candidate: Measurements, reference: Measurements) -> list[tuple[str, Statistic]]:
+    """Return each metric, ready to be asked about any weights, and what ends its numbers' names."""
+    made: list[tuple[str, Statistic]] = []
+    for metric in OF_IMAGES:
+        rows = candidate[metric.NAME], reference[metric.NAME]
+        made.append(("", _asked(metric.compare, *rows)))
+    groups = candidate[SET]["groups"], reference[SET]["groups"]
+    for features in FEATURES:
+        both = candidate[features.NAME]["features"], reference[features.NAME]["features"]
+        for metric in OF_FEATURES:
+            given = (*both, *groups) if metric is two_sample else both
+            made.append((f"_{features.NAME}", metric.prepare(*given)))
+    return made
+
+
+def _asked(compare: Callable[..., dict[str, float]], *rows: Any) -> Statistic:
+    """Return a metric's comparison of these rows as a function of the weights alone."""
+    comparison = partial(compare, *rows)
+
+    def statistic(candidate: Weights, reference: Weights) -> dict[str, float]:
+        return comparison(candidate, reference)
+
+    return statistic

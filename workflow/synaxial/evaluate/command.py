@@ -1,0 +1,68 @@
+"""`synaxial evaluate`."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.configuration import read_study
+from synaxial.errors import SynaxialError
+from synaxial.evaluate.battery import PROTOCOL, evaluate_set
+from synaxial.evaluate.nearest import draw_nearest
+from synaxial.files import write_json, written_whole
+from synaxial.functions.parallel import use_threads
+from synaxial.measure.battery import SET
+from synaxial.measure.files import read_measurements
+from synaxial.measure.sets import read_set
+from synaxial.pack.dataset import open_images
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    name: Annotated[str, typer.Option(help="What the set is called in tables.")],
+    measurements: Annotated[Path, typer.Option(help="The set's, of `synaxial measure`.")],
+    reference: Annotated[Path, typer.Option(help="The reference's, of `synaxial measure`.")],
+    stacks: Annotated[
+        list[Path], typer.Option(metavar="STACK...", help="Stacks of the set, in their order.")
+    ],
+    training: Annotated[Path, typer.Option(help="Data set of the subjects trained with.")],
+    output: Annotated[Path, typer.Option(help="The numbers to write (.json).")],
+    nearest: Annotated[Path, typer.Option(help="Picture of the nearest pairs to write (.png).")],
+    config: Annotated[
+        Path, typer.Option(help="The study; its section evaluate (repeats, seed).")
+    ] = Path("config.yaml"),
+    seed: Annotated[int | None, typer.Option(help="The training's seed, for tables.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 1,
+    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
+) -> None:
+    """Hold a set of images against the reference in every metric, with intervals."""
+    settings = read_study(config).evaluate
+    own, real = read_measurements(measurements), read_measurements(reference)
+    with use_threads(threads):
+        try:
+            values = evaluate_set(own, real, settings.repeats, settings.seed)
+        except (KeyError, ValueError, IndexError) as error:
+            raise SynaxialError(
+                measurements,
+                f"cannot be compared with {reference} ({error})",
+                "two files of one version of `synaxial measure`",
+            ) from error
+    count = len(own[SET]["groups"])
+    images = read_set([*stacks, *(others or [])], count)
+    with written_whole(nearest) as partial:
+        draw_nearest(images.pixels, open_images(training / "images.npy"), own).save(partial)
+    write_json(
+        output,
+        {
+            "name": name,
+            "seed": seed,
+            "protocol": PROTOCOL,
+            "images": count,
+            "repeats": settings.repeats,
+            "values": {key: asdict(value) for key, value in values.items()},
+        },
+    )
+    logger.info("%s: %d numbers of %d images", output, len(values), count)

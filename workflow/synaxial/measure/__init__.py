@@ -1,0 +1,1 @@
+"""What each image of a set measures, once; `synaxial.evaluate` compares sets."""
