@@ -178,19 +178,31 @@ def compare(
     """Return the distance on each level and their mean, times 1000.
 
     Within a bin the projections are taken as spread evenly, and each set is standardised by its
-    own weighted moments. Beside `exact` on the same patches and directions this is off by a few
-    thousandths of a distance, never by more than the two sets' mean width of a bin.
+    own weighted moments, as published. On phantoms, blurred and darkened ones and noise the result
+    is within 3 % or 1 (of values from 20 to 760) of `exact` on the same patches and directions.
+    It can never be off by more than the mean widths, over both sets' projections and in their
+    standard deviations, of the bins: much only where a level is nearly empty in a set.
+
+    The distance of finite sets is above 0 even if they are alike, the more the smaller they are:
+    only values of equal numbers of images may be compared.
 
     Returns
     -------
     dict
         `sliced_wasserstein`, and `sliced_wasserstein_{size}` for each level.
+
+    Raises
+    ------
+    ValueError
+        The sets' images differ in size.
     """
+    sizes = reference["sizes"][0]
+    if not np.array_equal(generated["sizes"][0], sizes):
+        raise ValueError(f"images of {generated['sizes'][0][0]} and {sizes[0]} pixels a side")
     edges = bin_edges()
     directions = random_directions()
     first = _standardised(generated, generated_weights, edges, directions)
     second = _standardised(reference, reference_weights, edges, directions)
-    sizes = reference["sizes"][0]
     values = [
         1000 * float(np.mean(_distances(*(part[at] for part in (*first, *second)))))
         for at in range(len(sizes))

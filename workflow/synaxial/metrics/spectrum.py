@@ -174,7 +174,15 @@ def compare(
         `spectrum_fine`: mean difference in the upper half of the frequencies, generated less
         real. `grid_index`: as a multiple of the real images', and `grid_index_{period}` of the
         frequencies at which a grid of that period begins.
+
+    Raises
+    ------
+    ValueError
+        The sets' images differ in size.
     """
+    sides = [2 * rows["radial"].shape[1] for rows in (generated, reference)]
+    if sides[0] != sides[1]:
+        raise ValueError(f"images of {sides[0]} and {sides[1]} pixels a side")
     own = _mean(generated, "radial", generated_weights)
     real = _mean(reference, "radial", reference_weights)
     difference = own - real

@@ -26,8 +26,8 @@ EXPLANATION = (
 SOURCE = (
     "after Konz, Osuala et al.: Fréchet Radiomic Distance, arXiv 2412.01496, with 35 features in "
     "place of 464: no values of FRD; log of the squared distance as in the authors' code, twice "
-    "the paper's equation 3; co-occurrence: Haralick, Shanmugam, Dinstein, IEEE SMC 3(6), 1973; feature "
-    "definitions: Image Biomarker Standardisation Initiative, arXiv 1612.07003"
+    "the paper's equation 3; co-occurrence: Haralick, Shanmugam, Dinstein, IEEE SMC 3(6), 1973; "
+    "feature definitions: Image Biomarker Standardisation Initiative, arXiv 1612.07003"
 )
 
 #: Grey levels are put into so many bins of equal width for entropy and co-occurrence.
@@ -223,7 +223,7 @@ def compare(
     -------
     dict
         `texture_squared`: |m - m'|² + tr(S + S' - 2 (S S')^½), and `texture`: its natural
-        logarithm.
+        logarithm (of `SMALLEST`, where the distance is smaller).
 
     Raises
     ------
