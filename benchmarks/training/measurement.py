@@ -18,7 +18,7 @@ from benchmarks.comparison import (
 from benchmarks.partner import Partner
 from benchmarks.preprocessing.rows import Row
 from benchmarks.study import start_ours, start_twin, write_study
-from benchmarks.training import agreement
+from benchmarks.training import agreement, allreduce
 from benchmarks.training.arithmetic import multiplications_per_second
 
 from synaxial.configuration.model import Training
@@ -100,6 +100,7 @@ def measure_cpu(torch_python: Path, study: Path, cores: int, repeats: int) -> li
         *rows_of_speed(rates, repeats, cores),
         row_of_limit(rates["ours"], count, limit),
         *rows_of_memory(imported, peak),
+        allreduce.measure(),
     ]
 
 
