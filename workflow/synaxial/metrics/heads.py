@@ -9,7 +9,11 @@ DARKEST = 16
 
 #: How far above the brain's median a tumour-like pixel is, in deviations (1.4826 MAD: the standard
 #: deviation, if values were normal), and the smallest area of connected ones, as a share of the
-#: image: 144 pixels of 256 x 256. Chosen on phantoms, whose segmentations are known.
+#: image: 144 pixels of 256 x 256. On 12 phantoms the mean Dice coefficient with the segmented
+#: tumour, over 281 slices that have one, is 0.82 at 2 deviations and 0.87 at 1.5; but 1.5 marks
+#: three times as much in slices without one (1.8 % of the brain in 4 phantom slices, 3.0 % in 5
+#: real ones; 0.6 % each at 2). On two real volumes (86 slices) it is 0.86 and 0.88 at 2, and below
+#: 0.7 in one slice of ten; 2 of the 5 real slices without a tumour have a part that is marked.
 DEVIATIONS = 2.0
 SMALLEST_SHARE = 0.0022
 
