@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from synaxial.functions import parallel
 from synaxial.metrics.features.rows import Statistic
 from synaxial.metrics.images import Weights
 
@@ -68,7 +69,8 @@ def bootstrap_intervals(
     Parameters
     ----------
     statistic
-        Called with None twice for the estimate, and with the weights of both sets for each draw.
+        Called with None twice for the estimate, and with the weights of both sets for each draw;
+        by several threads, within `use_threads`.
     groups_a, groups_b
         int64 (N,) and (M,): which images are drawn together (`ImageSet.groups`).
     repeats
@@ -90,7 +92,13 @@ def bootstrap_intervals(
     generator = np.random.Generator(np.random.PCG64(seed))
     draw_a, draw_b = _Drawing(groups_a), _Drawing(groups_b)
     estimates = statistic(None, None)
-    draws = [statistic(draw_a(generator), draw_b(generator)) for _ in range(repeats)]
+    weights = [(draw_a(generator), draw_b(generator)) for _ in range(repeats)]
+    draws: list[dict[str, float]] = [{}] * repeats
+
+    def compute(repeat: int) -> None:
+        draws[repeat] = statistic(*weights[repeat])
+
+    parallel.for_each(compute, range(repeats))
     return {
         name: interval_around(estimate, np.array([draw[name] for draw in draws]), level)
         for name, estimate in estimates.items()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synaxial.functions.compiled import compiled
 from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights
 
@@ -100,19 +101,15 @@ class _Neighbours:
         order = np.argsort(between, axis=1, kind="stable")[:, 1:]
         return cls(order, np.take_along_axis(between, order, axis=1))
 
-    def radii(self, weights: Weights) -> Vector:
+    def radii(self, weights: Vector) -> Vector:
         """Return the distance of each image to its fifth neighbour, (N,).
 
         Neighbours are counted by their weights; if all together are fewer than five, it is the
         last of them.
         """
-        if weights is None:
-            return np.asarray(self.sorted_distances[:, NEIGHBOURS - 1])
-        counts = np.cumsum(weights[self.order], axis=1)
-        # A little less than five, for weights that are sums of fractions.
-        enough = counts >= np.minimum(NEIGHBOURS, counts[:, -1:]) - 1e-9
-        fifth = enough.argmax(axis=1)
-        return np.asarray(self.sorted_distances[np.arange(len(fifth)), fifth])
+        found = np.zeros(len(self.order))
+        find_radii(self.order, self.sorted_distances, weights, found)
+        return found
 
 
 @dataclass(frozen=True)
@@ -128,15 +125,70 @@ class _Distances:
         reference_count, generated_count = self.between.shape
         p = np.ones(generated_count) if generated_weights is None else generated_weights
         q = np.ones(reference_count) if reference_weights is None else reference_weights
-        in_real_ball = self.between < self.reference.radii(reference_weights)[:, None]
-        in_generated_ball = self.between < self.generated.radii(generated_weights)
-        balls = q @ in_real_ball
+        real_balls = np.zeros(generated_count)
+        visitors, generated_balls = np.zeros((2, reference_count))
+        radii = self.generated.radii(p), self.reference.radii(q)
+        count_balls(self.between, *radii, p, q, real_balls, visitors, generated_balls)
         return {
-            "precision": mean(balls > 0, p),
-            "recall": mean(in_generated_ball @ p > 0, q),
-            "density": mean(balls, p) / NEIGHBOURS,
-            "coverage": mean(in_real_ball @ p > 0, q),
+            "precision": mean(real_balls > 0, p),
+            "recall": mean(generated_balls > 0, q),
+            "density": mean(real_balls, p) / NEIGHBOURS,
+            "coverage": mean(visitors > 0, q),
         }
+
+
+@compiled
+def find_radii(
+    order: NDArray[np.intp], sorted_distances: Matrix, weights: Vector, radii: Vector
+) -> None:
+    """Write the distance at which each image's neighbours weigh five, as in `_Neighbours`."""
+    for image in range(len(order)):
+        count = 0.0
+        for place in range(order.shape[1]):
+            weight = weights[order[image, place]]
+            if weight > 0:
+                count += weight
+                radii[image] = sorted_distances[image, place]
+            # A little less than five, for weights that are sums of fractions.
+            if count >= NEIGHBOURS - 1e-9:
+                break
+
+
+@compiled
+def count_balls(
+    between: Matrix,
+    generated_radii: Vector,
+    reference_radii: Vector,
+    p: Vector,
+    q: Vector,
+    real_balls: Vector,
+    visitors: Vector,
+    generated_balls: Vector,
+) -> None:
+    """Count who is in whose ball.
+
+    Parameters
+    ----------
+    between
+        (M, N): distances of reference from generated images.
+    generated_radii, reference_radii
+        (N,) and (M,).
+    p, q
+        (N,) and (M,): how often each generated and each reference image is there.
+    real_balls
+        (N,): in how many balls of reference images a generated one is; is added to.
+    visitors
+        (M,): how many generated images are in the ball of a reference image; is added to.
+    generated_balls
+        (M,): in how many balls of generated images a reference image is; is added to.
+    """
+    for i in range(between.shape[0]):
+        for j in range(between.shape[1]):
+            if between[i, j] < reference_radii[i]:
+                real_balls[j] += q[i]
+                visitors[i] += p[j]
+            if between[i, j] < generated_radii[j]:
+                generated_balls[i] += p[j]
 
 
 def mean(values: NDArray[np.bool_] | Vector, weights: Vector) -> float:

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from synaxial.functions import parallel
 from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights
 
@@ -92,13 +93,16 @@ def prepare(
     labels = np.repeat([1, 0], [len(x), len(y)])
     features = np.concatenate([x, y])
     scores = np.empty(len(features))
-    for fold in range(folds):
+
+    def learn_and_ask(fold: int) -> None:
         ask = fold_of == fold
         classifier = make_classifier(int((~ask).sum()), features.shape[1])
         # Where all features are the same, the components' shares of no variance are no numbers.
         with np.errstate(invalid="ignore"):
             classifier.fit(features[~ask], labels[~ask])
         scores[ask] = classifier.decision_function(features[ask])
+
+    parallel.for_each(learn_and_ask, range(folds))
     return _Answers(scores, fold_of, labels)
 
 
