@@ -116,3 +116,12 @@ def test_constant_features_are_guessed(value):
 def test_one_group_is_refused():
     with pytest.raises(ValueError, match="one group of images"):
         of(draw(1), draw(2, subjects=1))
+
+
+def test_the_area_is_that_of_scikit_learn():
+    generator = np.random.default_rng(17)
+    scores = generator.integers(0, 20, 200) / 7.0
+    labels = generator.integers(0, 2, 200)
+    weights = generator.random(200)
+    expected = roc_auc_score(labels, scores, sample_weight=weights)
+    assert two_sample.area_under_curve(scores, labels, weights) == pytest.approx(expected)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -173,4 +172,18 @@ class _Answers:
         each = [
             np.average(right[labels == label], weights=counts[labels == label]) for label in (0, 1)
         ]
-        return float(roc_auc_score(labels, scores, sample_weight=counts)), float(np.mean(each))
+        return area_under_curve(scores, labels, counts), float(np.mean(each))
+
+
+def area_under_curve(scores: Vector, labels: NDArray[np.int64], weights: Vector) -> float:
+    """Return how often an image of label 1 has a higher score than one of label 0, by weight.
+
+    Equal scores are half a time. scikit-learn's `roc_auc_score` says the same, and takes ten times
+    as long for a few hundred images.
+    """
+    values, place = np.unique(scores, return_inverse=True)
+    below, above = (
+        np.bincount(place, weights * (labels == label), len(values)) for label in (0, 1)
+    )
+    wins = above @ (np.cumsum(below) - below / 2)
+    return float(wins / (below.sum() * above.sum()))
