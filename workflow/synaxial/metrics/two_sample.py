@@ -178,8 +178,8 @@ class _Answers:
 def area_under_curve(scores: Vector, labels: NDArray[np.int64], weights: Vector) -> float:
     """Return how often an image of label 1 has a higher score than one of label 0, by weight.
 
-    Equal scores are half a time. scikit-learn's `roc_auc_score` says the same, and takes ten times
-    as long for a few hundred images.
+    Equal scores are half a time. scikit-learn's `roc_auc_score` says the same, and takes far
+    longer for a few hundred images.
     """
     values, place = np.unique(scores, return_inverse=True)
     below, above = (
