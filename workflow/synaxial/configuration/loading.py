@@ -20,6 +20,10 @@ except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]
 
 
+#: The metrics look for structures of several sizes, which smaller images have not.
+SMALLEST_EVALUATED = 64
+
+
 def read_study(path: Path) -> Study:
     """Read and check a study file; what it does not say has its default.
 
@@ -106,16 +110,23 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
 
 
 def check_networks(study: Study) -> None:
-    """Hold the experiments' networks against the size of the images.
+    """Hold the experiments' networks, and what is to be evaluated, against the size of the images.
 
     Apart from `make_study`, because the file that a stage reads has a part of the study only.
 
     Raises
     ------
     SynaxialError
-        A generator makes images of another size, or a discriminator cannot halve them so often.
+        A generator makes images of another size, a discriminator cannot halve them so often, or
+        they are too small to be evaluated.
     """
     size = study.resize.size
+    if study.acquire.held_out and size < SMALLEST_EVALUATED:
+        raise SynaxialError(
+            "resize.size",
+            f"{size} pixels are too few to evaluate images",
+            f"{SMALLEST_EVALUATED} or more, or acquire.held_out: []",
+        )
     for name, training in study.experiments.items():
         channels = training.generator.channels
         halvings = training.discriminator.kernels.count(4)

@@ -521,10 +521,13 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _the_named_experiments_are_there(self) -> Self:
-        named = {"default_experiments": self.default_experiments or [], "base": [self.base]}
+        named = {
+            "default_experiments": self.default_experiments or [],
+            "base": [] if self.base is None else [self.base],
+        }
         for key, names in named.items():
             for name in names:
-                if name is not None and name not in self.experiments:
+                if name not in self.experiments:
                     raise ValueError(
                         f"{key}: {name!r} is not among the experiments "
                         f"({', '.join(self.experiments)})"
