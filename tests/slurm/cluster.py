@@ -291,6 +291,10 @@ class Cluster:
         lines = self.command("squeue", "-h", "-t", "all", "-o", "%A %T").splitlines()
         return {int(number): state for number, state in (line.split() for line in lines)}
 
+    def shared_memory(self, name: str) -> Path:
+        """Return a node's own /dev/shm, as this process sees it."""
+        return Path(f"/proc/{self.processes[name].pid}/root/dev/shm")
+
     def kill_node(self, name: str) -> None:
         """End a node as a power cut does: its slurmd and all that runs there, at once."""
         namespace = self._namespace(name)

@@ -84,7 +84,7 @@ class ClusterWorkflow(Workflow):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=170,
+            timeout=400,
             check=False,
             cwd=self.folder,
             env={**self.environment, **environment},
