@@ -10,6 +10,7 @@ from synaxial.acquire.sources import open_source
 from synaxial.acquire.subjects import split_subjects
 from synaxial.configuration import (
     as_yaml,
+    check_evaluation,
     check_networks,
     make_study,
     part_of_study,
@@ -40,6 +41,7 @@ for path in workflow.configfiles:
 
 study = told_in_one_line(make_study, config, "configuration")
 told_in_one_line(check_networks, study)
+told_in_one_line(check_evaluation, study)
 RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
 STARTED = time.time()

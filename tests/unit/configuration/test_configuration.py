@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from synaxial.configuration import (
     as_yaml,
+    check_evaluation,
     check_networks,
     make_study,
     part_of_study,
@@ -335,3 +336,12 @@ def test_the_check_command_prints_the_whole_study(tmp_path, run_synaxial, assert
     assert make_study(yaml.safe_load(done.stdout)) == read_study(path)
     path.write_text("resize: {size: 100}")
     assert_clear_error(run_synaxial("check", "--config", path), "resize.size is 100")
+
+
+def test_images_too_small_for_the_metrics_are_refused():
+    content = {"resize": {"size": 32}}
+    with pytest.raises(
+        SynaxialError, match="32 pixels are too few to evaluate images; expected 64"
+    ):
+        check_evaluation(make_study(content))
+    check_evaluation(make_study({**content, "acquire": {"held_out": []}}))

@@ -2,6 +2,7 @@
 
 from synaxial.configuration.loading import (
     as_yaml,
+    check_evaluation,
     check_networks,
     make_study,
     part_of_study,
@@ -14,6 +15,7 @@ from synaxial.configuration.model import Study
 __all__ = [
     "Study",
     "as_yaml",
+    "check_evaluation",
     "check_networks",
     "make_study",
     "part_of_study",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from synaxial.configuration import as_yaml, check_networks, read_study
+from synaxial.configuration import as_yaml, check_evaluation, check_networks, read_study
 
 
 def run(
@@ -15,4 +15,5 @@ def run(
     """Check a study file, and print the study with all its defaults."""
     study = read_study(config)
     check_networks(study)
+    check_evaluation(study)
     sys.stdout.write(as_yaml(study.model_dump(mode="json")))

@@ -110,23 +110,16 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
 
 
 def check_networks(study: Study) -> None:
-    """Hold the experiments' networks, and what is to be evaluated, against the size of the images.
+    """Hold the experiments' networks against the size of the images.
 
     Apart from `make_study`, because the file that a stage reads has a part of the study only.
 
     Raises
     ------
     SynaxialError
-        A generator makes images of another size, a discriminator cannot halve them so often, or
-        they are too small to be evaluated.
+        A generator makes images of another size, or a discriminator cannot halve them so often.
     """
     size = study.resize.size
-    if study.acquire.held_out and size < SMALLEST_EVALUATED:
-        raise SynaxialError(
-            "resize.size",
-            f"{size} pixels are too few to evaluate images",
-            f"{SMALLEST_EVALUATED} or more, or acquire.held_out: []",
-        )
     for name, training in study.experiments.items():
         channels = training.generator.channels
         halvings = training.discriminator.kernels.count(4)
@@ -147,6 +140,22 @@ def check_networks(study: Study) -> None:
             raise SynaxialError(
                 where, f"the last of generator.channels is {channels[-1]}", "1 or 3"
             )
+
+
+def check_evaluation(study: Study) -> None:
+    """Hold the size of the images against what the metrics need.
+
+    Raises
+    ------
+    SynaxialError
+        There are held-out subjects, but the images are too small to be evaluated.
+    """
+    if study.acquire.held_out and study.resize.size < SMALLEST_EVALUATED:
+        raise SynaxialError(
+            "resize.size",
+            f"{study.resize.size} pixels are too few to evaluate images",
+            f"{SMALLEST_EVALUATED} or more, or acquire.held_out: []",
+        )
 
 
 def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,16 +26,24 @@ PANELS = (
             "discriminator": "gradient_norm_discriminator",
         },
     ),
+    (
+        "Similarity of pairs of images: 1 is a collapse",
+        "MS-SSIM",
+        {"generated pairs": "similarity_generated", "real pairs": "similarity_real"},
+    ),
     ("Speed", "images per second", {"all ranks": "images_per_second"}),
 )
 
 
 def draw_curves(log: str, title: str) -> Figure:
-    """Draw losses, scores, gradient norms and speed over the epochs of a log in CSV."""
+    """Draw all `PANELS` over the epochs of a log in CSV."""
     table = pd.read_csv(io.StringIO(log))
-    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure = Figure(figsize=(15, 7), layout="constrained")
     figure.suptitle(title)
-    for axes, (heading, unit, lines) in zip(figure.subplots(2, 2).ravel(), PANELS, strict=True):
+    places = figure.subplots(2, 3).ravel()
+    for empty in places[len(PANELS) :]:
+        empty.set_axis_off()
+    for axes, (heading, unit, lines) in zip(places, PANELS, strict=False):
         for legend, column in lines.items():
             marker = "o" if len(table) == 1 else ""
             axes.plot(table["epoch"], table[column], marker=marker, label=legend)

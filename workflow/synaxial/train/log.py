@@ -7,19 +7,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from synaxial.chainer_compatibility import chainer
+from synaxial.configuration.model import Training
 from synaxial.files import write_text
+from synaxial.train.collapse import similarity_of, similarity_of_some, warn_of_collapse
+from synaxial.train.previews import preview_images
 from synaxial.train.stopping import check_finite
 from synaxial.train.updater import OBSERVED, gradient_norm
 
 #: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations; a norm
-#: is that of the gradient as the optimizer used it, weight decay included.
+#: is that of the gradient as the optimizer used it, weight decay included. Similarities are those
+#: of pairs of images at the epoch's end (`collapse.py`).
 COLUMNS = (
     "epoch",
     "iteration",
     *OBSERVED,
     "gradient_norm_generator",
     "gradient_norm_discriminator",
+    "similarity_generated",
+    "similarity_real",
     "images_per_second",
     "seconds",
 )
@@ -37,13 +45,19 @@ class EpochLog(chainer.training.Extension):
     ----------
     path
         The CSV file, rewritten whole with every row; None on the ranks that do not write.
+    training
+        The experiment's settings.
+    images
+        The dataset, uint8 (N, S, S).
     """
 
     trigger = (1, "iteration")
     priority = chainer.training.PRIORITY_EDITOR
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, training: Training, images: np.ndarray) -> None:
         self.path = path
+        self.training = training
+        self.images = images
         self.rows: list[dict[str, float]] = []
         self.sums = dict.fromkeys(MEANS, 0.0)
         self.iterations = 0
@@ -77,6 +91,8 @@ class EpochLog(chainer.training.Extension):
         images = self.iterations * updater.training.batch_size
         row: dict[str, float] = {"epoch": updater.epoch, "iteration": updater.iteration}
         row |= {name: total / self.iterations for name, total in self.sums.items()}
+        row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
+        row["similarity_real"] = similarity_of_some(self.images)
         row["images_per_second"] = images / max(self.seconds - before, 1e-9)
         row["seconds"] = self.seconds
         self.rows.append(row)
@@ -84,6 +100,7 @@ class EpochLog(chainer.training.Extension):
         self.iterations = 0
         if self.path is not None:
             write_text(self.path, as_csv(self.rows))
+        warn_of_collapse(self.rows)
 
     def serialize(self, serializer: Any) -> None:
         """Write or read the rows and the sums of the epoch in progress."""

@@ -60,13 +60,18 @@ class Previews(chainer.training.Extension):
 
     def draw(self, updater: Any) -> None:
         """Draw the generator as it is now, as the preview of the updater's epoch."""
-        generator = updater.networks.smoothed
-        # NumPy's numbers on every device: the same latents wherever the training goes on.
-        randomness = BatchRandomness(np, PREVIEW, self.training.seed)
-        latents = draw_latents(randomness, COLUMNS**2, self.training.latent)
-        images = generate_images(generator, generator.xp.asarray(latents), by_batch=True)
+        images = preview_images(updater, self.training)
         with written_whole(preview_path(self.folder, updater.epoch)) as partial:
             make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
+
+
+def preview_images(updater: Any, training: Training) -> np.ndarray:
+    """Return what the generator makes of the preview's latents: uint8 (16, S, S, channels)."""
+    generator = updater.networks.smoothed
+    # NumPy's numbers on every device: the same latents wherever the training goes on.
+    randomness = BatchRandomness(np, PREVIEW, training.seed)
+    latents = draw_latents(randomness, COLUMNS**2, training.latent)
+    return generate_images(generator, generator.xp.asarray(latents), by_batch=True)
 
 
 def as_grey_or_colour(images: np.ndarray) -> np.ndarray:

@@ -116,7 +116,7 @@ def open_session(
     )
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
-    epoch_log = EpochLog(folder / "log.csv" if first else None)
+    epoch_log = EpochLog(folder / "log.csv" if first else None, training, images)
     trainer.extend(epoch_log, name="log")
     iterations = -(-training.epochs * len(images) // training.batch_size)
     previews = None
