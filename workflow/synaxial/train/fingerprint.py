@@ -7,7 +7,7 @@ from synaxial.configuration.model import Training
 from synaxial.provenance import code_of
 
 #: Raised when the meaning of a checkpoint's content changes, so that old ones are not resumed.
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 
 #: The code that the weights depend on; how a training is logged or stopped is not in it.
 MODULES = (
