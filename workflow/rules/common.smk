@@ -164,8 +164,10 @@ def summary():
         }.items()
         if Path(path).exists()
     ]
+    if Path(RESULTS, "comparison.html").exists():
+        found.append(("numbers, and what they mean", f"{RESULTS}/comparison.html"))
     lines = ["", "Finished. What there is to look at:"]
-    lines += [f"  {what:<24}{path}" for what, path in found]
+    lines += [f"  {what:<28}{path}" for what, path in found]
     description = Path(RESULTS, "dataset", "dataset.json")
     skipped = read_json(description)["skipped"] if description.exists() else []
     if skipped:

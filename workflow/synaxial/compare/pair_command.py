@@ -22,7 +22,7 @@ def run(
     """Show two experiments' images of the same noise side by side, as the paper's figures do."""
     pages = [read_stack(path).pages for path in (left, right)]
     for path, images in zip((left, right), pages, strict=True):
-        if len(images) < SIDE**2:
-            raise SynaxialError(path, f"has {len(images)} images", f"{SIDE**2} or more")
+        if len(images) < SIDE:
+            raise SynaxialError(path, f"has {len(images)} images", f"{SIDE} or more")
     with written_whole(output) as partial:
         draw_pair(pages[0], pages[1], title_of(experiment, seed, base)).save(partial)

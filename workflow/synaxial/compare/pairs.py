@@ -33,12 +33,14 @@ def draw_pair(
     Parameters
     ----------
     left, right
-        uint8 (N, S, S, 3) or (N, S, S): the stacks' pages, N at least `SIDE` squared.
+        uint8 (N, S, S, 3) or (N, S, S): the stacks' pages, N at least `SIDE`. Of fewer than
+        `SIDE` squared, as many are shown as fill whole rows.
     titles
         What stands above each half.
     """
+    count = min(SIDE, len(left) // SIDE, len(right) // SIDE) * SIDE
     halves = [
-        make_sheet(as_grey(pages[: SIDE**2]), SIDE, title=title)
+        make_sheet(as_grey(pages[:count]), SIDE, title=title)
         for pages, title in zip((left, right), titles, strict=True)
     ]
     width = sum(half.width for half in halves) + BETWEEN
