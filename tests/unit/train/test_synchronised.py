@@ -9,7 +9,7 @@ import pytest
 
 from synaxial.errors import SynaxialError
 from synaxial.networks.saving import SETTINGS_KEY
-from synaxial.train.session import check_shares
+from synaxial.train.shares import check_shares
 
 from .conftest import BINARIES, TINY
 from .test_updater import tiny_training

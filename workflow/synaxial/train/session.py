@@ -10,7 +10,7 @@ import numpy as np
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Monitoring, Training
-from synaxial.errors import StoppedEarlyError, SynaxialError
+from synaxial.errors import StoppedEarlyError
 from synaxial.networks import Discriminator, Generator
 from synaxial.networks.randomness import INITIALISATION, seed_sequence
 from synaxial.train.batches import RankBatches
@@ -21,6 +21,7 @@ from synaxial.train.moving_average import MovingAverage
 from synaxial.train.optimizers import make_optimizer
 from synaxial.train.previews import Previews
 from synaxial.train.progress import Progress
+from synaxial.train.shares import check_shares
 from synaxial.train.stopping import Stop
 from synaxial.train.updater import AdversarialUpdater, Networks
 
@@ -86,6 +87,27 @@ def make_networks(training: Training, image_width: int, device: Any) -> Networks
     return Networks(generator, discriminator, average)
 
 
+def make_updater(
+    training: Training, images: np.ndarray, communicator: Any, device: Any
+) -> AdversarialUpdater:
+    """Make what does the iterations of a training, at its start.
+
+    Raises
+    ------
+    SynaxialError
+        The batch cannot be shared among the ranks.
+    """
+    ranks = communicator.size
+    check_shares(training, ranks)
+    networks = make_networks(training, images.shape[1], device)
+    optimizers = {
+        name: make_optimizer(training.optimizer, getattr(networks, name), communicator)
+        for name in ("generator", "discriminator")
+    }
+    batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
+    return AdversarialUpdater(batches, images, networks, optimizers, training, communicator, device)
+
+
 def open_session(
     training: Training,
     monitoring: Monitoring,
@@ -103,17 +125,7 @@ def open_session(
     SynaxialError
         The batch cannot be shared among the ranks, or a checkpoint belongs to another model.
     """
-    ranks = communicator.size
-    check_shares(training, ranks)
-    networks = make_networks(training, images.shape[1], device)
-    optimizers = {
-        name: make_optimizer(training.optimizer, getattr(networks, name), communicator)
-        for name in ("generator", "discriminator")
-    }
-    batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
-    updater = AdversarialUpdater(
-        batches, images, networks, optimizers, training, communicator, device
-    )
+    updater = make_updater(training, images, communicator, device)
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
     epoch_log = EpochLog(folder / "log.csv" if first else None, training, images)
@@ -135,37 +147,7 @@ def open_session(
     state = communicator.mpi_comm.bcast(state, root=0)
     if state is not None:
         restore(trainer, state)
-    return Session(trainer, networks, epoch_log, stop, folder, fingerprint, previews)
-
-
-def check_shares(training: Training, ranks: int) -> None:
-    """Check that the batch can be shared among the ranks.
-
-    Raises
-    ------
-    SynaxialError
-        It does not divide, or a rank would have a single image to normalise over by itself: batch
-        normalisation makes the same of every single value, whatever it is.
-    """
-    share, rest = divmod(training.batch_size, ranks)
-    if rest:
-        raise SynaxialError(
-            "batch_size",
-            f"{training.batch_size} images do not divide among {ranks} ranks",
-            "a multiple of the number of ranks",
-        )
-    normalised = (
-        training.generator.batch_normalization or training.discriminator.batch_normalization
-    )
-    alone = training.batch_normalization_statistics == "local" or ranks == 1
-    if share == 1 and normalised and alone:
-        raise SynaxialError(
-            "batch_size",
-            f"{training.batch_size} images over {ranks} ranks are one image a rank",
-            "at least two images a rank with batch_normalization",
-            "use fewer ranks, a larger batch_size, or with several ranks "
-            "batch_normalization_statistics: synchronised",
-        )
+    return Session(trainer, updater.networks, epoch_log, stop, folder, fingerprint, previews)
 
 
 class RegularCheckpoints(chainer.training.Extension):
