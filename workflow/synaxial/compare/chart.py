@@ -52,7 +52,17 @@ def _draw_panel(
     panel.set_title(headline.title, fontsize=9)
     panel.grid(axis="x", alpha=0.3)
     # Noise is so far off that nothing else could be told apart.
-    if headline.good == "low" and "noise" in sets:
-        others = [over_seeds(sets[name], headline.name).high for name in names if name != "noise"]
-        if others and max(others) > 0:
-            panel.set_xlim(right=1.15 * max(others))
+    others = [over_seeds(sets[name], headline.name) for name in names if name != "noise"]
+    if headline.good == "low" and others and len(others) < len(names):
+        low, high = min(value.low for value in others), max(value.high for value in others)
+        if over_seeds(sets["noise"], headline.name).low > high > low:
+            panel.set_xlim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+            panel.text(
+                1,
+                names.index("noise"),
+                "beyond →",
+                ha="right",
+                va="center",
+                color=GREY,
+                transform=panel.get_yaxis_transform(),
+            )
