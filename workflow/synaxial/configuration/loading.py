@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, PAPER_EXPERIMENTS
-from synaxial.configuration.model import Study
+from synaxial.configuration.model import Study, Training
 from synaxial.errors import SynaxialError
 
 # LibYAML's parser, where PyYAML was built with it: every job reads its settings.
@@ -88,7 +89,10 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
     if "experiments" not in complete:
         complete.setdefault("default_experiments", DEFAULT_EXPERIMENTS)
     experiments = complete.get("experiments", PAPER_EXPERIMENTS)
-    if isinstance(shared, dict) and isinstance(experiments, dict):
+    if "experiments" not in complete and not shared:
+        # What every stage but the training reads: no experiment of its own.
+        complete["experiments"] = paper_experiments()
+    elif isinstance(shared, dict) and isinstance(experiments, dict):
         complete["experiments"] = {
             str(name): merge(shared, differences or {}) if _is_section(differences) else differences
             for name, differences in experiments.items()
@@ -107,6 +111,15 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
             if detail["loc"][:1] != ("experiments",) or detail["loc"][2:] not in shared_ones
         ]
         raise SynaxialError(where, " | ".join(told)) from error
+
+
+@cache
+def paper_experiments() -> dict[str, Training]:
+    """Return the paper's experiments, checked."""
+    return {
+        name: Training.model_validate(differences)
+        for name, differences in PAPER_EXPERIMENTS.items()
+    }
 
 
 def check_networks(study: Study) -> None:
@@ -206,9 +219,31 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             part = {"evaluate": content["evaluate"], "sample": sample}
         case "evaluate":
             part = {"evaluate": _only(content["evaluate"], "repeats", "seed")}
+        case "scaling":
+            # More points do not change a point.
+            part = _part_of_scaling(study, "experiment", "steps", "warm_up")
+        case "efficiency":
+            part = _part_of_scaling(study, "experiment", "ranks")
         case _:
             part = {stage: content[stage]}
     return part
+
+
+def _part_of_scaling(study: Study, *keys: str) -> dict[str, Any]:
+    """Return keys of the section `scaling`, with the settings of its experiment.
+
+    How long it would train, and how often, are not among them.
+    """
+    name = study.scaling_experiment
+    settings = study.experiments[name].model_dump(mode="json")
+    section = study.scaling.model_dump(mode="json") | {"experiment": name}
+    return {
+        "resize": {"size": study.resize.size},
+        "scaling": _only(section, *keys),
+        "experiments": {
+            name: {key: value for key, value in settings.items() if key not in {"epochs", "seeds"}}
+        },
+    }
 
 
 def part_of_training(study: Study, experiment: str, seed: int) -> dict[str, Any]:
