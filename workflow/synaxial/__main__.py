@@ -33,6 +33,8 @@ COMMANDS = {
     "compare": "synaxial.compare.command",
     "pair": "synaxial.compare.pair_command",
     "cases": "synaxial.compare.cases_command",
+    "scaling": "synaxial.scaling.command",
+    "efficiency": "synaxial.scaling.efficiency_command",
     "report": "synaxial.report.command",
 }
 

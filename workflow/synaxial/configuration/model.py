@@ -478,6 +478,31 @@ class Render(Section):
     """Also the stack as a NIfTI volume."""
 
 
+class Scaling(Section):
+    """How the training's speed grows with the ranks, measured by `snakemake scaling`."""
+
+    experiment: str | None = None
+    """The experiment whose networks and batch are trained; null means the base."""
+
+    ranks: Annotated[list[Count], Field(min_length=1)] = [1, 2, 4]
+    """The numbers of MPI ranks; 1 is what the others are held against."""
+
+    steps: Annotated[int, Field(ge=3)] = 20
+    """Timed iterations of each point."""
+
+    warm_up: Annotated[int, Field(ge=1)] = 3
+    """Iterations before, which do not count."""
+
+    @field_validator("ranks")
+    @classmethod
+    def _one_rank_is_there(cls, ranks: list[int]) -> list[int]:
+        if 1 not in ranks:
+            raise ValueError(f"{ranks} has no 1, which the others are held against")
+        if len(set(ranks)) < len(ranks):
+            raise ValueError(f"{ranks} names a number twice")
+        return sorted(ranks)
+
+
 class Study(Section):
     """All that a study computes."""
 
@@ -506,6 +531,7 @@ class Study(Section):
     sample: Sample = Sample()
     render: Render = Render()
     evaluate: Evaluate = Evaluate()
+    scaling: Scaling = Scaling()
 
     @property
     def chosen_experiments(self) -> list[str]:
@@ -519,15 +545,21 @@ class Study(Section):
         """The experiment that the others are shown beside."""
         return next(iter(self.experiments)) if self.base is None else self.base
 
+    @property
+    def scaling_experiment(self) -> str:
+        """The experiment whose speed is measured on several ranks."""
+        return self.base_experiment if self.scaling.experiment is None else self.scaling.experiment
+
     @model_validator(mode="after")
     def _the_named_experiments_are_there(self) -> Self:
         named = {
             "default_experiments": self.default_experiments or [],
-            "base": [] if self.base is None else [self.base],
+            "base": [self.base],
+            "scaling.experiment": [self.scaling.experiment],
         }
         for key, names in named.items():
             for name in names:
-                if name not in self.experiments:
+                if name is not None and name not in self.experiments:
                     raise ValueError(
                         f"{key}: {name!r} is not among the experiments "
                         f"({', '.join(self.experiments)})"

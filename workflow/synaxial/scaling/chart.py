@@ -1,0 +1,93 @@
+"""The figure of a scaling study: measured points, and apart from them what is predicted."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from synaxial.scaling.efficiency import Point, efficiencies
+from synaxial.scaling.points import MODES
+
+COLOURS = {"strong": "#0f766e", "weak": "#b45309"}
+GREY = "#94a3b8"
+
+
+def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
+    """Draw throughput, efficiency and communication over the ranks.
+
+    Lines and dots are measured, with their interquartile range; dashes and rings are predicted;
+    crosses had fewer cores than threads, and have no efficiency.
+
+    Parameters
+    ----------
+    points
+        Measured and predicted.
+    title
+        What was measured where.
+    remark
+        A line below, such as why nothing is predicted; may be empty.
+    """
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    if remark:
+        figure.supxlabel(remark, fontsize=8.5, color="#475569")
+    speed, share, talk = figure.subplots(1, 3)
+    ranks = sorted({point.ranks for point in points})
+    shares = efficiencies(points)
+    for mode in MODES:
+        of_mode = [point for point in points if point.mode == mode]
+        _draw(speed, of_mode, {p.ranks: p.images_per_second for p in of_mode}, spread=True)
+        _draw(share, of_mode, {r: value for (m, r), value in shares.items() if m == mode})
+        _draw(talk, of_mode, {p.ranks: 100 * p.communication / p.seconds for p in of_mode})
+        alone = next((p for p in of_mode if p.ranks == 1), None)
+        if alone is not None and mode == "weak":
+            ideal = [alone.images_per_second * number for number in ranks]
+            speed.plot(ranks, ideal, ":", color=GREY, label="ideal: one rank's times R")
+    share.axhline(1, linestyle=":", color=GREY, label="ideal")
+    panels = (
+        (speed, "Throughput", "images per second, all ranks"),
+        (share, "Efficiency", "share of the ranks' time"),
+        (talk, "Inside messages, waiting included", "% of a step, mean of the ranks"),
+    )
+    for axes, heading, unit in panels:
+        axes.set_title(heading, fontsize=10)
+        axes.set_ylabel(unit)
+        axes.set_xlabel("MPI ranks")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ranks, [str(number) for number in ranks])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    share.set_ylim(top=max(1.1, *share.get_ylim()))
+    return figure
+
+
+def _draw(
+    axes: mpl.axes.Axes, points: list[Point], values: dict[int, float], spread: bool = False
+) -> None:
+    """Draw one mode's values; predicted ones begin at the last measured one."""
+    if not points:
+        return
+    mode = points[0].mode
+    colour = COLOURS[mode]
+    drawn = [point for point in points if point.ranks in values]
+    measured = [p for p in drawn if not p.predicted and not p.crowded]
+    crowded = [p for p in drawn if p.crowded]
+    predicted = [p for p in drawn if p.predicted]
+    x = [p.ranks for p in measured]
+    axes.plot(x, [values[r] for r in x], "-o", color=colour, label=f"{mode}, measured")
+    for point in measured if spread else []:
+        ends = [point.batch_size / point.high, point.batch_size / point.low]
+        axes.plot([point.ranks] * 2, ends, color=colour, linewidth=4, alpha=0.4)
+    if crowded:
+        x = [p.ranks for p in crowded]
+        label = f"{mode}, more threads than cores"
+        axes.plot(x, [values[r] for r in x], "x", color=colour, label=label)
+    if predicted:
+        x = [p.ranks for p in [*measured[-1:], *predicted]]
+        y = [values[r] for r in x]
+        axes.plot(x, y, "--", color=colour, linewidth=1)
+        label = f"{mode}, PREDICTED"
+        axes.plot(x[1:], y[1:], "o", color=colour, fillstyle="none", label=label)
