@@ -552,8 +552,8 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _the_named_experiments_are_there(self) -> Self:
-        named = {
-            "default_experiments": self.default_experiments or [],
+        named: dict[str, list[str | None]] = {
+            "default_experiments": [*(self.default_experiments or [])],
             "base": [self.base],
             "scaling.experiment": [self.scaling.experiment],
         }

@@ -34,7 +34,8 @@ class Steps:
     @property
     def communication(self) -> np.ndarray:
         """The seconds inside all messages."""
-        return np.add(self.gradients, self.statistics)
+        total: np.ndarray = self.gradients + self.statistics
+        return total
 
 
 def time_steps(
