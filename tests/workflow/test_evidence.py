@@ -25,7 +25,10 @@ EVIDENCE = {
         "generator": {"channels": [8, 8, 8, 8, 3]},
         "discriminator": {"channels": [4, 8, 8, 8], "kernels": [4, 4, 4, 4]},
     },
-    "experiments": {"final": {}, "relu": {"generator": {"activation": "relu"}}},
+    "experiments": {
+        "final": {},
+        "relu": {"generator": {"activation": "relu"}, "keep": "best", "validation_epochs": 1},
+    },
     "default_experiments": ["final"],
     "sample": {"stacks": 2, "images": 10},
     "evaluate": {"images": 12, "repeats": 10},
@@ -92,6 +95,8 @@ def test_figures_train_what_is_missing_and_nothing_else(evaluated):
     rows = table_of(evaluated.results("figures", "comparison.csv"))
     assert {row["set"] for row in rows if row["kind"] == "experiment"} == {"final", "relu"}
     assert evaluated.results("figures", "relu_seed_1.png").exists()
+    record = json.loads(evaluated.results("experiments", "relu", "seed_1", "run.json").read_text())
+    assert record["nearest_to_held_out"]["epoch"] == 1
     # Another experiment adds itself alone.
     more = copy.deepcopy(EVIDENCE)
     more["experiments"]["mine"] = {"seeds": [1, 2]}

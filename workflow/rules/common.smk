@@ -100,6 +100,13 @@ def held_out_subjects():
     return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")[1]
 
 
+def held_out_of_training(wildcards):
+    """The held-out subjects' images, if the training looks at them on its way."""
+    if not study.experiments[wildcards.experiment].validated:
+        return []
+    return [rules.pack_held_out.output.images, rules.pack_held_out.output.index]
+
+
 def of_subjects(pattern, chosen):
     """An input function: the pattern's file of each subject that a function names."""
     return lambda wildcards: expand(pattern, subject=chosen())

@@ -26,6 +26,7 @@ rule train:
         monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
+        held_out=held_out_of_training,
     output:
         generator=f"{TRAINING}/generator.npz",
         discriminator=f"{TRAINING}/discriminator.npz",
@@ -64,6 +65,9 @@ rule train:
         code=code_of("train"),
         dataset=subpath(input.images, parent=True),
         folder=subpath(output.generator, parent=True),
+        held_out=lambda wildcards, input: (
+            f"--held-out {Path(input.held_out[0]).parent}" if input.held_out else ""
+        ),
         checkpoints=f"{RESULTS}/checkpoints",
     shell:
         "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
@@ -71,5 +75,5 @@ rule train:
         " --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
-        " --monitoring {input.monitoring}"
+        " --monitoring {input.monitoring} {params.held_out}"
         " --time-budget {resources.runtime} 2>&1 | tee {log}"

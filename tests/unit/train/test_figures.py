@@ -10,7 +10,7 @@ from synaxial.train.previews import draw_timeline, find_previews, split_sheet
 from synaxial.train.progress import as_duration, describe
 
 LOG = (
-    ",".join(COLUMNS) + "\n" + "".join(f"{i},{i * 5},1,2,3,4,5,6,0.5,0.4,7,8\n" for i in (1, 2, 3))
+    ",".join(COLUMNS) + "\n" + "".join(f"{i},{i * 5},1,2,3,4,5,6,0.5,0.4,,7,8\n" for i in (1, 2, 3))
 )
 
 

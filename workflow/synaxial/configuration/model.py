@@ -375,6 +375,17 @@ class Training(Section):
     batch; `synchronised`, all ranks the statistics of the whole batch, as one rank has them, at the
     price of a message a layer. The same on one rank (the paper)."""
 
+    keep: Literal["last", "best"] = "last"
+    """Which generator is kept: the last epoch's (the paper), or the one whose images were nearest
+    to those of held-out subjects, by the sliced Wasserstein distance to the half that the
+    evaluation calls `real`. The other half, the reference, judges it."""
+
+    validation_epochs: Count = 5
+    """Epochs between looks at that distance, with `keep: best` or `patience`."""
+
+    patience: Annotated[int, Field(ge=0)] = 0
+    """So many looks in a row without a smaller distance end the training; 0 trains all epochs."""
+
     initial_deviation: Annotated[float, Field(gt=0)] = 0.02
     """Standard deviation of the initial weights, of mean 0 (the paper: 0.02)."""
 
@@ -393,6 +404,11 @@ class Training(Section):
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"{seeds} names a seed twice")
         return seeds
+
+    @property
+    def validated(self) -> bool:
+        """Whether the training looks at held-out subjects."""
+        return self.keep == "best" or self.patience > 0
 
     @property
     def seed(self) -> int:
@@ -563,6 +579,17 @@ class Study(Section):
                     raise ValueError(
                         f"{key}: {name!r} is not among the experiments "
                         f"({', '.join(self.experiments)})"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_validated_has_subjects(self) -> Self:
+        # A training's own study has no subjects: it says nothing of the source.
+        if "held_out" in self.acquire.model_fields_set and not self.acquire.held_out:
+            for name, training in self.experiments.items():
+                if training.validated:
+                    raise ValueError(
+                        f"experiment {name!r}: keep: best and patience need acquire.held_out"
                     )
         return self
 

@@ -17,7 +17,7 @@ from synaxial.functions.layout import by_channel
 from synaxial.functions.noise import AddNoise
 
 #: First number of a stream's name, so that streams of different use never coincide.
-TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION = range(6)
+TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
 
 
 class Randomness(Protocol):

@@ -1,5 +1,6 @@
 """`synaxial train`."""
 
+import hashlib
 import logging
 import shutil
 import time
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from synaxial.configuration import check_networks, read_study
 from synaxial.configuration.model import Training
@@ -20,7 +22,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
 from synaxial.networks.calibration import calibrate
 from synaxial.networks.saving import digest_of, save_network
-from synaxial.pack.dataset import open_images
+from synaxial.pack.dataset import open_images, read_dataset
 from synaxial.train.checkpoint import held_folder
 from synaxial.train.communication import (
     abort_on_error,
@@ -35,6 +37,7 @@ from synaxial.train.run_record import describe_run, gather_machines
 from synaxial.train.session import Session, open_session, run_session
 from synaxial.train.slurm import SlurmJob, follow_last_job, own_job, record_job
 from synaxial.train.stopping import Stop
+from synaxial.train.validation import validation_images
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,10 @@ def run(
     ],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     experiment: Annotated[str, typer.Option(help="Which of the study's experiments.")] = "final",
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Data set of the subjects held out, for `keep: best` and `patience`."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Which of its seeds; the first one by default.")
     ] = None,
@@ -81,6 +88,7 @@ def run(
     """
     request = Request(
         *(config, experiment, seed, dataset, output, checkpoints, ranks, threads_per_rank, device),
+        held_out=held_out,
         monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
@@ -103,6 +111,7 @@ class Request:
     ranks: int
     threads_per_rank: int
     device: str
+    held_out: Path | None
     monitoring: Path
     budget_seconds: float
     started: float
@@ -118,7 +127,8 @@ def train(request: Request) -> None:
     communicator, device = open_communicator(world, request.device)
     images = on_all_ranks(world, lambda: open_images(request.dataset / "images.npy"))
     description = on_all_ranks(world, lambda: describe_dataset(request.dataset, images, training))
-    fingerprint = fingerprint_of(training, description["sha256"])
+    held_out, digest = on_all_ranks(world, lambda: read_held_out(request, training, images))
+    fingerprint = fingerprint_of(training, description["sha256"], digest)
     # The experiment's name too, or two that differ in their epochs would share a folder.
     folder = request.checkpoints / f"{request.experiment}_{fingerprint}"
     machines = gather_machines(communicator, device)
@@ -145,6 +155,7 @@ def train(request: Request) -> None:
                 communicator,
                 device,
                 stop,
+                held_out,
             ),
         )
         run_session(session, monitoring, communicator)
@@ -178,6 +189,33 @@ def read_training(config: Path, experiment: str, seed: int | None) -> Training:
     if seed not in settings.seeds:
         raise SynaxialError("--seed", f"{seed}", f"one of {', '.join(map(str, settings.seeds))}")
     return settings.with_seed(seed)
+
+
+def read_held_out(
+    request: Request, training: Training, images: np.ndarray
+) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the images that the training looks at on its way, or None, and their digest.
+
+    Raises
+    ------
+    SynaxialError
+        It is to, but there are none, or they are of another size or of too few subjects.
+    """
+    if not training.validated:
+        return None, ""
+    if request.held_out is None:
+        raise SynaxialError("--held-out", "is not given", "a data set, for keep: best and patience")
+    try:
+        found = validation_images(read_dataset(request.held_out)[0])
+    except ValueError as error:
+        raise SynaxialError(request.held_out, f"holds too few ({error})") from error
+    if found.shape[1:] != images.shape[1:]:
+        raise SynaxialError(
+            request.held_out,
+            f"its images are {found.shape[1]} pixels wide",
+            f"{images.shape[1]}, as those trained with",
+        )
+    return found, hashlib.sha256(found.tobytes()).hexdigest()
 
 
 def announce(record: dict[str, Any], folder: Path) -> None:
@@ -226,8 +264,13 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
 
     networks, rows = session.networks, session.log.rows
     title = f"{record['experiment']}: {training.epochs} epochs, model {session.fingerprint}"
-    calibrated = calibrate(networks.smoothed, training.latent)
-    save_network(networks.smoothed, training, output / "generator.npz", calibrated)
+    generator = networks.smoothed
+    if session.validation is not None:
+        generator = session.validation.kept_generator(generator)
+        epoch, distance = session.validation.best_look or (None, None)
+        record["nearest_to_held_out"] = {"epoch": epoch, "distance": distance}
+    calibrated = calibrate(generator, training.latent)
+    save_network(generator, training, output / "generator.npz", calibrated)
     save_network(networks.discriminator, training, output / "discriminator.npz")
     write_text(output / "log.csv", as_csv(rows))
     write_curves(as_csv(rows), title, output / "curves.png")
@@ -242,7 +285,7 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
     with written_whole(output / "previews.png") as partial:
         draw_timeline(previews).save(partial)
     record["digests"] = {
-        "generator": digest_of(networks.smoothed),
+        "generator": digest_of(generator),
         "discriminator": digest_of(networks.discriminator),
     }
     record["iterations"] = session.trainer.updater.iteration

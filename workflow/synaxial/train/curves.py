@@ -31,6 +31,11 @@ PANELS = (
         "MS-SSIM",
         {"generated pairs": "similarity_generated", "real pairs": "similarity_real"},
     ),
+    (
+        "Distance to held-out subjects, where it is looked at",
+        "sliced Wasserstein x 1000",
+        {"generated images": "distance_held_out"},
+    ),
     ("Speed", "images per second", {"all ranks": "images_per_second"}),
 )
 
@@ -40,13 +45,12 @@ def draw_curves(log: str, title: str) -> Figure:
     table = pd.read_csv(io.StringIO(log))
     figure = Figure(figsize=(15, 7), layout="constrained")
     figure.suptitle(title)
-    places = figure.subplots(2, 3).ravel()
-    for empty in places[len(PANELS) :]:
-        empty.set_axis_off()
-    for axes, (heading, unit, lines) in zip(places, PANELS, strict=False):
+    for axes, (heading, unit, lines) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
         for legend, column in lines.items():
-            marker = "o" if len(table) == 1 else ""
-            axes.plot(table["epoch"], table[column], marker=marker, label=legend)
+            # Not every epoch has every value.
+            known = table[["epoch", column]].dropna()
+            marker = "o" if len(known) < len(table) or len(table) == 1 else ""
+            axes.plot(known["epoch"], known[column], marker=marker, label=legend)
         axes.set_title(heading)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -32,20 +32,22 @@ MODULES = (
     "synaxial.train.moving_average",
     "synaxial.train.optimizers",
     "synaxial.train.updater",
+    "synaxial.train.validation",
 )
 
 
-def fingerprint_of(training: Training, dataset_sha256: str) -> str:
+def fingerprint_of(training: Training, dataset_sha256: str, held_out_sha256: str = "") -> str:
     """Return 16 hexadecimal digits that name a model.
 
-    Data, networks, loss, optimizer, batch size, seed and the code that uses them are in it. The
-    number of epochs is not, so that more epochs extend a training; nor are ranks and device, so
-    that one can go on elsewhere.
+    Data (with the held-out subjects' if the training looks at them), networks, loss, optimizer,
+    batch size, seed and the code that uses them are in it. The number of epochs is not, so that
+    more epochs extend a training; nor are ranks and device, so that one can go on elsewhere.
     """
     named = {
         "version": CHECKPOINT_VERSION,
         "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in MODULES],
         "dataset": dataset_sha256,
+        "held_out": held_out_sha256,
         "training": training.model_dump(mode="json", exclude={"epochs"}),
     }
     text = json.dumps(named, sort_keys=True)

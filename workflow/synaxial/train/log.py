@@ -16,6 +16,7 @@ from synaxial.train.collapse import similarity_of, similarity_of_some, warn_of_c
 from synaxial.train.previews import preview_images
 from synaxial.train.stopping import check_finite
 from synaxial.train.updater import OBSERVED, gradient_norm
+from synaxial.train.validation import Validation
 
 #: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations; a norm
 #: is that of the gradient as the optimizer used it, weight decay included. Similarities are those
@@ -28,6 +29,7 @@ COLUMNS = (
     "gradient_norm_discriminator",
     "similarity_generated",
     "similarity_real",
+    "distance_held_out",
     "images_per_second",
     "seconds",
 )
@@ -49,16 +51,25 @@ class EpochLog(chainer.training.Extension):
         The experiment's settings.
     images
         The dataset, uint8 (N, S, S).
+    validation
+        The extension that looks at held-out subjects, if the training does.
     """
 
     trigger = (1, "iteration")
     priority = chainer.training.PRIORITY_EDITOR
 
-    def __init__(self, path: Path | None, training: Training, images: np.ndarray) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        training: Training,
+        images: np.ndarray,
+        validation: Validation | None = None,
+    ) -> None:
+        self.validation = validation
         self.path = path
         self.training = training
         self.images = images
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, Any]] = []
         self.sums = dict.fromkeys(MEANS, 0.0)
         self.iterations = 0
         self.seconds = 0.0
@@ -89,10 +100,13 @@ class EpochLog(chainer.training.Extension):
     def _finish_epoch(self, updater: Any) -> None:
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         images = self.iterations * updater.training.batch_size
-        row: dict[str, float] = {"epoch": updater.epoch, "iteration": updater.iteration}
+        row: dict[str, Any] = {"epoch": updater.epoch, "iteration": updater.iteration}
         row |= {name: total / self.iterations for name, total in self.sums.items()}
         row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
         row["similarity_real"] = similarity_of_some(self.images)
+        row["distance_held_out"] = (
+            None if self.validation is None else self.validation.distance_at(updater.epoch)
+        )
         row["images_per_second"] = images / max(self.seconds - before, 1e-9)
         row["seconds"] = self.seconds
         self.rows.append(row)
@@ -115,10 +129,14 @@ class EpochLog(chainer.training.Extension):
         self.iterations, self.seconds = state["iterations"], state["seconds"]
 
 
-def as_csv(rows: list[dict[str, float]]) -> str:
-    """Return the rows under the heading; six significant digits."""
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """Return the rows under the heading; six significant digits, and nothing for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([format(row[name], ".6g") for name in COLUMNS] for row in rows)
+    writer.writerows([_as_text(row[name]) for name in COLUMNS] for row in rows)
     return text.getvalue()
+
+
+def _as_text(value: float | None) -> str:
+    return "" if value is None else format(value, ".6g")

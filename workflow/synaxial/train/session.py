@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Monitoring, Training
@@ -24,6 +25,7 @@ from synaxial.train.progress import Progress
 from synaxial.train.shares import check_shares
 from synaxial.train.stopping import Stop
 from synaxial.train.updater import AdversarialUpdater, Networks
+from synaxial.train.validation import Validation
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Session:
         What the model is called.
     previews
         The extension that draws them, on rank 0.
+    validation
+        The extension that looks at held-out subjects, on rank 0 of a training that does.
     """
 
     trainer: Any
@@ -57,6 +61,7 @@ class Session:
     folder: Path
     fingerprint: str
     previews: Previews | None
+    validation: Validation | None
 
 
 def make_networks(training: Training, image_width: int, device: Any) -> Networks:
@@ -117,6 +122,7 @@ def open_session(
     communicator: Any,
     device: Any,
     stop: Stop,
+    held_out: NDArray[np.uint8] | None = None,
 ) -> Session:
     """Set a training up, from its newest whole checkpoint if there is one.
 
@@ -128,7 +134,12 @@ def open_session(
     updater = make_updater(training, images, communicator, device)
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
-    epoch_log = EpochLog(folder / "log.csv" if first else None, training, images)
+    validation = None
+    if first and held_out is not None:
+        validation = Validation(training, held_out)
+        trainer.extend(validation, name="validation")
+        stop.exhausted = validation.exhausted
+    epoch_log = EpochLog(folder / "log.csv" if first else None, training, images, validation)
     trainer.extend(epoch_log, name="log")
     iterations = -(-training.epochs * len(images) // training.batch_size)
     previews = None
@@ -147,7 +158,9 @@ def open_session(
     state = communicator.mpi_comm.bcast(state, root=0)
     if state is not None:
         restore(trainer, state)
-    return Session(trainer, updater.networks, epoch_log, stop, folder, fingerprint, previews)
+    return Session(
+        trainer, updater.networks, epoch_log, stop, folder, fingerprint, previews, validation
+    )
 
 
 class RegularCheckpoints(chainer.training.Extension):

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -43,6 +44,8 @@ class Stop:
         self.longest_iteration = 0.0
         self.longest_checkpoint = 0.0
         self.reason: str | None = None
+        #: Whether nothing better is to be expected; asked on every rank, one is enough.
+        self.exhausted: Callable[[], bool] = lambda: False
         self._first_iteration: int | None = None
         self._last_call = started
 
@@ -69,9 +72,11 @@ class Stop:
         margin = max(LEAST_MARGIN_SECONDS, 2 * (self.longest_iteration + self.longest_checkpoint))
         # A budget that is too short still gets one iteration, or retries would never end.
         used_up = iteration > self._first_iteration and now + margin >= self.deadline
-        wish = np.array([self.received or 0, used_up], dtype=np.int64)
+        wish = np.array([self.received or 0, used_up, self.exhausted()], dtype=np.int64)
         of_all = np.empty_like(wish)
         self.communicator.mpi_comm.Allreduce(wish, of_all, op=_maximum())
+        if of_all[2]:
+            return True
         if of_all[0]:
             self.reason = f"received {signal.Signals(int(of_all[0])).name}"
         elif of_all[1]:
