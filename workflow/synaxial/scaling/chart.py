@@ -37,9 +37,9 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
     shares = efficiencies(points)
     for mode in MODES:
         of_mode = [point for point in points if point.mode == mode]
-        _draw(speed, of_mode, {p.ranks: p.images_per_second for p in of_mode}, spread=True)
-        _draw(share, of_mode, {r: value for (m, r), value in shares.items() if m == mode})
-        _draw(talk, of_mode, {p.ranks: 100 * p.communication / p.seconds for p in of_mode})
+        _draw(speed, of_mode, {p: p.images_per_second for p in of_mode}, spread=True)
+        _draw(share, of_mode, {p: shares[p] for p in of_mode if p in shares})
+        _draw(talk, of_mode, {p: 100 * p.communication / p.seconds for p in of_mode})
         alone = next((p for p in of_mode if p.ranks == 1), None)
         if alone is not None and mode == "weak":
             ideal = [alone.images_per_second * number for number in ranks]
@@ -65,29 +65,29 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
 
 
 def _draw(
-    axes: mpl.axes.Axes, points: list[Point], values: dict[int, float], spread: bool = False
+    axes: mpl.axes.Axes, points: list[Point], values: dict[Point, float], spread: bool = False
 ) -> None:
     """Draw one mode's values; predicted ones begin at the last measured one."""
     if not points:
         return
     mode = points[0].mode
     colour = COLOURS[mode]
-    drawn = [point for point in points if point.ranks in values]
+    drawn = [point for point in points if point in values]
     measured = [p for p in drawn if not p.predicted and not p.crowded]
     crowded = [p for p in drawn if p.crowded]
     predicted = [p for p in drawn if p.predicted]
     x = [p.ranks for p in measured]
-    axes.plot(x, [values[r] for r in x], "-o", color=colour, label=f"{mode}, measured")
+    axes.plot(x, [values[p] for p in measured], "-o", color=colour, label=f"{mode}, measured")
     for point in measured if spread else []:
         ends = [point.batch_size / point.high, point.batch_size / point.low]
         axes.plot([point.ranks] * 2, ends, color=colour, linewidth=4, alpha=0.4)
     if crowded:
         x = [p.ranks for p in crowded]
         label = f"{mode}, more threads than cores"
-        axes.plot(x, [values[r] for r in x], "x", color=colour, label=label)
+        axes.plot(x, [values[p] for p in crowded], "x", color=colour, label=label)
     if predicted:
-        x = [p.ranks for p in [*measured[-1:], *predicted]]
-        y = [values[r] for r in x]
+        line = [*measured[-1:], *predicted]
+        x, y = [p.ranks for p in line], [values[p] for p in line]
         axes.plot(x, y, "--", color=colour, linewidth=1)
         label = f"{mode}, PREDICTED"
         axes.plot(x[1:], y[1:], "o", color=colour, fillstyle="none", label=label)

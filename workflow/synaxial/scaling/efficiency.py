@@ -77,14 +77,14 @@ def efficiency(mode: str, ranks: int, seconds: float, seconds_alone: float) -> f
     return seconds_alone / (seconds * (ranks if mode == "strong" else 1))
 
 
-def efficiencies(points: Sequence[Point]) -> dict[tuple[str, int], float]:
-    """Return the efficiency by mode and ranks, held against the measured single rank of the mode.
+def efficiencies(points: Sequence[Point]) -> dict[Point, float]:
+    """Return each point's efficiency, held against the measured single rank of its mode.
 
     Crowded points have none: there the cores are divided, and not the work.
     """
     alone = {p.mode: p.seconds for p in points if p.ranks == 1 and not p.predicted}
     return {
-        (p.mode, p.ranks): efficiency(p.mode, p.ranks, p.seconds, alone[p.mode])
+        p: efficiency(p.mode, p.ranks, p.seconds, alone[p.mode])
         for p in points
         if not p.crowded and p.mode in alone
     }

@@ -48,7 +48,7 @@ more nodes are like those measured, and knows neither a slower rank nor a crowde
 def rows_of(points: Sequence[Point], left_out: dict[tuple[str, int], str]) -> list[dict[str, Any]]:
     """Return the rows of scaling.csv, with the columns `COLUMNS`."""
     shares = efficiencies(points)
-    rows = [_row(point, shares.get((point.mode, point.ranks))) for point in points]
+    rows = [_row(point, shares.get(point)) for point in points]
     rows += [
         {"mode": mode, "ranks": ranks, "kind": "left out", "note": reason}
         for (mode, ranks), reason in left_out.items()
