@@ -1,16 +1,20 @@
 """The figure of a scaling study: measured points, and apart from them what is predicted."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 
 from synaxial.scaling.efficiency import Point, efficiencies
 from synaxial.scaling.points import MODES
 
 COLOURS = {"strong": "#0f766e", "weak": "#b45309"}
 GREY = "#94a3b8"
+
+#: So many need no logarithmic axis for their throughput.
+FEW_RANKS = 4
 
 
 def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
@@ -26,12 +30,10 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
     title
         What was measured where.
     remark
-        A line below, such as why nothing is predicted; may be empty.
+        A line under it, such as why nothing is predicted; may be empty.
     """
-    figure = Figure(figsize=(13, 4.6), layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    if remark:
-        figure.supxlabel(remark, fontsize=8.5, color="#475569")
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    figure.suptitle("\n".join([title, *textwrap.wrap(remark, 150)]), fontsize=10)
     speed, share, talk = figure.subplots(1, 3)
     ranks = sorted({point.ranks for point in points})
     shares = efficiencies(points)
@@ -43,24 +45,30 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
         alone = next((p for p in of_mode if p.ranks == 1), None)
         if alone is not None and mode == "weak":
             ideal = [alone.images_per_second * number for number in ranks]
-            speed.plot(ranks, ideal, ":", color=GREY, label="ideal: one rank's times R")
-    share.axhline(1, linestyle=":", color=GREY, label="ideal")
+            speed.plot(ranks, ideal, ":", color=GREY, label="ideal")
+    share.axhline(1, linestyle=":", color=GREY)
     panels = (
         (speed, "Throughput", "images per second, all ranks"),
         (share, "Efficiency", "share of the ranks' time"),
-        (talk, "Inside messages, waiting included", "% of a step, mean of the ranks"),
+        (talk, "Inside messages, measured ones with waiting", "% of a step, mean of the ranks"),
     )
     for axes, heading, unit in panels:
         axes.set_title(heading, fontsize=10)
         axes.set_ylabel(unit)
-        axes.set_xlabel("MPI ranks")
+        axes.set_xlabel("MPI ranks (R)")
         axes.set_xscale("log", base=2)
         axes.set_xticks(ranks, [str(number) for number in ranks])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    share.set_ylim(top=max(1.1, *share.get_ylim()))
+    if ranks[-1] > FEW_RANKS:
+        speed.set_yscale("log", base=2)
+        speed.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        speed.set_ylim(bottom=0)
+    for axes, least in ((share, 1.1), (talk, 5)):
+        axes.set_ylim(bottom=0, top=max(least, *axes.get_ylim()))
+    # All that any panel has is in the first one.
+    figure.legend(*speed.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
