@@ -17,6 +17,7 @@ from synaxial.configuration import (
     part_of_training,
     read_keys,
 )
+from synaxial.configuration.model import CONTROLS
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
 from synaxial.locks import take_lock
@@ -146,6 +147,13 @@ def pairs_of_all_experiments():
             seed=[seed for seed in training.seeds if seed in shared],
         )
     ]
+
+
+def cases_of_base():
+    """The figure of the base's best and worst images, if there are subjects to hold them against."""
+    if not study.acquire.held_out:
+        return []
+    return of_trainings(rules.cases.output.picture, [study.base_experiment])
 
 
 def evidence():

@@ -1,8 +1,5 @@
 # Experiments side by side: all numbers in one table, and the paper's figures.
 
-# In the table's order; `real` is the floor.
-CONTROLS = ["real", "copies", "blurred", "grid", "noise"]
-
 
 rule compare:
     input:
@@ -109,7 +106,7 @@ rule cases:
 
 rule figures:
     input:
-        comparison=rules.compare_all.output,
-        cases=of_trainings(rules.cases.output.picture, [study.base_experiment]),
+        comparison=rules.compare_all.output if study.acquire.held_out else [],
+        cases=cases_of_base(),
         pairs=pairs_of_all_experiments(),
     localrule: True

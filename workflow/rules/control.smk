@@ -3,7 +3,9 @@
 
 rule control:
     input:
-        settings=settings_of("control"),
+        settings=lambda wildcards: settings_of(
+            "reference" if wildcards.control in ("reference", "real") else "control"
+        ),
         training=rules.pack.output.images,
         index=rules.pack.output.index,
         held_out=rules.pack_held_out.output.images,

@@ -7,6 +7,11 @@ import numpy as np
 
 from synaxial.errors import SynaxialError
 
+#: Packed arrays of ours, counts of patches above all, unpack to twenty times their size at most;
+#: what unpacks to much more is not ours, but made to fill the memory.
+MOST_TIMES_LARGER = 200
+LEAST_BYTES = 100_000
+
 #: What every `.npz` file begins with.
 ZIP = b"PK"
 
@@ -27,6 +32,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise DamagedFileError(path, "is no .npz file, or cut short", "a whole .npz file")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            unpacked = sum(member.file_size for member in file.zip.infolist())
+            if unpacked > MOST_TIMES_LARGER * max(len(content), LEAST_BYTES):
+                raise ValueError(f"it would unpack to {unpacked} bytes")
             return {name: file[name] for name in file.files}
     # In memory, whatever fails is the content's fault, and a changed byte of a zip can make
     # zipfile, zlib and NumPy raise almost anything.

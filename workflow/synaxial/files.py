@@ -59,7 +59,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    # Brackets nested without end are a RecursionError.
+    except (OSError, ValueError, RecursionError) as error:
         raise SynaxialError(path, f"cannot be read ({error})", "a JSON file") from error
     if not isinstance(content, dict):
         raise SynaxialError(path, f"holds a {type(content).__name__}", "a JSON object")

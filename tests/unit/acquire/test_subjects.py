@@ -6,6 +6,7 @@ from synaxial.acquire.subjects import (
     identify,
     natural_key,
     parse_numbers,
+    person_of,
     select_subjects,
     split_subjects,
 )
@@ -147,7 +148,7 @@ def test_subjects_train_or_are_held_out(subjects, held_out, expected):
 @pytest.mark.parametrize(
     ("subjects", "held_out", "said"),
     [
-        ("001-003", "003-004", "BraTS20_Training_003, which acquire.subjects names too"),
+        ("001-003", "003-006", "BraTS20_Training_003, or another timepoint, which"),
         ("all", "001-008", "names every subject"),
         ("001-003", "004-006", "names 3 subjects; expected none or at least 4"),
         ("001-003", "009", "has no subject 009"),
@@ -157,3 +158,19 @@ def test_a_split_that_is_none_is_refused(subjects, held_out, said):
     settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
     with pytest.raises(SynaxialError, match=said):
         split_subjects(NAMES, settings, "the set")
+
+
+def test_timepoints_of_a_person_are_not_on_both_sides():
+    names = [f"BraTS-GLI-{person:05d}-{point:03d}" for person in range(1, 7) for point in (0, 1)]
+    held_out = [f"BraTS-GLI-{person:05d}-000" for person in (2, 3, 4, 5)]
+    training, unseen = split_subjects(
+        names, Acquire(source="kaggle", subjects="all", held_out=held_out), "the set"
+    )
+    assert unseen == held_out
+    assert {person_of(name) for name in training} == {"BraTS-GLI-#1", "BraTS-GLI-#6"}
+    both = Acquire(source="kaggle", subjects=["BraTS-GLI-00002-001"], held_out=held_out)
+    with pytest.raises(SynaxialError, match="or another timepoint"):
+        split_subjects(names, both, "the set")
+    few = Acquire(source="kaggle", subjects="1", held_out="005-006")
+    with pytest.raises(SynaxialError, match="names 2 subjects; expected none or at least 4"):
+        split_subjects(names, few, "the set")

@@ -90,6 +90,10 @@ def test_what_cannot_stand_in_one_table_is_one_clear_line(
         "is of 90 images; expected 100": {"images": 90},
         "has the protocol '0'": {"protocol": "0"},
         "lacks something ('values')": {"values": None},
+        "lacks the numbers sliced_wasserstein": {"values": {}},
+        "a number that is [nan, 0.0, 1.0]": {
+            "values": {"x": {"value": float("nan"), "low": 0, "high": 1}}
+        },
     }
     for said, difference in wrong.items():
         path = write_evaluation(tmp_path, "other", 1, 0, **difference)
@@ -132,7 +136,7 @@ def test_the_images_of_a_pair_are_the_stacks_first():
 
 def test_the_papers_figures_are_called_so():
     assert "figure 4 of the paper" in title_of("no_dropout", 1, "final")[0]
-    assert title_of("mine", 2, "final") == ("mine, seed 2", "final, seed 2, the same noise")
+    assert title_of("mine", 2, "final") == ("mine, seed 2", "final, seed 2, noise of the same seed")
     assert "figure" not in title_of("relu", 1, "other")[0]
 
 

@@ -18,7 +18,10 @@ from synaxial.configuration.loading import merge
 from synaxial.configuration.model import Study
 from synaxial.errors import SynaxialError
 
-STAGES = ("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render")
+STAGES = (
+    *("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
+    *("reference", "control", "evaluate"),
+)
 
 
 def test_the_default_is_the_papers_final_experiment():
@@ -205,6 +208,7 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
             "resize": {"size": 64, "mode": "pad"},
             "sample": {"seed": 8},
             "render": {"columns": 4},
+            "evaluate": {"repeats": 20, "seed": 3, "images": 40, "blur": 5.0},
         }
     )
     path = tmp_path / "part.yaml"
@@ -219,6 +223,9 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
         "pack": [read.resize.size == 64],
         "sample": [read.sample == study.sample],
         "render": [read.render == study.render],
+        "reference": [read.evaluate.images == 40],
+        "control": [read.evaluate.images == 40, read.evaluate.blur == 5, read.evaluate.seed == 3],
+        "evaluate": [read.evaluate.repeats == 20, read.evaluate.seed == 3],
     }
     assert all(own[stage])
 
@@ -283,6 +290,12 @@ CHANGES = {
     "learning rate": ({"training": {"optimizer": {"alpha": 0.001}}}, {"train"}),
     "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
     "stacks": ({"sample": {"seed": 3}}, {"sample"}),
+    "stacks of the sample": ({"sample": {"stacks": 4}}, {"reference", "control"}),
+    "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
+    "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
+    "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
+    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
+    "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch"}),
     "columns": ({"render": {"columns": 5}}, {"render"}),
     "results": ({"results": "elsewhere"}, set()),
 }

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synaxial.configuration.model import Evaluate
 from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, evaluate_set
 from synaxial.functions.parallel import use_threads
 from synaxial.measure.battery import measure_set
@@ -42,8 +43,8 @@ def sets(phantoms):
         "reference": reference,
         "real": real,
         "copies": controls.copies(training, len(real), 0),
-        "blurred": controls.blurred(real, 2.0),
-        "grid": controls.planted_grid(real, 8.0, 4),
+        "blurred": controls.blurred(real, Evaluate().blur),
+        "grid": controls.planted_grid(real, Evaluate().grid_amplitude, Evaluate().grid_period),
         "noise": controls.noise(real, 0),
     }
     return made, training
@@ -94,7 +95,7 @@ def test_every_number_has_an_interval_around_it(evaluated):
         for number, value in values.items():
             found = np.array([value.low, value.value, value.high])
             assert np.isfinite(found).all(), (name, number)
-            assert value.low <= value.high, (name, number)
+            assert value.low <= value.value <= value.high, (name, number)
     names = {headline.name for headline in HEADLINES}
     assert names <= set(evaluated["real"])
     assert len(names) == len(HEADLINES)
@@ -140,6 +141,22 @@ def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evalu
     # A copy and what it is a copy of, one above the other at the right edge.
     above, below = picture[-2 * 256 - 2 : -256 - 2, -256:], picture[-256:, -256:]
     np.testing.assert_array_equal(above, below)
+
+
+def test_sets_of_unlike_size_are_refused(measured):
+    half = {
+        name: {key: rows[: len(rows) // 2] if rows.ndim else rows for key, rows in arrays.items()}
+        for name, arrays in measured["copies"].items()
+    }
+    with pytest.raises(ValueError, match="images against"):
+        evaluate_set(half, measured["reference"], 10, 0)
+
+
+def test_another_data_set_than_was_searched_is_one_clear_line(
+    files, sets, run_synaxial, assert_clear_error
+):
+    np.save(files / "images.npy", sets[1].pixels[:2])
+    assert_clear_error(run_synaxial(*words(files)), "another data set")
 
 
 def test_measurements_of_another_version_are_one_clear_line(

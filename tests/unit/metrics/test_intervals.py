@@ -88,7 +88,9 @@ def test_drawn_sets_are_further_and_the_interval_is_around_the_estimate():
     assert min(draws) > estimate
     assert interval.low < estimate < interval.high
     width = np.subtract(*np.quantile(draws, [0.975, 0.025]))
-    assert interval.high - interval.low == pytest.approx(width)
+    # Student's t of 99 degrees of freedom over the normal's quantile, and what drawing loses.
+    widening = 1.98422 / 1.95996 * np.sqrt(100 / 99)
+    assert interval.high - interval.low == pytest.approx(widening * width, rel=1e-4)
 
 
 def test_weights_say_how_often_each_group_was_drawn():
@@ -121,9 +123,36 @@ def test_the_seed_decides():
 def test_a_higher_level_is_wider():
     draws = np.random.default_rng(5).normal(10, 2, 10_000)
     for level, quantile in ((0.68, 0.9945), (0.95, 1.96), (0.99, 2.576)):
-        interval = interval_around(3.0, draws, level)
+        interval = interval_around(3.0, draws, level, groups=100_000)
         assert interval.high - 3 == pytest.approx(2 * quantile, rel=0.05)
         assert 3 - interval.low == pytest.approx(2 * quantile, rel=0.05)
+
+
+def test_few_groups_are_wider_and_the_estimate_is_always_inside():
+    draws = np.random.default_rng(5).normal(10, 2, 10_000)
+    few, many = (interval_around(3.0, draws, 0.95, groups) for groups in (10, 100_000))
+    # The t quantile of 9 degrees of freedom.
+    expected = 2.26216 / 1.95996 * np.sqrt(10 / 9)
+    assert (few.high - 3) / (many.high - 3) == pytest.approx(expected, rel=1e-3)
+    for value, others in ((0.0, [0.03, 0.05]), (1.0, [0.9, 0.95])):
+        low, high = interval_around(value, np.array([value] * 98 + others), 0.95, 10)
+        assert low <= value <= high
+
+
+def test_ten_subjects_are_enough_for_the_interval_to_hold_what_it_says():
+    """A mean over ten subjects of 30 images against 300 images that are each their own group."""
+    groups = (np.arange(300, dtype=np.int64), np.repeat(np.arange(10, dtype=np.int64), 30))
+
+    def make(generator, seed):
+        single = generator.normal(0.5, np.hypot(1, 0.5), 300)
+        subjects = generator.normal(0, 1, 10).repeat(30) + generator.normal(0, 0.5, 300)
+
+        def difference(weights_a, weights_b):
+            return float(shares(weights_a, 300) @ single - shares(weights_b, 300) @ subjects)
+
+        return bootstrap_interval(difference, *groups, seed=seed)
+
+    assert FEWEST <= share_that_contains(0.5, make) <= 0.99
 
 
 def test_one_group_is_refused():

@@ -79,7 +79,7 @@ def test_constant_features_are_at_no_distance(value):
 def test_one_image_is_refused():
     with pytest.raises(ValueError, match=r"generated features of the shape \(1, 30\)"):
         of(draw(1, 1), draw(2))
-    with pytest.raises(ValueError, match="one image makes no pair"):
+    with pytest.raises(ValueError, match="images of one group make no pair"):
         of(draw(1, 3), draw(2), np.array([0.0, 2.0, 0.0]))
 
 
@@ -90,3 +90,26 @@ def test_features_of_other_kinds_are_refused():
     bad[3, 4] = np.nan
     with pytest.raises(ValueError, match="reference features that are no numbers"):
         of(draw(1), bad)
+
+
+def test_images_of_a_subject_make_no_pair():
+    """Few subjects of many images are no further off than as many single images would be."""
+
+    def distances(grouped):
+        found = []
+        for seed in range(40):
+            generator = np.random.default_rng(seed)
+            sets = [
+                generator.normal(size=(5, 1, 6)) + generator.normal(size=(5, 8, 6))
+                for _ in range(2)
+            ]
+            x, y = (features.reshape(40, 6) for features in sets)
+            groups = np.repeat(np.arange(5), 8) if grouped else np.arange(40)
+            found.append(
+                kernel_distance.prepare(x, y, groups, groups)(None, None)["kernel_distance"]
+            )
+        return np.array(found)
+
+    apart, together = distances(True), distances(False)
+    assert abs(apart.mean()) < 2 * apart.std() / np.sqrt(40)
+    assert together.mean() > 4 * together.std() / np.sqrt(40)

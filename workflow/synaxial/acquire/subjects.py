@@ -76,17 +76,20 @@ def split_subjects(
     training = [name for name in subjects if name not in held_out]
     if settings.subjects != "all":
         training = select_subjects(settings.subjects, subjects, where)
-    both = [name for name in training if name in held_out]
+    people = {person_of(name) for name in held_out}
+    if settings.subjects == "all":
+        training = [name for name in training if person_of(name) not in people]
+    both = [name for name in training if person_of(name) in people]
     if both:
         raise SynaxialError(
             "acquire.held_out",
-            f"names {_shortened(both)}, which acquire.subjects names too",
+            f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
             "subjects that no network is trained with",
         )
-    if 0 < len(held_out) < FEWEST_HELD_OUT:
+    if 0 < len(people) < FEWEST_HELD_OUT:
         raise SynaxialError(
             "acquire.held_out",
-            f"names {len(held_out)} subjects",
+            f"names {len(people)} subjects",
             f"none or at least {FEWEST_HELD_OUT}: half of them stand for all, the others show how "
             "far apart real subjects are",
         )
@@ -132,6 +135,12 @@ def identify(name: str) -> tuple[str, int] | None:
         if match is not None:
             return f"{match['series']}#{match['rest']}", int(match["number"])
     return None
+
+
+def person_of(name: str) -> str:
+    """Return what a person's names have in common: without timepoint, session and run."""
+    identity = identify(name)
+    return name if identity is None else f"{identity[0]}{identity[1]}"
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

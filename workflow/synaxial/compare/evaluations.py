@@ -1,10 +1,11 @@
 """Evaluations of several sets, read and put together."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from synaxial.errors import SynaxialError
-from synaxial.evaluate.battery import PROTOCOL, Value
+from synaxial.evaluate.battery import HEADLINES, PROTOCOL, Value
 from synaxial.files import read_json
 
 EXPECTED = "a file of `synaxial evaluate`"
@@ -62,14 +63,32 @@ def _read(path: Path) -> Evaluation:
             "run `synaxial evaluate` again",
         )
     try:
-        return Evaluation(
+        evaluation = Evaluation(
             str(content["name"]),
             None if content["seed"] is None else int(content["seed"]),
             int(content["images"]),
-            {name: Value(**value) for name, value in content["values"].items()},
+            {name: _value(**value) for name, value in content["values"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SynaxialError(path, f"lacks something ({error})", EXPECTED) from error
+    missing = [headline.name for headline in HEADLINES if headline.name not in evaluation.values]
+    if missing:
+        raise SynaxialError(path, f"lacks the numbers {', '.join(missing)}", EXPECTED)
+    return evaluation
+
+
+def _value(value: float, low: float, high: float) -> Value:
+    """Return a number read from a file.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is none, or not finite.
+    """
+    found = [float(part) for part in (value, low, high)]
+    if not all(math.isfinite(part) for part in found):
+        raise ValueError(f"a number that is {found}")
+    return Value(*found)
 
 
 def over_seeds(evaluations: list[Evaluation], number: str) -> Value:

@@ -52,6 +52,10 @@ def draw_pair(
 
 
 def title_of(name: str, seed: int, base: str) -> tuple[str, str]:
-    """Return the titles of an experiment's half and of the base's."""
+    """Return the titles of an experiment's half and of the base's.
+
+    The noise of stacks of one number is the same where both networks take as much of it; where
+    they do not, it begins with the same numbers.
+    """
     figure = f" ({PAPER_FIGURES[name]})" if name in PAPER_FIGURES and base == "final" else ""
-    return f"{name}, seed {seed}{figure}", f"{base}, seed {seed}, the same noise"
+    return f"{name}, seed {seed}{figure}", f"{base}, seed {seed}, noise of the same seed"

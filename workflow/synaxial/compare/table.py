@@ -4,7 +4,7 @@ import html
 from typing import Any
 
 from synaxial.compare.evaluations import Evaluation, by_name, over_seeds
-from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, Headline, Value
+from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, Value
 from synaxial.report.page import make_page
 
 #: The columns of comparison.csv: one row a number of a set.
@@ -12,7 +12,7 @@ COLUMNS = ["set", "kind", "seed", "number", "value", "low", "high", "images", "p
 
 #: What each control is.
 CONTROLS = {
-    "real": "real images of other held-out subjects: as good as can be",
+    "real": "real images of other held-out subjects",
     "copies": "training images",
     "blurred": "real, blurred",
     "grid": "real, with a grid",
@@ -29,12 +29,14 @@ GOOD = {
 
 INTRODUCTION = """
 <p>Every set has {images} images and is held against as many of held-out subjects, whom no network
-has seen (the reference). The first row is the same for the other half of the held-out subjects: no
-generator can be expected to be nearer than real images of other people are. The rows below it are
-bad in a known way; they show what each number sees, and what it does not. In brackets: 95 %
-bootstrap intervals, drawn by subject and by image, which do not contain what another training would
-have given: with several seeds the value is their mean, and the brackets hold all their intervals.
-Protocol {protocol}.</p>
+has seen (the reference). The first row is the same for the other half of the held-out subjects: how
+far apart real images of different people are. It is a yardstick, not a bound: its images are of a
+few people, many of each, which alone puts some distance between two sets (in the Fréchet and the
+sliced Wasserstein distance most), and generated images, which do not come in people, may lie nearer
+without being better. The rows below it are bad in a known way; they show what each number sees, and
+what it does not. In brackets: 95 % bootstrap intervals, drawn by subject and by image, which do not
+contain what another training would have given: with several seeds the value is their mean, and the
+brackets hold all their intervals. Protocol {protocol}.</p>
 """
 
 
@@ -88,9 +90,9 @@ def explanations() -> str:
 
 
 def _line(title: str, sets: list[Evaluation]) -> str:
-    cells = "".join(f"<td>{_cell(over_seeds(sets, line.name), line)}</td>" for line in HEADLINES)
+    cells = "".join(f"<td>{_cell(over_seeds(sets, line.name))}</td>" for line in HEADLINES)
     return f"<tr><td>{html.escape(title)}</td>{cells}</tr>"
 
 
-def _cell(value: Value, _line: Headline) -> str:
+def _cell(value: Value) -> str:
     return f"{value.value:.3g}<br><small>({value.low:.3g} to {value.high:.3g})</small>"

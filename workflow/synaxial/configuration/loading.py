@@ -213,10 +213,14 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             part = {"slice": content["slice"], **policy}
         case "pack":
             part = {"resize": _only(content["resize"], "size")}
-        case "control":
-            # There are as many images as are generated.
+        case "reference" | "control":
+            # There are as many images as are generated. Only the spoilt ones depend on more.
             sample = _only(content["sample"], "stacks", "images")
-            part = {"evaluate": content["evaluate"], "sample": sample}
+            own = ["seed", "blur", "grid_amplitude", "grid_period"] if stage == "control" else []
+            part = {"evaluate": _only(content["evaluate"], "images", *own), "sample": sample}
+        case "sample":
+            # A stack does not depend on how many there are.
+            part = {"sample": {k: v for k, v in content["sample"].items() if k != "stacks"}}
         case "evaluate":
             part = {"evaluate": _only(content["evaluate"], "repeats", "seed")}
         case "scaling":

@@ -458,6 +458,10 @@ class Sample(Section):
     `dropout` is on; `batch`, those of the stack. Open in the paper."""
 
 
+#: The sets that generated images are read beside; no experiment is called as one of them.
+CONTROLS = ("real", "copies", "blurred", "grid", "noise")
+
+
 class Evaluate(Section):
     """How generated images are held against those of subjects that no network has seen."""
 
@@ -474,10 +478,10 @@ class Evaluate(Section):
     blur: Annotated[float, Field(gt=0)] = 2.0
     """Of the control that is blurred: the Gaussian's standard deviation in pixels."""
 
-    grid_amplitude: Annotated[float, Field(gt=0)] = 4.0
+    grid_amplitude: Annotated[float, Field(gt=0)] = 12.0
     """Of the control with a grid: grey levels of 255."""
 
-    grid_period: Annotated[int, Field(ge=2)] = 8
+    grid_period: Annotated[int, Field(ge=2)] = 4
     """Of the same: pixels from line to line."""
 
 
@@ -598,6 +602,10 @@ class Study(Section):
         if not self.experiments:
             raise ValueError("experiments is empty; name at least one")
         for name in self.experiments:
+            if name in CONTROLS:
+                raise ValueError(
+                    f"experiment {name!r}: a control is called that ({', '.join(CONTROLS)})"
+                )
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.]*", name):
                 raise ValueError(
                     f"experiment {name!r}: a name has letters, digits, '_' and '.' only"

@@ -118,6 +118,8 @@ def evaluate_set(
         The measurements are not of sets that can be compared.
     """
     groups = candidate[SET]["groups"], reference[SET]["groups"]
+    if len(groups[0]) != len(groups[1]):
+        raise ValueError(f"{len(groups[0])} images against {len(groups[1])}, expected as many")
     found: dict[str, Value] = {}
     for suffix, statistic in statistics(candidate, reference):
         values = statistic(None, None)
@@ -138,7 +140,8 @@ def statistics(candidate: Measurements, reference: Measurements) -> list[tuple[s
     for features in FEATURES:
         both = candidate[features.NAME]["features"], reference[features.NAME]["features"]
         for metric in OF_FEATURES:
-            given = (*both, *groups) if metric is two_sample else both
+            grouped = metric is not frechet_distance
+            given = (*both, *groups) if grouped else both
             made.append((f"_{features.NAME}", metric.prepare(*given)))
     return made
 

@@ -10,7 +10,7 @@ import typer
 from synaxial.configuration import read_study
 from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import PROTOCOL, evaluate_set
-from synaxial.evaluate.nearest import draw_nearest
+from synaxial.evaluate.nearest import check_nearest, draw_nearest
 from synaxial.files import write_json, written_whole
 from synaxial.functions.parallel import use_threads
 from synaxial.measure.battery import SET
@@ -41,8 +41,11 @@ def run(
     """Hold a set of images against the reference in every metric, with intervals."""
     settings = read_study(config).evaluate
     own, real = read_measurements(measurements), read_measurements(reference)
+    seen = open_images(training / "images.npy")
     with use_threads(threads):
         try:
+            count = len(own[SET]["groups"])
+            check_nearest(own, len(seen))
             values = evaluate_set(own, real, settings.repeats, settings.seed)
         except (KeyError, ValueError, IndexError) as error:
             raise SynaxialError(
@@ -50,10 +53,9 @@ def run(
                 f"cannot be compared with {reference} ({error})",
                 "two files of one version of `synaxial measure`",
             ) from error
-    count = len(own[SET]["groups"])
     images = read_set([*stacks, *(others or [])], count)
     with written_whole(nearest) as partial:
-        draw_nearest(images.pixels, open_images(training / "images.npy"), own).save(partial)
+        draw_nearest(images.pixels, seen, own).save(partial)
     write_json(
         output,
         {

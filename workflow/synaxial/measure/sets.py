@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from synaxial.acquire.subjects import person_of
 from synaxial.errors import SynaxialError
-from synaxial.metrics.images import ImageSet, as_grey
+from synaxial.metrics.images import ImageSet, as_grey, groups_of
 from synaxial.stacks import read_stack
 
 
 def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
     """Return the first images of some stacks, in the order given.
 
-    Colour images become grey, the mean of their channels. Images whose pages name a subject are
-    its group; others, as generated ones, are each a group of their own.
+    Colour images become grey, the mean of their channels. Images whose pages name a person are
+    a group; others, as generated ones, are each a group of their own.
 
     Parameters
     ----------
@@ -48,11 +49,8 @@ def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
     if len(descriptions) < count:
         names = ", ".join(str(path) for path in stacks)
         raise SynaxialError(names, f"hold {len(descriptions)} images", f"{count} or more")
-    return ImageSet(np.concatenate(parts), groups_of(descriptions))
-
-
-def groups_of(descriptions: list[dict[str, Any]]) -> NDArray[np.int64]:
-    """Return the group of each image: its subject's, or its own if it has none."""
-    names = [description.get("subject", number) for number, description in enumerate(descriptions)]
-    numbers = {name: at for at, name in enumerate(dict.fromkeys(names))}
-    return np.array([numbers[name] for name in names], np.int64)
+    groups = [
+        person_of(str(description["subject"])) if "subject" in description else number
+        for number, description in enumerate(descriptions)
+    ]
+    return ImageSet(np.concatenate(parts), groups_of(groups))

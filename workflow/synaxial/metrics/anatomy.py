@@ -146,9 +146,10 @@ def compare(
         )
     levels = np.arange(256)
     counts = [share @ rows["histogram"] for rows, share in zip(both, weights, strict=True)]
-    # An image without a brain has its place at black.
+    # An image without a brain counts as one whose brain is black and as large as the others' mean.
     for rows, share, count in zip(both, weights, counts, strict=True):
-        count[0] += share @ (rows["area"] == 0)
+        without = share @ (rows["area"] == 0)
+        count[0] += without * (count.sum() / (1 - without) if without < 1 else 1)
     distances[f"{NAME}_histogram"] = _distance_of_some(levels, levels, *counts)
     return distances
 

@@ -1,5 +1,6 @@
 """The images that a metric sees."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,3 +52,9 @@ def as_grey(pages: NDArray[np.uint8]) -> NDArray[np.uint8]:
     total = pages.sum(axis=3, dtype=np.uint16)
     grey: NDArray[np.uint8] = ((2 * total + 3) // 6).astype(np.uint8)
     return grey
+
+
+def groups_of(names: Sequence[Hashable]) -> NDArray[np.int64]:
+    """Return the number of each image's group, int64 (N,), from what the groups are called."""
+    numbers = {name: at for at, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.int64)

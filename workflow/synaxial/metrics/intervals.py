@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 from synaxial.functions import parallel
 from synaxial.metrics.features.rows import Statistic
@@ -99,17 +101,28 @@ def bootstrap_intervals(
         draws[repeat] = statistic(*weights[repeat])
 
     parallel.for_each(compute, range(repeats))
+    groups = min(draw_a.count, draw_b.count)
     return {
-        name: interval_around(estimate, np.array([draw[name] for draw in draws]), level)
+        name: interval_around(estimate, np.array([draw[name] for draw in draws]), level, groups)
         for name, estimate in estimates.items()
     }
 
 
-def interval_around(estimate: float, draws: NDArray[np.float64], level: float) -> Interval:
-    """Return the quantiles of drawn values, moved so that the mean of these is the estimate."""
+def interval_around(
+    estimate: float, draws: NDArray[np.float64], level: float, groups: int
+) -> Interval:
+    """Return the quantiles of drawn values, moved so that the mean of these is the estimate.
+
+    Few groups scatter too little when they are drawn with replacement, by (G - 1) / G in variance,
+    and say little of how much: both are made up for as in Student's t interval. The estimate itself
+    is always inside: where nearly all draws are the same, as for shares of 0 or 1, the quantiles
+    of what is left may lie on one side of it.
+    """
     scatter = draws - draws.mean()
-    low, high = np.quantile(scatter, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate + float(low), estimate + float(high))
+    tail = (1 + level) / 2
+    widening = student.ppf(tail, groups - 1) / normal.ppf(tail) * np.sqrt(groups / (groups - 1))
+    low, high = widening * np.quantile(scatter, [1 - tail, tail])
+    return Interval(estimate + min(float(low), 0.0), estimate + max(float(high), 0.0))
 
 
 class _Drawing:

@@ -51,16 +51,33 @@ def compare(
     return prepare(generated, reference)(generated_weights, reference_weights)
 
 
-def prepare(generated: Features, reference: Features) -> Statistic:
+def prepare(
+    generated: Features,
+    reference: Features,
+    generated_groups: NDArray[np.int64] | None = None,
+    reference_groups: NDArray[np.int64] | None = None,
+) -> Statistic:
     """Compute what does not depend on weights, for `bootstrap_intervals` to call what it returns.
+
+    With groups, images of one group make no pair within their set: slices of one subject are more
+    alike than two images drawn from all subjects, and would raise the distance of a set of few
+    subjects from any other. Without them each image is a group.
 
     Raises
     ------
     ValueError
-        A set has fewer than two images, or the features are different ones.
+        A set has fewer than two images or groups, or the features are different ones.
     """
     x, y = checked(generated, reference, least=2)
-    return _Kernels(polynomial_kernel(x, x), polynomial_kernel(y, y), polynomial_kernel(x, y))
+    groups = [
+        np.arange(len(rows)) if given is None else np.unique(given, return_inverse=True)[1]
+        for rows, given in ((x, generated_groups), (y, reference_groups))
+    ]
+    return _Kernels(
+        _Within.of(polynomial_kernel(x, x), groups[0]),
+        _Within.of(polynomial_kernel(y, y), groups[1]),
+        polynomial_kernel(x, y),
+    )
 
 
 def polynomial_kernel(x: Matrix, y: Matrix) -> Matrix:
@@ -73,27 +90,42 @@ def polynomial_kernel(x: Matrix, y: Matrix) -> Matrix:
 class _Kernels:
     """The kernel of all pairs of generated images, of reference images, and of one of each."""
 
-    generated: Matrix
-    reference: Matrix
+    generated: "_Within"
+    reference: "_Within"
     between: Matrix
 
     def __call__(self, generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
         """Return the distance."""
-        p = shares(generated_weights, len(self.generated))
-        q = shares(reference_weights, len(self.reference))
-        within = mean_of_pairs(self.generated, p) + mean_of_pairs(self.reference, q)
+        generated, reference = self.between.shape
+        p = shares(generated_weights, generated)
+        q = shares(reference_weights, reference)
+        within = self.generated.mean(p) + self.reference.mean(q)
         return {NAME: float(within - 2 * (p @ self.between @ q))}
 
 
-def mean_of_pairs(kernel: Matrix, share: NDArray[np.float64]) -> float:
-    """Return the mean over the pairs of two different images.
+@dataclass(frozen=True)
+class _Within:
+    """The kernel of the pairs within a set, (N, N), 0 for two of one group; and the groups."""
 
-    Raises
-    ------
-    ValueError
-        Only one image has a share.
-    """
-    alone = share**2
-    if alone.sum() > 1 - 1e-12:
-        raise ValueError("one image makes no pair, expected at least two")
-    return float((share @ kernel @ share - alone @ kernel.diagonal()) / (1 - alone.sum()))
+    kernel: Matrix
+    groups: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, kernel: Matrix, groups: NDArray[np.int64]) -> "_Within":
+        """Leave the pairs of one group out."""
+        kernel[groups[:, None] == groups] = 0
+        return cls(kernel, groups)
+
+    def mean(self, share: NDArray[np.float64]) -> float:
+        """Return the mean over the pairs of two groups.
+
+        Raises
+        ------
+        ValueError
+            Only one group has a share.
+        """
+        of_groups = np.bincount(self.groups, share)
+        left = 1 - (of_groups**2).sum()
+        if left < 1e-12:
+            raise ValueError("images of one group make no pair, expected at least two groups")
+        return float(share @ self.kernel @ share / left)

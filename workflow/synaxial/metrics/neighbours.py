@@ -58,8 +58,17 @@ def compare(
     return prepare(generated, reference)(generated_weights, reference_weights)
 
 
-def prepare(generated: Features, reference: Features) -> Statistic:
+def prepare(
+    generated: Features,
+    reference: Features,
+    generated_groups: NDArray[np.int64] | None = None,
+    reference_groups: NDArray[np.int64] | None = None,
+) -> Statistic:
     """Compute all distances, for `bootstrap_intervals` to call what it returns.
+
+    With groups, an image's ball reaches to its fifth neighbour of other groups: those of its own
+    subject are so near that hardly any other image would lie in it. Without them each image is a
+    group, as in the sources.
 
     Raises
     ------
@@ -67,7 +76,9 @@ def prepare(generated: Features, reference: Features) -> Statistic:
         A set has fewer than six images, or the features are different ones.
     """
     x, y = checked(generated, reference, least=NEIGHBOURS + 1)
-    return _Distances(_Neighbours.of(x), _Neighbours.of(y), distances(y, x))
+    return _Distances(
+        _Neighbours.of(x, generated_groups), _Neighbours.of(y, reference_groups), distances(y, x)
+    )
 
 
 def distances(x: Matrix, y: Matrix) -> Matrix:
@@ -87,16 +98,18 @@ class _Neighbours:
     order
         (N, N - 1): whose they are.
     sorted_distances
-        (N, N - 1).
+        (N, N - 1); infinite for an image of the same group.
     """
 
     order: NDArray[np.intp]
     sorted_distances: Matrix
 
     @classmethod
-    def of(cls, rows: Matrix) -> "_Neighbours":
+    def of(cls, rows: Matrix, groups: NDArray[np.int64] | None) -> "_Neighbours":
         """Sort the distances within a set."""
         between = distances(rows, rows)
+        if groups is not None:
+            between[groups[:, None] == groups] = np.inf
         np.fill_diagonal(between, -1)
         order = np.argsort(between, axis=1, kind="stable")[:, 1:]
         return cls(order, np.take_along_axis(between, order, axis=1))
@@ -105,11 +118,12 @@ class _Neighbours:
         """Return the distance of each image to its fifth neighbour, (N,).
 
         Neighbours are counted by their weights; if all together are fewer than five, it is the
-        last of them.
+        farthest image of another group.
         """
         found = np.zeros(len(self.order))
         find_radii(self.order, self.sorted_distances, weights, found)
-        return found
+        finite = np.where(np.isfinite(self.sorted_distances), self.sorted_distances, 0)
+        return np.asarray(np.minimum(found, finite.max(axis=1)))
 
 
 @dataclass(frozen=True)

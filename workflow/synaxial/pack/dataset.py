@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from synaxial.acquire.subjects import person_of
 from synaxial.errors import SynaxialError
-from synaxial.metrics.images import ImageSet
+from synaxial.metrics.images import ImageSet, groups_of
 from synaxial.pack.index import COLUMNS
 
 
@@ -60,11 +61,13 @@ def read_index(path: Path) -> list[dict[str, str]]:
         raise SynaxialError(
             path, f"has the columns {', '.join(reader.fieldnames or [])}", ", ".join(COLUMNS)
         )
+    if any(not (row["slice"] or "").isdecimal() or not row["subject"] for row in rows):
+        raise SynaxialError(path, "has a row without a subject or the number of a slice")
     return rows
 
 
 def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
-    """Return a data set's images, each subject's a group, and what is known of each.
+    """Return a data set's images, each person's a group, and what is known of each.
 
     The images stay on the disk until they are used.
 
@@ -81,6 +84,4 @@ def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
             f"names {len(rows)} images, but images.npy holds {len(images)}",
             "both from one run of `synaxial pack`",
         )
-    numbers = {name: at for at, name in enumerate(dict.fromkeys(row["subject"] for row in rows))}
-    groups = np.array([numbers[row["subject"]] for row in rows], np.int64)
-    return ImageSet(images, groups), rows
+    return ImageSet(images, groups_of([person_of(row["subject"]) for row in rows])), rows

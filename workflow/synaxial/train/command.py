@@ -263,7 +263,8 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
     from synaxial.train.curves import write_curves  # noqa: PLC0415
 
     networks, rows = session.networks, session.log.rows
-    title = f"{record['experiment']}: {training.epochs} epochs, model {session.fingerprint}"
+    epochs = session.trainer.updater.epoch
+    title = f"{record['experiment']}: {epochs} epochs, model {session.fingerprint}"
     generator = networks.smoothed
     if session.validation is not None:
         generator = session.validation.kept_generator(generator)

@@ -32,6 +32,14 @@ MODULES = (
     "synaxial.train.moving_average",
     "synaxial.train.optimizers",
     "synaxial.train.updater",
+)
+
+#: And that on which it depends what a training keeps that looks at held-out subjects.
+MODULES_OF_VALIDATION = (
+    "synaxial.control.sets",
+    "synaxial.metrics.pyramid",
+    "synaxial.metrics.sliced_wasserstein",
+    "synaxial.sample.generate",
     "synaxial.train.validation",
 )
 
@@ -43,9 +51,10 @@ def fingerprint_of(training: Training, dataset_sha256: str, held_out_sha256: str
     batch size, seed and the code that uses them are in it. The number of epochs is not, so that
     more epochs extend a training; nor are ranks and device, so that one can go on elsewhere.
     """
+    modules = MODULES + (MODULES_OF_VALIDATION if training.validated else ())
     named = {
         "version": CHECKPOINT_VERSION,
-        "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in MODULES],
+        "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in modules],
         "dataset": dataset_sha256,
         "held_out": held_out_sha256,
         "training": training.model_dump(mode="json", exclude={"epochs"}),

@@ -28,7 +28,10 @@ def remove_leftovers(folder: Path = SHARED_MEMORY) -> None:
             found = path.stat()
             ours = found.st_uid == os.getuid()
             if ours and found.st_mtime < began and not is_used(path):
-                path.unlink()
+                # Another rank may have removed it meanwhile, started MPI and made a new one.
+                again = path.stat()
+                if (again.st_ino, again.st_mtime) == (found.st_ino, found.st_mtime):
+                    path.unlink()
         except OSError:
             # Another rank was first, or it is somebody else's.
             continue

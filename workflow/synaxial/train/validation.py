@@ -65,11 +65,13 @@ class Validation(chainer.training.Extension):
         self.best: dict[str, np.ndarray] = {}
 
     def __call__(self, trainer: Any) -> None:
-        """Look, at the end of an epoch that is one of the few, or the last."""
+        """Look, at the end of an epoch that is one of the few.
+
+        Not at the last one by itself: a training that goes on from there would have looked once
+        more than one that went on at once.
+        """
         updater, training = trainer.updater, self.training
-        if updater.is_new_epoch and (
-            updater.epoch % training.validation_epochs == 0 or updater.epoch == training.epochs
-        ):
+        if updater.is_new_epoch and updater.epoch % training.validation_epochs == 0:
             generator = updater.networks.smoothed
             distance = self.distance_of(generator)
             if not self.looks or distance < min(value for _, value in self.looks):
