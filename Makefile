@@ -56,6 +56,8 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo
 	@echo "The demo is finished:"
 	@echo "  sheet    results/demo/experiments/demo/seed_1/samples/stack_0.png"
+	@echo "  numbers  results/demo/comparison.html, and pictures of best, worst and nearest images:"
+	@echo "           results/demo/experiments/demo/seed_1/cases.png and nearest.png"
 	@echo "  curves   results/demo/experiments/demo/seed_1/curves.png"
 	@echo "  report   results/demo/report.html"
 

@@ -46,7 +46,9 @@ rule all:
         overview=rules.pack.output.overview,
         configuration=rules.report_configuration.output.page,
         settings=of_trainings(rules.report_experiment.output.page, study.chosen_experiments),
-        training=of_trainings(rules.train.output.curves, study.chosen_experiments),
+        dataset=rules.pack.output,
+        trainings=of_trainings(list(rules.train.output), study.chosen_experiments),
+        stacks=stacks_of(study.chosen_experiments),
         pictures=pictures_of_all_stacks(study.chosen_experiments),
         evidence=evidence(),
     localrule: True

@@ -91,14 +91,24 @@ def source_files(wildcards):
     return told_in_one_line(source.files, wildcards.subject)
 
 
+def split():
+    """The subjects whose images train the networks, and those that no network sees."""
+    return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")
+
+
+# Mistakes in the two lists are told at once, if the subjects are known.
+if KNOWN_SUBJECTS is not None:
+    split()
+
+
 def training_subjects():
     """The subjects whose images train the networks."""
-    return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")[0]
+    return split()[0]
 
 
 def held_out_subjects():
     """The subjects that no network sees."""
-    return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")[1]
+    return split()[1]
 
 
 def held_out_of_training(wildcards):
@@ -122,6 +132,12 @@ def of_trainings(pattern, experiments):
             pattern, experiment=name, seed=study.experiments[name].seeds, allow_missing=True
         )
     ]
+
+
+def stacks_of(experiments):
+    """These experiments' stacks of generated images."""
+    stacks = range(study.sample.stacks)
+    return expand(of_trainings(rules.sample.output.stack, experiments), stack=stacks)
 
 
 def pictures_of_all_stacks(experiments):
@@ -163,6 +179,7 @@ def evidence():
     experiments = study.chosen_experiments
     return [
         *rules.compare.output,
+        *of_trainings(rules.evaluate.output.values, experiments),
         *of_trainings(rules.evaluate.output.nearest, experiments),
         *of_trainings(rules.cases.output.picture, experiments),
     ]

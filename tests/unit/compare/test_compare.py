@@ -102,6 +102,8 @@ def test_what_cannot_stand_in_one_table_is_one_clear_line(
             del content["values"]
             path.write_text(json.dumps(content))
         assert_clear_error(compare(run_synaxial, tmp_path, [*evaluations, path]), said)
+    twice = compare(run_synaxial, tmp_path, [*evaluations, evaluations[0]])
+    assert_clear_error(twice, "is of the same set and seed as")
     only = compare(run_synaxial, tmp_path, evaluations[:2])
     assert_clear_error(only, "of controls only")
     assert not (tmp_path / "table.csv").exists()
@@ -109,9 +111,10 @@ def test_what_cannot_stand_in_one_table_is_one_clear_line(
         read_evaluations([write_evaluation(tmp_path, "list", 1, 0, values=[1])])
 
 
-def stack_of(path, count, seed):
+def stack_of(path, count, seed, number_of_stack=0):
     pages = np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), np.uint8)
-    write_stack(path, pages, [{"image": number} for number in range(count)])
+    known = {"seed": 7, "stack": number_of_stack}
+    write_stack(path, pages, [{**known, "image": number} for number in range(count)])
     return path
 
 
@@ -122,6 +125,9 @@ def test_a_pair_shows_both_halves_under_their_names(tmp_path, run_synaxial, asse
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "pair.png") as picture:
         assert picture.width > 2 * SIDE * 64
+    other = stack_of(tmp_path / "other.tif", 16, 0, number_of_stack=1)
+    done = run_synaxial(*words, "--right", other, "--output", tmp_path / "none.png")
+    assert_clear_error(done, "other.tif: is not made of the noise of")
     few = stack_of(tmp_path / "few.tif", 3, 0)
     done = run_synaxial(*words, "--right", few, "--output", tmp_path / "none.png")
     assert_clear_error(done, "few.tif: has 3 images; expected 4 or more")

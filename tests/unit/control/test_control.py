@@ -59,11 +59,11 @@ def test_copies_are_training_images_and_none_is_there_twice():
     assert set(other.origin) != set(control.origin)
 
 
-def write_dataset(folder, images):
+def write_dataset(folder, images, name):
     folder.mkdir()
     np.save(folder / "images.npy", images.pixels)
     rows = [
-        {"image": number, "subject": f"subject_{group}", "slice": number, "tumour_voxels": ""}
+        {"image": number, "subject": f"{name}_{group}", "slice": number, "tumour_voxels": ""}
         for number, group in enumerate(images.groups)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)
@@ -75,8 +75,8 @@ def arguments(tmp_path):
     (tmp_path / "study.yaml").write_text("{sample: {stacks: 1, images: 12}}")
     return {
         "--config": tmp_path / "study.yaml",
-        "--training": write_dataset(tmp_path / "training", TRAINING),
-        "--held-out": write_dataset(tmp_path / "held_out", HELD_OUT),
+        "--training": write_dataset(tmp_path / "training", TRAINING, "other"),
+        "--held-out": write_dataset(tmp_path / "held_out", HELD_OUT, "subject"),
         "--output": tmp_path / "images.tif",
     }
 
@@ -93,7 +93,9 @@ def test_the_command_writes_a_stack_that_says_what_it_is(arguments, run_synaxial
     assert stack.pages.shape == (12, 64, 64)
     described = stack.descriptions[0]
     assert described["control"] == kind
-    assert described.get("subject", "none").startswith("none" if kind == "noise" else "subject_")
+    assert described.get("subject", "none").startswith(
+        {"noise": "none", "copies": "other_"}.get(kind, "subject_")
+    )
 
 
 def no_index(folder):
@@ -120,6 +122,16 @@ def other_size(folder):
     np.save(folder / "images.npy", HELD_OUT.pixels[:, ::2, ::2])
 
 
+def same_people(folder):
+    text = (folder / "index.csv").read_text()
+    (folder / "index.csv").write_text(text.replace("subject_", "other_"))
+
+
+def no_number(folder):
+    text = (folder / "index.csv").read_text()
+    (folder / "index.csv").write_text(text.replace("subject_0,0,", "subject_0,x,"))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -128,6 +140,8 @@ def other_size(folder):
         (short_index, "names 39 images, but images.npy holds 40"),
         (few_subjects, "1 held-out subjects, expected 4 or more"),
         (other_size, "(32, 32)"),
+        (same_people, "has 3 people of"),
+        (no_number, "a row without a subject or the number of a slice"),
     ],
 )
 def test_a_bad_data_set_is_one_clear_line(arguments, run_synaxial, assert_clear_error, spoil, said):

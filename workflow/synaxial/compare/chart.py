@@ -6,6 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from synaxial.compare.evaluations import Evaluation, by_name, over_seeds
+from synaxial.compare.table import GOOD
 from synaxial.evaluate.battery import HEADLINES, Headline
 
 #: Panels side by side.
@@ -27,6 +28,11 @@ def draw_chart(controls: list[Evaluation], experiments: list[Evaluation]) -> Fig
             _draw_panel(panel, headline, sets, {evaluation.name for evaluation in controls})
         for panel in panels[len(HEADLINES) :]:
             panel.set_axis_off()
+        figure.suptitle(
+            "Dots: each seed; lines: 95 % intervals. Green: real images of other held-out "
+            "subjects. Grey: controls, bad in a known way (copies are training images).",
+            fontsize=9,
+        )
     return figure
 
 
@@ -49,7 +55,7 @@ def _draw_panel(
             panel.plot(evaluation.values[headline.name].value, line, "o", color=colour, ms=4)
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.5, -0.5)
-    panel.set_title(headline.title, fontsize=9)
+    panel.set_title(f"{headline.title}\n{GOOD[headline.good]}", fontsize=9)
     panel.grid(axis="x", alpha=0.3)
     # Noise is so far off that nothing else could be told apart.
     others = [over_seeds(sets[name], headline.name) for name in names if name != "noise"]

@@ -42,6 +42,12 @@ def read_evaluations(paths: list[Path]) -> list[Evaluation]:
         A file is absent or something else, or was made otherwise than the first one.
     """
     found = [_read(path) for path in paths]
+    seen: dict[tuple[str, int | None], Path] = {}
+    for path, evaluation in zip(paths, found, strict=True):
+        key = evaluation.name, evaluation.seed
+        if key in seen:
+            raise SynaxialError(path, f"is of the same set and seed as {seen[key]}", "one of each")
+        seen[key] = path
     for path, evaluation in zip(paths, found, strict=True):
         if evaluation.images != found[0].images:
             raise SynaxialError(

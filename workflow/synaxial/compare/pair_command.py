@@ -20,7 +20,16 @@ def run(
     output: Annotated[Path, typer.Option(help="The picture to write (.png).")],
 ) -> None:
     """Show two experiments' images of the same noise side by side, as the paper's figures do."""
-    pages = [read_stack(path).pages for path in (left, right)]
+    stacks = [read_stack(path) for path in (left, right)]
+    numbers = [
+        [(page.get("seed"), page.get("stack"), page.get("image")) for page in stack.descriptions]
+        for stack in stacks
+    ]
+    if any(a != b or None in a for a, b in zip(*numbers, strict=False)):
+        raise SynaxialError(
+            right, f"is not made of the noise of {left}", "two stacks of one sample.seed and number"
+        )
+    pages = [stack.pages for stack in stacks]
     for path, images in zip((left, right), pages, strict=True):
         if len(images) < SIDE:
             raise SynaxialError(path, f"has {len(images)} images", f"{SIDE} or more")

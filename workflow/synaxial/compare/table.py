@@ -36,7 +36,8 @@ sliced Wasserstein distance most), and generated images, which do not come in pe
 without being better. The rows below it are bad in a known way; they show what each number sees, and
 what it does not. In brackets: 95 % bootstrap intervals, drawn by subject and by image, which do not
 contain what another training would have given: with several seeds the value is their mean, and the
-brackets hold all their intervals. Protocol {protocol}.</p>
+brackets hold all their intervals. All numbers, also those that are not in this table, are in
+comparison.csv. Protocol {protocol}: numbers of another one do not compare.</p>
 """
 
 
@@ -62,7 +63,8 @@ def rows_of(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
 def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
     """Return the page: a table of the headlines, and what each metric sees and misses."""
     heading = "".join(
-        f"<th>{html.escape(line.title)}<br><small>{GOOD[line.good]}</small></th>"
+        f"<th style='white-space: normal'>{html.escape(line.title)}<br>"
+        f"<small>{GOOD[line.good]}</small></th>"
         for line in HEADLINES
     )
     lines = [f"<table><tr><th>set</th>{heading}</tr>"]

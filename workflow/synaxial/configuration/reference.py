@@ -69,8 +69,8 @@ def _page_of(section: type[Section], path: str, title: str) -> list[str]:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    default = Study().model_dump(mode="json") if name == "experiments" else None
-    value = {"final": {}} if default else field.get_default(call_default_factory=True)
+    named = {"experiments": "the paper's 18", "default_experiments": DEFAULT_EXPERIMENTS}
+    value = named.get(name, field.get_default(call_default_factory=True))
     shown = _flow(_plain(value))
     bounds = ", ".join(_bound(item) for item in field.metadata if _bound(item))
     kind = _type_name(field.annotation) + (f", {bounds}" if bounds else "")
@@ -107,6 +107,9 @@ def _type_name(annotation: Any) -> str:
         ),
         "Annotated[float, FieldInfo(annotation=NoneType, required=True, metadata=[Gt(gt=0)])]": (
             "float above 0"
+        ),
+        "Annotated[int, FieldInfo(annotation=NoneType, required=True, metadata=[Ge(ge=0)])]": (
+            "int from 0"
         ),
         "synaxial.configuration.model.": "",
         "NoneType": "null",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from synaxial.acquire.subjects import person_of
 from synaxial.configuration import read_study
 from synaxial.control.sets import Control, Kind, make_control
 from synaxial.errors import SynaxialError
@@ -37,6 +38,15 @@ def run(
             held_out,
             f"its images have the shape {unseen.pixels.shape[1:]}",
             f"{seen.pixels.shape[1:]}, as those of {training}",
+        )
+    both = {person_of(row["subject"]) for row in sets[1]} & {
+        person_of(row["subject"]) for row in others[1]
+    }
+    if both:
+        raise SynaxialError(
+            held_out,
+            f"has {len(both)} people of {training} too",
+            "subjects that none was trained with",
         )
     generated = study.sample.stacks * study.sample.images
     try:

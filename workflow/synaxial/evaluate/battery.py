@@ -45,6 +45,14 @@ OF_FEATURES: tuple[ModuleType, ...] = (kernel_distance, frechet_distance, neighb
 EXPLAINED: tuple[ModuleType, ...] = (*OF_IMAGES, *OF_FEATURES, *FEATURES)
 
 
+#: Numbers that may be below 0, and numbers that cannot be above 1: intervals end there.
+OF_EITHER_SIGN = {
+    *("diversity", "spectrum_fine", "kernel_distance", "texture"),
+    *("memorisation_threshold", "memorisation_nearest", "memorisation_nearest_real"),
+}
+SHARES = {"memorisation", "precision", "recall", "coverage", "auc", "accuracy"}
+
+
 @dataclass(frozen=True)
 class Value:
     """A number with its interval.
@@ -84,12 +92,12 @@ HEADLINES = (
     Headline("kernel_distance_efficientnet_lite0", "kernel distance, EfficientNet", "low"),
     Headline("frechet_distance_efficientnet_lite0", "Fréchet distance, EfficientNet", "low"),
     Headline("frechet_distance_wavelets", "Fréchet distance, wavelets", "low"),
-    Headline("precision_efficientnet_lite0", "precision", "high"),
-    Headline("coverage_efficientnet_lite0", "coverage", "high"),
+    Headline("precision_efficientnet_lite0", "precision, EfficientNet", "high"),
+    Headline("coverage_efficientnet_lite0", "coverage, EfficientNet", "high"),
     Headline("diversity", "MS-SSIM of pairs less real", "0"),
     Headline("grid_index", "grid, multiple of real", "1"),
     Headline("memorisation", "share too near to training", "low"),
-    Headline("auc_efficientnet_lite0", "classifier's AUC", "0.5"),
+    Headline("auc_efficientnet_lite0", "classifier's AUC, EfficientNet", "0.5"),
 )
 
 
@@ -124,9 +132,13 @@ def evaluate_set(
     for suffix, statistic in statistics(candidate, reference):
         values = statistic(None, None)
         intervals = bootstrap_intervals(statistic, *groups, repeats, seed)
-        found |= {
-            f"{name}{suffix}": Value(value, *intervals[name]) for name, value in values.items()
-        }
+        for name, value in values.items():
+            low, high = intervals[name]
+            if name not in OF_EITHER_SIGN:
+                low = max(low, 0.0)
+            if name in SHARES:
+                high = min(high, 1.0)
+            found[f"{name}{suffix}"] = Value(value, low, high)
     return found
 
 

@@ -55,7 +55,8 @@ def run(
             ) from error
     images = read_set([*stacks, *(others or [])], count)
     with written_whole(nearest) as partial:
-        draw_nearest(images.pixels, seen, own).save(partial)
+        threshold = values["memorisation_threshold"].value
+        draw_nearest(images.pixels, seen, own, threshold).save(partial)
     write_json(
         output,
         {

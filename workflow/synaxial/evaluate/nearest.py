@@ -26,7 +26,10 @@ def check_nearest(measurements: Measurements, training: int) -> None:
 
 
 def draw_nearest(
-    images: NDArray[np.uint8], training: NDArray[np.uint8], measurements: Measurements
+    images: NDArray[np.uint8],
+    training: NDArray[np.uint8],
+    measurements: Measurements,
+    threshold: float,
 ) -> Image.Image:
     """Draw the pairs, the nearest at the left, with their correlations.
 
@@ -38,6 +41,8 @@ def draw_nearest(
         uint8 (M, S, S).
     measurements
         Of the set.
+    threshold
+        The correlation beyond which an image counts as too near.
     """
     pairs = memorisation.closest_pairs(measurements[memorisation.NAME], PAIRS)
     above = [images[pair.image] for pair in pairs]
@@ -47,4 +52,6 @@ def draw_nearest(
         len(pairs),
         row_labels=["image", "nearest in\ntraining"],
         column_labels=[f"{pair.correlation:.3f}" for pair in pairs],
+        title=f"Correlation of each image with the training image nearest to it; beyond "
+        f"{threshold:.3f}, the 99th percentile of the reference, it counts as too near.",
     )
