@@ -1,5 +1,6 @@
 # What the rules share: the checked study, the folder of results, and the input functions.
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from synaxial.errors import SynaxialError
 from synaxial.files import read_json
 from synaxial.locks import take_lock
 from synaxial.provenance import digest_of_code
+from synaxial.scaling.points import MODES, points_of
 from synaxial.train.slurm import check_environment, check_slurm
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
@@ -209,6 +211,29 @@ def summary():
 
 # Open files, whose locks would be gone with them.
 HELD = []
+
+
+# Those that cannot share the batch are left out; the table says why.
+POINTS = points_of(study.experiments[study.scaling_experiment], study.scaling.ranks)
+
+
+def of_train(name, default):
+    """What the profile says of the training; `default` where it says nothing."""
+    value = workflow.get_rule("train").resources.get(name, default)
+    return getattr(value, "value", value)
+
+
+def nodes_of_point(wildcards):
+    """As many nodes as the ranks fill, at the training's number of ranks a node."""
+    nodes = of_train("nodes", None)
+    if nodes is None:
+        return 1
+    return math.ceil(int(wildcards.ranks) / math.ceil(of_train("tasks", 1) / nodes))
+
+
+def gpus_of_point(wildcards):
+    """The GPUs of one machine's ranks, as many a rank as the training has. (Slurm's: `gres`.)"""
+    return int(wildcards.ranks) * of_train("gpu", 0) // of_train("tasks", 1)
 
 
 def take_results():

@@ -3,32 +3,6 @@
 # A point's ranks are the study's to say (`scaling.ranks`); the rest is the profile's, as it is for
 # `train`: so many ranks a node, and so many cores and GPUs a rank.
 
-import math
-
-from synaxial.scaling.points import MODES, points_of
-
-# Those that cannot share the batch are left out; the table says why.
-POINTS = points_of(study.experiments[study.scaling_experiment], study.scaling.ranks)
-
-
-def of_train(name, default):
-    """What the profile says of the training; `default` where it says nothing."""
-    value = workflow.get_rule("train").resources.get(name, default)
-    return getattr(value, "value", value)
-
-
-def nodes_of_point(wildcards):
-    """As many nodes as the ranks fill, at the training's number of ranks a node."""
-    nodes = of_train("nodes", None)
-    if nodes is None:
-        return 1
-    return math.ceil(int(wildcards.ranks) / math.ceil(of_train("tasks", 1) / nodes))
-
-
-def gpus_of_point(wildcards):
-    """The GPUs of one machine's ranks, as many a rank as the training has. (Slurm's: `gres`.)"""
-    return int(wildcards.ranks) * of_train("gpu", 0) // of_train("tasks", 1)
-
 
 # The launcher may have `{nodes}`, which is the point's own number. Nothing else of the machine's
 # should run beside it: it waits for trainings, and they for it.
