@@ -35,6 +35,8 @@ def test_it_writes_what_the_readme_says(job):
     log = pd.read_csv(job.output / "log.csv")
     assert list(log["epoch"]) == [1, 2, 3, 4, 5, 6]
     assert list(log["iteration"]) == [5, 10, 15, 20, 25, 30]
+    # Nobody looked at held-out subjects.
+    assert log.pop("distance_held_out").isna().all()
     assert np.isfinite(log.to_numpy()).all()
     assert (log["images_per_second"] > 0).all()
     assert log["seconds"].is_monotonic_increasing
