@@ -293,7 +293,7 @@ class Cluster:
 
     def shared_memory(self, name: str) -> Path:
         """Return a node's own /dev/shm, as this process sees it."""
-        return Path(f"/proc/{self.processes[name].pid}/root/dev/shm")
+        return Path("/proc", str(self.processes[name].pid), "root", "dev", "shm")
 
     def kill_node(self, name: str) -> None:
         """End a node as a power cut does: its slurmd and all that runs there, at once."""
