@@ -11,7 +11,7 @@ from ..workflow.conftest import REPOSITORY, SNAKEMAKE, Workflow, jobs_of
 
 #: All subjects of BraTS 2020's training data, and the paper's comparisons.
 FULL_STUDY = {
-    "acquire": {"source": "phantom", "subjects": "001-369"},
+    "acquire": {"source": "phantom", "subjects": "001-320", "held_out": "321-369"},
     "experiments": {f"latent_{size}": {"latent": {"size": size}} for size in range(100, 125)},
 }
 
@@ -47,7 +47,11 @@ def test_the_full_study_is_planned_in_ten_seconds(dry_run):
 def test_hundreds_of_subjects_are_few_jobs(dry_run):
     _, output = dry_run
     groups = re.findall(r"Group job (\w+)", output)
-    assert {name: groups.count(name) for name in groups} == {"subjects": 6, "pictures": 75}
+    assert {name: groups.count(name) for name in groups} == {
+        "subjects": 6,
+        "pictures": 25,
+        "controls": 1,
+    }
 
 
 def test_the_partition_file_is_one_that_the_plugin_reads():

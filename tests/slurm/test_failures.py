@@ -75,6 +75,30 @@ def node_of(workflow, number):
     return workflow.cluster.command("squeue", "-h", "-j", number, "-o", "%N").strip()
 
 
+def test_a_rank_that_raises_ends_the_job_which_is_retried(training):
+    """The disk is full for one rank, and has room again before the next attempt."""
+    disk = training.cluster.small_disk / "raising"
+    disk.mkdir()
+    training.results("checkpoints").symlink_to(disk)
+    training.configure(epochs=MANY_EPOCHS, monitoring={**EVERY_ITERATION, "checkpoints_kept": 3})
+    training.start("--until", "train")
+    training.wait_for_iteration(5)
+    number = training.running_job()
+    filler = training.cluster.small_disk / "filler"
+    fill(filler)
+    began = time.monotonic()
+    training.wait_for(lambda: training.cluster.jobs()[number] != "RUNNING", "end", seconds=30)
+    assert time.monotonic() - began < 30
+    filler.unlink()
+    (resumed,) = training.wait_for(training.resumed_at, "resumption")
+    assert resumed >= 5
+    assert training.running_job() != number
+    assert "Trying to restart job" in training.said()
+    # The attempts' own log is on the full disk; Slurm's of that job is not.
+    told = training.folder / "logs" / "slurm" / "rule_train" / "small_1" / f"{number}.log"
+    assert "error on rank 0" in told.read_text()
+
+
 def test_a_full_disk_and_a_cut_off_checkpoint(training):
     """Rank 0 writes, so it alone raises: the job must end, and its words be told."""
     disk = training.cluster.small_disk / "checkpoints"

@@ -96,7 +96,8 @@ rule cases:
         ),
     log:
         f"{LOGS}/cases/{{experiment}}/seed_{{seed}}.log",
-    localrule: True
+    resources:
+        mem_mb=4000,
     params:
         code=digest_of_code("synaxial.compare.cases_command"),
     shell:

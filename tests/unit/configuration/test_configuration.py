@@ -14,8 +14,10 @@ from synaxial.configuration import (
     part_of_training,
     read_study,
 )
+from synaxial.configuration.experiments import PAPER_EXPERIMENTS
 from synaxial.configuration.loading import merge
-from synaxial.configuration.model import Study
+from synaxial.configuration.model import Study, Training
+from synaxial.configuration.presets import PRESETS
 from synaxial.errors import SynaxialError
 
 STAGES = (
@@ -96,6 +98,27 @@ MISTAKES = {
     "layers": (
         {"training": {"discriminator": {"channels": [1, 2]}}, "experiments": {"a": {}}},
         "2 channels but 9 kernels",
+    ),
+    "a preset for all": (
+        {"training": {"preset": "modern"}},
+        "training.preset: the keys beside it would win over it",
+    ),
+    "no such preset": ({"experiments": {"a": {"preset": "x"}}}, "experiments.a.preset: found 'x'"),
+    "upsampling": (
+        {"experiments": {"a": {"generator": {"upsampling": ["nearest"]}}}},
+        "1 upsampling but 6 stages",
+    ),
+    "penalty": (
+        {"experiments": {"a": {"gradient_penalty": 10}}},
+        "gradient_penalty is of each image by itself",
+    ),
+    "target": (
+        {"experiments": {"a": {"augmentation": {"target": 0.6}}}},
+        "augmentation.target needs a loss whose scores change sign",
+    ),
+    "kinds": (
+        {"experiments": {"a": {"augmentation": {"kinds": ["flip", "flip"]}}}},
+        "names a kind twice",
     ),
     "no experiment": ({"experiments": {}}, "experiments is empty"),
     "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
@@ -187,16 +210,36 @@ def test_the_papers_experiments_each_change_what_their_name_says():
     study = make_study({})
     assert study.chosen_experiments == ["final"]
     assert study.base_experiment == "final"
-    assert len(study.experiments) == 18
+    assert set(study.experiments) == {*PAPER_EXPERIMENTS, "modern"}
+    assert len(PAPER_EXPERIMENTS) == 18
     final = study.experiments["final"].model_dump()
     changed = {
         name: {key for key, value in training.model_dump().items() if value != final[key]}
         for name, training in study.experiments.items()
+        if name in PAPER_EXPERIMENTS
     }
     assert changed["initial"] == {"batch_size", "latent", "generator"}
     for name, keys in changed.items():
         assert len(keys) == {"final": 0, "initial": 3}.get(name, 1), name
     check_networks(study)
+
+
+def test_a_preset_lies_over_what_is_shared_and_under_the_experiments_own_keys():
+    """Also where `training` spells every key out, as the repository's own study file does."""
+    shared = Training().model_dump(mode="json")
+    experiments = {"a": {"preset": "modern", "loss": "non_saturating"}, "b": {}}
+    study = make_study({"training": {**shared, "batch_size": 4}, "experiments": experiments})
+    training = study.experiments["a"]
+    modern = PRESETS["modern"]
+    assert training.batch_size == 4
+    assert training.loss == "non_saturating" != modern["loss"]
+    assert training.optimizer.alpha == modern["optimizer"]["alpha"]
+    assert training.generator.upsampling == modern["generator"]["upsampling"]
+    assert training.generator.channels == Training().generator.channels
+    assert study.experiments["b"] == study.training
+    # Written to a stage's file and read again, it is the same.
+    part = part_of_training(study, "a", 1)
+    assert make_study(yaml.safe_load(as_yaml(part))).experiments["a"] == training
 
 
 @pytest.mark.parametrize("stage", STAGES)

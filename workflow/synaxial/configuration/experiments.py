@@ -1,4 +1,4 @@
-"""The experiments of the paper, as differences from its final one."""
+"""The experiments that a study has without saying so: the paper's, and what goes beyond it."""
 
 from typing import Any
 
@@ -24,6 +24,9 @@ PAPER_EXPERIMENTS: dict[str, dict[str, Any]] = {
     "epochs_150": {"epochs": 150},
     "no_last_layer": {"generator": {"last_layer": False}},
 }
+
+#: With the recipe that goes beyond the paper.
+EXPERIMENTS: dict[str, dict[str, Any]] = {**PAPER_EXPERIMENTS, "modern": {"preset": "modern"}}
 
 #: Of these, what a run without a target trains.
 DEFAULT_EXPERIMENTS = ["final"]

@@ -10,8 +10,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, PAPER_EXPERIMENTS
+from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS
 from synaxial.configuration.model import Study, Training
+from synaxial.configuration.presets import PRESETS
 from synaxial.errors import SynaxialError
 
 # LibYAML's parser, where PyYAML was built with it: every job reads its settings.
@@ -88,13 +89,15 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
     shared = complete.get("training") or {}
     if "experiments" not in complete:
         complete.setdefault("default_experiments", DEFAULT_EXPERIMENTS)
-    experiments = complete.get("experiments", PAPER_EXPERIMENTS)
+    experiments = complete.get("experiments", EXPERIMENTS)
     if "experiments" not in complete and not shared:
         # What every stage but the training reads: no experiment of its own.
-        complete["experiments"] = paper_experiments()
+        complete["experiments"] = own_experiments()
     elif isinstance(shared, dict) and isinstance(experiments, dict):
         complete["experiments"] = {
-            str(name): merge(shared, differences or {}) if _is_section(differences) else differences
+            str(name): _experiment(shared, differences or {})
+            if _is_section(differences)
+            else differences
             for name, differences in experiments.items()
         }
     try:
@@ -114,11 +117,11 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
 
 
 @cache
-def paper_experiments() -> dict[str, Training]:
-    """Return the paper's experiments, checked."""
+def own_experiments() -> dict[str, Training]:
+    """Return the experiments of a study that says nothing of them, checked."""
     return {
-        name: Training.model_validate(differences)
-        for name, differences in PAPER_EXPERIMENTS.items()
+        name: Training.model_validate(_experiment({}, differences))
+        for name, differences in EXPERIMENTS.items()
     }
 
 
@@ -180,6 +183,13 @@ def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, 
         else:
             merged[key] = copy.deepcopy(value)
     return merged
+
+
+def _experiment(shared: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an experiment's keys: `training`'s, its preset's over them, its own over both."""
+    preset = differences.get("preset")
+    chosen = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    return merge(merge(shared, chosen), differences)
 
 
 def part_of_study(study: Study, stage: str) -> dict[str, Any]:

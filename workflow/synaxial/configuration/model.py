@@ -24,6 +24,7 @@ Seed = Annotated[int, Field(ge=0)]
 
 Activation = Literal["relu", "leaky_relu", "elu"]
 OutputActivation = Literal["tanh", "sigmoid"]
+Upsampling = Literal["transposed", "nearest", "bilinear", "sub_pixel"]
 
 
 class Section(BaseModel):
@@ -268,11 +269,18 @@ class Latent(Section):
 
 
 class Generator(Section):
-    """The network that makes images: a fully connected layer, then transposed convolutions."""
+    """The network that makes images: a fully connected layer, then stages that double the width."""
 
     channels: list[Count] = [1024, 512, 256, 128, 64, 32, 3]
-    """Channels after the fully connected layer (4 x 4 pixels) and after each 4 x 4 transposed
-    convolution of stride 2, the last one being the image's. Seven make 256 x 256."""
+    """Channels after the fully connected layer (4 x 4 pixels) and after each stage, the last one
+    being the image's. Seven make 256 x 256."""
+
+    upsampling: Upsampling | list[Upsampling] = "transposed"
+    """How a stage doubles the width; one for all, or a list of one a stage. `transposed`: a 4 x 4
+    transposed convolution of stride 2 (the paper). `nearest`, `bilinear`: resizing, then a 3 x 3
+    convolution, which leaves no grid (Odena et al., 2016). `sub_pixel`: a 3 x 3 convolution to four
+    times the channels, which become the pixels (Shi et al., 2016), begun as `nearest` (ICNR; Aitken
+    et al., 2017)."""
 
     activation: Activation = "leaky_relu"
     """Of the hidden layers (the paper: Leaky ReLU; compared with ReLU)."""
@@ -292,6 +300,22 @@ class Generator(Section):
 
     last_layer: bool = True
     """The 3 x 3 transposed convolution of stride 1 at the end, against the grid pattern."""
+
+    @model_validator(mode="after")
+    def _one_upsampling_a_stage(self) -> Self:
+        stages = len(self.channels) - 1
+        if isinstance(self.upsampling, list) and len(self.upsampling) != stages:
+            raise ValueError(
+                f"{len(self.upsampling)} upsampling but {stages} stages after the first of channels"
+            )
+        return self
+
+    @property
+    def upsampling_of_stages(self) -> list[Upsampling]:
+        """How each stage doubles the width, the coarsest first."""
+        if isinstance(self.upsampling, list):
+            return self.upsampling
+        return [self.upsampling] * (len(self.channels) - 1)
 
 
 class Discriminator(Section):
@@ -324,6 +348,14 @@ class Discriminator(Section):
     """Standard deviation of the Gaussian noise added to the input of every layer in training.
     Open in the paper; 0.2 is ChainerMN's DCGAN example."""
 
+    blur: bool = False
+    """Smooth the input of each convolution of stride 2, so that no pixel counts more than its
+    neighbour (Zhang, 2019). Not in the paper."""
+
+    minibatch_deviation: bool = False
+    """Tell the last convolution how much the images of its batch differ, in one more channel, so
+    that images all alike give themselves away (Karras et al., 2018). Not in the paper."""
+
     @model_validator(mode="after")
     def _one_kernel_a_layer(self) -> Self:
         if len(self.channels) != len(self.kernels):
@@ -331,6 +363,52 @@ class Discriminator(Section):
                 f"{len(self.channels)} channels but {len(self.kernels)} kernels; one each a layer"
             )
         return self
+
+
+class Augmentation(Section):
+    """What is done to all images before the discriminator sees them, real and generated alike.
+
+    The generator learns through it and does not learn it, if it is not done to all (Zhao et al.,
+    2020; Karras et al., 2020). Where the image has no pixel, there is background.
+    """
+
+    probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """With which each image undergoes each of `kinds`; 0 is none (the paper)."""
+
+    target: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Move the probability, from the one above and between 0 and 1, so that the mean sign of the
+    real images' scores is this (Karras et al., 2020: 0.6); null leaves it. For `hinge` and
+    `non_saturating`."""
+
+    adaptation_images: Count = 100000
+    """In so many images seen, the probability moves by 1."""
+
+    kinds: Annotated[
+        list[Literal["translation", "cutout", "flip", "intensity"]], Field(min_length=1)
+    ] = ["translation", "cutout", "flip", "intensity"]
+    """Shifted, a square of it covered with background, left and right exchanged, brightness and
+    contrast of what is not background changed."""
+
+    translation: Annotated[float, Field(gt=0, lt=1)] = 0.125
+    """The farthest shift along each axis, as a share of the width (Zhao et al., 2020: 1/8)."""
+
+    cutout: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The square's side, as a share of the width (Zhao et al., 2020: 1/2)."""
+
+    intensity: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """The largest change, as a share of the range for brightness, and of 1 for contrast."""
+
+    @field_validator("kinds")
+    @classmethod
+    def _each_kind_once(cls, kinds: list[str]) -> list[str]:
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"{kinds} names a kind twice")
+        return kinds
+
+    @property
+    def used(self) -> bool:
+        """Whether any image is ever augmented."""
+        return self.probability > 0 or self.target is not None
 
 
 class Optimizer(Section):
@@ -341,6 +419,9 @@ class Optimizer(Section):
 
     alpha: Annotated[float, Field(gt=0)] = 0.0002
     """Learning rate (the paper: 0.0002; compared with 0.001 and 0.005)."""
+
+    discriminator_alpha: Annotated[float, Field(gt=0)] | None = None
+    """The discriminator's learning rate, if another (Heusel et al., 2017); null is `alpha`."""
 
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Adam's decay of the first moment (the paper: 0.5)."""
@@ -365,10 +446,33 @@ class Training(Section):
     batch_size: Count = 8
     """Images of one update over all ranks together (the paper: 8; compared with 16 and 64)."""
 
-    loss: Literal["wasserstein", "mse", "hinge"] = "wasserstein"
+    preset: Literal["paper", "modern"] = "paper"
+    """In an experiment: settings by one name. `modern` is laid over those of `training`, and what
+    the experiment says besides over both; `configuration/presets.py` has what it is."""
+
+    loss: Literal["wasserstein", "mse", "hinge", "non_saturating"] = "wasserstein"
     """`wasserstein`: the score of real images times -1, of generated ones times +1, with no
-    constraint (the paper). `mse`: squared distance to 1 and 0 (the paper's comparison). `hinge`:
-    Lim and Ye, 2017."""
+    constraint (the paper) but those below. `mse`: squared distance to 1 and 0 (the paper's
+    comparison). `hinge`: Lim and Ye, 2017. `non_saturating`: Goodfellow et al., 2014."""
+
+    critic_steps: Count = 1
+    """The generator is updated in every so manieth iteration, the discriminator in each (the paper:
+    1; Gulrajani et al., 2017: 5)."""
+
+    gradient_penalty: Annotated[float, Field(ge=0)] = 0.0
+    """Weight of the penalty that holds the norm of the score's gradient at 1, between real and
+    generated images (WGAN-GP; Gulrajani et al., 2017: 10); 0 is none (the paper)."""
+
+    r1: Annotated[float, Field(ge=0)] = 0.0
+    """Weight, gamma, of the penalty on the squared norm of the score's gradient at real images, of
+    which it is a half (R1; Mescheder et al., 2018); 0 is none (the paper)."""
+
+    r1_interval: Count = 16
+    """R1 is taken in every so manieth iteration, so many times as heavy (Karras et al., 2020)."""
+
+    clipping: Annotated[float, Field(ge=0)] = 0.0
+    """The discriminator's weights are held within plus and minus this (WGAN; Arjovsky et al., 2017:
+    0.01); 0 leaves them (the paper)."""
 
     batch_normalization_statistics: Literal["local", "synchronised"] = "local"
     """What a training on several ranks normalises with: `local`, each rank its own share of the
@@ -396,7 +500,27 @@ class Training(Section):
     latent: Latent = Latent()
     generator: Generator = Generator()
     discriminator: Discriminator = Discriminator()
+    augmentation: Augmentation = Augmentation()
     optimizer: Optimizer = Optimizer()
+
+    @model_validator(mode="after")
+    def _a_penalty_is_of_each_image(self) -> Self:
+        for key in ("gradient_penalty", "r1"):
+            if getattr(self, key) > 0 and self.discriminator.batch_normalization:
+                raise ValueError(
+                    f"{key} is of each image by itself, but discriminator.batch_normalization makes"
+                    " its score depend on the others; set that to false"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _the_target_is_of_a_signed_score(self) -> Self:
+        if self.augmentation.target is not None and self.loss not in {"hinge", "non_saturating"}:
+            raise ValueError(
+                "augmentation.target needs a loss whose scores change sign between real and "
+                f"generated images: hinge or non_saturating, found {self.loss}"
+            )
+        return self
 
     @field_validator("seeds")
     @classmethod
@@ -538,11 +662,11 @@ class Study(Section):
 
     experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
     """The experiments by name, each given as its differences from `training`. The default is all
-    that the paper compares; a study of your own has its own."""
+    that the paper compares, and `modern`; a study of your own has its own."""
 
     default_experiments: list[str] | None = None
-    """The experiments that a run without a target trains; null means all, but of the paper's, where
-    `experiments` is not given, `final` alone. `snakemake figures` trains all, and compares them."""
+    """The experiments that a run without a target trains; null means all, but where `experiments`
+    is not given, `final` alone. `snakemake figures` trains all, and compares them."""
 
     base: str | None = None
     """The experiment that the others are shown beside in figures; null means the first."""
@@ -569,6 +693,16 @@ class Study(Section):
     def scaling_experiment(self) -> str:
         """The experiment whose speed is measured on several ranks."""
         return self.base_experiment if self.scaling.experiment is None else self.scaling.experiment
+
+    @model_validator(mode="after")
+    def _a_preset_is_an_experiments(self) -> Self:
+        if self.training.preset != "paper":
+            raise ValueError(
+                f"training.preset: the keys beside it would win over it; give it to an experiment, "
+                f"for instance experiments: {{{self.training.preset}: "
+                f"{{preset: {self.training.preset}}}}}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _the_named_experiments_are_there(self) -> Self:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, PAPER_EXPERIMENTS
+from synaxial.configuration.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS
 from synaxial.configuration.model import Section, Study
 from synaxial.files import write_text
 
@@ -48,7 +48,7 @@ def render_study_file() -> str:
         "",
     ]
     defaults = Study().model_dump(mode="json")
-    defaults["experiments"] = PAPER_EXPERIMENTS
+    defaults["experiments"] = EXPERIMENTS
     defaults["default_experiments"] = DEFAULT_EXPERIMENTS
     lines += _yaml_of(Study, defaults, 0)
     return "\n".join(lines) + "\n"

@@ -57,7 +57,7 @@ def fingerprint_of(training: Training, dataset_sha256: str, held_out_sha256: str
         "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in modules],
         "dataset": dataset_sha256,
         "held_out": held_out_sha256,
-        "training": training.model_dump(mode="json", exclude={"epochs"}),
+        "training": training.model_dump(mode="json", exclude={"epochs", "preset"}),
     }
     text = json.dumps(named, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
