@@ -4,6 +4,8 @@ from typing import Any
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Discriminator as DiscriminatorSettings
+from synaxial.functions.blur import blur
+from synaxial.functions.deviation import with_deviation
 from synaxial.networks.layers import BatchNormalization, Convolution, add_noise, hidden
 from synaxial.networks.randomness import Randomness
 
@@ -22,7 +24,7 @@ class Discriminator(chainer.Chain):
     Parameters
     ----------
     settings
-        Sizes, activations, noise and normalisation.
+        Sizes, activations, noise, normalisation, smoothing and the channel of deviation.
     image_channels
         Channels of an image.
     image_width
@@ -41,6 +43,9 @@ class Discriminator(chainer.Chain):
         super().__init__()
         self.settings = settings
         channels = [image_channels, *settings.channels]
+        inputs = channels[:-1]
+        if settings.minibatch_deviation:
+            inputs[-1] += 1
         weights = {"initialW": chainer.initializers.Normal(initial_deviation)}
         last_width = image_width // 2 ** settings.kernels.count(4)
         with self.init_scope():
@@ -50,7 +55,7 @@ class Discriminator(chainer.Chain):
                         before, after, ksize=kernel, stride=STRIDES[kernel], pad=1, **weights
                     )
                     for before, after, kernel in zip(
-                        channels[:-1], channels[1:], settings.kernels, strict=True
+                        inputs, channels[1:], settings.kernels, strict=True
                     )
                 )
             )
@@ -80,7 +85,7 @@ class Discriminator(chainer.Chain):
         """
         h = images
         for depth, layer in enumerate(self.convolutions):
-            h = layer(add_noise(h, self.settings.noise, randomness))
+            h = layer(add_noise(self._input(depth, h), self.settings.noise, randomness))
             normalised = self.settings.batch_normalization and depth > 0
             last = depth == len(self.convolutions) - 1
             h = hidden(
@@ -91,3 +96,16 @@ class Discriminator(chainer.Chain):
             )
         scores = self.connected(add_noise(h, self.settings.noise, randomness))
         return F.reshape(scores, (len(scores),))
+
+    def _input(self, depth: int, h: Any) -> Any:
+        """Return what a convolution sees of what is before it, but for the noise.
+
+        The noise comes after: smoothed it would have less than its deviation, and it would hide
+        from `with_deviation` that images are alike.
+        """
+        settings = self.settings
+        if settings.blur and STRIDES[settings.kernels[depth]] == 2:
+            h = blur(h)
+        if settings.minibatch_deviation and depth == len(settings.kernels) - 1:
+            h = with_deviation(h)
+        return h

@@ -7,6 +7,7 @@ from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Generator as GeneratorSettings
 from synaxial.networks.layers import BatchNormalization, TransposedConvolution, hidden
 from synaxial.networks.randomness import Randomness
+from synaxial.networks.upsampling import make_stage
 
 F = chainer.functions
 L = chainer.links
@@ -16,14 +17,15 @@ FIRST_WIDTH = 4
 
 
 class Generator(chainer.Chain):
-    """A fully connected layer, 4 x 4 transposed convolutions of stride 2, one of 3 x 3.
+    """A fully connected layer, stages that double the width, and a 3 x 3 convolution.
 
-    By default the paper's network; see `configuration.model.Generator` for what can differ.
+    By default the paper's network, whose convolutions are all transposed ones; see
+    `configuration.model.Generator` for what can differ.
 
     Parameters
     ----------
     settings
-        Sizes, activations and dropout.
+        Sizes, up-sampling, activations and dropout.
     latent_size
         Length of a latent.
     initial_deviation
@@ -41,8 +43,10 @@ class Generator(chainer.Chain):
             self.connected = L.Linear(latent_size, channels[0] * FIRST_WIDTH**2, **weights)
             self.convolutions = chainer.ChainList(
                 *(
-                    TransposedConvolution(before, after, ksize=4, stride=2, pad=1, **weights)
-                    for before, after in itertools.pairwise(channels)
+                    make_stage(kind, before, after, initial_deviation)
+                    for kind, (before, after) in zip(
+                        settings.upsampling_of_stages, itertools.pairwise(channels), strict=True
+                    )
                 )
             )
             if settings.last_layer:
