@@ -6,6 +6,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from .phantoms import Phantoms, make_phantoms
+
 # A shared machine's pauses are no failures.
 hypothesis.settings.register_profile("synaxial", deadline=None)
 hypothesis.settings.load_profile("synaxial")
@@ -41,3 +43,9 @@ def assert_clear_error() -> Callable[[subprocess.CompletedProcess[str], str], No
         assert expected in errors[0]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def phantoms() -> Phantoms:
+    """Make the phantoms' slices, once for all tests: it is half a minute."""
+    return make_phantoms()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -14,6 +15,8 @@ from synaxial.compare.pairs import SIDE, draw_pair, title_of
 from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import HEADLINES, PROTOCOL, Value
 from synaxial.stacks import write_stack
+
+SHA256 = {"reference": 64 * "a", "training": 64 * "b"}
 
 
 def values_of(offset):
@@ -31,15 +34,17 @@ def write_evaluation(folder, name, seed, offset, **differences):
         "protocol": PROTOCOL,
         "images": 100,
         "repeats": 10,
+        "sha256": SHA256,
         "values": {key: asdict(value) for key, value in values_of(offset).items()},
     }
-    path.write_text(json.dumps(content | differences))
+    merged = content | differences
+    path.write_text(json.dumps({key: merged[key] for key in merged if merged[key] is not ...}))
     return path
 
 
 def test_a_mean_over_seeds_has_an_interval_that_holds_all():
     number = HEADLINES[2].name
-    sets = [Evaluation("a", seed, 100, values_of(seed)) for seed in (1, 2, 6)]
+    sets = [Evaluation("a", seed, 100, SHA256, values_of(seed)) for seed in (1, 2, 6)]
     assert over_seeds(sets, number) == Value(5.0, 2.75, 8.5)
     assert over_seeds(sets[:1], number) == values_of(1)[number]
 
@@ -83,32 +88,69 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
         assert len(np.unique(np.asarray(chart.convert("L")))) > 50
 
 
-def test_what_cannot_stand_in_one_table_is_one_clear_line(
+@pytest.mark.parametrize(
+    ("said", "differences"),
+    [
+        ("is of 90 images; expected 100", {"images": 90}),
+        ("has the protocol '0'", {"protocol": "0"}),
+        ("lacks something ('values')", {"values": ...}),
+        ("lacks something ('sha256')", {"sha256": ...}),
+        ("lacks something", {"sha256": "a"}),
+        ("lacks the numbers sliced_wasserstein", {"values": {}}),
+        ("lacks something", {"values": [1]}),
+        (
+            "lacks something (a number that is [nan, 0.0, 1.0])",
+            {"values": {"x": {"value": float("nan"), "low": 0, "high": 1}}},
+        ),
+        (
+            "was made with other reference images than",
+            {"sha256": {**SHA256, "reference": 64 * "c"}},
+        ),
+        (
+            "was made with other training images than",
+            {"sha256": {**SHA256, "training": 64 * "c"}},
+        ),
+    ],
+)
+def test_what_cannot_stand_in_one_table_is_refused(tmp_path, evaluations, said, differences):
+    path = write_evaluation(tmp_path, "other", 1, 0, **differences)
+    with pytest.raises(SynaxialError, match=re.escape(f"{path}: {said}")) as refused:
+        read_evaluations([*evaluations, path])
+    assert "; run " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is empty"),
+        ('{"name": "fi', "cannot be read (Unterminated string"),
+        ("[1]", "cannot be read (no JSON object)"),
+        (None, "cannot be read ([Errno 2] No such file"),
+    ],
+)
+def test_a_damaged_evaluation_says_what_makes_it_anew(tmp_path, evaluations, content, said):
+    path = tmp_path / "other.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SynaxialError) as refused:
+        read_evaluations([*evaluations, path])
+    assert str(refused.value).startswith(f"{path}: {said}")
+    assert "expected a file of `synaxial evaluate`; run `synaxial evaluate` again" in str(
+        refused.value
+    )
+
+
+def test_mistakes_are_one_clear_line_of_the_command(
     tmp_path, run_synaxial, assert_clear_error, evaluations
 ):
-    wrong = {
-        "is of 90 images; expected 100": {"images": 90},
-        "has the protocol '0'": {"protocol": "0"},
-        "lacks something ('values')": {"values": None},
-        "lacks the numbers sliced_wasserstein": {"values": {}},
-        "a number that is [nan, 0.0, 1.0]": {
-            "values": {"x": {"value": float("nan"), "low": 0, "high": 1}}
-        },
-    }
-    for said, difference in wrong.items():
-        path = write_evaluation(tmp_path, "other", 1, 0, **difference)
-        if difference == {"values": None}:
-            content = json.loads(path.read_text())
-            del content["values"]
-            path.write_text(json.dumps(content))
-        assert_clear_error(compare(run_synaxial, tmp_path, [*evaluations, path]), said)
     twice = compare(run_synaxial, tmp_path, [*evaluations, evaluations[0]])
     assert_clear_error(twice, "is of the same set and seed as")
     only = compare(run_synaxial, tmp_path, evaluations[:2])
     assert_clear_error(only, "of controls only")
+    evaluations[1].write_text("")
+    empty = compare(run_synaxial, tmp_path, evaluations)
+    assert_clear_error(empty, f"{evaluations[1]}: is empty; expected a file of `synaxial evaluate`")
     assert not (tmp_path / "table.csv").exists()
-    with pytest.raises(SynaxialError, match="lacks something"):
-        read_evaluations([write_evaluation(tmp_path, "list", 1, 0, values=[1])])
 
 
 def stack_of(path, count, seed, number_of_stack=0):

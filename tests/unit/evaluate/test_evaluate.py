@@ -1,17 +1,29 @@
 """All metrics together: the controls come out in the order that they must have."""
 
+import hashlib
 import json
+import shutil
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from synaxial.__main__ import make_app
 from synaxial.configuration.model import Evaluate
+from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, evaluate_set
 from synaxial.functions.parallel import use_threads
 from synaxial.measure.battery import measure_set
-from synaxial.measure.files import write_measurements
+from synaxial.measure.digests import (
+    DIGESTS,
+    digest_of_images,
+    digest_of_training,
+    digests_in,
+    read_pair,
+    with_digests,
+)
+from synaxial.measure.files import read_measurements, write_measurements
 from synaxial.metrics import controls
 from synaxial.metrics.images import ImageSet
 from synaxial.stacks import write_stack
@@ -109,16 +121,25 @@ def test_every_metric_says_what_it_sees_and_where_it_is_from():
         assert len(module.SOURCE) > 20, module.NAME
 
 
-@pytest.fixture
-def files(tmp_path, sets, measured):
+@pytest.fixture(scope="module")
+def written(sets, measured, tmp_path_factory):
+    """A study as files: stacks, data set, and measurements that know what they are of."""
+    folder = tmp_path_factory.mktemp("written")
     made, training = sets
-    np.save(tmp_path / "images.npy", training.pixels)
-    (tmp_path / "study.yaml").write_text("{evaluate: {repeats: 10, seed: 0}}")
-    for name in ("reference", "copies"):
-        write_measurements(tmp_path / f"{name}.npz", measured[name])
+    np.save(folder / "images.npy", training.pixels)
+    (folder / "study.yaml").write_text("{evaluate: {repeats: 10, seed: 0}}")
+    for name in ("reference", "real", "copies"):
+        digests = [digest_of_images(made[each].pixels) for each in (name, "reference")]
+        known = with_digests(measured[name], *digests, digest_of_training(folder))
+        write_measurements(folder / f"{name}.npz", known)
         pages = made[name].pixels
-        write_stack(tmp_path / f"{name}.tif", pages, [{"image": n} for n in range(len(pages))])
-    return tmp_path
+        write_stack(folder / f"{name}.tif", pages, [{"image": n} for n in range(len(pages))])
+    return folder
+
+
+@pytest.fixture
+def files(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "study")
 
 
 def words(files):
@@ -130,12 +151,22 @@ def words(files):
     ]
 
 
-def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evaluated, run_synaxial):
-    done = run_synaxial(*words(files))
-    assert done.returncode == 0, done.stderr
+def run_here(words):
+    """Run a command in this process, which has its modules already."""
+    make_app([words[0]])([str(word) for word in words], standalone_mode=False)
+
+
+def evaluate(files):
+    run_here(words(files))
+
+
+def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evaluated):
+    evaluate(files)
     content = json.loads((files / "evaluation.json").read_text())
     assert (content["name"], content["seed"], content["protocol"]) == ("copies", None, PROTOCOL)
     assert content["images"] == len(sets[0]["copies"])
+    assert content["sha256"]["reference"] == digest_of_images(sets[0]["reference"].pixels)
+    assert content["sha256"]["training"] == digest_of_training(files)
     assert set(content["values"]) == set(evaluated["copies"])
     number = "sliced_wasserstein"
     assert content["values"][number] == pytest.approx(asdict(evaluated["copies"][number]))
@@ -154,17 +185,107 @@ def test_sets_of_unlike_size_are_refused(measured):
         evaluate_set(half, measured["reference"], 10, 0)
 
 
-def test_another_data_set_than_was_searched_is_one_clear_line(
-    files, sets, run_synaxial, assert_clear_error
-):
-    np.save(files / "images.npy", sets[1].pixels[:2])
-    assert_clear_error(run_synaxial(*words(files)), "another data set")
+def other_stack(files):
+    shutil.copy(files / "real.tif", files / "copies.tif")
+
+
+def other_reference(files):
+    shutil.copy(files / "real.npz", files / "reference.npz")
+
+
+def other_measurements(files):
+    shutil.copy(files / "real.npz", files / "copies.npz")
+
+
+def other_training(files):
+    images = np.load(files / "images.npy")
+    images[0, 0, 0] += 1
+    np.save(files / "images.npy", images)
+
+
+def no_digests(files):
+    arrays = read_measurements(files / "copies.npz")
+    write_measurements(files / "copies.npz", {n: a for n, a in arrays.items() if n != DIGESTS})
+
+
+@pytest.mark.parametrize(
+    ("swap", "wrong", "said"),
+    [
+        (other_stack, "copies.tif", "is not the images of"),
+        (other_measurements, "copies.tif", "is not the images of"),
+        (other_reference, "reference.npz", "is not the reference of"),
+        (other_training, "images.npy", "is not the data set of"),
+        (no_digests, "copies.npz", "does not say of which images it is"),
+    ],
+)
+def test_swapped_files_are_refused(files, swap, wrong, said):
+    swap(files)
+    with pytest.raises(SynaxialError) as refused:
+        evaluate(files)
+    assert str(refused.value).startswith(f"{files / wrong}: {said}")
+    assert "; expected " in str(refused.value)
+    assert "or measure anew" in str(refused.value)
+    assert not (files / "evaluation.json").exists()
+    assert not (files / "nearest.png").exists()
+
+
+def test_a_reference_measured_with_another_data_set_is_refused(files):
+    arrays = read_measurements(files / "reference.npz")
+    images = digests_in(arrays, files)["images"]
+    write_measurements(files / "reference.npz", with_digests(arrays, images, images, 64 * "0"))
+    with pytest.raises(
+        SynaxialError, match=r"reference\.npz: is not measured with the data set of"
+    ):
+        read_pair(files / "copies.npz", files / "reference.npz")
+
+
+def draw_cases(files, **differences):
+    given = {"--measurements": "copies.npz", "--reference": "reference.npz"}
+    given |= {"--real": "reference.tif", "--stacks": "copies.tif", "--output": "cases.png"}
+    named = {option: files / name for option, name in (given | differences).items()}
+    run_here(["cases", *(word for pair in named.items() for word in pair)])
+
+
+@pytest.mark.parametrize(
+    ("differences", "wrong"),
+    [
+        ({"--stacks": "real.tif"}, "real.tif: is not the images of"),
+        ({"--real": "copies.tif"}, "copies.tif: is not the images of"),
+        ({"--reference": "real.npz"}, "real.npz: is not the reference of"),
+    ],
+)
+def test_cases_of_other_files_than_were_measured_are_refused(files, differences, wrong):
+    with pytest.raises(SynaxialError) as refused:
+        draw_cases(files, **differences)
+    assert str(refused.value).startswith(f"{files / wrong}")
+    assert not (files / "cases.png").exists()
+
+
+def test_cases_of_what_was_measured_are_drawn(files):
+    draw_cases(files)
+    with Image.open(files / "cases.png") as picture:
+        assert picture.height > 3 * 256
+
+
+def test_what_measure_writes_knows_what_it_is_of(files):
+    """The command's own digests are those that the others check."""
+    words = ["measure", "--stacks", files / "copies.tif", "--reference", files / "reference.tif"]
+    words += ["--training", files, "--threads", "2", "--output", files / "again.npz"]
+    run_here(words)
+    found, expected = (
+        digests_in(read_measurements(path), path)
+        for path in (files / "again.npz", files / "copies.npz")
+    )
+    assert found == expected
+    assert len(set(found.values())) == 3
+    assert found["training"] == hashlib.sha256((files / "images.npy").read_bytes()).hexdigest()
 
 
 def test_measurements_of_another_version_are_one_clear_line(
-    files, measured, run_synaxial, assert_clear_error
+    files, run_synaxial, assert_clear_error
 ):
-    lacking = {name: rows for name, rows in measured["copies"].items() if name != "texture"}
+    whole = read_measurements(files / "copies.npz")
+    lacking = {name: rows for name, rows in whole.items() if name != "texture"}
     write_measurements(files / "copies.npz", lacking)
     assert_clear_error(run_synaxial(*words(files)), "copies.npz: cannot be compared with")
     assert not (files / "evaluation.json").exists()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.errors import SynaxialError
+from synaxial.measure.digests import digest_of_images
 from synaxial.measure.files import read_measurements, write_measurements
 from synaxial.measure.sets import read_set
 from synaxial.stacks import write_stack
@@ -63,3 +64,15 @@ def test_measurements_are_the_same_when_read(tmp_path):
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(SynaxialError, match="damaged"):
         read_measurements(path)
+
+
+def test_a_digest_is_of_the_shape_and_every_pixel():
+    pixels = pages_of(4, 0)
+    digest = digest_of_images(pixels)
+    assert digest_of_images(pixels.copy()) == digest
+    # Not of the order in memory.
+    assert digest_of_images(np.asfortranarray(pixels)) == digest
+    changed = pixels.copy()
+    changed[3, 63, 63] ^= 1
+    others = [changed, pixels[::-1], pixels[:3], pixels.reshape(4, 32, 128)]
+    assert len({digest, *map(digest_of_images, others)}) == 5

@@ -14,7 +14,7 @@ from synaxial.resize.square import resample
 from synaxial.slice.axial import axial_slice
 from synaxial.slice.window import conversion_of, find_window
 
-from .conftest import Phantoms
+from ..phantoms import Phantoms
 
 BRATS = Path(__file__).parents[4] / "shared/data/brats"
 

@@ -8,7 +8,8 @@ from skimage.measure import block_reduce
 from synaxial.functions.parallel import use_threads
 from synaxial.metrics import diversity as metric
 
-from .conftest import Phantoms, blur
+from ..phantoms import Phantoms
+from .conftest import blur
 
 
 def noise(count: int, size: int) -> NDArray[np.uint8]:

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from synaxial.functions.parallel import use_threads
 from synaxial.metrics import memorisation as metric
 
-from .conftest import Phantoms, blur
+from ..phantoms import Phantoms
+from .conftest import blur
 
 
 def noise(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.metrics import pyramid
 from synaxial.metrics import sliced_wasserstein as metric
 
-from .conftest import Phantoms
+from ..phantoms import Phantoms
 
 
 def noise(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:

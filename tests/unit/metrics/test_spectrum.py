@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from synaxial.functions.parallel import use_threads
 from synaxial.metrics import spectrum as metric
 
-from .conftest import Phantoms, blur
+from ..phantoms import Phantoms
+from .conftest import blur
 
 PlantGrid = Callable[[NDArray[np.uint8], int, float], NDArray[np.uint8]]
 

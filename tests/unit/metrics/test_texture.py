@@ -10,7 +10,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.metrics import texture as metric
 from synaxial.metrics.heads import brain_mask
 
-from .conftest import Phantoms
+from ..phantoms import Phantoms
 
 
 def noise(count: int, size: int, seed: int = 0) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from synaxial.compare.cases import draw_cases, realism
 from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
 from synaxial.measure.battery import SET
-from synaxial.measure.files import read_measurements
+from synaxial.measure.digests import check_images, read_pair
 from synaxial.measure.sets import read_set
 from synaxial.metrics.features import efficientnet
 
@@ -25,7 +25,7 @@ def run(
     others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
 ) -> None:
     """Show real images, and the most and the least realistic generated ones."""
-    own, unseen = read_measurements(measurements), read_measurements(reference)
+    own, unseen = read_pair(measurements, reference)
     try:
         scores = realism(own[efficientnet.NAME]["features"], unseen[efficientnet.NAME]["features"])
         counts = len(own[SET]["groups"]), len(unseen[SET]["groups"])
@@ -33,7 +33,9 @@ def run(
         raise SynaxialError(
             measurements, f"cannot be held against {reference} ({error})", "of one version"
         ) from error
-    generated = read_set([*stacks, *(others or [])], counts[0])
-    images = read_set([real], counts[1])
+    every_stack = [*stacks, *(others or [])]
+    generated, images = read_set(every_stack, counts[0]), read_set([real], counts[1])
+    check_images(every_stack, generated.pixels, own, measurements)
+    check_images([real], images.pixels, unseen, reference)
     with written_whole(output) as partial:
         draw_cases(images.pixels, generated.pixels, scores).save(partial)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import HEADLINES, PROTOCOL, Value
-from synaxial.files import read_json
+from synaxial.files import is_placeholder, read_json
+from synaxial.measure.digests import REFERENCE, SHOWN, TRAINING
 
 EXPECTED = "a file of `synaxial evaluate`"
+
+REMEDY = "run `synaxial evaluate` again, or delete the file and run Snakemake"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Evaluation:
         The training's; None for a control.
     images
         How many images each compared set had.
+    sha256
+        Of the images held against, by `REFERENCE`, and of those searched for copies, by `TRAINING`.
     values
         By the numbers' names.
     """
@@ -30,6 +35,7 @@ class Evaluation:
     name: str
     seed: int | None
     images: int
+    sha256: dict[str, str]
     values: dict[str, Value]
 
 
@@ -49,37 +55,55 @@ def read_evaluations(paths: list[Path]) -> list[Evaluation]:
             raise SynaxialError(path, f"is of the same set and seed as {seen[key]}", "one of each")
         seen[key] = path
     for path, evaluation in zip(paths, found, strict=True):
-        if evaluation.images != found[0].images:
-            raise SynaxialError(
-                path,
-                f"is of {evaluation.images} images",
-                f"{found[0].images}, as {paths[0]}, for distances depend on it",
-                "run snakemake, which makes all of them anew",
-            )
+        _check_alike(path, evaluation, paths[0], found[0])
     return found
 
 
-def _read(path: Path) -> Evaluation:
-    content = read_json(path)
-    if content.get("protocol") != PROTOCOL:
+def _check_alike(path: Path, evaluation: Evaluation, first: Path, other: Evaluation) -> None:
+    """Refuse an evaluation whose numbers do not compare with those of the first file."""
+    if evaluation.images != other.images:
         raise SynaxialError(
             path,
-            f"has the protocol {content.get('protocol')!r}",
-            f"{PROTOCOL!r}",
-            "run `synaxial evaluate` again",
+            f"is of {evaluation.images} images",
+            f"{other.images}, as {first}, for distances depend on it",
+            "run snakemake, which makes all of them anew",
+        )
+    for what in (REFERENCE, TRAINING):
+        own, others = evaluation.sha256[what], other.sha256[what]
+        if own != others:
+            raise SynaxialError(
+                path,
+                f"was made with other {what} images than {first}: their SHA-256 begins with "
+                f"{own[:SHOWN]}",
+                others[:SHOWN],
+                REMEDY,
+            )
+
+
+def _read(path: Path) -> Evaluation:
+    try:
+        content = read_json(path)
+    except SynaxialError as error:
+        cause = f"cannot be read ({error.__cause__ or 'no JSON object'})"
+        found = "is empty" if is_placeholder(path) else cause
+        raise SynaxialError(path, found, EXPECTED, REMEDY) from error
+    if content.get("protocol") != PROTOCOL:
+        raise SynaxialError(
+            path, f"has the protocol {content.get('protocol')!r}", f"{PROTOCOL!r}", REMEDY
         )
     try:
         evaluation = Evaluation(
             str(content["name"]),
             None if content["seed"] is None else int(content["seed"]),
             int(content["images"]),
+            {name: str(content["sha256"][name]) for name in (REFERENCE, TRAINING)},
             {name: _value(**value) for name, value in content["values"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SynaxialError(path, f"lacks something ({error})", EXPECTED) from error
+        raise SynaxialError(path, f"lacks something ({error})", EXPECTED, REMEDY) from error
     missing = [headline.name for headline in HEADLINES if headline.name not in evaluation.values]
     if missing:
-        raise SynaxialError(path, f"lacks the numbers {', '.join(missing)}", EXPECTED)
+        raise SynaxialError(path, f"lacks the numbers {', '.join(missing)}", EXPECTED, REMEDY)
     return evaluation
 
 

@@ -10,11 +10,18 @@ import typer
 from synaxial.configuration import read_study
 from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import PROTOCOL, evaluate_set
-from synaxial.evaluate.nearest import check_nearest, draw_nearest
+from synaxial.evaluate.nearest import draw_nearest
 from synaxial.files import write_json, written_whole
 from synaxial.functions.parallel import use_threads
 from synaxial.measure.battery import SET
-from synaxial.measure.files import read_measurements
+from synaxial.measure.digests import (
+    REFERENCE,
+    TRAINING,
+    check_images,
+    check_training,
+    digests_in,
+    read_pair,
+)
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import open_images
 
@@ -40,12 +47,16 @@ def run(
 ) -> None:
     """Hold a set of images against the reference in every metric, with intervals."""
     settings = read_study(config).evaluate
-    own, real = read_measurements(measurements), read_measurements(reference)
+    own, real = read_pair(measurements, reference)
+    digests = digests_in(own, measurements)
     seen = open_images(training / "images.npy")
+    check_training(training, own, measurements)
+    every_stack = [*stacks, *(others or [])]
     with use_threads(threads):
         try:
             count = len(own[SET]["groups"])
-            check_nearest(own, len(seen))
+            images = read_set(every_stack, count)
+            check_images(every_stack, images.pixels, own, measurements)
             values = evaluate_set(own, real, settings.repeats, settings.seed)
         except (KeyError, ValueError, IndexError) as error:
             raise SynaxialError(
@@ -53,7 +64,6 @@ def run(
                 f"cannot be compared with {reference} ({error})",
                 "two files of one version of `synaxial measure`",
             ) from error
-    images = read_set([*stacks, *(others or [])], count)
     with written_whole(nearest) as partial:
         threshold = values["memorisation_threshold"].value
         draw_nearest(images.pixels, seen, own, threshold).save(partial)
@@ -65,6 +75,7 @@ def run(
             "protocol": PROTOCOL,
             "images": count,
             "repeats": settings.repeats,
+            "sha256": {what: digests[what] for what in (REFERENCE, TRAINING)},
             "values": {key: asdict(value) for key, value in values.items()},
         },
     )

@@ -12,19 +12,6 @@ from synaxial.sheets import make_sheet
 PAIRS = 8
 
 
-def check_nearest(measurements: Measurements, training: int) -> None:
-    """Hold the indices of the nearest training images against how many there are.
-
-    Raises
-    ------
-    KeyError, ValueError
-        They were not sought, or among more images.
-    """
-    found = measurements[memorisation.NAME]["training"]
-    if found.dtype.kind != "i" or not ((found >= 0) & (found < training)).all():
-        raise ValueError(f"nearest images of another data set than one of {training}")
-
-
 def draw_nearest(
     images: NDArray[np.uint8],
     training: NDArray[np.uint8],

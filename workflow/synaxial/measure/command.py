@@ -10,6 +10,7 @@ import typer
 from synaxial.errors import SynaxialError
 from synaxial.functions.parallel import use_threads
 from synaxial.measure.battery import measure_set
+from synaxial.measure.digests import digest_of_images, digest_of_training, with_digests
 from synaxial.measure.files import write_measurements
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import open_images
@@ -46,5 +47,12 @@ def run(
             )
     with use_threads(threads):
         measurements = measure_set(images, seen)
-    write_measurements(output, measurements)
+    unseen = read_set([reference], count)
+    known = with_digests(
+        measurements,
+        digest_of_images(images.pixels),
+        digest_of_images(unseen.pixels),
+        digest_of_training(training),
+    )
+    write_measurements(output, known)
     logger.info("%s: %d images in %.0f s", output, count, time.monotonic() - began)
