@@ -12,6 +12,7 @@ CHECKPOINT_VERSION = 2
 #: The code that the weights depend on; how a training is logged or stopped is not in it.
 MODULES = (
     "synaxial.functions.activations",
+    "synaxial.functions.augmentation",
     "synaxial.functions.bilinear",
     "synaxial.functions.blocks",
     "synaxial.functions.blur",
@@ -33,6 +34,7 @@ MODULES = (
     "synaxial.networks.randomness",
     "synaxial.networks.upsampling",
     "synaxial.train.adam",
+    "synaxial.train.augmentation",
     "synaxial.train.batches",
     "synaxial.train.losses",
     "synaxial.train.moving_average",
