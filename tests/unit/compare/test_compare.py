@@ -12,8 +12,9 @@ from PIL import Image
 from synaxial.compare.cases import draw_cases, realism
 from synaxial.compare.evaluations import Evaluation, over_seeds, read_evaluations
 from synaxial.compare.pairs import SIDE, draw_pair, title_of
+from synaxial.compare.table import make_comparison
 from synaxial.errors import SynaxialError
-from synaxial.evaluate.battery import HEADLINES, PROTOCOL, Value
+from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, Value
 from synaxial.stacks import write_stack
 
 SHA256 = {"reference": 64 * "a", "training": 64 * "b"}
@@ -65,6 +66,25 @@ def compare(run_synaxial, folder, evaluations):
         *("compare", "--evaluations", *evaluations),
         *("--table", folder / "table.csv", "--page", folder / "page.html"),
         *("--chart", folder / "chart.png"),
+    )
+
+
+def test_the_columns_are_called_as_what_explains_them():
+    found = [
+        Evaluation(name, seed, 100, SHA256, values_of(0)) for name, seed in (("a", None), ("b", 1))
+    ]
+    page = make_comparison(found[:1], found[1:])
+    columns = re.findall(r"<th style=[^>]*>(.*?)<br>", page)
+    headings = re.findall(r"<dt><b>(.*?)</b>", page)
+    only_in_the_file = re.findall(r"<dt><b>(.*?)</b> <small>", page)
+    assert len(columns) == len(HEADLINES)
+    assert len(headings) == len(set(headings)) == len(EXPLAINED)
+    explaining = [re.split(": |, ", column)[0] for column in columns]
+    features = [column.rpartition(", ")[2] for column in columns if ", " in column]
+    assert set(explaining) | set(features) == set(headings) - set(only_in_the_file)
+    # In the same order.
+    assert [heading for heading in headings if heading in explaining] == list(
+        dict.fromkeys(explaining)
     )
 
 

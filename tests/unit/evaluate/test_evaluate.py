@@ -119,6 +119,7 @@ def test_every_metric_says_what_it_sees_and_where_it_is_from():
     for module in EXPLAINED:
         assert len(module.EXPLANATION) > 150, module.NAME
         assert len(module.SOURCE) > 20, module.NAME
+        assert 5 < len(module.TITLE) < 30, module.NAME
 
 
 @pytest.fixture(scope="module")

@@ -80,10 +80,15 @@ def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -
 
 
 def explanations() -> str:
-    """Return a paragraph for each metric and each kind of features, with its source, as HTML."""
+    """Return a paragraph for each metric and each kind of features, with its source, as HTML.
+
+    Its heading is what the titles of its columns begin or end with.
+    """
+    shown = {module for line in HEADLINES for module in (line.metric, line.features)}
     parts = ["<h3>What the numbers are</h3>", "<dl>"]
     for module in EXPLAINED:
-        parts.append(f"<dt><b>{html.escape(module.NAME.replace('_', ' '))}</b></dt>")
+        where = "" if module in shown else " <small>(in comparison.csv only)</small>"
+        parts.append(f"<dt><b>{html.escape(module.TITLE)}</b>{where}</dt>")
         parts.append(
             f"<dd style='max-width: 60em; white-space: normal'>{html.escape(module.EXPLANATION)}"
             f"<br><small>Source: {html.escape(module.SOURCE)}</small></dd>"

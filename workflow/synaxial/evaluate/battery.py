@@ -20,6 +20,7 @@ from synaxial.metrics import (
     texture,
     two_sample,
 )
+from synaxial.metrics.features import efficientnet, wavelets
 from synaxial.metrics.features.rows import Statistic
 from synaxial.metrics.images import Weights
 from synaxial.metrics.intervals import bootstrap_intervals
@@ -40,10 +41,6 @@ OF_IMAGES: tuple[ModuleType, ...] = (
 
 #: Metrics that compare features of either kind; each number's name has the features' at its end.
 OF_FEATURES: tuple[ModuleType, ...] = (kernel_distance, frechet_distance, neighbours, two_sample)
-
-#: All metrics and features that a report explains.
-EXPLAINED: tuple[ModuleType, ...] = (*OF_IMAGES, *OF_FEATURES, *FEATURES)
-
 
 #: Numbers that may be below 0, and numbers that cannot be above 1: intervals end there.
 OF_EITHER_SIGN = {
@@ -74,30 +71,54 @@ class Headline:
 
     Attributes
     ----------
-    name
-        The number's.
-    title
-        What a reader sees.
+    metric
+        The module whose number it is.
+    number
+        What the metric calls it.
     good
         Which values are: low ones, high ones, those near 0, 0.5 or 1.
+    features
+        The module of the features that it is of, if any.
+    what
+        Which of the metric's numbers it is, in a reader's words; empty if there is one only.
     """
 
-    name: str
-    title: str
+    metric: ModuleType
+    number: str
     good: Literal["low", "high", "0", "0.5", "1"]
+    features: ModuleType | None = None
+    what: str = ""
+
+    @property
+    def name(self) -> str:
+        """The number's name among all values of a set."""
+        return self.number if self.features is None else f"{self.number}_{self.features.NAME}"
+
+    @property
+    def title(self) -> str:
+        """What a reader sees: it begins with the metric's title, as its explanation does."""
+        words = f"{self.metric.TITLE}: {self.what}" if self.what else str(self.metric.TITLE)
+        return words if self.features is None else f"{words}, {self.features.TITLE}"
 
 
 HEADLINES = (
-    Headline("sliced_wasserstein", "sliced Wasserstein x 1000", "low"),
-    Headline("kernel_distance_efficientnet_lite0", "kernel distance, EfficientNet", "low"),
-    Headline("frechet_distance_efficientnet_lite0", "Fréchet distance, EfficientNet", "low"),
-    Headline("frechet_distance_wavelets", "Fréchet distance, wavelets", "low"),
-    Headline("precision_efficientnet_lite0", "precision, EfficientNet", "high"),
-    Headline("coverage_efficientnet_lite0", "coverage, EfficientNet", "high"),
-    Headline("diversity", "MS-SSIM of pairs less real", "0"),
-    Headline("grid_index", "grid, multiple of real", "1"),
-    Headline("memorisation", "share too near to training", "low"),
-    Headline("auc_efficientnet_lite0", "classifier's AUC, EfficientNet", "0.5"),
+    Headline(sliced_wasserstein, "sliced_wasserstein", "low"),
+    Headline(kernel_distance, "kernel_distance", "low", efficientnet),
+    Headline(frechet_distance, "frechet_distance", "low", efficientnet),
+    Headline(frechet_distance, "frechet_distance", "low", wavelets),
+    Headline(neighbours, "precision", "high", efficientnet, "precision"),
+    Headline(neighbours, "coverage", "high", efficientnet, "coverage"),
+    Headline(diversity, "diversity", "0", what="MS-SSIM of pairs less real"),
+    Headline(spectrum, "grid_index", "1", what="grid index"),
+    Headline(memorisation, "memorisation", "low", what="share too near to training"),
+    Headline(two_sample, "auc", "0.5", efficientnet, "AUC"),
+)
+
+#: All metrics and features that a report explains: those of the table first, in its order.
+EXPLAINED: tuple[ModuleType, ...] = tuple(
+    dict.fromkeys(
+        [*(headline.metric for headline in HEADLINES), *OF_IMAGES, *OF_FEATURES, *FEATURES]
+    )
 )
 
 

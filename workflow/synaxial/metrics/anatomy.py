@@ -11,6 +11,7 @@ from synaxial.metrics.heads import brain_mask, hyperintense_mask, symmetry
 from synaxial.metrics.images import Weights, shares
 
 NAME = "anatomy"
+TITLE = "anatomy"
 
 EXPLANATION = (
     "What a reader of the images would check first: the brain's grey levels, its area and place, "

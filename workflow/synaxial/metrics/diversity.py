@@ -10,6 +10,7 @@ from synaxial.functions.parallel import for_each
 from synaxial.metrics.images import Weights
 
 NAME = "diversity"
+TITLE = "diversity"
 
 EXPLANATION = (
     "The structural similarity on five scales (MS-SSIM) of random pairs of images of one set; 1 is "

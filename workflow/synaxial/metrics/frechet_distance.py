@@ -10,6 +10,7 @@ from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights, shares
 
 NAME = "frechet_distance"
+TITLE = "Fréchet distance"
 EXPLANATION = (
     "Takes each set of features for a Gaussian and compares their means and covariances: 0 is the "
     "best. A few hundred images cannot tell the covariance of 1280 features, so they are first "

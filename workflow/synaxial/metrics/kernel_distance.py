@@ -9,6 +9,7 @@ from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights, shares
 
 NAME = "kernel_distance"
+TITLE = "kernel distance"
 EXPLANATION = (
     "Compares all pairs of images within and between two sets by their features, with a kernel "
     "that makes equal means, spreads and skewnesses equal. 0 is the best, and values scatter "

@@ -11,6 +11,7 @@ from synaxial.functions.parallel import cut, for_each
 from synaxial.metrics.images import Weights, shares
 
 NAME = "memorisation"
+TITLE = "memorisation"
 
 EXPLANATION = (
     "For each image the nearest training image is sought: the highest correlation of the pixels at "

@@ -10,6 +10,7 @@ from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights
 
 NAME = "neighbours"
+TITLE = "neighbours"
 EXPLANATION = (
     "Around each image is a ball that reaches to its fifth nearest neighbour in its own set. "
     "Precision is the share of generated images in a ball of a real one (are they realistic?), "

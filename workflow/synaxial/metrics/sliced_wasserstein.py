@@ -18,6 +18,7 @@ from synaxial.metrics.images import Weights, shares
 from synaxial.metrics.pyramid import SMALLEST, laplacian_pyramid, level_sizes
 
 NAME = "sliced_wasserstein"
+TITLE = "sliced Wasserstein distance"
 
 EXPLANATION = (
     "Images are taken apart into details of each size (a Laplacian pyramid), and small patches of "

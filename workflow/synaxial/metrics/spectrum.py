@@ -10,6 +10,7 @@ from synaxial.functions.parallel import cut, for_each
 from synaxial.metrics.images import Weights, shares
 
 NAME = "spectrum"
+TITLE = "spectrum"
 
 EXPLANATION = (
     "The power of each spatial frequency, averaged over directions, in decibels, and its root mean "

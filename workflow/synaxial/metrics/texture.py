@@ -13,6 +13,7 @@ from synaxial.metrics.heads import brain_mask
 from synaxial.metrics.images import Weights, shares
 
 NAME = "texture"
+TITLE = "texture"
 
 EXPLANATION = (
     "Numbers that radiology describes tissue with, of the brain in each image: statistics of its "

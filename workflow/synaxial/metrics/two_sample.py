@@ -14,11 +14,12 @@ from synaxial.metrics.features.rows import Features, Statistic, checked
 from synaxial.metrics.images import Weights
 
 NAME = "two_sample"
+TITLE = "two-sample test"
 EXPLANATION = (
     "A classifier (logistic regression on at most 64 principal components of the features) learns "
     "to tell real from generated images, and is asked about others: other generated images, and "
-    "real ones of subjects that it has not seen. `auc` is how often it gives the generated one of "
-    "two images the higher score, `accuracy` how often it is right about one (both classes count "
+    "real ones of subjects that it has not seen. AUC is how often it gives the generated one of "
+    "two images the higher score, accuracy how often it is right about one (both classes count "
     "the same): 0.5 is the best, it can only guess; 1 is always told apart. It finds any single "
     "difference that the features show, even one that no eye sees, and does not say how grave it "
     "is. It sees no copies of training images. A few subjects are no sample of all: two real sets "

@@ -24,6 +24,7 @@ from synaxial.functions.compiled import compiled
 from synaxial.metrics.features.weights import read_weights
 
 NAME = "efficientnet_lite0"
+TITLE = "EfficientNet-Lite0"
 EXPLANATION = (
     "EfficientNet-Lite0 features: the 1280 means over the image of the last layer of a network "
     "that was trained to name ImageNet's photographs. They see texture, edges and shapes much as "

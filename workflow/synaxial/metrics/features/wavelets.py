@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from synaxial.functions import parallel
 
 NAME = "wavelets"
+TITLE = "wavelets"
 EXPLANATION = (
     "Wavelet features: 236 numbers that say how strong details of four finenesses and three "
     "directions are, and how bright it is, in each of 4 x 4 parts of the image. They need no "
