@@ -9,6 +9,11 @@ from synaxial.train.losses import LOSSES
 REAL = np.array([0.5, -2.0, 3.0], np.float32)
 GENERATED = np.array([-0.25, 1.5, -4.0], np.float32)
 
+
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
 FORMULAS = {
     "wasserstein": (
         lambda r, g: (-1 * r).mean() + (1 * g).mean(),
@@ -21,6 +26,10 @@ FORMULAS = {
     "hinge": (
         lambda r, g: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + g).mean(),
         lambda g: -g.mean(),
+    ),
+    "non_saturating": (
+        lambda r, g: -np.log(logistic(r)).mean() - np.log(1 - logistic(g)).mean(),
+        lambda g: -np.log(logistic(g)).mean(),
     ),
 }
 

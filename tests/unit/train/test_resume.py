@@ -28,10 +28,39 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize(("ranks", "statistics"), [(1, "local"), (2, "local"), (2, "synchronised")])
-def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks, statistics):
-    normalised = {"batch_normalization_statistics": statistics}
-    job.configure(**TWENTY_ITERATIONS, **EVERYTHING, **normalised)
+#: The same of what goes beyond the paper. Ten iterations are between two updates of the generator.
+BEYOND = {
+    "loss": "hinge",
+    "critic_steps": 3,
+    "gradient_penalty": 1,
+    "r1": 1,
+    "r1_interval": 4,
+    "moving_average_images": 10,
+    "generator": {"channels": [8, 8, 3], "upsampling": ["sub_pixel", "bilinear"]},
+    "discriminator": {
+        "channels": [4, 8, 8],
+        "kernels": [4, 3, 4],
+        "batch_normalization": False,
+        "spectral_normalization": True,
+        "blur": True,
+        "minibatch_deviation": True,
+    },
+    "augmentation": {"probability": 0.3, "target": 0.6, "adaptation_images": 100},
+}
+
+SETTINGS = {
+    "local": EVERYTHING,
+    "synchronised": {**EVERYTHING, "batch_normalization_statistics": "synchronised"},
+    "beyond": BEYOND,
+}
+
+
+@pytest.mark.parametrize(
+    ("ranks", "settings"),
+    [(1, "local"), (2, "local"), (2, "synchronised"), (1, "beyond"), (2, "beyond")],
+)
+def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks, settings):
+    job.configure(**{**TWENTY_ITERATIONS, **SETTINGS[settings]})
     straight = {"output": job.folder / "straight", "checkpoints": job.folder / "other"}
     done = job.run(ranks=ranks, **straight)
     assert done.returncode == 0, done.stderr

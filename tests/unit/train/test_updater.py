@@ -14,6 +14,7 @@ from synaxial.train.batches import RankBatches
 from synaxial.train.communication import open_communicator, open_world
 from synaxial.train.losses import LOSSES
 from synaxial.train.moving_average import MovingAverage
+from synaxial.train.penalties import gradient_penalty
 from synaxial.train.session import make_networks, open_session
 from synaxial.train.stopping import Stop, check_finite
 
@@ -84,6 +85,156 @@ def test_an_iteration_is_one_step_of_each_network(images, tmp_path, loss):
     observed = session.trainer.updater.observed
     assert observed["loss_generator"] == pytest.approx(float(loss_generator.array), rel=1e-4)
     assert observed["score_real"] == pytest.approx(float(score_real.array.mean()), rel=1e-4)
+
+
+UNNORMALISED = {
+    **TINY["discriminator"],
+    "batch_normalization": False,
+    "noise": 0.0,
+    "last_activation": "leaky_relu",
+}
+
+
+def test_the_generator_is_updated_in_every_so_manieth_iteration(images, tmp_path):
+    training, monitoring = tiny_training(critic_steps=3)
+    session = make_session(training, monitoring, images, tmp_path)
+    updater, networks = session.trainer.updater, session.networks
+    changed = []
+    for _ in range(6):
+        before = [weights_of(network) for network in (networks.generator, networks.discriminator)]
+        updater.update()
+        assert updater.observed["loss_generator"] == pytest.approx(
+            -updater.observed["score_generated"], rel=0.5, abs=0.5
+        )
+        after = [weights_of(network) for network in (networks.generator, networks.discriminator)]
+        changed.append([not np.array_equal(a, b) for a, b in zip(before, after, strict=True)])
+    of_generator, of_discriminator = zip(*changed, strict=True)
+    assert of_generator == (False, False, True, False, False, True)
+    assert all(of_discriminator)
+
+
+def weights_of(network):
+    return np.concatenate([parameter.array.ravel() for parameter in network.params()])
+
+
+def numerical_slopes(network, images, step=0.01):
+    """Each image's norm of its score's gradient, by central differences."""
+    found = []
+    for image in images:
+        offsets = step * np.eye(image.size, dtype=np.float32).reshape(-1, *image.shape)
+        with chainer.no_backprop_mode():
+            difference = network(image + offsets).array - network(image - offsets).array
+        found.append(np.linalg.norm(difference / (2 * step)))
+    return np.array(found)
+
+
+def test_the_gradient_penalty_is_of_mixtures_of_this_batchs_images(images, tmp_path, monkeypatch):
+    training, monitoring = tiny_training(gradient_penalty=10, discriminator=UNNORMALISED)
+    session = make_session(training, monitoring, images, tmp_path)
+    updater, network = session.trainer.updater, session.networks.discriminator
+    seen = {}
+
+    def spy(score, real, generated, shares):
+        found = gradient_penalty(score, real, generated, shares)
+        slopes = numerical_slopes(network, shares * real + (1 - shares) * generated)
+        seen.update(real=real, shares=shares, penalty=10 * np.mean((slopes - 1) ** 2))
+        return found
+
+    monkeypatch.setattr("synaxial.train.updater.gradient_penalty", spy)
+    updater.update()
+    indices = next(RankBatches(20, 4, training.seed, 0, 1))
+    np.testing.assert_array_equal(seen["real"], updater.real_images(indices))
+    assert len(np.unique(seen["shares"])) == 4
+    assert ((seen["shares"] >= 0) & (seen["shares"] < 1)).all()
+    assert updater.observed["penalty"] == pytest.approx(seen["penalty"], rel=1e-2)
+
+
+def test_r1_is_taken_in_every_so_manieth_iteration_and_so_many_times_as_heavy(images, tmp_path):
+    training, monitoring = tiny_training(r1=5, r1_interval=3, discriminator=UNNORMALISED)
+    session = make_session(training, monitoring, images, tmp_path)
+    updater, network = session.trainer.updater, session.networks.discriminator
+    batches = RankBatches(20, 4, training.seed, 0, 1)
+    for iteration in range(7):
+        slopes = numerical_slopes(network, updater.real_images(next(batches)))
+        updater.update()
+        expected = 3 * 5 / 2 * np.mean(slopes**2) if iteration % 3 == 0 else 0
+        assert updater.observed["penalty"] == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_penalty_is_in_what_the_weights_follow(images, tmp_path):
+    """A heavy penalty on the slope flattens the discriminator; without, the scores drift apart."""
+    flatness = {}
+    for r1 in (0, 1e4):
+        settings = {"r1": r1, "r1_interval": 1, "optimizer": {"alpha": 0.01}}
+        training, monitoring = tiny_training(**settings, discriminator=UNNORMALISED)
+        session = make_session(training, monitoring, images, tmp_path / str(r1))
+        for _ in range(10):
+            session.trainer.updater.update()
+        real = session.trainer.updater.real_images(np.arange(4))
+        flatness[r1] = numerical_slopes(session.networks.discriminator, real).mean()
+    assert flatness[1e4] < 0.1 * flatness[0]
+
+
+def test_clipping_bounds_the_discriminator_alone(images, tmp_path):
+    training, monitoring = tiny_training(clipping=0.01)
+    session = make_session(training, monitoring, images, tmp_path)
+    session.trainer.updater.update()
+    assert np.abs(weights_of(session.networks.discriminator)).max() == np.float32(0.01)
+    assert np.abs(weights_of(session.networks.generator)).max() > 0.01
+
+
+def test_the_networks_may_have_rates_of_their_own(images, tmp_path):
+    training, monitoring = tiny_training(optimizer={"alpha": 1e-3, "discriminator_alpha": 1e-2})
+    updater = make_session(training, monitoring, images, tmp_path).trainer.updater
+    assert updater.get_optimizer("generator").alpha == 1e-3
+    assert updater.get_optimizer("discriminator").alpha == 1e-2
+
+
+def test_the_discriminator_sees_augmented_images_and_the_generator_learns_through_them(
+    images, tmp_path, monkeypatch
+):
+    """Real ones, generated ones, and generated ones again in the generator's update."""
+    training, monitoring = tiny_training(augmentation={"probability": 0.7})
+    updater = make_session(training, monitoring, images, tmp_path).trainer.updater
+    seen = []
+
+    def dark(shown, settings, probability, randomness, value_range):
+        assert settings == training.augmentation
+        assert (probability, value_range) == (0.7, (-1, 1))
+        randomness.uniform((1,))
+        seen.append(shown)
+        return chainer.as_variable(shown) * 0 - 1
+
+    monkeypatch.setattr("synaxial.train.updater.augment", dark)
+    updater.update()
+    real, generated, again = seen
+    np.testing.assert_array_equal(
+        real, updater.real_images(next(RankBatches(20, 4, training.seed, 0, 1)))
+    )
+    np.testing.assert_array_equal(generated, again.array)
+    # Nothing comes through what makes every image the same.
+    of_first_layer = updater.networks.generator.connected.W.grad
+    np.testing.assert_allclose(of_first_layer, 0, atol=1e-9)
+    assert updater.observed["augmentation"] == 0.7
+
+
+def test_the_adaptive_probability_follows_the_signs_of_the_scores(images, tmp_path):
+    augmentation = {"target": 0.6, "adaptation_images": 20}
+    training, monitoring = tiny_training(
+        loss="hinge", augmentation=augmentation, discriminator=UNNORMALISED
+    )
+    session = make_session(training, monitoring, images, tmp_path)
+    updater = session.trainer.updater
+    # Whatever it sees, it is sure.
+    session.networks.discriminator.connected.b.array[...] = 100
+    values = []
+    for _ in range(10):
+        updater.update()
+        values.append(updater.observed["augmentation"])
+    assert updater.observed["sign_real"] == 1
+    assert values[0] == 0
+    assert values[-1] > 0.5
+    assert values == sorted(values)
 
 
 @pytest.mark.parametrize(("activation", "low"), [("tanh", -1), ("sigmoid", 0)])

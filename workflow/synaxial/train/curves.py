@@ -36,6 +36,12 @@ PANELS = (
         "sliced Wasserstein x 1000",
         {"generated images": "distance_held_out"},
     ),
+    ("Penalty on the discriminator's slope, weighted", "loss", {"penalty": "penalty"}),
+    (
+        "Overfitting: +1 if all real images' scores are positive",
+        "mean sign, probability",
+        {"sign of real scores": "sign_real", "augmentation": "augmentation"},
+    ),
     ("Speed", "images per second", {"all ranks": "images_per_second"}),
 )
 
@@ -43,9 +49,9 @@ PANELS = (
 def draw_curves(log: str, title: str) -> Figure:
     """Draw all `PANELS` over the epochs of a log in CSV."""
     table = pd.read_csv(io.StringIO(log))
-    figure = Figure(figsize=(15, 7), layout="constrained")
+    figure = Figure(figsize=(20, 7), layout="constrained")
     figure.suptitle(title)
-    for axes, (heading, unit, lines) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
+    for axes, (heading, unit, lines) in zip(figure.subplots(2, 4).ravel(), PANELS, strict=True):
         for legend, column in lines.items():
             # Not every epoch has every value.
             known = table[["epoch", column]].dropna()

@@ -39,6 +39,7 @@ MODULES = (
     "synaxial.train.losses",
     "synaxial.train.moving_average",
     "synaxial.train.optimizers",
+    "synaxial.train.penalties",
     "synaxial.train.updater",
 )
 

@@ -34,7 +34,7 @@ COLUMNS = (
     "seconds",
 )
 
-MEANS = COLUMNS[2:8]
+MEANS = (*OBSERVED, "gradient_norm_generator", "gradient_norm_discriminator")
 
 
 class EpochLog(chainer.training.Extension):

@@ -50,9 +50,23 @@ def hinge_discriminator(real: Any, generated: Any) -> Any:
     return F.mean(F.relu(1 - real)) + F.mean(F.relu(1 + generated))
 
 
+def non_saturating_discriminator(real: Any, generated: Any) -> Any:
+    """mean(-log s(D(real))) + mean(-log(1 - s(D(generated)))), s the logistic function.
+
+    Goodfellow et al., 2014; with softplus as in ChainerMN's DCGAN example.
+    """
+    return F.mean(F.softplus(-real)) + F.mean(F.softplus(generated))
+
+
+def non_saturating_generator(generated: Any) -> Any:
+    """mean(-log s(D(generated))), s the logistic function (Goodfellow et al., 2014)."""
+    return F.mean(F.softplus(-generated))
+
+
 #: By the names of the configuration.
 LOSSES = {
     "wasserstein": Loss(wasserstein_discriminator, wasserstein_generator),
     "mse": Loss(mse_discriminator, mse_generator),
     "hinge": Loss(hinge_discriminator, wasserstein_generator),
+    "non_saturating": Loss(non_saturating_discriminator, non_saturating_generator),
 }

@@ -7,6 +7,19 @@ from synaxial.configuration.model import Optimizer
 from synaxial.train.adam import BlockedAdam
 
 
+def make_optimizers(settings: Optimizer, networks: Any, communicator: Any) -> dict[str, Any]:
+    """Return the optimizers of both networks, by their names; they may differ in the rate."""
+    rates = {"generator": settings.alpha, "discriminator": settings.discriminator_alpha}
+    return {
+        name: make_optimizer(
+            settings if rate is None else settings.model_copy(update={"alpha": rate}),
+            getattr(networks, name),
+            communicator,
+        )
+        for name, rate in rates.items()
+    }
+
+
 def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
     """Return an optimizer of `network` that averages the gradients of all ranks.
 

@@ -19,7 +19,7 @@ from synaxial.train.checkpoint import read_newest_checkpoint, restore, save_chec
 from synaxial.train.communication import on_all_ranks
 from synaxial.train.log import EpochLog
 from synaxial.train.moving_average import MovingAverage
-from synaxial.train.optimizers import make_optimizer
+from synaxial.train.optimizers import make_optimizers
 from synaxial.train.previews import Previews
 from synaxial.train.progress import Progress
 from synaxial.train.shares import check_shares
@@ -105,10 +105,7 @@ def make_updater(
     ranks = communicator.size
     check_shares(training, ranks)
     networks = make_networks(training, images.shape[1], device)
-    optimizers = {
-        name: make_optimizer(training.optimizer, getattr(networks, name), communicator)
-        for name in ("generator", "discriminator")
-    }
+    optimizers = make_optimizers(training.optimizer, networks, communicator)
     batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
     return AdversarialUpdater(batches, images, networks, optimizers, training, communicator, device)
 

@@ -10,10 +10,12 @@ from synaxial.configuration.model import Training
 from synaxial.functions.ranks import Ranks, one_batch
 from synaxial.networks import Discriminator, Generator
 from synaxial.networks.randomness import TRAINING, BatchRandomness, draw_latents
+from synaxial.train.augmentation import AdaptiveProbability, augment
 from synaxial.train.batches import RankBatches
 from synaxial.train.communication import average_persistents
 from synaxial.train.losses import LOSSES
 from synaxial.train.moving_average import MovingAverage
+from synaxial.train.penalties import clip_weights, gradient_penalty, real_penalty
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,26 @@ class Networks:
         return self.generator if self.average is None else self.average.network
 
 
-#: What an iteration observes, in the order of the vector that the ranks average.
-OBSERVED = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
+#: What an iteration observes, in the order of the vector that the ranks average. The penalty is
+#: that part of the discriminator's loss; the sign is the mean one of the real images' scores, and
+#: the augmentation the probability that it had.
+OBSERVED = (
+    "loss_generator",
+    "loss_discriminator",
+    "score_real",
+    "score_generated",
+    "penalty",
+    "sign_real",
+    "augmentation",
+)
 
 
 class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     """One update of the discriminator, then one of the generator, on the same latents.
 
-    The discriminator sees the real and the generated images as two batches, as in ChainerMN's
-    DCGAN example, so that its batch normalisation does not mix them.
+    With `critic_steps` the generator is updated in every so manieth iteration only. The
+    discriminator sees the real and the generated images as two batches, as in ChainerMN's DCGAN
+    example, so that its batch normalisation does not mix them.
 
     Parameters
     ----------
@@ -82,6 +95,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         self.ranks = (
             Ranks(communicator.mpi_comm) if synchronised and communicator.size > 1 else None
         )
+        self.probability = AdaptiveProbability(training.augmentation, training.batch_size)
         self.observed: dict[str, float] = {}
 
     def update_core(self) -> None:
@@ -93,37 +107,100 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if self.networks.average is not None:
             self.networks.average.update(self.networks.generator)
         self.observed = self._average_over_ranks(*observed)
+        self.probability.update(self.observed["sign_real"])
 
     def _update_networks(self) -> tuple[Any, ...]:
-        """Update both networks once; return the values of `OBSERVED` on this rank."""
-        networks, optimizers = self.networks, self.get_all_optimizers()
+        """Update the networks once; return the values of `OBSERVED` on this rank."""
         training, rank = self.training, self.communicator.rank
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
         real = self.real_images(self.get_iterator("main").next())
-
         latents = draw_latents(randomness, len(real), training.latent)
-        generated = networks.generator(latents, randomness)
+        of_generator = (self.iteration + 1) % training.critic_steps == 0
+        with chainer.using_config("enable_backprop", of_generator):
+            generated = self.networks.generator(latents, randomness)
 
-        score_real = networks.discriminator(real, randomness)
-        score_generated = networks.discriminator(generated.array, randomness)
-        loss_discriminator = self.loss.discriminator(score_real, score_generated)
-        networks.discriminator.cleargrads()
-        loss_discriminator.backward()
-        optimizers["discriminator"].update()
+        score_real, score_generated, loss_discriminator, penalty = self._update_discriminator(
+            real, generated.array, randomness
+        )
+        if of_generator:
+            loss_generator = self._update_generator(generated, randomness)
+        else:
+            loss_generator = self.loss.generator(score_generated)
 
-        loss_generator = self.loss.generator(networks.discriminator(generated, randomness))
-        networks.generator.cleargrads()
-        # Only along the way to the image: the discriminator's weight gradients are not needed.
-        (generated.grad_var,) = chainer.grad([loss_generator], [generated])
-        generated.backward()
-        optimizers["generator"].update()
-
+        signs = self.xp.sign(score_real.array)
         return (
             loss_generator.array,
             loss_discriminator.array,
             score_real.array.mean(),
             score_generated.array.mean(),
+            0.0 if penalty is None else penalty.array,
+            signs.mean(),
+            self.probability.value,
         )
+
+    def _update_discriminator(
+        self, real: Any, generated: Any, randomness: BatchRandomness
+    ) -> tuple[Any, Any, Any, Any]:
+        """Update it; return the scores of real and generated images, the loss, and its penalty."""
+        network = self.networks.discriminator
+        real, generated = self._shown(real, randomness), self._shown(generated, randomness)
+        # A leaf, at which the slope of its score can be asked for.
+        real = chainer.Variable(real, requires_grad=self._has_real_penalty())
+        score_real = network(real, randomness)
+        score_generated = network(generated, randomness)
+        loss = self.loss.discriminator(score_real, score_generated)
+        penalty = self._penalty(score_real, real, generated, randomness)
+        if penalty is not None:
+            loss += penalty
+        network.cleargrads()
+        loss.backward()
+        self.get_optimizer("discriminator").update()
+        if self.training.clipping > 0:
+            clip_weights(network, self.training.clipping)
+        return score_real, score_generated, loss, penalty
+
+    def _has_real_penalty(self) -> bool:
+        """Whether this iteration has R1, which is as heavy as it is rare (Karras et al., 2020)."""
+        return self.training.r1 > 0 and self.iteration % self.training.r1_interval == 0
+
+    def _penalty(
+        self, score_real: Any, real: Any, generated: Any, randomness: BatchRandomness
+    ) -> Any:
+        """Return what the settings add to the discriminator's loss, or None."""
+        training = self.training
+        terms = []
+        if training.gradient_penalty > 0:
+            shares = randomness.uniform((len(generated), 1, 1, 1))
+            slope = gradient_penalty(
+                lambda images: self.networks.discriminator(images, randomness),
+                *(real.array, generated, shares),
+            )
+            terms.append(training.gradient_penalty * slope)
+        if self._has_real_penalty():
+            weight = training.r1 * training.r1_interval
+            terms.append(weight * real_penalty(score_real, real))
+        return sum(terms[1:], terms[0]) if terms else None
+
+    def _update_generator(self, generated: Any, randomness: BatchRandomness) -> Any:
+        """Update it; return its loss."""
+        networks = self.networks
+        shown = self._shown(generated, randomness)
+        loss = self.loss.generator(networks.discriminator(shown, randomness))
+        networks.generator.cleargrads()
+        # Only along the way to the image: the discriminator's weight gradients are not needed.
+        (generated.grad_var,) = chainer.grad([loss], [generated])
+        generated.backward()
+        self.get_optimizer("generator").update()
+        return loss
+
+    def _shown(self, images: Any, randomness: BatchRandomness) -> Any:
+        """Return images, an array or a Variable, as the discriminator sees them."""
+        settings = self.training.augmentation
+        if not settings.used:
+            return images
+        value_range = self.networks.generator.output_range
+        shown = augment(images, settings, self.probability.value, randomness, value_range)
+        return shown if isinstance(images, chainer.Variable) else chainer.as_array(shown)
 
     def real_images(self, indices: np.ndarray) -> Any:
         """Return the images as the generator makes them: float32 (n, channels, width, width)."""
@@ -143,6 +220,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def serialize(self, serializer: Any) -> None:
         """Write or read all that the next iteration depends on."""
         super().serialize(serializer)
+        if self.training.augmentation.used:
+            self.probability.serialize(serializer["augmentation"])
         if self.networks.average is not None:
             self.networks.average.network.serialize(serializer["moving_average"])
 
