@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
-from synaxial.acquire.subjects import split_subjects
+from synaxial.acquire.subjects import check_lists, split_subjects
 from synaxial.configuration import (
     as_yaml,
     check_evaluation,
@@ -98,9 +98,12 @@ def split():
     return told_in_one_line(split_subjects, subjects(), study.acquire, "the study")
 
 
-# Mistakes in the two lists are told at once, if the subjects are known.
+# Mistakes in the two lists are told at once: all if the subjects are known, else before a long
+# download what shows in the lists themselves.
 if KNOWN_SUBJECTS is not None:
     split()
+else:
+    told_in_one_line(check_lists, study.acquire)
 
 
 def training_subjects():

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synaxial.acquire.subjects import (
+    check_lists,
     identify,
     natural_key,
     parse_numbers,
@@ -174,3 +175,39 @@ def test_timepoints_of_a_person_are_not_on_both_sides():
     few = Acquire(source="kaggle", subjects="1", held_out="005-006")
     with pytest.raises(SynaxialError, match="names 2 subjects; expected none or at least 4"):
         split_subjects(names, few, "the set")
+
+
+@pytest.mark.parametrize(
+    ("subjects", "held_out", "said"),
+    [
+        ("001-003", "003-006", "names 003, or another timepoint, which acquire.subjects"),
+        ("1-3,7", ["4", "5", "6", "007"], "names 007, or another timepoint"),
+        (NAMES[:2], [NAMES[1], *NAMES[4:]], f"names {NAMES[1]}, or another timepoint"),
+        ("BraTS-GLI-00002-001", ["BraTS-GLI-00002-000"], "names BraTS-GLI-00002-000, or another"),
+        ("all", "001-003", "names 3 subjects; expected none or at least 4"),
+        ("all", ["a_1_x", "b", "b", "2-3"], None),
+        ("all", ["a_1_x", "a_1_x", "b", "2"], "names 3 subjects"),
+        ("001-003", "007-004", "holds '007-004'; expected a range that rises"),
+        ("003-001", "004-007", "holds '003-001'; expected a range that rises"),
+        # Only the source knows whether this is subject 3.
+        ("001-003", ["BraTS20_Validation_003", "4", "5", "6"], None),
+        ("001-003", [], None),
+    ],
+)
+def test_some_mistakes_in_the_lists_show_without_the_source(subjects, held_out, said):
+    settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
+    if said is None:
+        check_lists(settings)
+        return
+    with pytest.raises(SynaxialError) as refused:
+        check_lists(settings)
+    assert said in str(refused.value)
+
+
+def test_the_check_of_a_study_finds_them(tmp_path, run_synaxial, assert_clear_error):
+    study = tmp_path / "study.yaml"
+    study.write_text('{acquire: {subjects: "001-003", held_out: "003-006"}}')
+    done = run_synaxial("check", "--config", study)
+    assert_clear_error(done, "acquire.held_out: names 003, or another timepoint")
+    study.write_text('{acquire: {subjects: "001-003", held_out: "004-007"}}')
+    assert run_synaxial("check", "--config", study).returncode == 0

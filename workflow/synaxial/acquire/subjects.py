@@ -80,22 +80,59 @@ def split_subjects(
     if settings.subjects == "all":
         training = [name for name in training if person_of(name) not in people]
     both = [name for name in training if person_of(name) in people]
+    _refuse_bad_split(both, len(people))
+    if not training:
+        raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
+    return training, held_out
+
+
+def check_lists(settings: Acquire) -> None:
+    """Find those mistakes in the two lists of subjects that need no look at the source.
+
+    Whether two different ways to name a subject mean the same one, only its names can say. What
+    looks like a range is taken for one.
+
+    Raises
+    ------
+    SynaxialError
+        A range is none, the same subject is in both lists, or too few are held out.
+    """
+    training = {} if settings.subjects == "all" else _people_meant(settings.subjects)
+    held_out = _people_meant(settings.held_out)
+    both = [name for person, name in held_out.items() if person in training]
+    _refuse_bad_split(sorted(both, key=natural_key), len(held_out))
+
+
+def _people_meant(wanted: str | list[str]) -> dict[str, str]:
+    """Return the name or number of each person in a list, by what tells people apart in it.
+
+    Somebody who is there by name and by number is there twice.
+    """
+    people: dict[str, str] = {}
+    for item in _items(wanted):
+        numbers = parse_numbers(item)
+        if numbers is None:
+            people[person_of(item)] = item
+        else:
+            people |= {str(number): f"{number:03d}" for number in numbers}
+    return people
+
+
+def _refuse_bad_split(both: list[str], people: int) -> None:
+    """Refuse subjects in both lists, and too few people held out."""
     if both:
         raise SynaxialError(
             "acquire.held_out",
             f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
             "subjects that no network is trained with",
         )
-    if 0 < len(people) < FEWEST_HELD_OUT:
+    if 0 < people < FEWEST_HELD_OUT:
         raise SynaxialError(
             "acquire.held_out",
-            f"names {len(people)} subjects",
+            f"names {people} subjects",
             f"none or at least {FEWEST_HELD_OUT}: half of them stand for all, the others show how "
             "far apart real subjects are",
         )
-    if not training:
-        raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
-    return training, held_out
 
 
 def parse_numbers(item: str) -> range | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from synaxial.acquire.subjects import check_lists
 from synaxial.configuration import as_yaml, check_evaluation, check_networks, read_study
 
 
@@ -16,4 +17,5 @@ def run(
     study = read_study(config)
     check_networks(study)
     check_evaluation(study)
+    check_lists(study.acquire)
     sys.stdout.write(as_yaml(study.model_dump(mode="json")))
