@@ -25,7 +25,7 @@ from synaxial.measure.digests import (
 )
 from synaxial.measure.files import read_measurements, write_measurements
 from synaxial.metrics import controls
-from synaxial.metrics.images import ImageSet
+from synaxial.metrics.images import ImageSet, subset
 from synaxial.stacks import write_stack
 
 pytestmark = pytest.mark.slow
@@ -54,7 +54,7 @@ def sets(phantoms):
     made = {
         "reference": reference,
         "real": real,
-        "copies": controls.copies(training, len(real), 0),
+        "copies": subset(training, controls.copies(len(training), len(real), 0)),
         "blurred": controls.blurred(real, Evaluate().blur),
         "grid": controls.planted_grid(real, Evaluate().grid_amplitude, Evaluate().grid_period),
         "noise": controls.noise(real, 0),

@@ -3,7 +3,7 @@ import pytest
 
 from synaxial.metrics import controls, frechet_distance, kernel_distance, neighbours, two_sample
 from synaxial.metrics.features import efficientnet, wavelets
-from synaxial.metrics.images import ImageSet
+from synaxial.metrics.images import ImageSet, subset
 
 KINDS = {"efficientnet": efficientnet, "wavelets": wavelets}
 
@@ -15,7 +15,7 @@ def sets(phantoms):
     return {
         "real": real,
         "others": others,
-        "copies": controls.copies(real, len(others) // 2, seed=1),
+        "copies": subset(real, controls.copies(len(real), len(others) // 2, seed=1)),
         "blurred": controls.blurred(others, 2.0),
         "grid": controls.planted_grid(others, 12.0, 4),
         "noise": controls.noise(others, seed=2),
@@ -68,23 +68,22 @@ def images():
 
 
 def test_copies_are_training_images_none_twice(images):
-    drawn = controls.copies(images, 6, seed=3)
-    assert len(drawn) == 6
-    found = [
-        [index for index in range(9) if np.array_equal(image, images.pixels[index])]
-        for image in drawn.pixels
-    ]
-    indexes = [index for (index,) in found]
-    assert len(set(indexes)) == 6
-    np.testing.assert_array_equal(drawn.groups, images.groups[indexes])
-    np.testing.assert_array_equal(drawn.pixels, controls.copies(images, 6, seed=3).pixels)
-    assert not np.array_equal(drawn.pixels, controls.copies(images, 6, seed=4).pixels)
+    numbers = controls.copies(9, 6, seed=3)
+    assert len(set(numbers)) == 6
+    np.testing.assert_array_equal(numbers, np.sort(numbers))
+    drawn = subset(images, numbers)
+    np.testing.assert_array_equal(drawn.pixels, images.pixels[numbers])
+    np.testing.assert_array_equal(drawn.groups, images.groups[numbers])
+    np.testing.assert_array_equal(numbers, controls.copies(9, 6, seed=3))
+    assert not np.array_equal(numbers, controls.copies(9, 6, seed=4))
+    # Every image can be drawn, and none beyond.
+    assert {number for seed in range(20) for number in controls.copies(9, 3, seed)} == set(range(9))
 
 
 @pytest.mark.parametrize("count", [0, 10])
-def test_more_copies_than_images_are_refused(images, count):
+def test_more_copies_than_images_are_refused(count):
     with pytest.raises(ValueError, match=f"{count} copies of 9 images, expected 1 to 9"):
-        controls.copies(images, count, seed=1)
+        controls.copies(9, count, seed=1)
 
 
 def test_blur_keeps_the_mean_and_takes_the_details(images):

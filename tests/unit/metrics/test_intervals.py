@@ -3,13 +3,22 @@ import pytest
 
 from synaxial.metrics import frechet_distance, kernel_distance
 from synaxial.metrics.images import shares
-from synaxial.metrics.intervals import bootstrap_interval, bootstrap_intervals, interval_around
+from synaxial.metrics.intervals import bootstrap_intervals, interval_around
 
 SIMULATIONS = 300
 
 # Intervals of quantiles of few or lopsided draws are a little short: about 0.93 in place of 0.95
 # for what is simulated here, give or take 0.015 for the number of simulations.
 FEWEST, MOST = 0.90, 0.97
+
+
+def interval_of(statistic, groups_a, groups_b, *arguments, **options):
+    """The interval of a statistic of one number."""
+
+    def named(weights_a, weights_b):
+        return {"it": statistic(weights_a, weights_b)}
+
+    return bootstrap_intervals(named, groups_a, groups_b, *arguments, **options)["it"]
 
 
 def share_that_contains(truth, make_interval):
@@ -60,7 +69,7 @@ def subjects_apart(by_subject):
         def difference(weights_a, weights_b):
             return float(shares(weights_a, 320) @ a - shares(weights_b, 320) @ b)
 
-        return bootstrap_interval(difference, groups, groups, seed=seed)
+        return interval_of(difference, groups, groups, seed=seed)
 
     return make
 
@@ -83,7 +92,7 @@ def test_drawn_sets_are_further_and_the_interval_is_around_the_estimate():
         seen.append(statistic(weights_x, weights_y)["frechet_distance"])
         return seen[-1]
 
-    interval = bootstrap_interval(remember, np.arange(100), np.arange(100))
+    interval = interval_of(remember, np.arange(100), np.arange(100))
     estimate, draws = seen[0], seen[1:]
     assert min(draws) > estimate
     assert interval.low < estimate < interval.high
@@ -101,7 +110,7 @@ def test_weights_say_how_often_each_group_was_drawn():
         drawn.append((weights_a, weights_b))
         return 0.0
 
-    bootstrap_interval(remember, groups_a, groups_b, repeats=200)
+    interval_of(remember, groups_a, groups_b, repeats=200)
     assert drawn[0] == (None, None)
     for weights_a, weights_b in drawn[1:]:
         seven, two, nine = weights_a[[0, 3, 5]]
@@ -150,17 +159,17 @@ def test_ten_subjects_are_enough_for_the_interval_to_hold_what_it_says():
         def difference(weights_a, weights_b):
             return float(shares(weights_a, 300) @ single - shares(weights_b, 300) @ subjects)
 
-        return bootstrap_interval(difference, *groups, seed=seed)
+        return interval_of(difference, *groups, seed=seed)
 
     assert FEWEST <= share_that_contains(0.5, make) <= 0.99
 
 
 def test_one_group_is_refused():
     with pytest.raises(ValueError, match=r"1 group\(s\) of images, expected at least two"):
-        bootstrap_interval(lambda a, b: 0.0, np.zeros(9, int), np.arange(9))
+        interval_of(lambda a, b: 0.0, np.zeros(9, int), np.arange(9))
 
 
 @pytest.mark.parametrize(("repeats", "level"), [(1, 0.95), (100, 0.0), (100, 1.0), (100, 95)])
 def test_arguments_that_make_no_interval_are_refused(repeats, level):
     with pytest.raises(ValueError, match="expected 0 < level < 1, two or more"):
-        bootstrap_interval(lambda a, b: 0.0, np.arange(9), np.arange(9), repeats, 0, level)
+        interval_of(lambda a, b: 0.0, np.arange(9), np.arange(9), repeats, 0, level)

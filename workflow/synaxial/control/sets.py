@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from synaxial.configuration.model import Evaluate
 from synaxial.metrics import controls
-from synaxial.metrics.images import ImageSet
+from synaxial.metrics.images import ImageSet, subset
 
 #: `reference`: half of the held-out subjects, what everything is held against. `real`: the other
 #: half, as near as other subjects are. `copies`: training images. The rest are `real`, spoilt.
@@ -56,8 +56,7 @@ def make_control(
     sizes = [len(half) for half in halves.values()]
     count = min(settings.images, most, len(training), *sizes)
     if kind == "copies":
-        generator = np.random.Generator(np.random.PCG64(settings.seed))
-        chosen = np.sort(generator.choice(len(training), count, replace=False))
+        chosen = controls.copies(len(training), count, settings.seed)
         return Control(subset(training, chosen), chosen)
     chosen = evenly(halves["reference" if kind == "reference" else "real"], count)
     images = subset(held_out, chosen)
@@ -89,8 +88,3 @@ def evenly(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return `count` of the numbers, evenly spaced, so that each subject has as many images."""
     places = (np.arange(count) * len(numbers)) // count
     return numbers[places]
-
-
-def subset(images: ImageSet, chosen: NDArray[np.int64]) -> ImageSet:
-    """Return some of the images, in memory."""
-    return ImageSet(np.ascontiguousarray(images.pixels[chosen]), images.groups[chosen])

@@ -12,30 +12,35 @@ from synaxial.functions import parallel
 from synaxial.metrics.images import ImageSet
 
 
-def copies(training: ImageSet, count: int, seed: int) -> ImageSet:
+def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
     """Draw training images, none twice: what a generator that only remembers makes at its best.
 
-    Distances find nothing wrong with it; a measure of memorisation must.
+    Distances find nothing wrong with them; a measure of memorisation must.
 
     Parameters
     ----------
     training
-        The images.
+        How many images there are.
     count
         How many are drawn.
     seed
         The same seed draws the same.
+
+    Returns
+    -------
+    int64 (count,)
+        Their numbers, rising.
 
     Raises
     ------
     ValueError
         There are fewer images.
     """
-    if not 0 < count <= len(training):
-        raise ValueError(f"{count} copies of {len(training)} images, expected 1 to {len(training)}")
+    if not 0 < count <= training:
+        raise ValueError(f"{count} copies of {training} images, expected 1 to {training}")
     generator = np.random.Generator(np.random.PCG64(seed))
-    drawn = generator.choice(len(training), count, replace=False)
-    return ImageSet(training.pixels[drawn], training.groups[drawn])
+    drawn: NDArray[np.int64] = np.sort(generator.choice(training, count, replace=False))
+    return drawn
 
 
 def blurred(images: ImageSet, sigma: float) -> ImageSet:

@@ -27,6 +27,11 @@ class ImageSet:
         return len(self.pixels)
 
 
+def subset(images: ImageSet, chosen: NDArray[np.int64]) -> ImageSet:
+    """Return some of the images, in memory."""
+    return ImageSet(np.ascontiguousarray(images.pixels[chosen]), images.groups[chosen])
+
+
 #: How often each image counts: float64 (N,), not negative; None is once each.
 Weights = NDArray[np.float64] | None
 

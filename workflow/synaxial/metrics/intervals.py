@@ -19,7 +19,6 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap, Chapman and Hall
 drawn less the estimate, which is taken off here) and 13 (intervals of quantiles).
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +28,6 @@ from scipy.stats import t as student
 
 from synaxial.functions import parallel
 from synaxial.metrics.features.rows import Statistic
-from synaxial.metrics.images import Weights
 
 #: How often sets are drawn anew where nobody says otherwise.
 REPEATS = 100
@@ -40,22 +38,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-
-def bootstrap_interval(
-    statistic: Callable[[Weights, Weights], float],
-    groups_a: NDArray[np.int64],
-    groups_b: NDArray[np.int64],
-    repeats: int = REPEATS,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Interval:
-    """Return the interval of a statistic of two sets; see `bootstrap_intervals`."""
-
-    def named(weights_a: Weights, weights_b: Weights) -> dict[str, float]:
-        return {"": statistic(weights_a, weights_b)}
-
-    return bootstrap_intervals(named, groups_a, groups_b, repeats, seed, level)[""]
 
 
 def bootstrap_intervals(
