@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +98,18 @@ class EpochLog(chainer.training.Extension):
         if updater.is_new_epoch:
             self._finish_epoch(updater)
 
+    @cached_property
+    def similarity_real(self) -> float:
+        """The similarity of pairs of real images: the same in every epoch."""
+        return similarity_of_some(self.images)
+
     def _finish_epoch(self, updater: Any) -> None:
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         images = self.iterations * updater.training.batch_size
         row: dict[str, Any] = {"epoch": updater.epoch, "iteration": updater.iteration}
         row |= {name: total / self.iterations for name, total in self.sums.items()}
         row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
-        row["similarity_real"] = similarity_of_some(self.images)
+        row["similarity_real"] = self.similarity_real
         row["distance_held_out"] = (
             None if self.validation is None else self.validation.distance_at(updater.epoch)
         )
