@@ -12,7 +12,7 @@ from synaxial.networks.saving import SETTINGS_KEY
 from synaxial.train.shares import check_shares
 
 from .conftest import BINARIES, TINY
-from .test_updater import tiny_training
+from .test_updater import UNNORMALISED, tiny_training
 
 pytestmark = pytest.mark.slow
 
@@ -99,3 +99,13 @@ def test_on_one_rank_it_changes_no_bit(job):
         first, second = job.arrays(local["output"], name), job.arrays(name=name)
         differing = {key for key in first if not np.array_equal(first[key], second[key])}
         assert differing == {SETTINGS_KEY}
+
+
+def test_one_image_a_rank_differs_from_no_other():
+    training, _ = tiny_training(
+        generator={**TINY["generator"], "batch_normalization": False},
+        discriminator={**UNNORMALISED, "minibatch_deviation": True},
+    )
+    check_shares(training, 2)
+    with pytest.raises(SynaxialError, match=r"discriminator\.minibatch_deviation"):
+        check_shares(training, 4)

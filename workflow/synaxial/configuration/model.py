@@ -386,8 +386,8 @@ class Augmentation(Section):
     kinds: Annotated[
         list[Literal["translation", "cutout", "flip", "intensity"]], Field(min_length=1)
     ] = ["translation", "cutout", "flip", "intensity"]
-    """Shifted, a square of it covered with background, left and right exchanged, brightness and
-    contrast of what is not background changed."""
+    """Shifted; a square of it covered with background; left and right exchanged, of every other
+    image that undergoes it; brightness and contrast of what is not background changed."""
 
     translation: Annotated[float, Field(gt=0, lt=1)] = 0.125
     """The farthest shift along each axis, as a share of the width (Zhao et al., 2020: 1/8)."""

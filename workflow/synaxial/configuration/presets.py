@@ -20,7 +20,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "blur": True,
             "minibatch_deviation": True,
         },
-        "augmentation": {"target": 0.6},
+        # Half of the width, Zhao's square, would hide a whole hemisphere.
+        "augmentation": {"target": 0.6, "cutout": 0.25},
         "optimizer": {"alpha": 0.0005, "beta1": 0.0, "beta2": 0.9, "weight_decay": 0.0},
     },
 }

@@ -10,8 +10,9 @@ def check_shares(training: Training, ranks: int) -> None:
     Raises
     ------
     SynaxialError
-        It does not divide, or a rank would have a single image to normalise over by itself: batch
-        normalisation makes the same of every single value, whatever it is.
+        It does not divide, or a rank would have a single image to normalise over by itself, where
+        batch normalisation makes the same of every single value, whatever it is; or a single one
+        whose difference from the others is to be told.
     """
     share, rest = divmod(training.batch_size, ranks)
     if rest:
@@ -31,4 +32,12 @@ def check_shares(training: Training, ranks: int) -> None:
             "at least two images a rank with batch_normalization",
             "use fewer ranks, a larger batch_size, or with several ranks "
             "batch_normalization_statistics: synchronised",
+        )
+    if share == 1 and training.discriminator.minibatch_deviation:
+        raise SynaxialError(
+            "batch_size",
+            f"{training.batch_size} images over {ranks} ranks are one image a rank",
+            "at least two images a rank with discriminator.minibatch_deviation, for one image alone "
+            "differs from none",
+            "use fewer ranks or a larger batch_size",
         )
