@@ -37,7 +37,7 @@ def check_shares(training: Training, ranks: int) -> None:
         raise SynaxialError(
             "batch_size",
             f"{training.batch_size} images over {ranks} ranks are one image a rank",
-            "at least two images a rank with discriminator.minibatch_deviation, for one image alone "
-            "differs from none",
+            "at least two images a rank with discriminator.minibatch_deviation, for one image "
+            "alone differs from none",
             "use fewer ranks or a larger batch_size",
         )
