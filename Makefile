@@ -47,7 +47,7 @@ install-newest: $(BIN)/uv
 	echo snakemake | $(BIN)/uv pip compile --quiet --upgrade --no-deps --no-annotate --no-header \
 		--no-emit-index-url --python $(BIN)/python --output-file $(VENV)/snakemake.txt -
 	$(UV_INSTALL) --upgrade --constraints $(VENV)/snakemake.txt \
-		--build-constraints envs/build-constraints.txt -r pyproject.toml --extra dev
+		--build-constraints envs/build-constraints.txt -r pyproject.toml --extra catalogue --extra dev
 	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 
 run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.
@@ -65,7 +65,7 @@ slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here 
 	$(BIN)/python tests/slurm/demo.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
@@ -95,8 +95,8 @@ docs: $(VENV)/installed  ## Write docs/configuration.md and config.yaml from the
 	$(BIN)/python -m synaxial.configuration.reference
 
 lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
-	$(COMPILE) --output-file envs/cpu.txt
-	$(COMPILE) --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
+	$(COMPILE) --extra catalogue --output-file envs/cpu.txt
+	$(COMPILE) --extra catalogue --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
 	$(COMPILE) --extra cuda12 --constraint envs/cpu.txt --output-file envs/cuda12.txt
 	$(COMPILE) --extra cuda13 --constraint envs/cpu.txt --output-file envs/cuda13.txt
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
