@@ -1,10 +1,12 @@
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from synaxial.__main__ import make_app
 
 from .phantoms import Phantoms, make_phantoms
 
@@ -27,6 +29,17 @@ def run_synaxial() -> RunSynaxial:
             timeout=120,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def run_here() -> Callable[[Sequence[object]], None]:
+    """Run a command in this process, which has its modules already; mistakes are raised."""
+
+    def run(words: Sequence[object]) -> None:
+        name, *arguments = map(str, words)
+        make_app([name])([name, *arguments], standalone_mode=False)
 
     return run
 

@@ -7,6 +7,7 @@ import pytest
 
 from synaxial.configuration.model import Evaluate
 from synaxial.control.sets import make_control
+from synaxial.errors import SynaxialError
 from synaxial.files import write_csv
 from synaxial.metrics.images import ImageSet
 from synaxial.pack.index import COLUMNS
@@ -86,9 +87,8 @@ def words(arguments, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_command_writes_a_stack_that_says_what_it_is(arguments, run_synaxial, kind):
-    done = run_synaxial(*words(arguments, kind))
-    assert done.returncode == 0, done.stderr
+def test_the_command_writes_a_stack_that_says_what_it_is(arguments, run_here, kind):
+    run_here(words(arguments, kind))
     stack = read_stack(arguments["--output"])
     assert stack.pages.shape == (12, 64, 64)
     described = stack.descriptions[0]
@@ -144,11 +144,18 @@ def no_number(folder):
         (no_number, "a row without a subject or the number of a slice"),
     ],
 )
-def test_a_bad_data_set_is_one_clear_line(arguments, run_synaxial, assert_clear_error, spoil, said):
+def test_a_bad_data_set_is_refused(arguments, run_here, spoil, said):
     spoil(arguments["--held-out"])
-    done = run_synaxial(*words(arguments, "real"))
-    assert_clear_error(done, said)
+    with pytest.raises(SynaxialError) as refused:
+        run_here(words(arguments, "real"))
+    assert said in str(refused.value)
     assert not arguments["--output"].exists()
+
+
+def test_a_bad_data_set_is_one_clear_line(arguments, run_synaxial, assert_clear_error):
+    few_subjects(arguments["--held-out"])
+    done = run_synaxial(*words(arguments, "real"))
+    assert_clear_error(done, "1 held-out subjects, expected 4 or more")
 
 
 def test_an_unknown_set_is_refused(arguments, run_synaxial):

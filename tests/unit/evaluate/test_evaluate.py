@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synaxial.__main__ import make_app
 from synaxial.configuration.model import Evaluate
 from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, evaluate_set
@@ -152,17 +151,8 @@ def words(files):
     ]
 
 
-def run_here(words):
-    """Run a command in this process, which has its modules already."""
-    make_app([words[0]])([str(word) for word in words], standalone_mode=False)
-
-
-def evaluate(files):
+def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evaluated, run_here):
     run_here(words(files))
-
-
-def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evaluated):
-    evaluate(files)
     content = json.loads((files / "evaluation.json").read_text())
     assert (content["name"], content["seed"], content["protocol"]) == ("copies", None, PROTOCOL)
     assert content["images"] == len(sets[0]["copies"])
@@ -219,10 +209,10 @@ def no_digests(files):
         (no_digests, "copies.npz", "does not say of which images it is"),
     ],
 )
-def test_swapped_files_are_refused(files, swap, wrong, said):
+def test_swapped_files_are_refused(files, run_here, swap, wrong, said):
     swap(files)
     with pytest.raises(SynaxialError) as refused:
-        evaluate(files)
+        run_here(words(files))
     assert str(refused.value).startswith(f"{files / wrong}: {said}")
     assert "; expected " in str(refused.value)
     assert "or measure anew" in str(refused.value)
@@ -240,11 +230,11 @@ def test_a_reference_measured_with_another_data_set_is_refused(files):
         read_pair(files / "copies.npz", files / "reference.npz")
 
 
-def draw_cases(files, **differences):
+def words_of_cases(files, **differences):
     given = {"--measurements": "copies.npz", "--reference": "reference.npz"}
     given |= {"--real": "reference.tif", "--stacks": "copies.tif", "--output": "cases.png"}
     named = {option: files / name for option, name in (given | differences).items()}
-    run_here(["cases", *(word for pair in named.items() for word in pair)])
+    return ["cases", *(word for pair in named.items() for word in pair)]
 
 
 @pytest.mark.parametrize(
@@ -255,20 +245,20 @@ def draw_cases(files, **differences):
         ({"--reference": "real.npz"}, "real.npz: is not the reference of"),
     ],
 )
-def test_cases_of_other_files_than_were_measured_are_refused(files, differences, wrong):
+def test_cases_of_other_files_than_were_measured_are_refused(files, run_here, differences, wrong):
     with pytest.raises(SynaxialError) as refused:
-        draw_cases(files, **differences)
+        run_here(words_of_cases(files, **differences))
     assert str(refused.value).startswith(f"{files / wrong}")
     assert not (files / "cases.png").exists()
 
 
-def test_cases_of_what_was_measured_are_drawn(files):
-    draw_cases(files)
+def test_cases_of_what_was_measured_are_drawn(files, run_here):
+    run_here(words_of_cases(files))
     with Image.open(files / "cases.png") as picture:
         assert picture.height > 3 * 256
 
 
-def test_what_measure_writes_knows_what_it_is_of(files):
+def test_what_measure_writes_knows_what_it_is_of(files, run_here):
     """The command's own digests are those that the others check."""
     words = ["measure", "--stacks", files / "copies.tif", "--reference", files / "reference.tif"]
     words += ["--training", files, "--threads", "2", "--output", files / "again.npz"]

@@ -55,10 +55,12 @@ def test_the_exact_distance_is_the_published_formula_and_that_of_another_library
 
 
 def test_bins_cost_little(phantoms: Phantoms, controls: dict[str, NDArray[np.uint8]]) -> None:
-    real = phantoms.half(0).pixels
+    # Of every second image: what sorting takes does not get surer with more.
+    real = phantoms.half(0).pixels[::2]
     rows, patches = metric.measure(real), metric.descriptors(real)
     directions = metric.random_directions()
-    for name, pixels in {**controls, "dark": controls["others"] // 2}.items():
+    for name, every in {**controls, "dark": controls["others"] // 2}.items():
+        pixels = every[::2]
         found = metric.compare(metric.measure(pixels), rows)
         exact = [
             metric.exact(a, b, directions)

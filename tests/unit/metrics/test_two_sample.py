@@ -38,6 +38,22 @@ def test_a_difference_of_one_feature_is_found():
     assert 0.9 < far < 1
 
 
+@pytest.mark.parametrize("dimensions", [40, 300])
+def test_components_are_the_same_by_either_matrix(dimensions):
+    """Of 100 images, with more and with fewer features than that asks for."""
+    features, _ = draw(5, subjects=20, images=5, dimensions=dimensions)
+    labels = np.arange(100) % 2
+    classifier = two_sample.make_classifier(100, dimensions)
+    other = two_sample.make_classifier(100, dimensions)
+    solver = {"full": "covariance_eigh", "covariance_eigh": "full"}[classifier[0].svd_solver]
+    other[0].svd_solver = solver
+    assert classifier[0].svd_solver == ("full" if dimensions == 300 else "covariance_eigh")
+    scores = [
+        each.fit(features, labels).decision_function(features) for each in (classifier, other)
+    ]
+    np.testing.assert_allclose(*scores, rtol=1e-6, atol=1e-9)
+
+
 def test_others_are_told_apart_wholly():
     assert of(draw(3, shift=50), draw(4)) == {"auc": 1.0, "accuracy": 1.0}
 

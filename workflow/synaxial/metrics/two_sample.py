@@ -122,8 +122,10 @@ def make_classifier(images: int, dimensions: int) -> Pipeline:
     that is then the first component, and is not lost among the others.
     """
     components = max(1, min(COMPONENTS, dimensions, images // IMAGES_A_COMPONENT))
+    # The same components, whichever of the two matrices is the smaller one.
+    solver = "full" if images < dimensions // 2 else "covariance_eigh"
     return make_pipeline(
-        PCA(components, svd_solver="covariance_eigh"),
+        PCA(components, svd_solver=solver),
         StandardScaler(),
         LogisticRegression(class_weight="balanced", max_iter=1000),
     )
