@@ -622,6 +622,23 @@ class Render(Section):
     """Also the stack as a NIfTI volume."""
 
 
+class Turing(Section):
+    """The page on which readers tell generated images from real ones (`snakemake turing`)."""
+
+    images: Annotated[int, Field(ge=10)] = 230
+    """Images, real and generated together. So many show with a power of 80 % that a reader who is
+    right in 60 % does not guess, and that one who guesses is right in 50 %, give or take 10
+    points; docs/turing.md has other numbers."""
+
+    repeats: Annotated[float, Field(ge=0, le=1 / 3)] = 0.1
+    """So large a share of the images is shown a second time, for a reader's agreement with
+    themselves."""
+
+    seed: Seed = 13
+    """Of which images are shown, how many of them are generated (40 to 60 %), and their order. Who
+    knows it and has the images could tell: take another one for readers."""
+
+
 class Scaling(Section):
     """How the training's speed grows with the ranks, measured by `snakemake scaling`."""
 
@@ -675,6 +692,7 @@ class Study(Section):
     sample: Sample = Sample()
     render: Render = Render()
     evaluate: Evaluate = Evaluate()
+    turing: Turing = Turing()
     scaling: Scaling = Scaling()
 
     @property

@@ -1,0 +1,1 @@
+"""Stage `turing`: a visual Turing test, its page and what its answers say."""
