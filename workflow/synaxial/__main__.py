@@ -14,8 +14,9 @@ from synaxial.errors import (
     SynaxialError,
 )
 
-#: Where each command's function `run` is. A command's module is imported only when it is
-#: called, so that `synaxial slice` does not wait for Chainer.
+#: Where each command's function `run` is, or the `app` of one that has commands of its own. A
+#: command's module is imported only when it is called, so that `synaxial slice` does not wait for
+#: Chainer.
 COMMANDS = {
     "check": "synaxial.configuration.command",
     "fetch": "synaxial.acquire.fetch_command",
@@ -36,7 +37,12 @@ COMMANDS = {
     "scaling": "synaxial.scaling.command",
     "efficiency": "synaxial.scaling.efficiency_command",
     "report": "synaxial.report.command",
+    "turing build": "synaxial.turing.build_command",
+    "catalogue": "synaxial.catalogue.command",
 }
+
+#: What each group of commands is.
+GROUPS = {"turing": "A visual Turing test: its page for readers, and what their answers say."}
 
 
 def make_app(names: list[str]) -> typer.Typer:
@@ -50,7 +56,11 @@ def make_app(names: list[str]) -> typer.Typer:
     )
     app.callback()(lambda: None)
     for name in names:
-        app.command(name)(importlib.import_module(COMMANDS[name]).run)
+        module = importlib.import_module(COMMANDS[name])
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.run)
     return app
 
 
@@ -59,8 +69,8 @@ def main() -> None:
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
-    asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    names = [asked] if asked in COMMANDS else list(COMMANDS)
+    names = asked_for(sys.argv[1:])
+    asked = names[0] if len(names) == 1 else " ".join(sys.argv[1:2])
     try:
         make_app(names)(prog_name="synaxial")
     except SynaxialError as error:

@@ -233,6 +233,13 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             part = {"sample": {k: v for k, v in content["sample"].items() if k != "stacks"}}
         case "evaluate":
             part = {"evaluate": _only(content["evaluate"], "repeats", "seed")}
+        case "catalogue":
+            # With what an image's pixel is in mm.
+            part = {
+                "catalogue": content["catalogue"],
+                "acquire": {"volume": _only(content["acquire"]["volume"], "shape", "spacing")},
+                "resize": _only(content["resize"], "size", "mode"),
+            }
         case "scaling":
             # More points do not change a point.
             part = _part_of_scaling(study, "experiment", "steps", "warm_up")

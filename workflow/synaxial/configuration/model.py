@@ -639,6 +639,28 @@ class Turing(Section):
     knows it and has the images could tell: take another one for readers."""
 
 
+class Catalogue(Section):
+    """The database of all generated images and their numbers."""
+
+    url: str | None = None
+    """Where it is, as SQLAlchemy writes it (`sqlite:///study.sqlite`,
+    `postgresql://user@host/name`); null means `catalogue.sqlite` in the folder of results. Give no
+    password here, but in `~/.pgpass` or in what else the database's own library reads."""
+
+    training_images: bool = True
+    """Whether the nearest training images are kept in it too, and not only their names. A catalogue
+    with them is as confidential as the data."""
+
+    @field_validator("url")
+    @classmethod
+    def _names_no_password(cls, url: str | None) -> str | None:
+        if url is not None and re.search(r"://[^/@]*:[^/@]*@", url):
+            raise ValueError("has a password; leave it to ~/.pgpass or the like")
+        if url is not None and not re.match(r"[a-z0-9_+]+://", url):
+            raise ValueError(f"found {url!r}, expected an address such as sqlite:///study.sqlite")
+        return url
+
+
 class Scaling(Section):
     """How the training's speed grows with the ranks, measured by `snakemake scaling`."""
 
@@ -693,6 +715,7 @@ class Study(Section):
     render: Render = Render()
     evaluate: Evaluate = Evaluate()
     turing: Turing = Turing()
+    catalogue: Catalogue = Catalogue()
     scaling: Scaling = Scaling()
 
     @property

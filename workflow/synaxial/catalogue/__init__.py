@@ -1,0 +1,1 @@
+"""A database of generated images, with their numbers and where they came from."""

@@ -1,0 +1,120 @@
+"""The catalogue's tables."""
+
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+#: What the tables mean. A catalogue of another version is refused, and made anew by loading again.
+SCHEMA_VERSION = 1
+
+#: Sides of a patient. Images show the patient's right at the left.
+LEFT, RIGHT, MIDDLE = "left", "right", "middle"
+
+
+class Table(DeclarativeBase):
+    """The base of all tables."""
+
+
+class Version(Table):
+    """The one row that says of which version the tables are."""
+
+    __tablename__ = "catalogue_version"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Experiment(Table):
+    """An experiment with one of its seeds; `fingerprint` is what its model depends on."""
+
+    __tablename__ = "experiments"
+    __table_args__ = (UniqueConstraint("name", "seed", "fingerprint"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(index=True)
+    seed: Mapped[int]
+    fingerprint: Mapped[str]
+
+
+class Generator(Table):
+    """A trained generator, known by the SHA-256 of its arrays, and its `run.json` whole.
+
+    The same training under two names is two of equal digests, each with its experiment.
+    """
+
+    __tablename__ = "generators"
+    __table_args__ = (UniqueConstraint("experiment_id", "sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiments.id"), index=True)
+    sha256: Mapped[str] = mapped_column(index=True)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run_sha256: Mapped[str] = mapped_column(unique=True)
+    git_commit: Mapped[str | None]
+
+
+class Stack(Table):
+    """A stack of a generator: SHA-256 of its pixels and descriptions, and of its numbers."""
+
+    __tablename__ = "stacks"
+    __table_args__ = (
+        UniqueConstraint("generator_id", "number"),
+        UniqueConstraint("generator_id", "sha256"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    generator_id: Mapped[int] = mapped_column(ForeignKey("generators.id"), index=True)
+    number: Mapped[int]
+    sha256: Mapped[str]
+    numbers_sha256: Mapped[str]
+
+
+class Image(Table):
+    """A generated image as PNG; `sha256` is of its pixels, which two images may share."""
+
+    __tablename__ = "images"
+    __table_args__ = (UniqueConstraint("stack_id", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    stack_id: Mapped[int] = mapped_column(ForeignKey("stacks.id"), index=True)
+    number: Mapped[int]
+    sha256: Mapped[str] = mapped_column(index=True)
+    seed: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TrainingImage(Table):
+    """An image trained with that is the nearest of some generated one; `png` only if wanted."""
+
+    __tablename__ = "training_images"
+    __table_args__ = (UniqueConstraint("dataset_sha256", "number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_sha256: Mapped[str]
+    number: Mapped[int]
+    subject: Mapped[str]
+    slice: Mapped[int]
+    png: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Numbers(Table):
+    """What was measured of an image; see `numbers.py` for what each column means."""
+
+    __tablename__ = "numbers"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    nearest_id: Mapped[int] = mapped_column(ForeignKey("training_images.id"), index=True)
+    similarity: Mapped[float]
+    similarity_limit: Mapped[float]
+    memorised: Mapped[bool] = mapped_column(index=True)
+    mirrored: Mapped[bool]
+    brain_area_pixels: Mapped[int]
+    tumour_area_pixels: Mapped[int] = mapped_column(index=True)
+    tumour_area_mm2: Mapped[float | None]
+    tumour_side: Mapped[str | None] = mapped_column(index=True)
+    tumour_row: Mapped[float | None]
+    tumour_column: Mapped[float | None]
+    realism: Mapped[float | None] = mapped_column(index=True)
