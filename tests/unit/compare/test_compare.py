@@ -65,7 +65,7 @@ def compare(run_synaxial, folder, evaluations):
     return run_synaxial(
         *("compare", "--evaluations", *evaluations),
         *("--table", folder / "table.csv", "--page", folder / "page.html"),
-        *("--chart", folder / "chart.png"),
+        *("--chart", folder / "chart.png", "--markdown", folder / "table.md"),
     )
 
 
@@ -101,6 +101,10 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
     # The first row is the floor; the mean of the two seeds is 3.5.
     assert page.index("real images of other held-out subjects") < page.index("final (seed 1, 2)")
     assert "3.5<br><small>(2.75 to 4.5)</small>" in page
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert len(lines) == 2 + 4
+    assert {line.count(" | ") for line in lines} == {len(HEADLINES)}
+    assert lines[4].startswith("| **final** (seed 1, 2) | 3.5 (2.75 to 4.5) | ")
     assert "<b> (seed" not in page
     assert "&lt;b&gt; (seed 1)" in page
     with Image.open(tmp_path / "chart.png") as chart:

@@ -8,7 +8,7 @@ import typer
 
 from synaxial.compare.chart import draw_chart
 from synaxial.compare.evaluations import read_evaluations
-from synaxial.compare.table import COLUMNS, make_comparison, rows_of
+from synaxial.compare.table import COLUMNS, make_comparison, make_markdown, rows_of
 from synaxial.errors import SynaxialError
 from synaxial.files import write_csv, write_text, written_whole
 
@@ -21,6 +21,9 @@ def run(
     table: Annotated[Path, typer.Option(help="All numbers, a row each, to write (.csv).")],
     page: Annotated[Path, typer.Option(help="The table and what it means, to write (.html).")],
     chart: Annotated[Path, typer.Option(help="The table as a picture, to write (.png).")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="The table alone, for documents, to write (.md).")
+    ] = None,
     others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
 ) -> None:
     """Put experiments and controls side by side in every number."""
@@ -31,5 +34,7 @@ def run(
         raise SynaxialError("--evaluations", "are of controls only", "one of an experiment")
     write_csv(table, COLUMNS, rows_of(found))
     write_text(page, make_comparison(controls, experiments))
+    if markdown is not None:
+        write_text(markdown, make_markdown(controls, experiments))
     with mpl.rc_context({"savefig.dpi": 110}), written_whole(chart) as partial:
         draw_chart(controls, experiments).savefig(partial, metadata={"Software": None})

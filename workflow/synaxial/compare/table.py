@@ -79,6 +79,23 @@ def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -
     return make_page("Comparison of the experiments", body + explanations())
 
 
+def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
+    """Return the page's table alone, in Markdown, for documents."""
+    titles = ["set", *(f"{line.title} ({GOOD[line.good]})" for line in HEADLINES)]
+    rows = [titles, ["---"] * len(titles)]
+    for name, sets in by_name(controls).items():
+        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_plain_cells(sets)])
+    for name, sets in by_name(experiments).items():
+        seeds = ", ".join(str(evaluation.seed) for evaluation in sets)
+        rows.append([f"**{name}** (seed {seeds})", *_plain_cells(sets)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _plain_cells(sets: list[Evaluation]) -> list[str]:
+    values = [over_seeds(sets, line.name) for line in HEADLINES]
+    return [f"{value.value:.3g} ({value.low:.3g} to {value.high:.3g})" for value in values]
+
+
 def explanations() -> str:
     """Return a paragraph for each metric and each kind of features, with its source, as HTML.
 
