@@ -37,12 +37,9 @@ COMMANDS = {
     "scaling": "synaxial.scaling.command",
     "efficiency": "synaxial.scaling.efficiency_command",
     "report": "synaxial.report.command",
-    "turing build": "synaxial.turing.build_command",
+    "turing": "synaxial.turing.command",
     "catalogue": "synaxial.catalogue.command",
 }
-
-#: What each group of commands is.
-GROUPS = {"turing": "A visual Turing test: its page for readers, and what their answers say."}
 
 
 def make_app(names: list[str]) -> typer.Typer:
@@ -69,8 +66,8 @@ def main() -> None:
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
-    names = asked_for(sys.argv[1:])
-    asked = names[0] if len(names) == 1 else " ".join(sys.argv[1:2])
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    names = [asked] if asked in COMMANDS else list(COMMANDS)
     try:
         make_app(names)(prog_name="synaxial")
     except SynaxialError as error:
