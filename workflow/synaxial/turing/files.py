@@ -91,7 +91,7 @@ class Answers(Checked):
     started: Text
     saved: Text
     display: Display
-    answers: list[Answer]
+    answers: Annotated[list[Answer], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _each_image_once(self) -> Self:
