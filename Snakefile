@@ -30,6 +30,7 @@ include: "workflow/rules/control.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/turing.smk"
 include: "workflow/rules/scaling.smk"
 include: "workflow/rules/report.smk"
 

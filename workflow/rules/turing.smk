@@ -1,0 +1,41 @@
+# The page of a visual Turing test, of the base's first training: `snakemake turing`.
+
+
+def held_out_to_show(wildcards):
+    """The real images of the page; without any there is none."""
+    if not study.acquire.held_out:
+        raise WorkflowError(
+            "turing: needs subjects that no network sees; name some in acquire.held_out"
+        )
+    return rules.pack_held_out.output.images
+
+
+# Readers' answers are worth nothing without the key of their very page: it is not overwritten.
+rule turing:
+    input:
+        settings=settings_of("turing"),
+        stacks=expand(
+            rules.sample.output.stack,
+            experiment=study.base_experiment,
+            seed=study.experiments[study.base_experiment].seeds[0],
+            stack=range(study.sample.stacks),
+        ),
+        training=rules.pack.output.index,
+        held_out=held_out_to_show,
+        held_out_index=rules.pack_held_out.output.index,
+    output:
+        page=f"{RESULTS}/turing/page.html",
+        key=protected(f"{RESULTS}/turing/key.json"),
+    log:
+        f"{LOGS}/turing.log",
+    resources:
+        mem_mb=4000,
+    params:
+        code=digest_of_code("synaxial.turing.build_command"),
+        parts=digest_of_parts(),
+        training=subpath(input.training, parent=True),
+        held_out=subpath(input.held_out_index, parent=True),
+    shell:
+        "synaxial turing build --config {input.settings} --stacks {input.stacks}"
+        " --training {params.training} --held-out {params.held_out} --page {output.page}"
+        " --key {output.key} > {log} 2>&1"
