@@ -25,6 +25,7 @@ from synaxial.locks import take_lock
 from synaxial.provenance import digest_of_code
 from synaxial.scaling.points import MODES, points_of
 from synaxial.train.slurm import check_environment, check_slurm
+from synaxial.turing.choosing import most_of_a_kind
 from synaxial.turing.page import digest_of_parts
 
 # The commands of the environment that Snakemake itself runs in, activated or not.

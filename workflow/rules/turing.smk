@@ -7,6 +7,12 @@ def held_out_to_show(wildcards):
         raise WorkflowError(
             "turing: needs subjects that no network sees; name some in acquire.held_out"
         )
+    generated, most = study.sample.stacks * study.sample.images, most_of_a_kind(study.turing.images)
+    if generated < most:
+        raise WorkflowError(
+            f"turing.images: {study.turing.images} may need {most} generated images, expected "
+            f"sample.stacks and sample.images to make as many, found {generated}"
+        )
     return rules.pack_held_out.output.images
 
 

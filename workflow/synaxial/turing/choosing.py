@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: The share of generated images is drawn between these, and not told: whoever knew it could count.
-LEAST_GENERATED, MOST_GENERATED = 0.4, 0.6
+#: The share of either kind is at most this; which one is drawn is not told: who knew could count.
+LARGEST_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ def choose(
     generator = np.random.Generator(np.random.PCG64(seed))
     # Enough for any share, or the mistake would tell the share that was drawn.
     for what, there in (("generated", generated), ("held-out", len(levels))):
-        needed = int(np.floor(images * MOST_GENERATED))
-        if there < needed:
-            raise ValueError(f"{there} {what} images, expected {needed} or more")
-    least, most = np.ceil(images * LEAST_GENERATED), np.floor(images * MOST_GENERATED)
-    count = int(generator.integers(int(least), int(most), endpoint=True))
+        if there < most_of_a_kind(images):
+            raise ValueError(f"{there} {what} images, expected {most_of_a_kind(images)} or more")
+    count = int(
+        generator.integers(images - most_of_a_kind(images), most_of_a_kind(images), endpoint=True)
+    )
     pool = [(True, int(i)) for i in generator.choice(generated, count, replace=False)]
     pool += [(False, i) for i in spread(subjects, levels, images - count, generator)]
     order = [pool[i] for i in generator.permutation(images)]
@@ -89,6 +89,11 @@ def choose(
         for name, (place, which) in zip(names, places, strict=True)
         for kind, origin in [order[which]]
     ]
+
+
+def most_of_a_kind(images: int) -> int:
+    """Return how many images of either kind a page of so many may show."""
+    return int(np.floor(round(images * LARGEST_SHARE, 6)))
 
 
 def spread(
