@@ -7,6 +7,8 @@ judgements fewer (Chow, Shao and Wang, Sample Size Calculations in Clinical Rese
 Chapman and Hall 2008, section 4.1, tests for one proportion and for equivalence).
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
@@ -72,6 +74,7 @@ def judgements_for_equivalence(margin: float) -> int:
     return _from_which_on(power_of_equivalence(counts, margin))
 
 
+@cache
 def detectable_accuracy(judgements: int) -> float | None:
     """Return the smallest accuracy above 0.5 that is shown with the probability `POWER`.
 
@@ -87,6 +90,7 @@ def detectable_accuracy(judgements: int) -> float | None:
     )
 
 
+@cache
 def detectable_margin(judgements: int) -> float | None:
     """Return the smallest margin of equivalence that is shown with the probability `POWER`.
 

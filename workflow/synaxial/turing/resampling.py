@@ -1,19 +1,23 @@
 """How far the numbers of readers might have come out otherwise: bootstrap intervals.
 
-Images are drawn anew within each kind, so that there are always as many of each, and with an image
-all readers' answers to it, which resemble each other. Readers are drawn too where the interval is
-to hold for readers like these; drawing both is the pigeonhole bootstrap, whose variance is right
-for the readers' and the images' own parts and up to three times too large for what is left, and so
-rather too wide than too narrow, but for a factor (R - 1) / R of the readers' part. Sources: Owen,
-The pigeonhole bootstrap, Annals of Applied Statistics 1, 2007; of readings, Gallas et al.,
-Evaluating imaging and computer-aided detection and diagnosis devices at the FDA, Academic Radiology
-19, 2012.
+Images are drawn anew within each kind, so that there are always as many of each, and with an
+image all readers' answers to it, which resemble each other. Readers are drawn too where the
+interval is to hold for readers like these: the pigeonhole bootstrap. Its variance is right for
+the images' own part, up to three times too large for what is left between a reader and an image,
+and too small by (R - 1) / R for the readers' part, which is why the interval is widened as for
+the means of few groups (`interval_around`). So it is too wide rather than too narrow: in the
+simulations of the tests it holds the truth in 95 to 100 of 100 readings, 95 where it is the
+readers that differ most.
+
+Sources: Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1, 2007; of readings, Gallas
+et al., Evaluating imaging and computer-aided detection and diagnosis devices at the FDA, Academic
+Radiology 19, 2012.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.metrics.intervals import Interval
+from synaxial.metrics.intervals import Interval, interval_around
 from synaxial.turing.judgements import SCORES, Judgements
 from synaxial.turing.statistics import areas
 
@@ -71,6 +75,20 @@ def interval_of(draws: NDArray[np.float64], level: float = 0.95) -> Interval | N
         return None
     low, high = np.quantile(kept, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+def interval_of_such(
+    value: float | None, draws: NDArray[np.float64], readers: int, level: float = 0.95
+) -> Interval | None:
+    """Return the interval for readers like these, from values with images and readers drawn.
+
+    It lies between 0 and 1, as the numbers do; None where there is no number.
+    """
+    kept = draws[~np.isnan(draws)]
+    if value is None or len(kept) == 0:
+        return None
+    low, high = interval_around(value, kept, level, readers)
+    return Interval(max(low, 0.0), min(high, 1.0))
 
 
 def _numbers(

@@ -9,7 +9,7 @@ from synaxial.turing.conclusions import of_all, of_reader
 from synaxial.turing.files import Answers, Key
 from synaxial.turing.judgements import Judgements, judgements_of, reasons_by_truth
 from synaxial.turing.planning import detectable_accuracy, detectable_margin
-from synaxial.turing.resampling import draws_of, interval_of, numbers_of
+from synaxial.turing.resampling import draws_of, interval_of, interval_of_such, numbers_of
 from synaxial.turing.statistics import (
     association_test,
     binomial_test,
@@ -119,20 +119,20 @@ def score_all(judgements: Judgements, margin: float) -> dict[str, Any]:
     values = numbers_of(judgements)
     of_these = draws_of(judgements, readers_too=False)
     of_such = draws_of(judgements, readers_too=True)
+    readers = len(judgements.scores)
+
+    def both(name: str, level: float) -> dict[str, Any]:
+        return {
+            "value": values[name],
+            "these_readers": interval_of(of_these[name], level),
+            "readers_like_these": interval_of_such(values[name], of_such[name], readers, level),
+        }
+
     numbers: dict[str, Any] = {
         "judged": int((~np.isnan(judgements.scores)).sum()),
-        "readers": len(judgements.scores),
-    }
-    for name, value in values.items():
-        numbers[name] = {
-            "value": value,
-            "these_readers": interval_of(of_these[name]),
-            "readers_like_these": interval_of(of_such[name]),
-        }
-    numbers["balanced_accuracy_90"] = {
-        "value": values["balanced_accuracy"],
-        "these_readers": interval_of(of_these["balanced_accuracy"], LEVEL_OF_EQUIVALENCE),
-        "readers_like_these": interval_of(of_such["balanced_accuracy"], LEVEL_OF_EQUIVALENCE),
+        "readers": readers,
+        **{name: both(name, 0.95) for name in values},
+        "balanced_accuracy_90": both("balanced_accuracy", LEVEL_OF_EQUIVALENCE),
     }
     return numbers | {"conclusion": of_all(numbers, margin)}
 
