@@ -189,6 +189,7 @@ def evidence():
         *of_trainings(rules.evaluate.output.values, experiments),
         *of_trainings(rules.evaluate.output.nearest, experiments),
         *of_trainings(rules.cases.output.picture, experiments),
+        *of_trainings(rules.catalogue_load.output.record, experiments),
     ]
 
 
@@ -205,6 +206,8 @@ def summary():
     ]
     if Path(RESULTS, "comparison.html").exists():
         found.append(("numbers, and what they mean", f"{RESULTS}/comparison.html"))
+    if Path(RESULTS, "catalogue.sqlite").exists():
+        found.append(("catalogue of all images", f"{RESULTS}/catalogue.sqlite"))
     lines = ["", "Finished. What there is to look at:"]
     lines += [f"  {what:<28}{path}" for what, path in found]
     description = Path(RESULTS, "dataset", "dataset.json")

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -202,18 +201,3 @@ def url(request, tmp_path):
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"{server}/{name}"
-
-
-@pytest.fixture
-def start_synaxial():
-    """Start a command in a process of its own, and do not wait for it."""
-
-    def start(*arguments):
-        return subprocess.Popen(
-            [sys.executable, "-m", "synaxial", *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    return start

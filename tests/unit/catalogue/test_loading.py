@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -200,15 +202,24 @@ def test_a_digest_is_there_once(files, url):
 
 
 @pytest.mark.slow
-def test_two_writers_at_once_lose_nothing(url, tmp_path, start_synaxial):
-    """Both make the tables, both load the same training, and each one of its own."""
-    shared = make_files(tmp_path / "shared")
-    own = [make_files(tmp_path / name, name, 1, n) for n, name in enumerate(("a", "b"), 1)]
+def test_two_writers_at_once_lose_nothing(url, tmp_path):
+    """Two processes make the tables, load the same training, and then each one of its own."""
+    shared = make_files(tmp_path / "shared").folder
+    own = [make_files(tmp_path / name, name, 1, n).folder for n, name in enumerate(("a", "b"), 1)]
+    barrier = tmp_path / "barrier"
+    barrier.mkdir()
+    script = Path(__file__).with_name("writer.py")
     processes = [
-        start_synaxial("catalogue", "load", *files.arguments(url)) for files in (shared, shared)
-    ] + [start_synaxial("catalogue", "load", *files.arguments(url)) for files in own]
+        subprocess.Popen(
+            [sys.executable, script, url, barrier, shared, folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for folder in own
+    ]
     for process in processes:
-        said, _ = process.communicate(timeout=100)
+        said, _ = process.communicate(timeout=150)
         assert process.returncode == 0, said
     assert (count(url, Experiment), count(url, Image), count(url, Numbers)) == (3, 30, 30)
     assert count(url, Version) == 1
