@@ -3,6 +3,8 @@
 import copy
 import csv
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from PIL import Image
@@ -55,7 +57,13 @@ def table_of(path):
 def test_a_run_evaluates_the_default_experiments(evaluated):
     jobs = jobs_of(evaluated.output)
     expected = {"train": 1, "sample": 2, "control": 6, "measure": 1, "measure_control": 6}
-    expected |= {"evaluate": 1, "evaluate_control": 5, "compare": 1, "cases": 1}
+    expected |= {
+        "evaluate": 1,
+        "evaluate_control": 5,
+        "compare": 1,
+        "cases": 1,
+        "catalogue_load": 1,
+    }
     assert {rule: jobs.get(rule) for rule in expected} == expected
     rows = table_of(evaluated.results("comparison.csv"))
     assert {row["set"] for row in rows} == {
@@ -68,6 +76,23 @@ def test_a_run_evaluates_the_default_experiments(evaluated):
         with Image.open(folder / name) as picture:
             assert picture.height > 2 * 64
     assert "comparison.html" in evaluated.output[evaluated.output.index("Finished. What") :]
+
+
+def test_every_image_of_a_run_is_in_the_catalogue(evaluated):
+    path = evaluated.results("catalogue.sqlite")
+    with closing(sqlite3.connect(path)) as catalogue:
+        images, measured = catalogue.execute(
+            "SELECT count(*), count(image_id) FROM images LEFT JOIN numbers ON image_id = images.id"
+        ).fetchone()
+        areas = catalogue.execute(
+            "SELECT tumour_area_pixels, tumour_area_mm2 FROM numbers"
+        ).fetchall()
+        digest = catalogue.execute("SELECT sha256 FROM generators").fetchone()[0]
+    assert (images, measured) == (20, 12)
+    # 24 voxels of 1 mm are 64 pixels.
+    assert all(area == pytest.approx(pixels * (24 / 64) ** 2) for pixels, area in areas)
+    run = json.loads(evaluated.results("experiments", "final", "seed_1", "run.json").read_text())
+    assert digest == run["digests"]["generator"]
 
 
 def test_held_out_subjects_are_not_trained_with(evaluated):

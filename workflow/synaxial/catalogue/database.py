@@ -64,7 +64,7 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
         with Session(engine) as session:
             _check_version(session, where)
     except SQLAlchemyError as error:
-        raise _told(error, where) from error
+        raise told(error, where) from error
     if path is not None and not write:
         # What only reads cannot write by mistake.
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
@@ -87,11 +87,11 @@ def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
         # Two that insert the same row at once, a deadlock, or a lock that took too long.
         except (IntegrityError, OperationalError) as error:
             if attempt == ATTEMPTS - 1 or _is_no_database(error) or _is_lost(error):
-                raise _told(error, engine.url.render_as_string(hide_password=True)) from error
+                raise told(error, engine.url.render_as_string(hide_password=True)) from error
             time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
         except SQLAlchemyError as error:
             if not _is_race_of_tables(error) or attempt == ATTEMPTS - 1:
-                raise _told(error, engine.url.render_as_string(hide_password=True)) from error
+                raise told(error, engine.url.render_as_string(hide_password=True)) from error
             time.sleep(0.2)
     raise AssertionError("the last attempt returns or raises")
 
@@ -200,7 +200,7 @@ def _is_race_of_tables(error: SQLAlchemyError) -> bool:
     return "already exists" in _cause(error)
 
 
-def _told(error: SQLAlchemyError, where: str) -> SynaxialError:
+def told(error: SQLAlchemyError, where: str) -> SynaxialError:
     """Return a database's failure as one line."""
     if _is_no_database(error):
         return SynaxialError(where, f"is damaged or no database ({_cause(error)})", "a catalogue")

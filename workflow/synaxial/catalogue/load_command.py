@@ -39,15 +39,14 @@ def run(
     study = read_study(config) if config is not None else None
     every_stack = [*stacks, *(others or [])]
     known = read_run(run_record)
-    numbers, seen = read_numbers(
-        measurements, reference, every_stack, training, millimetres_of_pixel(study)
-    )
+    millimetres = millimetres_of_pixel(study)
+    numbers, seen = read_numbers(measurements, reference, every_stack, training, millimetres)
     engine = open_catalogue(url, write=True)
     outcomes = {}
     first = 0
     for path in every_stack:
         count = read_shape(path)[0]
-        stack = read_loaded_stack(path, known, numbers[first : first + count])
+        stack = read_loaded_stack(path, known, numbers[first : first + count], millimetres)
         first += count
         outcome = load_stack(
             engine, known, stack, seen, study is None or study.catalogue.training_images

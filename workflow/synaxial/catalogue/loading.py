@@ -68,6 +68,7 @@ def _write(
         images = select(Image.id).where(Image.stack_id == there.id)
         session.execute(delete(Numbers).where(Numbers.image_id.in_(images)))
         there.numbers_sha256 = numbers_sha256
+        there.pixel_millimetres = stack.pixel_millimetres
         _write_numbers(session, there, stack, training, with_training_images)
         return "measured anew"
     outcome: Outcome = "replaced" if there else "loaded"
@@ -78,6 +79,7 @@ def _write(
         number=stack.number,
         sha256=stack.sha256,
         numbers_sha256=numbers_sha256,
+        pixel_millimetres=stack.pixel_millimetres,
     )
     session.add(row)
     session.flush()
@@ -191,5 +193,10 @@ def _training_image(session: Session, training: Training, number: int, with_pict
 def _digest_of_numbers(stack: LoadedStack, training: Training, with_training_images: bool) -> str:
     """Return the SHA-256 of a stack's numbers, and of which training images they name."""
     rows = [[each.training, *each.columns().values()] for each in stack.numbers]
-    known = {"numbers": rows, "training": training.sha256, "pictures": with_training_images}
+    known = {
+        "numbers": rows,
+        "pixel": stack.pixel_millimetres,
+        "training": training.sha256,
+        "pictures": with_training_images,
+    }
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()

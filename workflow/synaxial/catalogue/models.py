@@ -68,6 +68,7 @@ class Stack(Table):
     number: Mapped[int]
     sha256: Mapped[str]
     numbers_sha256: Mapped[str]
+    pixel_millimetres: Mapped[float | None]
 
 
 class Image(Table):

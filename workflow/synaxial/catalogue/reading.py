@@ -63,6 +63,8 @@ class LoadedStack:
         Of the pages and their descriptions.
     numbers
         Of the first images: as many as were measured.
+    pixel_millimetres
+        Side of a pixel, or None where that is not known.
     """
 
     number: int
@@ -70,6 +72,7 @@ class LoadedStack:
     seeds: list[int]
     sha256: str
     numbers: list[ImageNumbers]
+    pixel_millimetres: float | None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,9 @@ def read_numbers(
     return numbers, Training(digests_in(own, measurements)[TRAINING], seen.pixels, rows)
 
 
-def read_loaded_stack(path: Path, run: Run, numbers: list[ImageNumbers]) -> LoadedStack:
+def read_loaded_stack(
+    path: Path, run: Run, numbers: list[ImageNumbers], millimetres: float | None
+) -> LoadedStack:
     """Read a stack of a training's generator.
 
     Parameters
@@ -154,7 +159,9 @@ def read_loaded_stack(path: Path, run: Run, numbers: list[ImageNumbers]) -> Load
     run
         The training.
     numbers
-        Those of this stack's images and of the next ones; may be fewer.
+        Those of this stack's images; may be fewer.
+    millimetres
+        Side of a pixel.
 
     Raises
     ------
@@ -185,4 +192,4 @@ def read_loaded_stack(path: Path, run: Run, numbers: list[ImageNumbers]) -> Load
     if len(named) != 1:
         raise SynaxialError(path, f"holds pages of {len(named)} stacks", STACK)
     pages = [plain(page) for page in stack.pages]
-    return LoadedStack(named.pop(), pages, seeds, digest.hexdigest(), numbers[: len(pages)])
+    return LoadedStack(named.pop(), pages, seeds, digest.hexdigest(), numbers, millimetres)
