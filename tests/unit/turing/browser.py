@@ -16,10 +16,18 @@ import time
 PATIENCE = 60
 
 FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-extensions"
-    " --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage"
-    " --remote-debugging-pipe"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
 
 #: How the protocol calls keys that are no letters or digits.
 NAMED = {
