@@ -11,11 +11,14 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header --no-emit-index-url \
 	--build-constraints envs/build-constraints.txt pyproject.toml
 
+# What `make consult` shows.
+CATALOGUE ?= sqlite:///results/catalogue.sqlite
+
 # What `make test-matrix` runs, and on which interpreters: their names, `newest`, or all that are here.
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help install install-dev install-newest run slurm-demo test test-matrix benchmark lint format docs lock clean
+.PHONY: help install install-dev install-newest run consult slurm-demo test test-matrix benchmark lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,6 +63,9 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "           results/demo/experiments/demo/seed_1/cases.png and nearest.png"
 	@echo "  curves   results/demo/experiments/demo/seed_1/curves.png"
 	@echo "  report   results/demo/report.html"
+
+consult: $(VENV)/installed  ## Look at a catalogue in a browser; make consult CATALOGUE=sqlite:///results/demo/catalogue.sqlite.
+	$(BIN)/synaxial catalogue consult --url $(CATALOGUE)
 
 slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here and run the demo on it.
 	$(BIN)/python tests/slurm/demo.py

@@ -289,6 +289,8 @@ def test_a_catalogue_that_is_none_is_refused(files, tmp_path, run_synaxial, asse
     for bad in ("nonsense", "oracle9://host/x", ""):
         with pytest.raises(SynaxialError, match="no address of a database"):
             open_catalogue(bad)
+    with pytest.raises(SynaxialError, match="its driver is not installed"):
+        open_catalogue("mysql+pymysql://host/x")
 
 
 def test_a_catalogue_of_another_version_is_refused(files, tmp_path):

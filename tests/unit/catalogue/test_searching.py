@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from synaxial.catalogue import search_command
 from synaxial.catalogue.database import open_catalogue
+from synaxial.catalogue.numbers import side_of
 from synaxial.catalogue.search_command import table_of
 from synaxial.catalogue.searching import COLUMNS, Question, Range, find, parse_range
 from synaxial.errors import SynaxialError
@@ -54,9 +55,8 @@ def test_what_is_asked_for_is_found(loaded):
         place for place, hit in enumerate(everything) if 100 <= hit["tumour_area_pixels"] <= 140
     ]
     assert 0 < len(large) < 10
-    # make_files puts the spots to the patient's left up to the fourth; the copy's is in the middle.
+    # make_files puts the spots to the patient's left up to the fourth.
     assert places(hits_of(loaded, side="left")) == [1, 2, 3, 4]
-    assert places(hits_of(loaded, side="middle")) == [7]
     assert 7 in places(hits_of(loaded, memorised=True))
     assert 7 not in places(hits_of(loaded, memorised=False))
     assert len(hits_of(loaded, memorised=True)) + len(hits_of(loaded, memorised=False)) == 10
@@ -67,6 +67,13 @@ def test_what_is_asked_for_is_found(loaded):
     assert hits_of(loaded, experiment="'; DROP TABLE images; --") == []
     scores = [hit["realism"] for hit in hits_of(loaded, order="-realism", limit=4)]
     assert scores == sorted((hit["realism"] for hit in everything), reverse=True)[:4]
+
+
+def test_a_side_is_the_patient_s_with_the_larger_part():
+    # Of what is in the right half of the picture, in %.
+    assert [side_of(share) for share in (100.0, 51.0, 50.0, 49.0, 0.0)] == [
+        *("left", "left", "middle", "right", "right")
+    ]
 
 
 def test_images_without_a_number_are_last(loaded):

@@ -10,13 +10,14 @@ COMMANDS = {
     "load": "synaxial.catalogue.load_command",
     "search": "synaxial.catalogue.search_command",
     "send": "synaxial.catalogue.send_command",
+    "consult": "synaxial.catalogue.consult_command",
 }
 
 
 def make_app(names: list[str]) -> typer.Typer:
     """Return the application with the commands of these names."""
     made = typer.Typer(
-        help="Load generated images into a catalogue, search it, send what is found.",
+        help="Load generated images into a catalogue, search it, send what is found, look at it.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )

@@ -126,7 +126,10 @@ def _engine(address: URL, where: str) -> Engine:
         engine = create_engine(address, connect_args={"timeout": PATIENCE})
     except ImportError as error:
         raise SynaxialError(
-            where, f"its driver is not installed ({error})", "a driver of that database"
+            where,
+            f"its driver is not installed ({error})",
+            "a driver of that database",
+            "install it beside Synaxial; docs/catalogue.md has it for PostgreSQL",
         ) from error
 
     @event.listens_for(engine, "connect")

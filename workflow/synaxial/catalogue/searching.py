@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, asc, desc, select
+from sqlalchemy import Select, asc, desc, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -81,8 +81,9 @@ class Question:
         The patient's side of the tumour-like part.
     memorised
         Whether the image is nearer to a training image than real ones are.
-    order, limit
-        A column's name, with a minus in front for the highest first; and at most so many hits.
+    order, limit, offset
+        A column's name, with a minus in front for the highest first; at most so many hits; and how
+        many are passed over before.
     """
 
     experiment: str | None = None
@@ -92,6 +93,7 @@ class Question:
     memorised: bool | None = None
     order: str = "id"
     limit: int | None = None
+    offset: int = 0
 
 
 def parse_range(text: str, what: str) -> Range:
@@ -139,8 +141,13 @@ def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
     direction = desc if question.order.startswith("-") else asc
     # Databases differ in where they put what has no number; it is last here.
     ordered = query.order_by(COLUMNS[name].is_(None), direction(COLUMNS[name]), Image.id)
-    for row in session.execute(ordered.limit(question.limit)):
+    for row in session.execute(ordered.limit(question.limit).offset(question.offset)):
         yield dict(row._mapping)
+
+
+def count(session: Session, question: Question) -> int:
+    """Return how many images are asked for, whatever the limit."""
+    return session.scalar(joined(func.count()).where(*_conditions(question))) or 0
 
 
 def joined(*columns: Any) -> Select[Any]:
