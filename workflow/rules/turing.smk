@@ -4,9 +4,7 @@
 def held_out_to_show(wildcards):
     """The real images of the page; without any there is none."""
     if not study.acquire.held_out:
-        raise WorkflowError(
-            "turing: needs subjects that no network sees; name some in acquire.held_out"
-        )
+        raise WorkflowError("turing: needs subjects that no network sees; see acquire.held_out")
     generated, most = study.sample.stacks * study.sample.images, most_of_a_kind(study.turing.images)
     if generated < most:
         raise WorkflowError(
