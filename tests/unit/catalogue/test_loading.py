@@ -245,6 +245,32 @@ def test_files_that_do_not_belong_together_are_refused(files, url, tmp_path):
     assert count(url, Image) == 0
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2**70},
+        {"seed": -1},
+        {"seed": 1.5},
+        {"seed": True},
+        {"stack": 2**40},
+        {"stack": None},
+        {"image": 9},
+        {"generated": 1},
+    ],
+)
+def test_descriptions_that_are_none_are_refused(files, tmp_path, change):
+    stack = read_stack(files.stacks[0])
+    write_stack(files.stacks[0], stack.pages, [{**d, **change} for d in stack.descriptions])
+    with pytest.raises(SynaxialError, match="page 0 "):
+        load(files, f"sqlite:///{tmp_path}/c.sqlite")
+
+
+def test_the_largest_seed_fits(url, tmp_path):
+    load(make_files(tmp_path / "files", seed=2**32 - 1), url)
+    with Session(open_catalogue(url)) as session:
+        assert session.scalars(select(Experiment.seed)).one() == 2**32 - 1
+
+
 def test_a_stack_that_cannot_be_read_leaves_the_others_that_are_loaded(files, url):
     load(files, url)
     before = content(url)

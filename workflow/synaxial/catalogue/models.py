@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: What the tables mean. A catalogue of another version is refused, and made anew by loading again.
@@ -32,7 +32,7 @@ class Experiment(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(index=True)
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     fingerprint: Mapped[str]
 
 
@@ -81,7 +81,7 @@ class Image(Table):
     stack_id: Mapped[int] = mapped_column(ForeignKey("stacks.id"), index=True)
     number: Mapped[int]
     sha256: Mapped[str] = mapped_column(index=True)
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     width: Mapped[int]
     height: Mapped[int]
     png: Mapped[bytes] = mapped_column(LargeBinary)

@@ -190,7 +190,8 @@ class Pages:
 
     def _tables(self, datasette: Any) -> str:
         """Return where Datasette shows the tables themselves."""
-        return next(f"/{name}" for name in datasette.databases if not name.startswith("_"))
+        name = next(name for name in datasette.databases if not name.startswith("_"))
+        return str(datasette.urls.database(name))
 
     def _fields(self) -> list[str]:
         """Return the names of the form's fields."""

@@ -24,6 +24,10 @@ from synaxial.stacks import read_stack
 RUN = "a run.json of `synaxial train`"
 STACK = "a stack of `synaxial sample`"
 
+#: The largest number of a stack, and what every database holds as a whole number.
+LARGEST_STACK = 2**31 - 1
+LARGEST = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Run:
@@ -109,7 +113,7 @@ def read_run(path: Path) -> Run:
         generator = content["digests"]["generator"]
     except (KeyError, TypeError, ValueError) as error:
         raise SynaxialError(path, f"does not say {error}", RUN) from error
-    known = isinstance(experiment, str) and isinstance(fingerprint, str) and type(seed) is int
+    known = isinstance(experiment, str) and isinstance(fingerprint, str) and _is_count(seed)
     if not known or not isinstance(generator, str) or not re.fullmatch("[0-9a-f]{64}", generator):
         raise SynaxialError(path, "names no experiment, seed, fingerprint and generator", RUN)
     return Run(experiment, seed, fingerprint, generator, content, sha256_of(path))
@@ -183,8 +187,8 @@ def read_loaded_stack(
                 f"{run.generator[:12]}, that of run.json",
                 "sample anew, or give the run.json of that training",
             )
-        place = (description.get("stack"), description.get("image"), description.get("seed"))
-        if any(type(value) is not int for value in place) or place[1] != number:
+        place: list[Any] = [description.get(name) for name in ("stack", "image", "seed")]
+        if not all(map(_is_count, place)) or place[1] != number or place[0] > LARGEST_STACK:
             raise SynaxialError(path, f"page {number} does not say which image it is", STACK)
         named.add(int(description["stack"]))
         seeds.append(int(description["seed"]))
@@ -193,3 +197,8 @@ def read_loaded_stack(
         raise SynaxialError(path, f"holds pages of {len(named)} stacks", STACK)
     pages = [plain(page) for page in stack.pages]
     return LoadedStack(named.pop(), pages, seeds, digest.hexdigest(), numbers, millimetres)
+
+
+def _is_count(value: Any) -> bool:
+    """Tell whether a value from a file is a whole number from 0 that a database can hold."""
+    return type(value) is int and 0 <= value <= LARGEST
