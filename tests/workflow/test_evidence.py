@@ -95,6 +95,18 @@ def test_every_image_of_a_run_is_in_the_catalogue(evaluated):
     assert digest == run["digests"]["generator"]
 
 
+def test_a_catalogue_that_was_deleted_is_loaded_again(evaluated):
+    done = evaluated.run("catalogue", "--dry-run")
+    assert jobs_of(done.stdout + done.stderr) == {}
+    path = evaluated.results("catalogue.sqlite")
+    before = path.read_bytes()
+    path.unlink()
+    done = evaluated.run("catalogue")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(jobs_of(done.stdout + done.stderr)) == {"catalogue_load", "catalogue"}
+    assert len(path.read_bytes()) == len(before)
+
+
 def test_held_out_subjects_are_not_trained_with(evaluated):
     seen, unseen = (
         {row["subject"] for row in table_of(evaluated.results(name, "index.csv"))}

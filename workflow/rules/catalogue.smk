@@ -1,7 +1,5 @@
 # All generated images with their numbers in one database, to search and to look at.
 
-CATALOGUE = study.catalogue.url or f"sqlite:///{RESULTS}/catalogue.sqlite"
-
 
 # The database is no output: Snakemake would delete it before each training's job. Its record is;
 # loading the same again changes nothing. A job of seconds, and where Snakemake runs: SQLite's locks
@@ -23,6 +21,8 @@ rule catalogue_load:
     params:
         code=digest_of_code("synaxial.catalogue.load_command"),
         url=CATALOGUE,
+        # No part of the command: that it has changed runs the job.
+        lost=catalogue_is_lost,
         training=subpath(input.training, parent=True),
     shell:
         "synaxial catalogue load --config {input.settings} --url {params.url:q} --run {input.run}"

@@ -54,6 +54,9 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 # The folder of one training: of one experiment with one seed.
 TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 
+# Where all generated images are listed.
+CATALOGUE = study.catalogue.url or f"sqlite:///{RESULTS}/catalogue.sqlite"
+
 source = told_in_one_line(open_source, study.acquire, Path(RESULTS, "source"))
 
 
@@ -191,6 +194,13 @@ def evidence():
         *of_trainings(rules.cases.output.picture, experiments),
         *of_trainings(rules.catalogue_load.output.record, experiments),
     ]
+
+
+def catalogue_is_lost(wildcards):
+    """Whether the training was loaded into a file that is gone; then it is loaded again."""
+    record = Path(expand(f"{TRAINING}/catalogue.json", **wildcards)[0])
+    kind, _, path = CATALOGUE.partition(":///")
+    return kind == "sqlite" and record.exists() and not Path(path).exists()
 
 
 def summary():
