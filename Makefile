@@ -71,7 +71,7 @@ slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here 
 	$(BIN)/python tests/slurm/demo.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2
 
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)

@@ -25,7 +25,7 @@ from mpi4py import MPI
 from synaxial.chainer_compatibility import chainer, chainermn
 from synaxial.configuration.model import Training
 from synaxial.functions.memory import keep_freed_memory
-from synaxial.train.session import make_networks
+from synaxial.train.initial import make_networks
 
 RANKS = 2
 WARM_UPS, REPEATS = 3, 21

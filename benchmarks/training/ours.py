@@ -23,8 +23,8 @@ from synaxial.functions.memory import keep_freed_memory
 from synaxial.functions.parallel import use_threads
 from synaxial.sample.stack import sample_stack
 from synaxial.train.batches import RankBatches
+from synaxial.train.initial import make_networks
 from synaxial.train.optimizers import make_optimizer
-from synaxial.train.session import make_networks
 from synaxial.train.updater import AdversarialUpdater
 
 #: Seconds that a waiting rank sleeps between two looks: MPI itself would wait with a busy core.

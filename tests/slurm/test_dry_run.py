@@ -49,7 +49,8 @@ def test_hundreds_of_subjects_are_few_jobs(dry_run):
     groups = re.findall(r"Group job (\w+)", output)
     assert {name: groups.count(name) for name in groups} == {
         "subjects": 6,
-        "pictures": 25,
+        "pictures": 75,
+        "numbers": 25,
         "controls": 1,
     }
 

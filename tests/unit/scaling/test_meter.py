@@ -9,7 +9,7 @@ from synaxial.networks.layers import running_values
 from synaxial.scaling.meter import GRADIENTS, STATISTICS, Meter
 from synaxial.scaling.steps import time_steps
 from synaxial.train.communication import average_persistents, open_communicator, open_world
-from synaxial.train.session import make_networks
+from synaxial.train.initial import make_networks
 
 from ..train.test_updater import tiny_training
 

@@ -41,6 +41,10 @@ def find_chromium():
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+class ProtocolError(Exception):
+    """The browser cannot do what it was called for."""
+
+
 class Browser:
     """One page in one browser with a profile of its own.
 
@@ -93,7 +97,7 @@ class Browser:
             self.session = None
             self.call("Browser.close")
             self.process.wait(PATIENCE)
-        except (OSError, EOFError, TimeoutError, subprocess.TimeoutExpired):
+        except (OSError, EOFError, TimeoutError, ProtocolError, subprocess.TimeoutExpired):
             self.process.kill()
             self.process.wait()
         os.close(self.to_browser)
@@ -110,7 +114,8 @@ class Browser:
         while True:
             answer = self._receive(deadline)
             if answer.get("id") == number:
-                assert "error" not in answer, (method, answer["error"])
+                if "error" in answer:
+                    raise ProtocolError(f"{method}: {answer['error']}")
                 return answer["result"]
             if "method" in answer:
                 self.events.append(answer)
@@ -154,9 +159,16 @@ class Browser:
 
     def wait_for(self, expression):
         deadline = time.monotonic() + PATIENCE
-        while not self.evaluate(f"Boolean({expression})"):
+        while not self._holds(expression):
             assert time.monotonic() < deadline, expression
             time.sleep(0.02)
+
+    def _holds(self, expression):
+        """Tell whether something is so; in the middle of a reload nothing is."""
+        try:
+            return self.evaluate(f"Boolean({expression})")
+        except ProtocolError:
+            return False
 
     def press(self, key):
         """Press a key, as a keyboard does: the page cannot tell it from a real one."""
@@ -208,7 +220,12 @@ class Browser:
         while time.monotonic() < deadline:
             # Anything makes the browser tell its events.
             self.evaluate("1")
-            found = [p for p in self.downloads.iterdir() if p.suffix == ".json"]
+            # Its name is taken by an empty file at first.
+            found = [
+                path
+                for path in self.downloads.iterdir()
+                if path.suffix == ".json" and path.stat().st_size
+            ]
             if found:
                 return found[0]
             time.sleep(0.05)

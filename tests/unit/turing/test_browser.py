@@ -61,8 +61,9 @@ def wait_for_image(browser, number):
     browser.wait_for(
         f"document.getElementById('place').textContent.startsWith('Image {number} of')"
         " && !document.getElementById('trial').hidden"
-        " && document.activeElement.id === 'place'"
+        " && document.getElementById('trial').ariaBusy === 'false'"
     )
+    assert browser.evaluate("document.activeElement.id") == "place"
 
 
 def visible(browser):

@@ -113,6 +113,8 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
             for detail in details
             if detail["loc"][:1] != ("experiments",) or detail["loc"][2:] not in shared_ones
         ]
+        if "experiments" not in content and any(t.startswith("experiments.") for t in told):
+            told.append("these experiments are the default ones; name your own under experiments")
         raise SynaxialError(where, " | ".join(told)) from error
 
 

@@ -321,7 +321,17 @@ class Generator(Section):
 class Discriminator(Section):
     """The network that scores images: convolutions, then a fully connected layer."""
 
-    channels: list[Count] = [32, 64, 128, 156, 156, 512, 512, 1024, 1024]
+    channels: Annotated[list[Count], Field(min_length=1)] = [
+        32,
+        64,
+        128,
+        156,
+        156,
+        512,
+        512,
+        1024,
+        1024,
+    ]
     """Channels after each convolution. 156 is what the paper's table prints, twice; the doubling
     pattern suggests 256."""
 
@@ -354,7 +364,8 @@ class Discriminator(Section):
 
     minibatch_deviation: bool = False
     """Tell the last convolution how much the images of its batch differ, in one more channel, so
-    that images all alike give themselves away (Karras et al., 2018). Not in the paper."""
+    that images all alike give themselves away (Karras et al., 2018). Several ranks tell each of its
+    own share. Not in the paper."""
 
     @model_validator(mode="after")
     def _one_kernel_a_layer(self) -> Self:
@@ -412,7 +423,7 @@ class Augmentation(Section):
 
 
 class Optimizer(Section):
-    """How the weights follow the gradients; the same for both networks."""
+    """How the weights follow the gradients; the same for both networks, but for the rate."""
 
     name: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent (the paper's comparison)."""
@@ -503,6 +514,8 @@ class Training(Section):
     augmentation: Augmentation = Augmentation()
     optimizer: Optimizer = Optimizer()
 
+    # The deviation of a minibatch also makes scores depend on other images, by one number; those
+    # who made it use it with these penalties.
     @model_validator(mode="after")
     def _a_penalty_is_of_each_image(self) -> Self:
         for key in ("gradient_penalty", "r1"):

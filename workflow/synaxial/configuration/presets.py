@@ -6,7 +6,7 @@ from typing import Any
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
     # A bounded critic that sees each image by itself, no grid from the up-sampling, and few images
-    # made many. `docs/modern.md` shows what each of them does.
+    # made many.
     "modern": {
         "loss": "hinge",
         "moving_average_images": 2000,

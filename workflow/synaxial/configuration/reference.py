@@ -69,7 +69,10 @@ def _page_of(section: type[Section], path: str, title: str) -> list[str]:
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    named = {"experiments": "the paper's 18", "default_experiments": DEFAULT_EXPERIMENTS}
+    named = {
+        "experiments": "the paper's 18, and modern",
+        "default_experiments": DEFAULT_EXPERIMENTS,
+    }
     value = named.get(name, field.get_default(call_default_factory=True))
     shown = _flow(_plain(value))
     bounds = ", ".join(_bound(item) for item in field.metadata if _bound(item))
@@ -111,6 +114,8 @@ def _type_name(annotation: Any) -> str:
         "Annotated[int, FieldInfo(annotation=NoneType, required=True, metadata=[Ge(ge=0)])]": (
             "int from 0"
         ),
+        "Annotated[float, FieldInfo(annotation=NoneType, required=True, "
+        "metadata=[Gt(gt=0), Lt(lt=1)])]": "float between 0 and 1",
         "synaxial.configuration.model.": "",
         "NoneType": "null",
         "None": "null",

@@ -63,7 +63,7 @@ def draw_curves(log: str, title: str) -> Figure:
         axes.set_ylabel(unit)
         axes.grid(alpha=0.3)
         axes.legend()
-        if heading == "Gradients" and (table[list(lines.values())] > 0).all(axis=None):
+        if heading == "Gradients" and (table[list(lines.values())].dropna() > 0).all(axis=None):
             axes.set_yscale("log")
     return figure
 

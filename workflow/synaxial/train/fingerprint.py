@@ -36,6 +36,7 @@ MODULES = (
     "synaxial.train.adam",
     "synaxial.train.augmentation",
     "synaxial.train.batches",
+    "synaxial.train.initial",
     "synaxial.train.losses",
     "synaxial.train.moving_average",
     "synaxial.train.optimizers",

@@ -19,9 +19,9 @@ from synaxial.train.stopping import check_finite
 from synaxial.train.updater import OBSERVED, gradient_norm
 from synaxial.train.validation import Validation
 
-#: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations; a norm
-#: is that of the gradient as the optimizer used it, weight decay included. Similarities are those
-#: of pairs of images at the epoch's end (`collapse.py`).
+#: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations, a norm
+#: over those that updated the network; it is that of the gradient, under SGD with the weight decay.
+#: Similarities are those of pairs of images at the epoch's end (`collapse.py`).
 COLUMNS = (
     "epoch",
     "iteration",
@@ -71,7 +71,7 @@ class EpochLog(chainer.training.Extension):
         self.training = training
         self.images = images
         self.rows: list[dict[str, Any]] = []
-        self.sums = dict.fromkeys(MEANS, 0.0)
+        self.sums, self.counts = dict.fromkeys(MEANS, 0.0), dict.fromkeys(MEANS, 0)
         self.iterations = 0
         self.seconds = 0.0
         self._since = time.monotonic()
@@ -90,10 +90,11 @@ class EpochLog(chainer.training.Extension):
         if self.path is None:
             return
         values = dict(updater.observed)
-        for name in ("generator", "discriminator"):
+        for name in updater.updated:
             values[f"gradient_norm_{name}"] = gradient_norm(updater.get_optimizer(name).target)
         for name, value in values.items():
             self.sums[name] += value
+            self.counts[name] += 1
         self.iterations += 1
         if updater.is_new_epoch:
             self._finish_epoch(updater)
@@ -107,7 +108,10 @@ class EpochLog(chainer.training.Extension):
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         images = self.iterations * updater.training.batch_size
         row: dict[str, Any] = {"epoch": updater.epoch, "iteration": updater.iteration}
-        row |= {name: total / self.iterations for name, total in self.sums.items()}
+        row |= {
+            name: total / self.counts[name] if self.counts[name] else None
+            for name, total in self.sums.items()
+        }
         row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
         row["similarity_real"] = self.similarity_real
         row["distance_held_out"] = (
@@ -116,7 +120,7 @@ class EpochLog(chainer.training.Extension):
         row["images_per_second"] = images / max(self.seconds - before, 1e-9)
         row["seconds"] = self.seconds
         self.rows.append(row)
-        self.sums = dict.fromkeys(MEANS, 0.0)
+        self.sums, self.counts = dict.fromkeys(MEANS, 0.0), dict.fromkeys(MEANS, 0)
         self.iterations = 0
         if self.path is not None:
             write_text(self.path, as_csv(self.rows))
@@ -127,11 +131,12 @@ class EpochLog(chainer.training.Extension):
         state = {
             "rows": self.rows,
             "sums": self.sums,
+            "counts": self.counts,
             "iterations": self.iterations,
             "seconds": self.seconds,
         }
         state = json.loads(str(serializer("state", json.dumps(state))))
-        self.rows, self.sums = state["rows"], state["sums"]
+        self.rows, self.sums, self.counts = state["rows"], state["sums"], state["counts"]
         self.iterations, self.seconds = state["iterations"], state["seconds"]
 
 

@@ -1,6 +1,7 @@
 """What holds the discriminator's slope down: terms of its loss, and the bound on its weights.
 
-Both penalties are of each image by itself. They are differentiated a second time, by the weights.
+Both penalties are of each image's score, summed up, by that image; a score may depend on the others
+only by the deviation of a minibatch. They are differentiated a second time, by the weights.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ def squared_slopes(score: Any, images: Any) -> Any:
     Parameters
     ----------
     score
-        Variable of shape (N,), computed from `images` image by image.
+        Variable of shape (N,), computed from `images`.
     images
         Variable of shape (N, C, H, W).
     """

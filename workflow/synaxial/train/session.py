@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Monitoring, Training
 from synaxial.errors import StoppedEarlyError
-from synaxial.networks import Discriminator, Generator
-from synaxial.networks.randomness import INITIALISATION, seed_sequence
 from synaxial.train.batches import RankBatches
 from synaxial.train.checkpoint import read_newest_checkpoint, restore, save_checkpoint
 from synaxial.train.communication import on_all_ranks
+from synaxial.train.initial import make_networks
 from synaxial.train.log import EpochLog
-from synaxial.train.moving_average import MovingAverage
 from synaxial.train.optimizers import make_optimizers
 from synaxial.train.previews import Previews
 from synaxial.train.progress import Progress
@@ -62,34 +60,6 @@ class Session:
     fingerprint: str
     previews: Previews | None
     validation: Validation | None
-
-
-def make_networks(training: Training, image_width: int, device: Any) -> Networks:
-    """Make the networks with their initial weights, on the device.
-
-    The weights are a function of the seed; the global NumPy generator, which Chainer's
-    initialisers draw from, is left as it was.
-    """
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed_sequence(INITIALISATION, training.seed).generate_state(8))  # noqa: NPY002
-    try:
-        generator = Generator(training.generator, training.latent.size, training.initial_deviation)
-        discriminator = Discriminator(
-            training.discriminator,
-            training.generator.channels[-1],
-            image_width,
-            training.initial_deviation,
-        )
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
-    average = None
-    if training.moving_average_images > 0:
-        follower = generator.copy(mode="copy")
-        average = MovingAverage(follower, training.moving_average_images, training.batch_size)
-        follower.to_device(device)
-    generator.to_device(device)
-    discriminator.to_device(device)
-    return Networks(generator, discriminator, average)
 
 
 def make_updater(

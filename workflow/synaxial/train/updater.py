@@ -97,6 +97,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         )
         self.probability = AdaptiveProbability(training.augmentation, training.batch_size)
         self.observed: dict[str, float] = {}
+        #: The networks that the last iteration updated.
+        self.updated: tuple[str, ...] = ()
 
     def update_core(self) -> None:
         """Do one iteration and leave what it observed, averaged over ranks, in `observed`."""
@@ -124,8 +126,10 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         )
         if of_generator:
             loss_generator = self._update_generator(generated, randomness)
+            self.updated = ("generator", "discriminator")
         else:
             loss_generator = self.loss.generator(score_generated)
+            self.updated = ("discriminator",)
 
         signs = self.xp.sign(score_real.array)
         return (
@@ -143,13 +147,14 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     ) -> tuple[Any, Any, Any, Any]:
         """Update it; return the scores of real and generated images, the loss, and its penalty."""
         network = self.networks.discriminator
-        real, generated = self._shown(real, randomness), self._shown(generated, randomness)
-        # A leaf, at which the slope of its score can be asked for.
+        # A leaf, at which R1 asks for the slope, through the augmentation (Karras et al., 2020).
         real = chainer.Variable(real, requires_grad=self._has_real_penalty())
-        score_real = network(real, randomness)
-        score_generated = network(generated, randomness)
+        shown_real = self._shown(real, randomness)
+        shown_generated = chainer.as_array(self._shown(generated, randomness))
+        score_real = network(shown_real, randomness)
+        score_generated = network(shown_generated, randomness)
         loss = self.loss.discriminator(score_real, score_generated)
-        penalty = self._penalty(score_real, real, generated, randomness)
+        penalty = self._penalty(score_real, real, shown_real.array, shown_generated, randomness)
         if penalty is not None:
             loss += penalty
         network.cleargrads()
@@ -164,16 +169,21 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         return self.training.r1 > 0 and self.iteration % self.training.r1_interval == 0
 
     def _penalty(
-        self, score_real: Any, real: Any, generated: Any, randomness: BatchRandomness
+        self,
+        score_real: Any,
+        real: Any,
+        shown_real: Any,
+        shown_generated: Any,
+        randomness: BatchRandomness,
     ) -> Any:
         """Return what the settings add to the discriminator's loss, or None."""
         training = self.training
         terms = []
         if training.gradient_penalty > 0:
-            shares = randomness.uniform((len(generated), 1, 1, 1))
+            shares = randomness.uniform((len(shown_real), 1, 1, 1))
             slope = gradient_penalty(
                 lambda images: self.networks.discriminator(images, randomness),
-                *(real.array, generated, shares),
+                *(shown_real, shown_generated, shares),
             )
             terms.append(training.gradient_penalty * slope)
         if self._has_real_penalty():
@@ -199,8 +209,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if not settings.used:
             return images
         value_range = self.networks.generator.output_range
-        shown = augment(images, settings, self.probability.value, randomness, value_range)
-        return shown if isinstance(images, chainer.Variable) else chainer.as_array(shown)
+        return augment(images, settings, self.probability.value, randomness, value_range)
 
     def real_images(self, indices: np.ndarray) -> Any:
         """Return the images as the generator makes them: float32 (n, channels, width, width)."""

@@ -63,6 +63,7 @@
     if (place === images.length) { finish(); return; }
     const image = element("image");
     shownAt = null;
+    element("trial").ariaBusy = "true";
     element("judgement").reset();
     complete();
     element("place").textContent = `Image ${place + 1} of ${images.length}`;
@@ -73,7 +74,7 @@
     fit();
     await image.decode();
     open("trial");
-    element("place").focus();
+    element("trial").ariaBusy = "false";
     shownAt = performance.now();
   }
 
@@ -128,7 +129,8 @@
 
   function press(event) {
     const typed = event.target instanceof HTMLInputElement && ["text", "number"].includes(event.target.type);
-    if (element("trial").hidden || typed || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
+    // Nothing is said of an image that is not to be seen yet.
+    if (element("trial").hidden || shownAt === null || typed || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
     if (key === "enter" && !(event.target instanceof HTMLButtonElement)) {
       event.preventDefault();
