@@ -1,0 +1,30 @@
+"""The table of docs/evidence is what its numbers say."""
+
+import csv
+from pathlib import Path
+
+from synaxial.compare.evaluations import Evaluation
+from synaxial.compare.table import make_markdown
+from synaxial.evaluate.battery import Value
+
+FOLDER = Path(__file__).parents[3] / "docs" / "evidence"
+
+
+def read_table(path):
+    """The evaluations that a comparison.csv was made of, controls and experiments."""
+    values = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            numbers = [float(row[column]) for column in ("value", "low", "high")]
+            key = row["set"], row["seed"], int(row["images"])
+            values.setdefault(key, {})[row["number"]] = Value(*numbers)
+    found = [
+        Evaluation(name, int(seed) if seed else None, images, {}, numbers)
+        for (name, seed, images), numbers in values.items()
+    ]
+    return [e for e in found if e.seed is None], [e for e in found if e.seed is not None]
+
+
+def test_the_pages_table_is_of_its_numbers():
+    page = (FOLDER / "README.md").read_text()
+    assert make_markdown(*read_table(FOLDER / "comparison.csv")) in page
