@@ -182,6 +182,19 @@ def cases_of_base():
     return of_trainings(rules.cases.output.picture, [study.base_experiment])
 
 
+def held_out_to_show(wildcards):
+    """The real images of the page; without any there is none."""
+    if not study.acquire.held_out:
+        raise WorkflowError("turing: needs subjects that no network sees; see acquire.held_out")
+    generated, most = study.sample.stacks * study.sample.images, most_of_a_kind(study.turing.images)
+    if generated < most:
+        raise WorkflowError(
+            f"turing.images: {study.turing.images} may need {most} generated images, expected "
+            f"sample.stacks and sample.images to make as many, found {generated}"
+        )
+    return rules.pack_held_out.output.images
+
+
 def evidence():
     """What a run without a target says of its images, if there are subjects to hold them against."""
     if not study.acquire.held_out:

@@ -1,19 +1,6 @@
 # The page of a visual Turing test, of the base's first training: `snakemake turing`.
 
 
-def held_out_to_show(wildcards):
-    """The real images of the page; without any there is none."""
-    if not study.acquire.held_out:
-        raise WorkflowError("turing: needs subjects that no network sees; see acquire.held_out")
-    generated, most = study.sample.stacks * study.sample.images, most_of_a_kind(study.turing.images)
-    if generated < most:
-        raise WorkflowError(
-            f"turing.images: {study.turing.images} may need {most} generated images, expected "
-            f"sample.stacks and sample.images to make as many, found {generated}"
-        )
-    return rules.pack_held_out.output.images
-
-
 # Readers' answers are worth nothing without the key of their very page: it is not overwritten.
 rule turing:
     input:
