@@ -40,7 +40,7 @@ def test_controls_stacks_and_numbers_are_jobs_of_their_own(evaluated):
 
 
 def test_a_group_asks_for_the_cores_of_one_of_its_jobs(evaluated):
-    """And for the time of all, one after the other."""
+    """And for the time of all, one after the other; evaluate and cases run beside each other."""
     asked = {}
     for line in re.findall(r"sbatch call: (sbatch .*?) --wrap=", evaluated.output):
         group = re.search(r"group_(controls|numbers)", line)
@@ -48,5 +48,5 @@ def test_a_group_asks_for_the_cores_of_one_of_its_jobs(evaluated):
             asked[group[1]] = asked_for(line, evaluated)
     assert asked == {
         "controls": "-p cpu -t 46 --mem 4000 --requeue --ntasks=1 --cpus-per-task=4 -D FOLDER",
-        "numbers": "-p cpu -t 15 --mem 4000 --requeue --ntasks=1 --cpus-per-task=4 -D FOLDER",
+        "numbers": "-p cpu -t 10 --mem 8000 --requeue --ntasks=1 --cpus-per-task=5 -D FOLDER",
     }
