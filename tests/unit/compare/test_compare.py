@@ -102,9 +102,10 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
     assert page.index("real images of other held-out subjects") < page.index("final (seed 1, 2)")
     assert "3.5<br><small>(2.75 to 4.5)</small>" in page
     lines = (tmp_path / "table.md").read_text().splitlines()
-    assert len(lines) == 2 + 4
+    assert len(lines) == 2 + 5
     assert {line.count(" | ") for line in lines} == {len(HEADLINES)}
-    assert lines[4].startswith("| **final** (seed 1, 2) | 3.5 (2.75 to 4.5) | ")
+    assert lines[4].startswith("| **final** (seed 1) | 3 (2.75 to 3.5) | ")
+    assert lines[5].startswith("| **final** (seed 2) | 4 (3.75 to 4.5) | ")
     assert "<b> (seed" not in page
     assert "&lt;b&gt; (seed 1)" in page
     with Image.open(tmp_path / "chart.png") as chart:
