@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from synaxial.errors import SynaxialError
+from synaxial.stacks import write_stack
 from synaxial.turing.files import read_key
 from synaxial.turing.page import as_png, make_page
 
@@ -123,10 +124,29 @@ def test_the_page_asks_nothing_of_the_network(options, run_here):
 def test_the_same_command_writes_the_same_and_a_seed_another(options, run_here):
     build(run_here, options)
     before = options["--page"].read_bytes(), options["--key"].read_bytes()
+    move_away(options)
     build(run_here, options)
     assert (options["--page"].read_bytes(), options["--key"].read_bytes()) == before
+    move_away(options)
     build(run_here, options | {"--seed": 99})
     assert options["--page"].read_bytes() != before[0]
+
+
+def move_away(options):
+    for name in ("--page", "--key"):
+        options[name].unlink()
+
+
+@pytest.mark.parametrize("left", ["--page", "--key"])
+def test_a_page_and_its_key_are_not_written_over(options, run_here, left):
+    build(run_here, options)
+    before = {name: options[name].read_bytes() for name in ("--page", "--key")}
+    (gone,) = before.keys() - {left}
+    options[gone].unlink()
+    with pytest.raises(SynaxialError, match=rf"{options[left].name}: is there already"):
+        run_here(["turing", "build", *words_of(options | {"--seed": 99})])
+    assert options[left].read_bytes() == before[left]
+    assert not options[gone].exists()
 
 
 def test_the_study_says_how_many(options, run_here, tmp_path):
@@ -136,6 +156,7 @@ def test_the_study_says_how_many(options, run_here, tmp_path):
     _, data, key = build(run_here, options)
     assert len(data["images"]) == 24
     assert key.seed == 5
+    move_away(options)
     _, data, _ = build(run_here, options | {"--repeats": 0})
     assert len(data["images"]) == 20
 
@@ -154,7 +175,23 @@ def too_many(options, folder):
     return {"--images": 80}, "there are 40 generated images, expected 48 or more"
 
 
-@pytest.mark.parametrize("spoil", [other_size, seen_in_training, too_many])
+def one_file(options, folder):
+    return {"--key": options["--page"]}, "is .*, as --page; expected a file of its own"
+
+
+def twice(options, folder):
+    return {"--stacks": options["--stacks"] + options["--stacks"][:1]}, "is given twice"
+
+
+def of_subjects(options, folder):
+    path = folder / "subject.tif"
+    write_stack(path, np.zeros((20, 16, 16, 3), np.uint8), [{"subject": "x"}] * 20)
+    return {"--stacks": [*options["--stacks"], path]}, "has images that were not generated"
+
+
+@pytest.mark.parametrize(
+    "spoil", [other_size, seen_in_training, too_many, one_file, twice, of_subjects]
+)
 def test_a_mistake_is_one_line_and_nothing_is_written(options, run_here, tmp_path, spoil):
     changes, expected = spoil(options, tmp_path)
     with pytest.raises(SynaxialError, match=expected):

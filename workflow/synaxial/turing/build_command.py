@@ -15,7 +15,7 @@ from synaxial.errors import SynaxialError
 from synaxial.files import write_text
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import read_dataset, read_index
-from synaxial.stacks import read_shape
+from synaxial.stacks import read_shape, read_stack
 from synaxial.turing.choosing import Shown, choose
 from synaxial.turing.files import Key, KeyImage, write_key
 from synaxial.turing.page import make_page
@@ -60,6 +60,8 @@ def run(
     given = {"images": images, "repeats": repeats, "seed": seed}
     settings = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
     every_stack = [*stacks, *(others or [])]
+    check_outputs(page, key)
+    check_stacks(every_stack)
     counts = [read_shape(stack)[0] for stack in every_stack]
     generated = read_set(every_stack, sum(counts)).pixels
     real, rows = read_dataset(held_out)
@@ -92,6 +94,33 @@ def run(
     write_key(key, make_key(chosen, digest, settings.seed, origins))
     write_text(page, text)
     logger.info("%s: %d images; keep %s from readers", page, len(chosen), key)
+
+
+def check_outputs(page: Path, key: Path) -> None:
+    """Refuse to write over a page that readers may have, or its key."""
+    if page.resolve() == key.resolve():
+        raise SynaxialError("--key", f"is {key}, as --page", "a file of its own")
+    for path in (page, key):
+        if path.exists():
+            raise SynaxialError(
+                path,
+                "is there already, and answers to its page are worth nothing without its key",
+                "a path where nothing is",
+                "name another, or move page and key away together",
+            )
+
+
+def check_stacks(stacks: list[Path]) -> None:
+    """Refuse a stack given twice, and images that no generator made."""
+    seen: set[Path] = set()
+    for path in stacks:
+        if path.resolve() in seen:
+            raise SynaxialError(path, "is given twice", "each stack once")
+        seen.add(path.resolve())
+        if not all(page.get("generated") is True for page in read_stack(path).descriptions):
+            raise SynaxialError(
+                path, "has images that were not generated", "a stack of `synaxial sample`"
+            )
 
 
 def check_unseen(held_out: Path, rows: list[dict[str, str]], training: Path) -> None:
