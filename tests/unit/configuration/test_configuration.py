@@ -106,8 +106,13 @@ MISTAKES = {
     "no such preset": ({"experiments": {"a": {"preset": "x"}}}, "experiments.a.preset: found 'x'"),
     "upsampling": (
         {"experiments": {"a": {"generator": {"upsampling": ["nearest"]}}}},
-        "1 upsampling but 6 stages",
+        "1 upsampling but 6 stages after the first of channels; name one for all, or one a stage",
     ),
+    "no such upsampling": (
+        {"experiments": {"a": {"generator": {"upsampling": "subpixel"}}}},
+        "experiments.a.generator.upsampling: found 'subpixel'; expected one of transposed, nearest",
+    ),
+    "truth": ({"experiments": {"a": {"clipping": True}}}, "experiments.a: clipping: found True"),
     "penalty": (
         {"experiments": {"a": {"gradient_penalty": 10}}},
         "gradient_penalty is of each image by itself",

@@ -8,6 +8,7 @@ import pytest
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration import make_study
+from synaxial.errors import SynaxialError
 from synaxial.networks.randomness import TRAINING, BatchRandomness, draw_latents
 from synaxial.networks.saving import network_arrays
 from synaxial.train.batches import RankBatches
@@ -113,6 +114,12 @@ def test_the_generator_is_updated_in_every_so_manieth_iteration(images, tmp_path
     of_generator, of_discriminator = zip(*changed, strict=True)
     assert of_generator == (False, False, True, False, False, True)
     assert all(of_discriminator)
+
+
+def test_a_generator_that_would_never_be_updated_is_refused(images, tmp_path):
+    training, monitoring = tiny_training(critic_steps=21)
+    with pytest.raises(SynaxialError, match="critic_steps: is 21, but there are 20 iterations"):
+        make_session(training, monitoring, images, tmp_path)
 
 
 def weights_of(network):

@@ -6,7 +6,7 @@ This is the only list of keys. `config.yaml` is checked against it, and the refe
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -40,6 +40,13 @@ class Section(BaseModel):
         """Take `generator:` with nothing below it as it looks, and not as null."""
         if not isinstance(content, dict):
             return content
+        for name, field in cls.model_fields.items():
+            # Without this, `clipping: yes` would be 1.0.
+            if isinstance(content.get(name), bool) and field.annotation is not bool:
+                raise ValueError(
+                    f"{name}: found {content[name]}, which YAML also makes of yes, no, on and off; "
+                    "expected no truth value"
+                )
         sections = {
             name
             for name, field in cls.model_fields.items()
@@ -301,12 +308,25 @@ class Generator(Section):
     last_layer: bool = True
     """The 3 x 3 transposed convolution of stride 1 at the end, against the grid pattern."""
 
+    @field_validator("upsampling", mode="before")
+    @classmethod
+    def _upsampling_is_known(cls, value: object) -> object:
+        known = get_args(Upsampling)
+        for name in value if isinstance(value, list) else [value]:
+            if name not in known:
+                raise ValueError(
+                    f"found {name!r}; expected one of {', '.join(known)}, or a list of them, one a "
+                    "stage"
+                )
+        return value
+
     @model_validator(mode="after")
     def _one_upsampling_a_stage(self) -> Self:
         stages = len(self.channels) - 1
         if isinstance(self.upsampling, list) and len(self.upsampling) != stages:
             raise ValueError(
-                f"{len(self.upsampling)} upsampling but {stages} stages after the first of channels"
+                f"{len(self.upsampling)} upsampling but {stages} stages after the first of "
+                "channels; name one for all, or one a stage"
             )
         return self
 
@@ -459,7 +479,8 @@ class Training(Section):
 
     preset: Literal["paper", "modern"] = "paper"
     """In an experiment: settings by one name. `modern` is laid over those of `training`, and what
-    the experiment says besides over both; `configuration/presets.py` has what it is."""
+    the experiment says besides over both; `configuration/presets.py` has what it is. `paper` is
+    `training` as it stands."""
 
     loss: Literal["wasserstein", "mse", "hinge", "non_saturating"] = "wasserstein"
     """`wasserstein`: the score of real images times -1, of generated ones times +1, with no
@@ -472,7 +493,8 @@ class Training(Section):
 
     gradient_penalty: Annotated[float, Field(ge=0)] = 0.0
     """Weight of the penalty that holds the norm of the score's gradient at 1, between real and
-    generated images (WGAN-GP; Gulrajani et al., 2017: 10); 0 is none (the paper)."""
+    generated images (WGAN-GP; Gulrajani et al., 2017: 10); 0 is none (the paper). It and R1 need
+    `discriminator.batch_normalization: false`."""
 
     r1: Annotated[float, Field(ge=0)] = 0.0
     """Weight, gamma, of the penalty on the squared norm of the score's gradient at real images, of

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Monitoring, Training
-from synaxial.errors import StoppedEarlyError
+from synaxial.errors import StoppedEarlyError, SynaxialError
 from synaxial.train.batches import RankBatches
 from synaxial.train.checkpoint import read_newest_checkpoint, restore, save_checkpoint
 from synaxial.train.communication import on_all_ranks
@@ -109,6 +109,12 @@ def open_session(
     epoch_log = EpochLog(folder / "log.csv" if first else None, training, images, validation)
     trainer.extend(epoch_log, name="log")
     iterations = -(-training.epochs * len(images) // training.batch_size)
+    if training.critic_steps > iterations:
+        raise SynaxialError(
+            "critic_steps",
+            f"is {training.critic_steps}, but there are {iterations} iterations",
+            "as many or fewer, or the generator is never updated",
+        )
     previews = None
     if first:
         trainer.extend(Progress(iterations), name="progress")
