@@ -273,7 +273,7 @@ class Cluster:
             [str(argument) for argument in arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
             env=self.environment,
         )

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -99,6 +100,9 @@ class ClusterWorkflow(Workflow):
                 stderr=output,
                 cwd=self.folder,
                 env=self.environment,
+                # Whoever started the tests in the background has had them ignore Ctrl-C, which
+                # Snakemake would inherit.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
         return self.process
 

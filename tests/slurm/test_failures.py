@@ -174,6 +174,7 @@ def test_the_time_limit_cuts_a_training_and_changes_no_bit(training):
     command = re.search(r"-n 2 (synaxial train .*?) 2>&1", said)[1]
     command = command.replace("--output results/experiments/small/seed_1", f"--output {straight}")
     command = command.replace("--checkpoints results", f"--checkpoints {straight}")
+    command = re.sub(r" --time-budget \S+", "", command)
     srun = ("srun", "--mpi=pmi2", "--partition=gpu", "--ntasks=2", "--chdir", training.folder)
     training.cluster.command(*srun, SNAKEMAKE.parent / "python", "-m", *command.split())
     assert json.loads((straight / "run.json").read_text())["iterations"] == 600

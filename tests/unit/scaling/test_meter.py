@@ -10,6 +10,7 @@ from synaxial.scaling.meter import GRADIENTS, STATISTICS, Meter
 from synaxial.scaling.steps import time_steps
 from synaxial.train.communication import average_persistents, open_communicator, open_world
 from synaxial.train.initial import make_networks
+from synaxial.train.updater import OBSERVED
 
 from ..train.test_updater import tiny_training
 
@@ -80,4 +81,5 @@ def test_a_single_rank_trains_as_ever_and_is_timed():
     assert (steps.seconds > steps.communication).all()
     # Alone there are no gradients to average; what is observed goes through MPI all the same.
     assert (steps.gradients == 0).all()
-    assert (steps.messages, steps.payload_bytes) == (1, 32)
+    # What is observed, as float64, and nothing else.
+    assert (steps.messages, steps.payload_bytes) == (1, 8 * len(OBSERVED))

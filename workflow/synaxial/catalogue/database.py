@@ -152,11 +152,10 @@ def _make_tables(session: Session) -> None:
     there = set(inspect(connection).get_table_names())
     if Version.__tablename__ in there:
         return
-    taken = there & set(Table.metadata.tables)
-    if taken:
+    if there:
         raise SynaxialError(
             engine_name(session),
-            f"has tables of these names that are no catalogue's: {', '.join(sorted(taken))}",
+            f"has tables that are no catalogue's: {', '.join(sorted(there)[:5])}",
             "an empty database, or a catalogue",
         )
     Table.metadata.create_all(connection)

@@ -113,8 +113,12 @@ def run(
         with Session(engine) as session:
             hits = list(find(session, question))
             if export is not None:
+                before = set(export.iterdir()) if export.is_dir() else set()
                 written = _export(session, hits, export, kind)
+                others = len(set(export.iterdir()) if export.is_dir() else set()) - written
                 logger.info("%s: %d files", export, written)
+                if before and others > 0:
+                    logger.warning("%s: %d other files were there already", export, others)
     except SQLAlchemyError as error:
         raise told(error, engine.url.render_as_string(hide_password=True)) from error
     print(json.dumps(hits, indent=2) if as_json else table_of(hits))
