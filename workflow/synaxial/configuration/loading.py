@@ -253,6 +253,10 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
 
 
 def _part_of_scaling(study: Study, *keys: str) -> dict[str, Any]:
+        case "segment":
+            # More seeds or sizes do not change a training.
+            keys = ("updates", "batch_size", "channels", "alpha")
+            part = {"segment": _only(content["segment"], *keys)}
     """Return keys of the section `scaling`, with the settings of its experiment.
 
     How long it would train, and how often, are not among them.

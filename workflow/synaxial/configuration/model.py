@@ -726,6 +726,49 @@ class Study(Section):
 
     results: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$")] = "results"
     """Folder of everything that is made: letters, digits, `.`, `_`, `+`, `-` and `/`, for it is in
+class Segment(Section):
+    """What generated images and their masks are worth to somebody who trains a segmentation model
+    (`snakemake segment`): a small U-Net on real, on synthetic and on both slices, with the same
+    number of updates, judged on the subjects held out."""
+
+    experiment: str | None = None
+    """The experiment whose stacks are used; null means the first one with `masks`. Seed k of
+    `seeds` takes the stacks of its training k, and begins again after the last."""
+
+    subjects: Annotated[list[Literal["all", "quarter"] | Count], Field(min_length=1)] = [
+        "all",
+        "quarter",
+    ]
+    """How many people the real slices are of, drawn by the seed: each size is a comparison of its
+    own. `all` or a `quarter` of those trained with (1 at least), or a number."""
+
+    seeds: Annotated[list[Seed], Field(min_length=1)] = [1, 2, 3]
+    """Each seed is a training of each kind: of the weights, the people and the order of the images.
+    Only several show which differences are chance."""
+
+    updates: Count = 1000
+    """Updates of every U-Net, whatever it is trained with."""
+
+    batch_size: Annotated[int, Field(ge=2, multiple_of=2)] = 16
+    """Images of an update, an even number; with both kinds, half of them are real."""
+
+    channels: Annotated[list[Count], Field(min_length=2)] = [16, 32, 64, 128]
+    """Of the U-Net's levels, the finest first; each level halves the width. (Ronneberger et al.,
+    2015: 64 to 1024, doubled four times, on images of 572 pixels; a quarter of that here, for
+    CPUs.)"""
+
+    alpha: Annotated[float, Field(gt=0)] = 0.001
+    """Adam's learning rate at the beginning (Kingma and Ba, 2015: 0.001); it falls to 0 with the
+    power 0.9 of the updates left (Isensee et al., 2021)."""
+
+    @field_validator("subjects", "seeds")
+    @classmethod
+    def _each_once(cls, values: list[str | int]) -> list[str | int]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"{values} names one twice")
+        return values
+
+
     every shell command."""
 
     acquire: Acquire = Acquire()
@@ -757,6 +800,7 @@ class Study(Section):
     def chosen_experiments(self) -> list[str]:
         """The experiments of a run without a target."""
         if self.default_experiments is None:
+    segment: Segment = Segment()
             return list(self.experiments)
         return self.default_experiments
 
@@ -791,6 +835,7 @@ class Study(Section):
             for name in names:
                 if name is not None and name not in self.experiments:
                     raise ValueError(
+            "segment.experiment": [self.segment.experiment],
                         f"{key}: {name!r} is not among the experiments "
                         f"({', '.join(self.experiments)})"
                     )
