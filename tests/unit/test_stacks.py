@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from synaxial.deflate import pack_zlib
 from synaxial.errors import SynaxialError
 from synaxial.files import write_placeholder
-from synaxial.stacks import Stack, read_shape, read_stack, write_stack
+from synaxial.stacks import (
+    Stack,
+    count_images,
+    images_of,
+    masks_of,
+    read_shape,
+    read_stack,
+    write_stack,
+)
 
 GREY = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 RGB = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
@@ -212,3 +220,63 @@ def test_what_json_cannot_say_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_stack(tmp_path / "stack.tif", GREY[:1], [{"window": float("nan")}])
     assert list(tmp_path.iterdir()) == []
+
+
+def with_masks(count: int) -> Stack:
+    """Return images 10, 11, … with masks that are inside in the first row."""
+    pages = np.zeros((2 * count, 4, 5, 3), np.uint8)
+    for number in range(count):
+        pages[2 * number] = 10 + number
+        pages[2 * number + 1, 0] = 255
+    channels = ("image", "mask") * count
+    return Stack(pages, [{"image": i // 2, "channel": c} for i, c in enumerate(channels)])
+
+
+def test_images_and_masks_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    content = with_masks(3)
+    write_stack(path, content.pages, content.descriptions)
+    stack = read_stack(path)
+    images, masks = images_of(stack), masks_of(stack)
+    assert masks is not None
+    np.testing.assert_array_equal(images.pages[:, 0, 0, 0], [10, 11, 12])
+    np.testing.assert_array_equal(masks.pages[:, :2, 0, 0], [[255, 0]] * 3)
+    assert [page["image"] for page in images.descriptions] == [0, 1, 2]
+    assert {page["channel"] for page in masks.descriptions} == {"mask"}
+    assert count_images(path) == 3
+    assert read_shape(path) == (6, 4, 5, 3)
+
+
+def test_a_stack_without_masks_is_images_alone(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    write_stack(path, GREY, described(3))
+    stack = read_stack(path)
+    assert images_of(stack) is stack
+    assert masks_of(stack) is None
+    assert count_images(path) == 3
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [[0, 1, 2], [0, 2, 1, 3], [1, 0], [1, 3], [0, 1, 2, 2], [0, 3], [0, 1, 1, 0]],
+    ids=["odd", "images first", "mask first", "masks alone", "no mask", "another's", "turned"],
+)
+def test_pages_that_are_no_pairs_are_refused(tmp_path: Path, kept: list[int]) -> None:
+    path = tmp_path / "stack.tif"
+    whole = with_masks(2)
+    broken = Stack(whole.pages[kept], [whole.descriptions[number] for number in kept])
+    write_stack(path, broken.pages, broken.descriptions)
+    for read in (
+        lambda: images_of(broken, path),
+        lambda: masks_of(broken, path),
+        lambda: count_images(path),
+    ):
+        with pytest.raises(SynaxialError, match=r"stack\.tif.*do not follow their images"):
+            read()
+
+
+def test_a_mask_of_grey_levels_is_refused() -> None:
+    stack = with_masks(2)
+    stack.pages[3, 2, 2] = 254
+    with pytest.raises(SynaxialError, match="mask 1 has other values than 0 and 255"):
+        masks_of(stack)

@@ -35,6 +35,13 @@ EXPECTED = "a stack of 8-bit images written by synaxial"
 OTHER_KIND = "is a TIFF file of another kind"
 REMEDY = "remove it and run the stage that writes it again"
 
+#: In a stack of images with masks, what each page's description calls it, under `channel`: each
+#: image is followed by its mask.
+IMAGE, MASK = "image", "mask"
+
+#: The values of a mask.
+OUTSIDE, INSIDE = 0, 255
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -116,6 +123,69 @@ def read_shape(path: Path, page_shape: tuple[int, ...] | None = None) -> tuple[i
     """
     with _opened(path, page_shape) as (_, pages):
         return (len(pages), *pages[0].shape)
+
+
+def images_of(stack: Stack, where: Path | str = "the stack") -> Stack:
+    """Return a stack's images without their masks: the stack itself if it has none.
+
+    Raises
+    ------
+    SynaxialError
+        Some pages are masks, but not each of them follows its image; `where` names the stack.
+    """
+    if not _are_pairs(stack.descriptions, where):
+        return stack
+    return Stack(stack.pages[0::2], stack.descriptions[0::2])
+
+
+def masks_of(stack: Stack, where: Path | str = "the stack") -> Stack | None:
+    """Return the masks of a stack's images, in the images' order and shape; None if it has none.
+
+    Raises
+    ------
+    SynaxialError
+        Not each mask follows its image, or one has other values than 0 and 255.
+    """
+    if not _are_pairs(stack.descriptions, where):
+        return None
+    masks = Stack(stack.pages[1::2], stack.descriptions[1::2])
+    for number, page in enumerate(masks.pages):
+        if not are_binary(page):
+            raise SynaxialError(
+                where, f"mask {number} has other values than {OUTSIDE} and {INSIDE}", "a mask"
+            )
+    return masks
+
+
+def count_images(path: Path) -> int:
+    """Return how many images a stack's file has, masks not counted; no page is unpacked.
+
+    Raises
+    ------
+    SynaxialError
+        As `read_stack`, as far as headers and descriptions show it, and as `images_of`.
+    """
+    with _opened(path, None) as (_, pages):
+        descriptions = [_description(path, number, page) for number, page in enumerate(pages)]
+    return len(pages) // 2 if _are_pairs(descriptions, path) else len(pages)
+
+
+def are_binary(mask: NDArray[np.uint8]) -> bool:
+    """Tell whether all values are a mask's, 0 and 255."""
+    return bool(((mask == OUTSIDE) | (mask == INSIDE)).all())
+
+
+def _are_pairs(descriptions: list[dict[str, Any]], where: Path | str) -> bool:
+    """Tell whether a stack's pages are images and their masks; False if they are images alone."""
+    channels = [description.get("channel", IMAGE) for description in descriptions]
+    if MASK not in channels:
+        return False
+    expected = [description | {"channel": MASK} for description in descriptions[0::2]]
+    if channels[0::2] != [IMAGE] * len(expected) or descriptions[1::2] != expected:
+        raise SynaxialError(
+            where, "has masks that do not follow their images", "each image, then its mask", REMEDY
+        )
+    return True
 
 
 def _packed(

@@ -161,7 +161,15 @@ NETWORKS = {
     ),
     "channels": (
         {"training": {"generator": {"channels": [8, 8, 8, 8, 8, 8, 2]}}},
-        "the last of generator.channels is 2",
+        "the last of generator.channels is 2; expected 1 or 3, or 2 with masks: true",
+    ),
+    "a mask's channel": (
+        {"training": {"masks": True}},
+        "the last of generator.channels is 3; expected 2 with masks: true",
+    ),
+    "a mask and a colour": (
+        {"training": {"masks": True, "generator": {"channels": [8, 8, 8, 8, 8, 8, 1]}}},
+        "the last of generator.channels is 1; expected 2 with masks: true",
     ),
 }
 
@@ -179,6 +187,12 @@ def test_networks_must_fit_the_images(name):
     with pytest.raises(SynaxialError, match="experiment 'final'") as caught:
         check_networks(study)
     assert expected in str(caught.value)
+
+
+def test_a_mask_is_a_second_channel():
+    check_networks(
+        make_study({"training": {"masks": True, "generator": {"channels": [8] * 6 + [2]}}})
+    )
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,17 @@ def check_networks(study: Study) -> None:
                 f"discriminator.kernels halve the image {halvings} times, which {size} pixels "
                 "do not allow",
             )
-        if channels[-1] not in {1, 3}:
+        if training.masks and channels[-1] != 2:
             raise SynaxialError(
-                where, f"the last of generator.channels is {channels[-1]}", "1 or 3"
+                where,
+                f"the last of generator.channels is {channels[-1]}",
+                "2 with masks: true, the image and the tumour's mask",
+            )
+        if not training.masks and channels[-1] not in {1, 3}:
+            raise SynaxialError(
+                where,
+                f"the last of generator.channels is {channels[-1]}",
+                "1 or 3, or 2 with masks: true",
             )
 
 
@@ -245,6 +253,10 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
         case "scaling":
             # More points do not change a point.
             part = _part_of_scaling(study, "experiment", "steps", "warm_up")
+        case "segment":
+            # More seeds or sizes do not change a training.
+            keys = ("updates", "batch_size", "channels", "alpha")
+            part = {"segment": _only(content["segment"], *keys)}
         case "efficiency":
             part = _part_of_scaling(study, "experiment", "ranks")
         case _:
@@ -253,10 +265,6 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
 
 
 def _part_of_scaling(study: Study, *keys: str) -> dict[str, Any]:
-        case "segment":
-            # More seeds or sizes do not change a training.
-            keys = ("updates", "batch_size", "channels", "alpha")
-            part = {"segment": _only(content["segment"], *keys)}
     """Return keys of the section `scaling`, with the settings of its experiment.
 
     How long it would train, and how often, are not among them.

@@ -523,6 +523,11 @@ class Training(Section):
     patience: Annotated[int, Field(ge=0)] = 0
     """So many looks in a row without a smaller distance end the training; 0 trains all epochs."""
 
+    masks: bool = False
+    """The tumour's mask is generated too, as a second channel: 255 inside, 0 outside. All subjects
+    trained with need a segmentation, and `generator.channels` must end in 2. See docs/masks.md.
+    Not in the paper."""
+
     initial_deviation: Annotated[float, Field(gt=0)] = 0.02
     """Standard deviation of the initial weights, of mean 0 (the paper: 0.02)."""
 
@@ -721,11 +726,6 @@ class Scaling(Section):
         return sorted(ranks)
 
 
-class Study(Section):
-    """All that a study computes."""
-
-    results: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$")] = "results"
-    """Folder of everything that is made: letters, digits, `.`, `_`, `+`, `-` and `/`, for it is in
 class Segment(Section):
     """What generated images and their masks are worth to somebody who trains a segmentation model
     (`snakemake segment`): a small U-Net on real, on synthetic and on both slices, with the same
@@ -769,6 +769,11 @@ class Segment(Section):
         return values
 
 
+class Study(Section):
+    """All that a study computes."""
+
+    results: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$")] = "results"
+    """Folder of everything that is made: letters, digits, `.`, `_`, `+`, `-` and `/`, for it is in
     every shell command."""
 
     acquire: Acquire = Acquire()
@@ -795,12 +800,12 @@ class Segment(Section):
     turing: Turing = Turing()
     catalogue: Catalogue = Catalogue()
     scaling: Scaling = Scaling()
+    segment: Segment = Segment()
 
     @property
     def chosen_experiments(self) -> list[str]:
         """The experiments of a run without a target."""
         if self.default_experiments is None:
-    segment: Segment = Segment()
             return list(self.experiments)
         return self.default_experiments
 
@@ -830,12 +835,12 @@ class Segment(Section):
             "default_experiments": [*(self.default_experiments or [])],
             "base": [self.base],
             "scaling.experiment": [self.scaling.experiment],
+            "segment.experiment": [self.segment.experiment],
         }
         for key, names in named.items():
             for name in names:
                 if name is not None and name not in self.experiments:
                     raise ValueError(
-            "segment.experiment": [self.segment.experiment],
                         f"{key}: {name!r} is not among the experiments "
                         f"({', '.join(self.experiments)})"
                     )

@@ -7,8 +7,13 @@ import numpy as np
 
 from synaxial.acquire.subjects import person_of
 from synaxial.errors import SynaxialError
+from synaxial.files import read_json, sha256_of
 from synaxial.metrics.images import ImageSet, groups_of
 from synaxial.pack.index import COLUMNS
+from synaxial.stacks import INSIDE, OUTSIDE, are_binary
+
+#: Masks that are looked at in one step, to bound the memory.
+MASKS_AT_A_TIME = 256
 
 
 def open_images(path: Path) -> np.ndarray:
@@ -39,6 +44,47 @@ def open_images(path: Path) -> np.ndarray:
         )
         raise SynaxialError(path, f"holds {found}", "uint8 of shape (images, width, width)")
     return images
+
+
+def open_masks(folder: Path) -> np.ndarray:
+    """Map the masks of a data set's images into memory, in the images' order.
+
+    Each byte is read once, so that what comes back is what `synaxial pack-masks` wrote for these
+    very images.
+
+    Parameters
+    ----------
+    folder
+        With images.npy, dataset.json, masks.npy and masks.json.
+
+    Returns
+    -------
+    array
+        uint8 (N, width, width), read-only: 255 inside the tumour and 0 outside.
+
+    Raises
+    ------
+    SynaxialError
+        A file is absent or damaged, the masks are of another shape or type or have other values,
+        or they belong to another data set.
+    """
+    path, record = folder / "masks.npy", read_json(folder / "masks.json")
+    masks, images = open_images(path), open_images(folder / "images.npy")
+    if masks.shape != images.shape:
+        raise SynaxialError(
+            path, f"holds masks of shape {masks.shape}", f"{images.shape}, as images.npy"
+        )
+    for first in range(0, len(masks), MASKS_AT_A_TIME):
+        if not are_binary(masks[first : first + MASKS_AT_A_TIME]):
+            raise SynaxialError(path, f"has other values than {OUTSIDE} and {INSIDE}", "masks")
+    remedy = "run `synaxial pack-masks` again"
+    if record.get("images_sha256") != read_json(folder / "dataset.json").get("sha256"):
+        raise SynaxialError(
+            folder / "masks.json", "is of other images", "masks of this folder's images.npy", remedy
+        )
+    if record.get("sha256") != sha256_of(path):
+        raise SynaxialError(path, "is not the file that masks.json describes", "both", remedy)
+    return masks
 
 
 def read_index(path: Path) -> list[dict[str, str]]:

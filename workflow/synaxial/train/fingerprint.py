@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from synaxial.configuration.model import Training
 from synaxial.provenance import code_of
@@ -53,21 +54,33 @@ MODULES_OF_VALIDATION = (
     "synaxial.train.validation",
 )
 
+#: And of a training that has masks.
+MODULES_OF_MASKS = ("synaxial.train.masks",)
 
-def fingerprint_of(training: Training, dataset_sha256: str, held_out_sha256: str = "") -> str:
+
+def fingerprint_of(
+    training: Training, dataset_sha256: str, held_out_sha256: str = "", masks_sha256: str = ""
+) -> str:
     """Return 16 hexadecimal digits that name a model.
 
-    Data (with the held-out subjects' if the training looks at them), networks, loss, optimizer,
-    batch size, seed and the code that uses them are in it. The number of epochs is not, so that
-    more epochs extend a training; nor are ranks and device, so that one can go on elsewhere.
+    Data (with the masks of a training that has them, and with the held-out subjects' if it looks at
+    them), networks, loss, optimizer, batch size, seed and the code that uses them are in it. The
+    number of epochs is not, so that more epochs extend a training; nor are ranks and device, so
+    that one can go on elsewhere.
     """
     modules = MODULES + (MODULES_OF_VALIDATION if training.validated else ())
-    named = {
+    modules += MODULES_OF_MASKS if training.masks else ()
+    named: dict[str, Any] = {
         "version": CHECKPOINT_VERSION,
         "code": [hashlib.sha256(code_of(module).encode()).hexdigest() for module in modules],
         "dataset": dataset_sha256,
         "held_out": held_out_sha256,
         "training": training.model_dump(mode="json", exclude={"epochs", "preset"}),
     }
+    # Trainings without masks keep the names that they had before there were any.
+    if training.masks:
+        named["masks"] = masks_sha256
+    else:
+        del named["training"]["masks"]
     text = json.dumps(named, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

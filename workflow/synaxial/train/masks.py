@@ -1,0 +1,1 @@
+"""What a training does that generates the tumour's mask with the image."""
