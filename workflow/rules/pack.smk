@@ -47,3 +47,35 @@ use rule pack as pack_held_out with:
         f"{LOGS}/pack_held_out.log",
     benchmark:
         f"{BENCHMARKS}/pack_held_out.tsv"
+
+
+# For experiments with `masks` alone: no other study makes any.
+rule pack_masks:
+    input:
+        images=rules.pack.output.images,
+        index=rules.pack.output.index,
+        dataset=rules.pack.output.description,
+        masks=of_subjects(rules.mask.output.masks, training_subjects),
+    output:
+        masks=f"{RESULTS}/dataset/masks.npy",
+        description=f"{RESULTS}/dataset/masks.json",
+    log:
+        f"{LOGS}/pack_masks.log",
+    params:
+        code=digest_of_code("synaxial.pack.masks_command"),
+        folder=subpath(output.masks, parent=True),
+    shell:
+        "synaxial pack-masks --dataset {params.folder} {input.masks} > {log} 2>&1"
+
+
+use rule pack_masks as pack_masks_held_out with:
+    input:
+        images=rules.pack_held_out.output.images,
+        index=rules.pack_held_out.output.index,
+        dataset=rules.pack_held_out.output.description,
+        masks=of_subjects(rules.mask.output.masks, held_out_subjects),
+    output:
+        masks=f"{RESULTS}/held_out/masks.npy",
+        description=f"{RESULTS}/held_out/masks.json",
+    log:
+        f"{LOGS}/pack_masks_held_out.log",

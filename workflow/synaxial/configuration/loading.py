@@ -231,6 +231,10 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             part = {"slice": _only(content["slice"], "first", "last"), **policy}
         case "slice":
             part = {"slice": content["slice"], **policy}
+        case "mask":
+            # The slices and the size of the images, not what their grey levels are made of.
+            slices = _only(content["slice"], "first", "last")
+            part = {"slice": slices, "resize": content["resize"], **policy}
         case "pack":
             part = {"resize": _only(content["resize"], "size")}
         case "reference" | "control":

@@ -1,0 +1,1 @@
+"""Stage `mask`: the tumour in each image, as a stack beside the images."""
