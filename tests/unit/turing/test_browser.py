@@ -73,10 +73,13 @@ def visible(browser):
 
 
 def said(number):
-    """What the test's reader says of an image: each answer, confidence and reason in turn."""
+    """What the test's reader says of an image: each answer, confidence and reason in turn.
+
+    At the second to the sixth image the confidence is the number that the bar of progress has.
+    """
     return {
         "answer": ("real", "generated")[number % 2],
-        "confidence": 1 + number % 5,
+        "confidence": number if 1 <= number <= 5 else 1 + number % 5,
         "reasons": [["grid"], ["blur", "anatomy"], [], ["contrast", "other"]][number % 4],
     }
 
@@ -102,7 +105,7 @@ def by_keys(browser, answer, confidence, reasons):
 
 def by_mouse(browser, answer, confidence, reasons):
     for value in (answer, confidence, *reasons):
-        browser.click(f"#judgement [value='{value}']")
+        browser.click(f"#judgement input[value='{value}']")
     browser.click("#next")
 
 
@@ -114,7 +117,7 @@ def test_a_whole_reading(browser, built, tmp_path, run_here):
     for number in range(shown):
         wait_for_image(browser, number + 1)
         assert browser.evaluate("document.querySelectorAll('img').length") == 1
-        (by_mouse if number % 3 == 0 else by_keys)(browser, **said(number))
+        (by_mouse if number % 7 == 0 else by_keys)(browser, **said(number))
         if number == shown // 2:
             # In the middle of the next one, which is not answered yet.
             wait_for_image(browser, number + 2)

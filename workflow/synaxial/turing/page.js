@@ -139,7 +139,8 @@
     const value = KEYS[key] ?? (/^[1-5]$/.test(key) ? key : null);
     if (value === null) return;
     event.preventDefault();
-    document.querySelector(`#judgement [value="${value}"]`).click();
+    // The bar of progress has a value too.
+    document.querySelector(`#judgement input[value="${value}"]`).click();
   }
 
   element("reader").addEventListener("submit", (event) => {
