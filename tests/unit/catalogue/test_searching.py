@@ -108,7 +108,7 @@ def search(url, **options):
     defaults = dict.fromkeys(
         ("experiment", "generator", "tumour_area", "tumour_area_mm2", "side", "realism")
     ) | dict.fromkeys(("similarity", "slice_level", "memorised", "limit", "export"))
-    others = {"order": "id", "as_json": False, "kind": search_command.Format.PNG}
+    others = {"order": "id", "as_json": False, "kind": None}
     search_command.run(**{**defaults, **others, "url": url, **options})
 
 
@@ -118,6 +118,11 @@ def test_no_hits_is_no_error(loaded, capsys):
     search(loaded, tumour_area="100000..", as_json=True)
     assert json.loads(capsys.readouterr().out) == []
     assert table_of([]) == "0 images"
+
+
+def test_a_format_without_an_export_is_refused(loaded):
+    with pytest.raises(SynaxialError, match="--as: dicom, but nothing is exported; .*--export"):
+        search(loaded, kind=search_command.Format.DICOM)
 
 
 def test_hits_are_exported_pixel_for_pixel(loaded, files, tmp_path, capsys):

@@ -112,6 +112,10 @@ MISTAKES = {
         {"experiments": {"a": {"generator": {"upsampling": "subpixel"}}}},
         "experiments.a.generator.upsampling: found 'subpixel'; expected one of transposed, nearest",
     ),
+    "two bounds": (
+        {"experiments": {"a": {"preset": "modern", "clipping": 0.01}}},
+        "clipping and discriminator.spectral_normalization are two ways",
+    ),
     "truth": ({"experiments": {"a": {"clipping": True}}}, "experiments.a: clipping: found True"),
     "penalty": (
         {"experiments": {"a": {"gradient_penalty": 10}}},

@@ -217,12 +217,15 @@ def test_a_spoilt_key_is_one_line(tmp_path, spoil):
 def test_a_reader_is_there_once(files, tmp_path):
     key = read_key(files["--key"])
     paths = [
-        write(tmp_path / f"{number}.json", answers_of(name, "rg" * 12))
-        for number, name in enumerate(("Ada", "Bob", " ada "))
+        write(tmp_path / f"{number}.json", answers_of(name, said * 12))
+        for number, (name, said) in enumerate({"Ada": "rg", "Bob": "gr", " ada ": "rr"}.items())
     ]
     assert len(read_readers(paths[:2], key)) == 2
     with pytest.raises(SynaxialError, match=r"2\.json: is of reader ' ada ', as .*0\.json is"):
         read_readers(paths, key)
+    copy = write(tmp_path / "copy.json", answers_of("Eve", "gr" * 12))
+    with pytest.raises(SynaxialError, match=r"copy\.json: has the very answers that .*1\.json has"):
+        read_readers([*paths[:2], copy], key)
 
 
 def test_a_file_that_is_not_there(files, run_synaxial, assert_clear_error, tmp_path):

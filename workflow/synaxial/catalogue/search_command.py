@@ -83,9 +83,13 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many hits.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All columns, as JSON.")] = False,
     export: Annotated[Path | None, typer.Option(help="Folder to export the hits to.")] = None,
-    kind: Annotated[Format, typer.Option("--as", help="What they are exported as.")] = Format.PNG,
+    kind: Annotated[
+        Format | None, typer.Option("--as", help="What they are exported as; PNG by default.")
+    ] = None,
 ) -> None:
     """Find generated images by their numbers; show them as a table, and export them."""
+    if kind is not None and export is None:
+        raise SynaxialError("--as", f"{kind.value}, but nothing is exported", "--export FOLDER too")
     asked = {
         "tumour_area_pixels": ("--tumour-area", tumour_area),
         "tumour_area_mm2": ("--tumour-area-mm2", tumour_area_mm2),
@@ -114,7 +118,7 @@ def run(
             hits = list(find(session, question))
             if export is not None:
                 before = set(export.iterdir()) if export.is_dir() else set()
-                written = _export(session, hits, export, kind)
+                written = _export(session, hits, export, kind or Format.PNG)
                 others = len(set(export.iterdir()) if export.is_dir() else set()) - written
                 logger.info("%s: %d files", export, written)
                 if before and others > 0:

@@ -554,6 +554,23 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_way_to_bound_the_critic(self) -> Self:
+        if self.clipping == 0:
+            return self
+        others = {
+            "gradient_penalty": self.gradient_penalty > 0,
+            "r1": self.r1 > 0,
+            "discriminator.spectral_normalization": self.discriminator.spectral_normalization,
+        }
+        for key, used in others.items():
+            if used:
+                raise ValueError(
+                    f"clipping and {key} are two ways to bound the discriminator, which undo each "
+                    "other; choose one"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _the_target_is_of_a_signed_score(self) -> Self:
         if self.augmentation.target is not None and self.loss not in {"hinge", "non_saturating"}:
             raise ValueError(
@@ -729,7 +746,8 @@ class Scaling(Section):
 class Segment(Section):
     """What generated images and their masks are worth to somebody who trains a segmentation model
     (`snakemake segment`): a small U-Net on real, on synthetic and on both slices, with the same
-    number of updates, judged on the subjects held out."""
+    number of updates, judged on the subjects held out.
+    """
 
     experiment: str | None = None
     """The experiment whose stacks are used; null means the first one with `masks`. Seed k of

@@ -22,7 +22,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
 from synaxial.networks.calibration import calibrate
 from synaxial.networks.saving import digest_of, save_network
-from synaxial.pack.dataset import open_images, read_dataset
+from synaxial.pack.dataset import open_images, open_masks, read_dataset
 from synaxial.train.checkpoint import held_folder
 from synaxial.train.communication import (
     abort_on_error,
@@ -127,8 +127,11 @@ def train(request: Request) -> None:
     communicator, device = open_communicator(world, request.device)
     images = on_all_ranks(world, lambda: open_images(request.dataset / "images.npy"))
     description = on_all_ranks(world, lambda: describe_dataset(request.dataset, images, training))
+    masks, digest_of_masks = on_all_ranks(world, lambda: read_masks(request.dataset, training))
+    if training.masks:
+        description["masks_sha256"] = digest_of_masks
     held_out, digest = on_all_ranks(world, lambda: read_held_out(request, training, images))
-    fingerprint = fingerprint_of(training, description["sha256"], digest)
+    fingerprint = fingerprint_of(training, description["sha256"], digest, digest_of_masks)
     # The experiment's name too, or two that differ in their epochs would share a folder.
     folder = request.checkpoints / f"{request.experiment}_{fingerprint}"
     machines = gather_machines(communicator, device)
@@ -156,6 +159,7 @@ def train(request: Request) -> None:
                 device,
                 stop,
                 held_out,
+                masks,
             ),
         )
         run_session(session, monitoring, communicator)
@@ -189,6 +193,20 @@ def read_training(config: Path, experiment: str, seed: int | None) -> Training:
     if seed not in settings.seeds:
         raise SynaxialError("--seed", f"{seed}", f"one of {', '.join(map(str, settings.seeds))}")
     return settings.with_seed(seed)
+
+
+def read_masks(dataset: Path, training: Training) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the masks of the images and the digest of their file; None if the training has none.
+
+    Raises
+    ------
+    SynaxialError
+        They are not there, or not those of the images.
+    """
+    if not training.masks:
+        return None, ""
+    masks = open_masks(dataset)
+    return masks, str(read_json(dataset / "masks.json")["sha256"])
 
 
 def read_held_out(
@@ -264,7 +282,8 @@ def publish(session: Session, training: Training, output: Path, record: dict[str
 
     networks, rows = session.networks, session.log.rows
     epochs = session.trainer.updater.epoch
-    title = f"{record['experiment']}: {epochs} epochs, model {session.fingerprint}"
+    length = f"{epochs} epoch{'s' * (epochs > 1)}"
+    title = f"{record['experiment']}: {length}, model {session.fingerprint}"
     generator = networks.smoothed
     if session.validation is not None:
         generator = session.validation.kept_generator(generator)

@@ -151,13 +151,13 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
     Raises
     ------
     SynaxialError
-        As `read_answers`, or two files are of one reader.
+        As `read_answers`, or two files are of one reader, or one a copy of the other.
     """
     found: dict[str, Path] = {}
     everyone = []
     for path in paths:
         answers = read_answers(path, key)
-        name = " ".join(answers.reader.name.split()).casefold()
+        name = _same(answers)
         if name in found:
             raise SynaxialError(
                 path,
@@ -165,9 +165,23 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
                 "one file a reader",
                 "give the complete one, or another name in it",
             )
+        for other in everyone:
+            # Also the time of each: no two people have read alike to the millisecond.
+            if answers.answers and answers.answers == other.answers:
+                raise SynaxialError(
+                    path,
+                    f"has the very answers that {found[_same(other)]} has",
+                    "one file a reader",
+                    "leave out the copy",
+                )
         found[name] = path
         everyone.append(answers)
     return everyone
+
+
+def _same(answers: Answers) -> str:
+    """Return the reader's name, the same however it is spaced and capitalised."""
+    return " ".join(answers.reader.name.split()).casefold()
 
 
 def _read(path: Path, kind: type[File], expected: str) -> File:

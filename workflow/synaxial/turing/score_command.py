@@ -42,4 +42,4 @@ def run(
     found = score(truth, everyone, margin)
     write_json(output, found)
     write_text(page, make_result(found))
-    logger.info("%s: %d readers", output, len(everyone))
+    logger.info("%s: %d reader%s", output, len(everyone), "s" * (len(everyone) > 1))
