@@ -128,6 +128,11 @@ def held_out_of_training(wildcards):
     return [rules.pack_held_out.output.images, rules.pack_held_out.output.index]
 
 
+def masks_of_training(name):
+    """The masks of the images trained with, if the experiment generates them too."""
+    return list(rules.pack_masks.output) if study.experiments[name].masks else []
+
+
 def of_subjects(pattern, chosen):
     """An input function: the pattern's file of each subject that a function names."""
     return lambda wildcards: expand(pattern, subject=chosen())

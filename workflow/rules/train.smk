@@ -27,6 +27,7 @@ rule train:
         images=rules.pack.output.images,
         description=rules.pack.output.description,
         held_out=held_out_of_training,
+        masks=lambda wildcards: masks_of_training(wildcards.experiment),
     output:
         generator=f"{TRAINING}/generator.npz",
         discriminator=f"{TRAINING}/discriminator.npz",

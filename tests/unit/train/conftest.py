@@ -38,6 +38,20 @@ def write_dataset(folder, images=20, width=16):
     return folder
 
 
+def write_masks(folder, seed=1):
+    """Write masks of a data set's images: where a smooth random field is high."""
+    images = np.load(folder / "images.npy")
+    grid = np.random.default_rng(seed).normal(size=(len(images), 4, 4))
+    field = grid.repeat(4, 1).repeat(4, 2)
+    np.save(folder / "masks.npy", np.where(field > 0.5, 255, 0).astype(np.uint8))
+    digests = [
+        hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("masks.npy", "images.npy")
+    ]
+    description = {"images": len(images), "sha256": digests[0], "images_sha256": digests[1]}
+    (folder / "masks.json").write_text(json.dumps(description))
+
+
 class Job:
     """A study on disk, and `synaxial train` on it with any number of ranks."""
 

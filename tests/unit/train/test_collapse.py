@@ -26,6 +26,14 @@ def test_equal_images_are_similar_and_noise_is_not(shape):
     assert similarity_of(different) < 0.5
 
 
+def test_masks_do_not_count():
+    """Else a generator whose images are all alike would look varied by its masks."""
+    images = noise(16, 64, 64)
+    pairs = np.stack([images[:1].repeat(16, axis=0), images], axis=3)
+    assert similarity_of(pairs) == pytest.approx(1)
+    assert similarity_of(pairs[..., ::-1]) == similarity_of(images)
+
+
 def test_a_dataset_of_one_image_has_no_pairs():
     assert similarity_of_some(noise(1, 64, 64)) == 1
     assert similarity_of_some(noise(3, 64, 64)) < 0.5

@@ -1,10 +1,14 @@
 """What a model's name depends on, and what it does not."""
 
+import hashlib
+import json
+
 import pytest
 
 from synaxial.configuration import make_study
-from synaxial.provenance import imports_of
-from synaxial.train.fingerprint import MODULES, fingerprint_of
+from synaxial.provenance import code_of, imports_of
+from synaxial.train import fingerprint
+from synaxial.train.fingerprint import MODULES, MODULES_OF_MASKS, fingerprint_of
 
 
 def training(**differences):
@@ -52,13 +56,56 @@ WITHOUT_INFLUENCE = {
 }
 
 
-def test_the_fingerprint_has_all_code_that_computes():
+@pytest.mark.parametrize(
+    ("modules", "start"),
+    [
+        (MODULES, ["synaxial.train.updater", "synaxial.train.initial"]),
+        (MODULES + MODULES_OF_MASKS, ["synaxial.train.masks"]),
+    ],
+)
+def test_the_fingerprint_has_all_code_that_computes(modules, start):
     """All that the updater and the networks' start import, and what that imports, and so on."""
-    found, to_see = set(), ["synaxial.train.updater", "synaxial.train.initial"]
+    found, to_see = set(), start
     while to_see:
         module = to_see.pop()
         if module not in found and module not in WITHOUT_INFLUENCE - {"synaxial.networks"}:
             found.add(module)
             to_see += imports_of(module)
-    assert found - WITHOUT_INFLUENCE <= set(MODULES)
+    assert found - WITHOUT_INFLUENCE <= set(modules)
     assert {"synaxial.train.penalties", "synaxial.functions.blur"} <= found
+    assert "synaxial.train.augmentation" in found
+
+
+def with_masks(**differences):
+    generator = {"channels": [8, 8, 8, 8, 8, 8, 2]}
+    return training(masks=True, generator=generator, **differences)
+
+
+def test_other_masks_are_another_model():
+    names = {
+        fingerprint_of(with_masks(), "d", masks_sha256="m"),
+        fingerprint_of(with_masks(), "d", masks_sha256="n"),
+        fingerprint_of(training(), "d"),
+    }
+    assert len(names) == 3
+
+
+def test_a_training_without_masks_is_called_what_it_was_before_there_were_any(monkeypatch):
+    """Its checkpoints go on: neither the key nor what masks are computed with is in its name."""
+    plain = training()
+    settings = plain.model_dump(mode="json", exclude={"epochs", "preset", "masks"})
+    named = {
+        "version": fingerprint.CHECKPOINT_VERSION,
+        "code": [
+            hashlib.sha256(code_of(module).encode()).hexdigest() for module in fingerprint.MODULES
+        ],
+        "dataset": "d",
+        "held_out": "",
+        "training": settings,
+    }
+    text = json.dumps(named, sort_keys=True)
+    before = fingerprint_of(with_masks(), "d")
+    assert fingerprint_of(plain, "d") == hashlib.sha256(text.encode()).hexdigest()[:16]
+    monkeypatch.setattr(fingerprint, "MODULES_OF_MASKS", ("synaxial.files",))
+    assert fingerprint_of(plain, "d") == hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert fingerprint_of(with_masks(), "d") != before

@@ -222,11 +222,10 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     acquire = {key: value for key, value in content["acquire"].items() if key in kept}
     policy = {"acquire": {"on_bad_volume": study.acquire.on_bad_volume}}
     match stage:
-        case "fetch":
-            part = {"acquire": acquire}
-        case "acquire":
-            # Without the lists of subjects: another subject does not change this one's volume.
-            part = {"acquire": {key: acquire[key] for key in acquire if key not in subjects}}
+        case "fetch" | "acquire":
+            # A volume without the lists of subjects: another subject does not change this one's.
+            left_out = subjects if stage == "acquire" else set()
+            part = {"acquire": {key: acquire[key] for key in acquire if key not in left_out}}
         case "manifest":
             part = {"slice": _only(content["slice"], "first", "last"), **policy}
         case "slice":
@@ -254,15 +253,14 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
                 "acquire": {"volume": _only(content["acquire"]["volume"], "shape", "spacing")},
                 "resize": _only(content["resize"], "size", "mode"),
             }
-        case "scaling":
+        case "scaling" | "efficiency":
             # More points do not change a point.
-            part = _part_of_scaling(study, "experiment", "steps", "warm_up")
+            own = ["steps", "warm_up"] if stage == "scaling" else ["ranks"]
+            part = _part_of_scaling(study, "experiment", *own)
         case "segment":
             # More seeds or sizes do not change a training.
             keys = ("updates", "batch_size", "channels", "alpha")
             part = {"segment": _only(content["segment"], *keys)}
-        case "efficiency":
-            part = _part_of_scaling(study, "experiment", "ranks")
         case _:
             part = {stage: content[stage]}
     return part

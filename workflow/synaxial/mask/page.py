@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.configuration.model import Resize
+from synaxial.outlines import HALF
 from synaxial.resize.command import resize_page
 from synaxial.slice.axial import axial_slice
 from synaxial.stacks import INSIDE, OUTSIDE
-
-#: Of 0 to 255: a pixel at least half of which is tumour is inside.
-HALF = 127.5
 
 
 def mask_page(labels: NDArray[Any], index: int, settings: Resize) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from synaxial.machine import Machine, announce_machine, core_warning, group_by_h
 from synaxial.pack.dataset import open_images
 from synaxial.scaling.points import training_of_point
 from synaxial.scaling.steps import Steps, time_steps
-from synaxial.train.command import TOO_MANY_THREADS, describe_dataset
+from synaxial.train.command import TOO_MANY_THREADS, describe_dataset, read_masks
 from synaxial.train.communication import (
     abort_on_error,
     on_all_ranks,
@@ -66,12 +66,13 @@ def measure(
     communicator, device = open_communicator(world, device_name)
     images = on_all_ranks(world, lambda: open_images(dataset / "images.npy"))
     on_all_ranks(world, lambda: describe_dataset(dataset, images, training))
+    masks, _ = on_all_ranks(world, lambda: read_masks(dataset, training))
     machines = gather_machines(communicator, device)
     if world.rank == 0:
         log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)
         announce_machine(machines, threads, TOO_MANY_THREADS)
     load = os.getloadavg()[0]
-    steps = time_steps(training, scaling, images, communicator, device)
+    steps = time_steps(training, scaling, images, communicator, device, masks)
     if world.rank == 0:
         point = {
             "experiment": experiment,

@@ -39,7 +39,12 @@ class Steps:
 
 
 def time_steps(
-    training: Training, scaling: Scaling, images: np.ndarray, communicator: Any, device: Any
+    training: Training,
+    scaling: Scaling,
+    images: np.ndarray,
+    communicator: Any,
+    device: Any,
+    masks: np.ndarray | None = None,
 ) -> Steps:
     """Train some steps with the experiment's own networks and updater; return all ranks' times.
 
@@ -53,7 +58,7 @@ def time_steps(
     """
     world = communicator.mpi_comm
     meter = Meter(communicator, lambda: finish_work(device))
-    updater = make_updater(training, images, meter, device)
+    updater = make_updater(training, images, meter, device, masks)
     for _ in range(scaling.warm_up):
         updater.update()
     finish_work(device)

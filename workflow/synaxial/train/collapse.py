@@ -30,10 +30,12 @@ def similarity_of(images: NDArray[np.uint8]) -> float:
     Parameters
     ----------
     images
-        uint8 (N, S, S) or (N, S, S, channels), N at least 2. Those of less than `QUICK_SIZE`
-        pixels a side are enlarged by whole pixels.
+        uint8 (N, S, S) or (N, S, S, channels), N at least 2. Of two channels the second is a mask,
+        which does not count. Those of less than `QUICK_SIZE` pixels a side are enlarged by whole
+        pixels.
     """
-    grey = as_grey(images if images.shape[-1] != 1 else images[..., 0])
+    one_of_grey = images.ndim == 4 and images.shape[-1] < 3
+    grey = as_grey(images[..., 0] if one_of_grey else images)
     factor = -(-QUICK_SIZE // grey.shape[1])
     return collapse_score(grey.repeat(factor, axis=1).repeat(factor, axis=2))
 

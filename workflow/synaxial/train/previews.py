@@ -11,6 +11,7 @@ from synaxial.chainer_compatibility import chainer
 from synaxial.configuration.model import Training
 from synaxial.files import written_whole
 from synaxial.networks.randomness import PREVIEW, BatchRandomness, draw_latents
+from synaxial.outlines import outlined
 from synaxial.sample.generate import generate_images
 from synaxial.sheets import make_sheet
 
@@ -75,7 +76,13 @@ def preview_images(updater: Any, training: Training) -> np.ndarray:
 
 
 def as_grey_or_colour(images: np.ndarray) -> np.ndarray:
-    """Drop the channel axis of one-channel images: (N, H, W, 1) becomes (N, H, W)."""
+    """Return images as a sheet takes them.
+
+    One channel, (N, H, W, 1), becomes (N, H, W), and an image and its mask, (N, H, W, 2), the image
+    with the mask's outline, (N, H, W, 3).
+    """
+    if images.shape[-1] == 2:
+        return outlined(images[..., 0], images[..., 1])
     return images[..., 0] if images.shape[-1] == 1 else images
 
 

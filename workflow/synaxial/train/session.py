@@ -17,6 +17,7 @@ from synaxial.train.checkpoint import read_newest_checkpoint, restore, save_chec
 from synaxial.train.communication import on_all_ranks
 from synaxial.train.initial import make_networks
 from synaxial.train.log import EpochLog
+from synaxial.train.masks import PairUpdater
 from synaxial.train.optimizers import make_optimizers
 from synaxial.train.previews import Previews
 from synaxial.train.progress import Progress
@@ -63,9 +64,13 @@ class Session:
 
 
 def make_updater(
-    training: Training, images: np.ndarray, communicator: Any, device: Any
+    training: Training,
+    images: np.ndarray,
+    communicator: Any,
+    device: Any,
+    masks: np.ndarray | None = None,
 ) -> AdversarialUpdater:
-    """Make what does the iterations of a training, at its start.
+    """Make what does the iterations of a training, at its start; `masks` as `open_masks` has them.
 
     Raises
     ------
@@ -77,7 +82,10 @@ def make_updater(
     networks = make_networks(training, images.shape[1], device)
     optimizers = make_optimizers(training.optimizer, networks, communicator)
     batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
-    return AdversarialUpdater(batches, images, networks, optimizers, training, communicator, device)
+    parts = (batches, images, networks, optimizers, training, communicator, device)
+    if training.masks != (masks is not None):
+        raise ValueError(f"training.masks is {training.masks}, but the data say otherwise")
+    return AdversarialUpdater(*parts) if masks is None else PairUpdater(*parts, masks)
 
 
 def open_session(
@@ -90,6 +98,7 @@ def open_session(
     device: Any,
     stop: Stop,
     held_out: NDArray[np.uint8] | None = None,
+    masks: NDArray[np.uint8] | None = None,
 ) -> Session:
     """Set a training up, from its newest whole checkpoint if there is one.
 
@@ -98,7 +107,7 @@ def open_session(
     SynaxialError
         The batch cannot be shared among the ranks, or a checkpoint belongs to another model.
     """
-    updater = make_updater(training, images, communicator, device)
+    updater = make_updater(training, images, communicator, device, masks)
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
     validation = None
