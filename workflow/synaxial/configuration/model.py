@@ -770,10 +770,9 @@ class Segment(Section):
     batch_size: Annotated[int, Field(ge=2, multiple_of=2)] = 16
     """Images of an update, an even number; with both kinds, half of them are real."""
 
-    channels: Annotated[list[Count], Field(min_length=2)] = [16, 32, 64, 128]
+    channels: Annotated[list[Count], Field(min_length=2)] = [8, 16, 32, 64, 128]
     """Of the U-Net's levels, the finest first; each level halves the width. (Ronneberger et al.,
-    2015: 64 to 1024, doubled four times, on images of 572 pixels; a quarter of that here, for
-    CPUs.)"""
+    2015: 64 to 1024 in five levels; an eighth of that here, for CPUs.)"""
 
     alpha: Annotated[float, Field(gt=0)] = 0.001
     """Adam's learning rate at the beginning (Kingma and Ba, 2015: 0.001); it falls to 0 with the
