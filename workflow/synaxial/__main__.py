@@ -38,6 +38,7 @@ COMMANDS = {
     "cases": "synaxial.compare.cases_command",
     "scaling": "synaxial.scaling.command",
     "efficiency": "synaxial.scaling.efficiency_command",
+    "segment": "synaxial.segment.command",
     "report": "synaxial.report.command",
     "turing": "synaxial.turing.command",
     "catalogue": "synaxial.catalogue.command",

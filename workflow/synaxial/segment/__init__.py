@@ -1,0 +1,1 @@
+"""What generated images with masks are worth to somebody who trains a segmentation model."""

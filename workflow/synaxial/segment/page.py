@@ -1,0 +1,129 @@
+"""The comparison as a table and as a page."""
+
+import html
+from typing import Any
+
+from synaxial.report.page import make_page
+from synaxial.segment.comparison import DIFFERENCES, Row
+from synaxial.segment.place import NUMBERS
+from synaxial.segment.results import Results
+from synaxial.segment.slices import NONE
+
+TITLE = "Segmentation with generated images"
+
+#: What the two floors are.
+FLOORS = {
+    "threshold": "what a threshold finds bright as a tumour, no training",
+    "empty": "no tumour anywhere",
+}
+
+INTRODUCTION = """
+<p>Small U-Nets that segment the tumour, trained on real slices, on generated ones with their
+generated masks, or on both (half of every batch each), and judged on {people} people held out, of
+whom {without} have no tumour in any slice and do not count. All have the same network
+({parameters} weights), the same {updates} updates of {batch_size} images ({images_seen} images
+seen), the same initial weights and augmentation for the same seed, and end with the last update:
+the people held out are looked at once. A Dice coefficient is of one person, of all pixels of all
+their slices, at a probability of 0.5; a value is the mean over people and over seeds.</p>
+<p>In brackets: 95 % intervals, of people and seeds drawn anew. A difference is taken within the
+same seed and person; if its interval contains 0, the trainings do not show that it is another
+number. With a single seed an interval holds nothing of what another training would have given.</p>
+"""
+
+LIMITS = """
+<h3>What it can and cannot show</h3>
+<ul>
+<li>The generator was trained with all people of the training set. At a smaller number of real
+people, both and synthetic therefore draw on people whom real does not see: it shows what somebody
+with few subjects gains by images of a generator that somebody else trained with more, and not that
+a generator makes more out of few subjects.</li>
+<li>An equal budget means equal updates. In both, each real slice is seen half as often as in real;
+more updates could favour either.</li>
+<li>A small U-Net on axial slices is no state of the art, and its Dice coefficients do not compare
+with published ones, which are of volumes, other networks, data and trainings. (Published for FLAIR
+slices with generated masks: +0.04 by 14 times 1000 images added; Asadi et al., IBRO Neuroscience
+Reports 2023.)</li>
+<li>The threshold is a yardstick of how easy the task is: where it does as well as a network, the
+network's Dice coefficients say little of what it has learned.</li>
+<li>Masks that lie where their images say are no proof that these look real; see the comparison of
+the images.</li>
+</ul>
+"""
+
+MASKS = """
+<h3>Do the masks lie where the images say?</h3>
+<p>Of {generated} generated images, and of the {real} real ones held out with the experts' masks,
+which are the yardstick. Intervals are of images drawn anew where they are generated, and of people
+where they are real. All but the first line are of images whose mask is not empty.</p>
+"""
+
+
+def rows_of(rows: list[Row], results: Results) -> list[dict[str, Any]]:
+    """Return the rows of segmentation.csv, with the columns of `comparison.COLUMNS`."""
+    return [
+        {
+            "subjects": row.subjects,
+            "people": row.people,
+            "number": row.number,
+            "value": f"{row.value:.6g}",
+            "low": f"{row.low:.6g}",
+            "high": f"{row.high:.6g}",
+            "seeds": " ".join(map(str, row.by_seed)),
+            "held_out": row.held_out,
+            "real_images": row.real_images,
+            "synthetic_images": row.synthetic_images,
+            "updates": results.budget["updates"],
+            "batch_size": results.budget["batch_size"],
+        }
+        for row in rows
+    ]
+
+
+def make_segmentation_page(rows: list[Row], results: Results) -> str:
+    """Return the page: how, the Dice coefficients, the masks, and what it cannot show."""
+    introduction = INTRODUCTION.format(
+        people=results.held_out["people"],
+        without=results.held_out["people_without_tumour"],
+        **results.budget,
+    )
+    masks = MASKS.format(**results.check.images)
+    return make_page(
+        TITLE, "\n".join([introduction, _dice_table(rows), masks, _mask_table(results), LIMITS])
+    )
+
+
+def _dice_table(rows: list[Row]) -> str:
+    lines = ["<table><tr><th>trained with</th><th>real people</th><th>real slices</th>"]
+    lines.append("<th>generated slices</th><th>Dice</th><th>by seed</th></tr>")
+    for row in rows:
+        name = f"{row.number}: {FLOORS[row.number]}" if row.number in FLOORS else row.number
+        value = _cell(row.value, row.low, row.high, "+" if row.number in DIFFERENCES else "")
+        counts = ["", "", ""]
+        if row.number not in FLOORS and row.number not in DIFFERENCES:
+            counts = [_people(row), str(row.real_images), str(row.synthetic_images)]
+        elif row.number in DIFFERENCES:
+            counts[0] = _people(row)
+        seeds = ", ".join(f"{seed}: {mean:.3f}" for seed, mean in row.by_seed.items())
+        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (name, *counts))
+        lines.append(f"<tr>{cells}<td>{value}</td><td>{seeds}</td></tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _people(row: Row) -> str:
+    return NONE if row.subjects == NONE else f"{row.people} ({row.subjects})"
+
+
+def _mask_table(results: Results) -> str:
+    lines = ["<table><tr><th>number</th><th>generated</th><th>real, held out</th></tr>"]
+    for name, meaning in NUMBERS.items():
+        cells = ""
+        for which in ("generated", "real"):
+            found = results.check.masks[which][name]
+            text = "none" if found is None else _cell(found["value"], found["low"], found["high"])
+            cells += f"<td>{text}</td>"
+        lines.append(f"<tr><td>{html.escape(meaning)}</td>{cells}</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _cell(value: float, low: float, high: float, sign: str = "") -> str:
+    return f"{value:{sign}.3f} <small>({low:{sign}.3f} to {high:{sign}.3f})</small>"

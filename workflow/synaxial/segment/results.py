@@ -1,0 +1,183 @@
+"""The results of `synaxial segment train` and `check`, read again."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synaxial.errors import SynaxialError
+from synaxial.files import read_json
+from synaxial.segment.place import NUMBERS
+from synaxial.segment.slices import KINDS
+
+#: What the numbers mean; those of another one do not compare.
+PROTOCOL = "1"
+
+#: What all trainings must have in common, or their Dice coefficients do not compare.
+BUDGET = ("updates", "batch_size", "images_seen", "channels", "alpha", "parameters")
+
+REMEDY = "run snakemake segment, which makes all of them anew"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What one U-Net achieved.
+
+    Attributes
+    ----------
+    kind
+        One of `KINDS`.
+    subjects
+        How many people were asked for: `all`, `quarter`, a number, or `none`.
+    seed
+        Of the training.
+    people
+        How many people the real slices were of.
+    real_images, synthetic_images
+        How many slices there were to train with.
+    dice
+        By the names of people held out.
+    """
+
+    kind: str
+    subjects: str
+    seed: int
+    people: int
+    real_images: int
+    synthetic_images: int
+    dice: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Where masks lie, and what is found without training.
+
+    Attributes
+    ----------
+    images
+        How many, by set: `generated` and `real`.
+    masks
+        By set and by the names of `NUMBERS`: value, low and high, or None.
+    floors
+        Dice coefficients by the names of people, of a `threshold` and of the `empty` mask.
+    """
+
+    images: dict[str, int]
+    masks: dict[str, dict[str, dict[str, float] | None]]
+    floors: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All of a comparison.
+
+    Attributes
+    ----------
+    trainings
+        Of one budget, each of another kind, number of people or seed.
+    check
+        Of the same people held out.
+    budget
+        By the names of `BUDGET`.
+    held_out
+        How many images and people, and how many of these have no tumour.
+    """
+
+    trainings: list[Training]
+    check: Check
+    budget: dict[str, Any]
+    held_out: dict[str, Any]
+
+
+def read_results(paths: list[Path], check: Path) -> Results:
+    """Read what can stand in one table.
+
+    Raises
+    ------
+    SynaxialError
+        A file is absent or something else, was made with another budget or other people held out
+        than the first one, or is there twice.
+    """
+    first = _content(paths[0], "train")
+    seen: dict[tuple[str, str, int], Path] = {}
+    trainings = []
+    for path in paths:
+        content = _content(path, "train")
+        training = _training(path, content)
+        for key in BUDGET:
+            if content.get(key) != first.get(key):
+                raise SynaxialError(
+                    path,
+                    f"has {key} {content.get(key)}",
+                    f"{first.get(key)}, as {paths[0]}: only equal trainings compare",
+                    REMEDY,
+                )
+        _check_alike(path, content, training.dice, paths[0], first, first["dice"])
+        name = (training.kind, training.subjects, training.seed)
+        if name in seen:
+            raise SynaxialError(path, f"is the same training as {seen[name]}", "each once")
+        seen[name] = path
+        trainings.append(training)
+    content = _content(check, "check")
+    try:
+        found = Check(content["images"], content["masks"], content["floors"])
+        whole = all(set(NUMBERS) <= set(found.masks[name]) for name in ("generated", "real"))
+        floors = found.floors["threshold"] | found.floors["empty"]
+    except (KeyError, TypeError) as error:
+        raise SynaxialError(check, f"lacks something ({error})", _expected("check")) from error
+    if not whole:
+        raise SynaxialError(check, "lacks numbers of the masks", _expected("check"), REMEDY)
+    _check_alike(check, content, floors, paths[0], first, first["dice"])
+    budget = {key: first[key] for key in BUDGET}
+    return Results(trainings, found, budget, first["held_out"])
+
+
+def _check_alike(
+    path: Path,
+    content: dict[str, Any],
+    scores: dict[str, float],
+    first: Path,
+    other: dict[str, Any],
+    others: dict[str, float],
+) -> None:
+    """Refuse what was judged on other slices than the first file."""
+    if content.get("held_out") != other.get("held_out") or set(scores) != set(others):
+        raise SynaxialError(
+            path, f"is of other subjects held out than {first}", "the same images and masks", REMEDY
+        )
+
+
+def _content(path: Path, command: str) -> dict[str, Any]:
+    content = read_json(path)
+    if content.get("protocol") != PROTOCOL:
+        raise SynaxialError(
+            path, f"has the protocol {content.get('protocol')!r}", _expected(command), REMEDY
+        )
+    return content
+
+
+def _expected(command: str) -> str:
+    return f"a file of `synaxial segment {command}` of protocol {PROTOCOL}"
+
+
+def _training(path: Path, content: dict[str, Any]) -> Training:
+    try:
+        training = Training(
+            str(content["kind"]),
+            str(content["subjects"]),
+            int(content["seed"]),
+            len(content["people"]),
+            int(content["real_images"]),
+            int(content["synthetic_images"]),
+            {name: float(value) for name, value in content["dice"].items()},
+        )
+        missing = [key for key in (*BUDGET, "held_out") if key not in content]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SynaxialError(path, f"lacks something ({error})", _expected("train")) from error
+    if missing or training.kind not in KINDS or not training.dice:
+        raise SynaxialError(
+            path, f"lacks {', '.join(missing) or 'a kind or Dice coefficients'}", _expected("train")
+        )
+    if not all(math.isfinite(value) and 0 <= value <= 1 for value in training.dice.values()):
+        raise SynaxialError(path, "has a Dice coefficient beyond 0 to 1", _expected("train"))
+    return training
