@@ -34,6 +34,7 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/turing.smk"
 include: "workflow/rules/scaling.smk"
+include: "workflow/rules/segment.smk"
 include: "workflow/rules/report.smk"
 
 

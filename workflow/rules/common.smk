@@ -200,6 +200,59 @@ def held_out_to_show(wildcards):
     return rules.pack_held_out.output.images
 
 
+def experiment_to_segment():
+    """The experiment whose images a segmentation model is trained with."""
+    name = study.segment_experiment
+    if name is None:
+        raise WorkflowError("segment: no experiment has masks: true; see docs/segment.md")
+    if not study.experiments[name].masks:
+        raise WorkflowError(f"segment.experiment: {name!r} does not have masks: true")
+    return name
+
+
+def held_out_to_segment(wildcards):
+    """The held-out subjects' images and masks, on which segmentation is judged."""
+    if not study.acquire.held_out:
+        raise WorkflowError("segment: needs subjects that no network sees; see acquire.held_out")
+    return [*rules.pack_held_out.output, *rules.pack_masks_held_out.output]
+
+
+def real_to_segment(wildcards):
+    """The real slices that a U-Net is trained with."""
+    if wildcards.kind == "synthetic":
+        return []
+    return [*rules.pack.output, *rules.pack_masks.output]
+
+
+def stacks_to_segment(wildcards):
+    """The generated slices that a U-Net is trained with: of one training for each seed, in turn."""
+    if wildcards.kind == "real":
+        return []
+    name, seeds = experiment_to_segment(), study.segment.seeds
+    if int(wildcards.seed) not in seeds:
+        raise WorkflowError(f"segment.seeds: {wildcards.seed} is not among {seeds}")
+    trainings = study.experiments[name].seeds
+    training = trainings[seeds.index(int(wildcards.seed)) % len(trainings)]
+    stacks = range(study.sample.stacks)
+    return expand(rules.sample.output.stack, experiment=name, seed=training, stack=stacks)
+
+
+def all_stacks_to_segment(wildcards):
+    """The stacks of all trainings of the experiment whose masks are looked at."""
+    return stacks_of([experiment_to_segment()])
+
+
+def trainings_to_segment(wildcards):
+    """The U-Nets: real and both of each size, synthetic alone, each with each seed."""
+    experiment_to_segment()
+    sets = [f"{kind}_{people}" for people in study.segment.subjects for kind in ("real", "both")]
+    return expand(
+        f"{RESULTS}/segment/{{set}}/seed_{{seed}}.json",
+        set=[*sets, "synthetic_none"],
+        seed=study.segment.seeds,
+    )
+
+
 def evidence():
     """What a run without a target says of its images, if there are subjects to hold them against."""
     if not study.acquire.held_out:

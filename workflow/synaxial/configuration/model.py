@@ -836,6 +836,12 @@ class Study(Section):
         """The experiment whose speed is measured on several ranks."""
         return self.base_experiment if self.scaling.experiment is None else self.scaling.experiment
 
+    @property
+    def segment_experiment(self) -> str | None:
+        """The experiment whose images and masks a segmentation model is trained with, if any."""
+        with_masks = [name for name, training in self.experiments.items() if training.masks]
+        return self.segment.experiment or next(iter(with_masks), None)
+
     @model_validator(mode="after")
     def _a_preset_is_an_experiments(self) -> Self:
         if self.training.preset != "paper":

@@ -1,0 +1,97 @@
+# What generated images with masks are worth to a segmentation model: `snakemake segment`.
+
+
+# One U-Net. A device is the profile's to give: `--set-resources segment_training:device=gpu`.
+rule segment_training:
+    input:
+        settings=settings_of("segment"),
+        real=real_to_segment,
+        stacks=stacks_to_segment,
+        held_out=held_out_to_segment,
+    output:
+        values=f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.json",
+        picture=report(
+            f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.png",
+            caption="../report/segment_training.rst",
+            category="Segmentation",
+            labels={"what": "{kind}, {people} people, seed {seed}: segmented slices"},
+        ),
+    log:
+        f"{LOGS}/segment/{{kind}}_{{people}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/segment/{{kind}}_{{people}}/seed_{{seed}}.tsv"
+    wildcard_constraints:
+        kind="real|synthetic|both",
+        people=r"all|quarter|none|\d+",
+    threads: 4
+    resources:
+        device="cpu",
+        gpu=0,
+        mem_mb=6000,
+        runtime=12 * 60,
+    params:
+        code=digest_of_code("synaxial.segment.train_command"),
+        held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
+        dataset=lambda wildcards, input: (
+            f"--dataset {Path(input.real[0]).parent}" if input.real else ""
+        ),
+        stacks=lambda wildcards, input: f"--stacks {input.stacks}" if input.stacks else "",
+    shell:
+        "synaxial segment train --config {input.settings} --kind {wildcards.kind}"
+        " --subjects {wildcards.people} --seed {wildcards.seed} --held-out {params.held_out}"
+        " {params.dataset} --device {resources.device} --threads {threads}"
+        " --output {output.values} --picture {output.picture} {params.stacks} > {log} 2>&1"
+
+
+rule segment_check:
+    input:
+        stacks=all_stacks_to_segment,
+        held_out=held_out_to_segment,
+    output:
+        values=f"{RESULTS}/segment/masks.json",
+        picture=report(
+            f"{RESULTS}/segment/masks.png",
+            caption="../report/segment.rst",
+            category="Segmentation",
+            labels={"what": "generated masks on their images"},
+        ),
+    log:
+        f"{LOGS}/segment/masks.log",
+    resources:
+        mem_mb=4000,
+    params:
+        code=digest_of_code("synaxial.segment.check_command"),
+        held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
+    shell:
+        "synaxial segment check --held-out {params.held_out} --stacks {input.stacks}"
+        " --output {output.values} --picture {output.picture} > {log} 2>&1"
+
+
+rule segment:
+    input:
+        trainings=trainings_to_segment,
+        check=rules.segment_check.output.values,
+    output:
+        table=f"{RESULTS}/segment/segmentation.csv",
+        values=f"{RESULTS}/segment/segmentation.json",
+        page=report(
+            f"{RESULTS}/segment/segmentation.html",
+            caption="../report/segment.rst",
+            category="Segmentation",
+            labels={"what": "tables, and what they cannot show"},
+        ),
+        chart=report(
+            f"{RESULTS}/segment/segmentation.png",
+            caption="../report/segment.rst",
+            category="Segmentation",
+            labels={"what": "Dice coefficients and their differences"},
+        ),
+    log:
+        f"{LOGS}/segment/segmentation.log",
+    localrule: True
+    params:
+        code=digest_of_code("synaxial.segment.compare_command"),
+    shell:
+        "synaxial segment compare --trainings {input.trainings} --check {input.check}"
+        " --table {output.table} --values {output.values} --page {output.page}"
+        " --chart {output.chart} > {log} 2>&1"
