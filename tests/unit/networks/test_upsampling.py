@@ -105,6 +105,20 @@ def test_parameters_and_images_of_a_network_with_one_channel(upsampling, of_stag
     assert (made.shape, made.dtype) == ((3, 1, 16, 16), np.float32)
 
 
+@pytest.mark.parametrize("stages", [1, 4, 5])
+def test_nearest_then_bilinear_changes_halfway(stages):
+    settings = GeneratorSettings(channels=[1] * (stages + 1), upsampling="nearest_then_bilinear")
+    first = stages // 2
+    assert settings.upsampling_of_stages == ["nearest"] * first + ["bilinear"] * (stages - first)
+    network = Generator(settings, 2)
+    listed = Generator(
+        GeneratorSettings(channels=[1] * (stages + 1), upsampling=settings.upsampling_of_stages), 2
+    )
+    listed.copyparams(network)
+    latents = images(2, 2)
+    np.testing.assert_array_equal(network(latents).array, listed(latents).array)
+
+
 @pytest.mark.parametrize("upsampling", [*STAGES, MIXED])
 def test_every_parameter_learns(upsampling):
     channels = [8, 6, 5, 4, 2]

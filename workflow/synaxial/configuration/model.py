@@ -282,12 +282,13 @@ class Generator(Section):
     """Channels after the fully connected layer (4 x 4 pixels) and after each stage, the last one
     being the image's. Seven make 256 x 256."""
 
-    upsampling: Upsampling | list[Upsampling] = "transposed"
+    upsampling: Upsampling | Literal["nearest_then_bilinear"] | list[Upsampling] = "transposed"
     """How a stage doubles the width; one for all, or a list of one a stage. `transposed`: a 4 x 4
     transposed convolution of stride 2 (the paper). `nearest`, `bilinear`: resizing, then a 3 x 3
     convolution, which leaves no grid (Odena et al., 2016). `sub_pixel`: a 3 x 3 convolution to four
     times the channels, which become the pixels (Shi et al., 2016), begun as `nearest` (ICNR; Aitken
-    et al., 2017)."""
+    et al., 2017). `nearest_then_bilinear`: `nearest` in the first half of the stages, where the
+    coarse structure is made, `bilinear` in the others."""
 
     activation: Activation = "leaky_relu"
     """Of the hidden layers (the paper: Leaky ReLU; compared with ReLU)."""
@@ -312,11 +313,13 @@ class Generator(Section):
     @classmethod
     def _upsampling_is_known(cls, value: object) -> object:
         known = get_args(Upsampling)
+        if value == "nearest_then_bilinear":
+            return value
         for name in value if isinstance(value, list) else [value]:
             if name not in known:
                 raise ValueError(
                     f"found {name!r}; expected one of {', '.join(known)}, or a list of them, one a "
-                    "stage"
+                    "stage, or nearest_then_bilinear"
                 )
         return value
 
@@ -333,9 +336,12 @@ class Generator(Section):
     @property
     def upsampling_of_stages(self) -> list[Upsampling]:
         """How each stage doubles the width, the coarsest first."""
+        stages = len(self.channels) - 1
         if isinstance(self.upsampling, list):
             return self.upsampling
-        return [self.upsampling] * (len(self.channels) - 1)
+        if self.upsampling == "nearest_then_bilinear":
+            return ["nearest" if 2 * stage + 1 < stages else "bilinear" for stage in range(stages)]
+        return [self.upsampling] * stages
 
 
 class Discriminator(Section):

@@ -10,7 +10,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "modern": {
         "loss": "hinge",
         "moving_average_images": 2000,
-        "generator": {"upsampling": "bilinear", "dropout": 0.0, "last_layer": False},
+        "generator": {"upsampling": "nearest_then_bilinear", "dropout": 0.0, "last_layer": False},
         "discriminator": {
             "activation": "leaky_relu",
             "last_activation": "leaky_relu",
@@ -22,6 +22,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         # Half of the width, Zhao's square, would hide a whole hemisphere.
         "augmentation": {"target": 0.6, "cutout": 0.25},
-        "optimizer": {"alpha": 0.0005, "beta1": 0.0, "beta2": 0.9, "weight_decay": 0.0},
+        # A critic that is as fast as the generator is soon sure of everything.
+        "optimizer": {
+            "alpha": 0.002,
+            "discriminator_alpha": 0.0005,
+            "beta1": 0.0,
+            "beta2": 0.9,
+            "weight_decay": 0.0,
+        },
     },
 }
