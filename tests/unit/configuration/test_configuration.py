@@ -205,6 +205,7 @@ def test_a_mask_is_a_second_channel():
         ("a: [", "is not YAML"),
         ("- a", "holds a list"),
         ("training: {epochs: 5}\ntraining: {seeds: [3]}", "the key 'training' is there twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}", "the key 'b' is there twice"),
         ("training: {epochs: 5, epochs: 6}", "the key 'epochs' is there twice"),
         (None, "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
@@ -220,6 +221,15 @@ def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
         read_study(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_sections_laid_under_others_by_yamls_merge_keys(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "experiments:\n  a: &a {loss: mse, epochs: 3}\n  b: {<<: *a, epochs: 4, batch_size: 2}\n"
+    )
+    study = read_study(path).experiments["b"]
+    assert (study.loss, study.epochs, study.batch_size) == ("mse", 4, 2)
 
 
 def test_an_empty_file_is_the_default_study(tmp_path):

@@ -65,7 +65,9 @@ class LoaderOfUniqueKeys(SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping's keys and values, if no key is there twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        # `<<` lays what it names under the keys of this mapping, which may be the same ones.
+        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep=True) for key in own]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
