@@ -162,7 +162,12 @@ def pictures_of_all_stacks(experiments):
         patterns.append(rules.render_images.output.images)
     if study.render.nifti:
         patterns.append(rules.render_nifti.output.nifti)
-    return expand(of_trainings(patterns, experiments), stack=range(study.sample.stacks))
+    of_masks = [rules.render_masks.output.sheet]
+    if study.render.nifti:
+        of_masks.append(rules.render_nifti_masks.output.nifti)
+    masked = [name for name in experiments if study.experiments[name].masks]
+    paths = of_trainings(patterns, experiments) + of_trainings(of_masks, masked)
+    return expand(paths, stack=range(study.sample.stacks))
 
 
 def pairs_of_all_experiments():

@@ -50,3 +50,40 @@ rule render_nifti:
     shell:
         "synaxial render --config {input.settings} --stack {input.stack}"
         " --nifti {output.nifti} > {log} 2>&1"
+
+
+# Of experiments with `masks` alone.
+rule render_masks:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        sheet=report(
+            f"{TRAINING}/samples/stack_{{stack}}_masks.png",
+            caption="../report/masks.rst",
+            category="Generated images",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "stack {stack} with its masks"},
+        ),
+    log:
+        f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        code=code_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --outlines {output.sheet} > {log} 2>&1"
+
+
+rule render_nifti_masks:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        nifti=f"{TRAINING}/samples/stack_{{stack}}_mask.nii.gz",
+    log:
+        f"{LOGS}/render_nifti_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        code=code_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --nifti-masks {output.nifti} > {log} 2>&1"

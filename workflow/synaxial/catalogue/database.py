@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from synaxial.catalogue.models import SCHEMA_VERSION, Table, Version
+from synaxial.catalogue.models import SCHEMA_VERSION, Mask, Table, Version
 from synaxial.errors import SynaxialError
 
 log = logging.getLogger(__name__)
@@ -151,6 +151,10 @@ def _make_tables(session: Session) -> None:
     connection = session.connection()
     there = set(inspect(connection).get_table_names())
     if Version.__tablename__ in there:
+        if list(session.scalars(select(Version.version))) == [SCHEMA_VERSION]:
+            # What this version began without.
+            later = [Table.metadata.tables[Mask.__tablename__]]
+            Table.metadata.create_all(connection, tables=later)
         return
     if there:
         raise SynaxialError(

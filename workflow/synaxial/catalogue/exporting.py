@@ -10,23 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL.PngImagePlugin import PngInfo
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from synaxial.catalogue.dicom import write_dicom
-from synaxial.catalogue.models import Image, Stack
-from synaxial.catalogue.pictures import from_png
+from synaxial.catalogue.models import Image, Mask, Stack
+from synaxial.catalogue.pictures import digest_of_pixels, from_png
 from synaxial.files import written_whole
 from synaxial.render.volume import FIELD_OF_VIEW, compressed, make_volume
+from synaxial.stacks import INSIDE, MASK
 
 #: Writes an image to a file: its pixels, what is known of it, and mm a pixel or None.
 Writer = Callable[[Path, NDArray[np.uint8], dict[str, Any], float | None], None]
 
 
 def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind: str) -> int:
-    """Write images of the catalogue into a folder, and return how many.
+    """Write images of the catalogue into a folder, and return how many files that were.
 
-    The same image has the same name and bytes each time; what else is in the folder stays.
+    Beside a PNG or a NIfTI volume lies its mask, if one was generated with it: `…_mask.png`, of 0
+    and 255, or `…_mask.nii.gz`, of 0 and 1. The same image has the same name and bytes each time;
+    what else is in the folder stays.
 
     Parameters
     ----------
@@ -46,6 +49,10 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
     """
     suffix, write = WRITERS[kind]
     folder.mkdir(parents=True, exist_ok=True)
+    masked = (
+        kind != "dicom" and Mask.__tablename__ in inspect(session.connection()).get_table_names()
+    )
+    written = 0
     for hit in hits:
         png, millimetres = session.execute(
             select(Image.png, Stack.pixel_millimetres)
@@ -55,7 +62,27 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
         pixels = from_png(png, hit["sha256"], f"image {hit['id']}")
         with written_whole(folder / f"{name_of(hit)}{suffix}") as partial:
             write(partial, pixels, hit, millimetres)
-    return len(hits)
+        written += 1
+        mask = mask_of(session, hit["id"]) if masked else None
+        if mask is not None:
+            values = mask if kind == "png" else mask // INSIDE
+            of_mask = {**hit, "sha256": digest_of_pixels(mask), "channel": MASK}
+            with written_whole(folder / f"{name_of(hit)}_mask{suffix}") as partial:
+                write(partial, values, of_mask, millimetres)
+            written += 1
+    return written
+
+
+def mask_of(session: Session, image: int) -> NDArray[np.uint8] | None:
+    """Return an image's mask, uint8 (H, W), 0 and 255; None if none was generated with it.
+
+    Raises
+    ------
+    SynaxialError
+        It is damaged.
+    """
+    row = session.execute(select(Mask.png, Mask.sha256).where(Mask.image_id == image)).one_or_none()
+    return None if row is None else from_png(row.png, row.sha256, f"mask of image {image}")
 
 
 def name_of(hit: dict[str, Any]) -> str:
@@ -71,7 +98,8 @@ def name_of(hit: dict[str, Any]) -> str:
 def origin_of(hit: dict[str, Any]) -> dict[str, Any]:
     """Return what a file says of its image: nothing of any patient, not even whom it resembles."""
     known = ("experiment", "seed", "generator", "stack", "image", "sample_seed", "sha256")
-    return {"generated": True, **{name: hit[name] for name in known}}
+    channel = {name: hit[name] for name in ("channel",) if name in hit}
+    return {"generated": True, **{name: hit[name] for name in known}, **channel}
 
 
 def _write_png(

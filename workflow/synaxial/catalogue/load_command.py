@@ -12,7 +12,7 @@ from synaxial.catalogue.reading import read_loaded_stack, read_numbers, read_run
 from synaxial.configuration import read_study
 from synaxial.configuration.model import Study
 from synaxial.files import write_json
-from synaxial.stacks import read_shape
+from synaxial.stacks import count_images
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(
     outcomes = {}
     first = 0
     for path in every_stack:
-        count = read_shape(path)[0]
+        count = count_images(path)
         stack = read_loaded_stack(path, known, numbers[first : first + count], millimetres)
         first += count
         outcome = load_stack(

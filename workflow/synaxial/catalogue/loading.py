@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Engine, delete, insert, select
@@ -12,6 +13,7 @@ from synaxial.catalogue.models import (
     Experiment,
     Generator,
     Image,
+    Mask,
     Numbers,
     Stack,
     Table,
@@ -98,14 +100,36 @@ def _write(
             for number, page in enumerate(stack.pages)
         ],
     )
+    _write_masks(session, row, stack)
     _write_numbers(session, row, stack, training, with_training_images)
     return outcome
+
+
+def _write_masks(session: Session, row: Stack, stack: LoadedStack) -> None:
+    """Write the masks of a stack's images, if it has any."""
+    if not stack.masks:
+        return
+    images = _images_of(session, row)
+    session.execute(
+        insert(Mask),
+        [
+            {"image_id": image, "sha256": digest_of_pixels(mask), "png": to_png(mask)}
+            for image, mask in zip(images, stack.masks, strict=True)
+        ],
+    )
+
+
+def _images_of(session: Session, stack: Stack) -> Sequence[int]:
+    """Return a stack's images by their number."""
+    query = select(Image.id).where(Image.stack_id == stack.id).order_by(Image.number)
+    return session.scalars(query).all()
 
 
 def _remove(session: Session, stack: Stack) -> None:
     """Delete a stack with its images and their numbers."""
     images = select(Image.id).where(Image.stack_id == stack.id)
     session.execute(delete(Numbers).where(Numbers.image_id.in_(images)))
+    session.execute(delete(Mask).where(Mask.image_id.in_(images)))
     session.execute(delete(Image).where(Image.stack_id == stack.id))
     session.delete(stack)
     session.flush()
@@ -157,9 +181,7 @@ def _write_numbers(
     """Write what was measured of a stack's images."""
     if not stack.numbers:
         return
-    images = session.scalars(
-        select(Image.id).where(Image.stack_id == row.id).order_by(Image.number)
-    ).all()
+    images = _images_of(session, row)
     # In the order of their numbers, so that two writers do not wait for each other in a circle.
     nearest = {
         number: _training_image(session, training, number, with_training_images)

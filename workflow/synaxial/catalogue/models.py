@@ -87,6 +87,19 @@ class Image(Table):
     png: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class Mask(Table):
+    """The tumour's mask that was generated with an image, as PNG: 255 inside, 0 outside.
+
+    Catalogues that were made before there were masks have no such table.
+    """
+
+    __tablename__ = "masks"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    sha256: Mapped[str]
+    png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class TrainingImage(Table):
     """An image trained with that is the nearest of some generated one; `png` only if wanted."""
 

@@ -19,7 +19,7 @@ from synaxial.measure.battery import SET
 from synaxial.measure.digests import TRAINING, check_images, check_training, digests_in, read_pair
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import read_dataset
-from synaxial.stacks import read_stack
+from synaxial.stacks import images_of, masks_of, read_stack
 
 RUN = "a run.json of `synaxial train`"
 STACK = "a stack of `synaxial sample`"
@@ -60,7 +60,9 @@ class LoadedStack:
     number
         Of the stack.
     pages
-        uint8 (H, W) or (H, W, 3) each.
+        The images, uint8 (H, W) or (H, W, 3) each.
+    masks
+        Their masks, uint8 (H, W) each, 0 and 255; none if the generator makes none.
     seeds
         From which each was sampled.
     sha256
@@ -73,6 +75,7 @@ class LoadedStack:
 
     number: int
     pages: list[NDArray[np.uint8]]
+    masks: list[NDArray[np.uint8]]
     seeds: list[int]
     sha256: str
     numbers: list[ImageNumbers]
@@ -172,9 +175,10 @@ def read_loaded_stack(
     SynaxialError
         It cannot be read, is of another generator, or not as `synaxial sample` writes it.
     """
-    stack = read_stack(path)
-    digest = hashlib.sha256(f"{stack.pages.shape}\n".encode())
-    digest.update(stack.pages.data)
+    whole = read_stack(path)
+    stack, masks = images_of(whole, path), masks_of(whole, path)
+    digest = hashlib.sha256(f"{whole.pages.shape}\n".encode())
+    digest.update(whole.pages.data)
     seeds: list[int] = []
     named: set[int] = set()
     for number, description in enumerate(stack.descriptions):
@@ -196,7 +200,10 @@ def read_loaded_stack(
     if len(named) != 1:
         raise SynaxialError(path, f"holds pages of {len(named)} stacks", STACK)
     pages = [plain(page) for page in stack.pages]
-    return LoadedStack(named.pop(), pages, seeds, digest.hexdigest(), numbers, millimetres)
+    of_images = [] if masks is None else [plain(page) for page in masks.pages]
+    return LoadedStack(
+        named.pop(), pages, of_images, seeds, digest.hexdigest(), numbers, millimetres
+    )
 
 
 def _is_count(value: Any) -> bool:

@@ -8,7 +8,7 @@ import typer
 from synaxial.compare.pairs import SIDE, draw_pair, title_of
 from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
-from synaxial.stacks import read_stack
+from synaxial.stacks import images_of, read_stack
 
 
 def run(
@@ -20,7 +20,7 @@ def run(
     output: Annotated[Path, typer.Option(help="The picture to write (.png).")],
 ) -> None:
     """Show two experiments' images of the same noise side by side, as the paper's figures do."""
-    stacks = [read_stack(path) for path in (left, right)]
+    stacks = [images_of(read_stack(path), path) for path in (left, right)]
     numbers = [
         [(page.get("seed"), page.get("stack"), page.get("image")) for page in stack.descriptions]
         for stack in stacks

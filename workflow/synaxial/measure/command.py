@@ -14,7 +14,7 @@ from synaxial.measure.digests import digest_of_images, digest_of_training, with_
 from synaxial.measure.files import write_measurements
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import open_images
-from synaxial.stacks import read_shape
+from synaxial.stacks import count_images, read_shape
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run(
     `synaxial evaluate` compares what this writes with that of the reference.
     """
     began = time.monotonic()
-    count, *shape = read_shape(reference)
+    count, shape = count_images(reference), [*read_shape(reference)[1:]]
     images = read_set([*stacks, *(others or [])], count)
     seen = open_images(training / "images.npy")
     for name, found in ((stacks[0], images.pixels.shape[1:]), (training, seen.shape[1:])):

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from synaxial.acquire.subjects import person_of
 from synaxial.errors import SynaxialError
 from synaxial.metrics.images import ImageSet, as_grey, groups_of
-from synaxial.stacks import read_stack
+from synaxial.stacks import images_of, read_stack
 
 
 def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
     """Return the first images of some stacks, in the order given.
 
-    Colour images become grey, the mean of their channels. Images whose pages name a person are
-    a group; others, as generated ones, are each a group of their own.
+    Masks among the pages are no images. Colour images become grey, the mean of their channels.
+    Images whose pages name a person are a group; others, as generated ones, are each a group of
+    their own.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
         missing = count - len(descriptions)
         if missing <= 0:
             break
-        stack = read_stack(path)
+        stack = images_of(read_stack(path), path)
         parts.append(as_grey(stack.pages[:missing]))
         if parts[-1].shape[1:] != parts[0].shape[1:]:
             raise SynaxialError(

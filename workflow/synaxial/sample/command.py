@@ -15,7 +15,7 @@ from synaxial.machine import announce_machine, read_machine, usable_cores
 from synaxial.networks import Generator
 from synaxial.networks.saving import TrainedGenerator, digest_of, load_generator
 from synaxial.sample.stack import sample_stack
-from synaxial.stacks import write_stack
+from synaxial.stacks import IMAGE, MASK, write_stack
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ def run(
     keep_freed_memory()
     network = statistics_chosen(trained, settings)
     network.to_device(chosen)
+    # Where there are masks, each image's page is followed by its mask's.
+    channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.training.masks else [{}]
     descriptions = [
         {
             "generated": True,
@@ -53,7 +55,9 @@ def run(
             "dropout": settings.dropout,
             "batch_normalization": settings.batch_normalization,
         }
+        | channel
         for image in range(settings.images)
+        for channel in channels
     ]
     with use_threads(threads):
         write_stack(

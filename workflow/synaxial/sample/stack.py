@@ -10,7 +10,9 @@ import numpy as np
 from synaxial.configuration.model import Latent, Sample
 from synaxial.networks import Generator
 from synaxial.networks.randomness import SAMPLE, ImageRandomness, draw_latents
+from synaxial.outlines import HALF
 from synaxial.sample.generate import generate_images
+from synaxial.stacks import INSIDE, OUTSIDE
 
 #: Images made at a time where one does not depend on another; it bounds the memory.
 CHUNK = 20
@@ -19,9 +21,10 @@ CHUNK = 20
 def sample_stack(
     generator: Generator, latent: Latent, settings: Sample, stack: int
 ) -> Iterator[np.ndarray]:
-    """Make the images of a stack: uint8 (width, width, 3) each.
+    """Make the pages of a stack: uint8 (width, width, 3) each.
 
-    A one-channel generator's grey is repeated to three channels.
+    A one-channel generator's grey is repeated to three channels. A generator of images with masks
+    makes two pages of each image: its grey, and its mask, 255 from the half on and 0 below.
 
     Parameters
     ----------
@@ -49,4 +52,20 @@ def sample_stack(
             randomness if settings.dropout else None,
             by_batch,
         )
-        yield from np.repeat(images, 3 // images.shape[-1], axis=-1)
+        yield from pages_of(images)
+
+
+def pages_of(images: np.ndarray) -> np.ndarray:
+    """Return the pages of generated images: uint8 (N, width, width, 3).
+
+    Parameters
+    ----------
+    images
+        uint8 (N, width, width, channels). Of two channels the second is a mask: twice as many
+        pages come back, each image's followed by its mask's.
+    """
+    if images.shape[-1] == 2:
+        masks = np.where(images[..., 1] > HALF, INSIDE, OUTSIDE).astype(np.uint8)
+        pairs = np.stack([images[..., 0], masks], axis=1)
+        images = pairs.reshape(-1, *images.shape[1:3], 1)
+    return np.repeat(images, 3 // images.shape[-1], axis=-1)

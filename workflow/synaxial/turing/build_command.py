@@ -15,7 +15,7 @@ from synaxial.errors import SynaxialError
 from synaxial.files import write_text
 from synaxial.measure.sets import read_set
 from synaxial.pack.dataset import read_dataset, read_index
-from synaxial.stacks import read_shape, read_stack
+from synaxial.stacks import count_images, read_shape, read_stack
 from synaxial.turing.choosing import Shown, choose
 from synaxial.turing.files import Key, KeyImage, write_key
 from synaxial.turing.page import make_page
@@ -62,7 +62,7 @@ def run(
     every_stack = [*stacks, *(others or [])]
     check_outputs(page, key)
     check_stacks(every_stack)
-    counts = [read_shape(stack)[0] for stack in every_stack]
+    counts = [count_images(stack) for stack in every_stack]
     generated = read_set(every_stack, sum(counts)).pixels
     real, rows = read_dataset(held_out)
     if generated.shape[1:] != real.pixels.shape[1:]:
@@ -135,6 +135,12 @@ def check_unseen(held_out: Path, rows: list[dict[str, str]], training: Path) -> 
         )
 
 
+def image_pages(stack: Path, count: int) -> range:
+    """Return which pages of a stack its images are: where there are masks, every second one."""
+    pages = read_shape(stack)[0]
+    return range(0, pages, pages // count)
+
+
 class Origins:
     """Where the images come from.
 
@@ -150,7 +156,7 @@ class Origins:
         self.generated = [
             (stack, page)
             for stack, count in zip(stacks, counts, strict=True)
-            for page in range(count)
+            for page in image_pages(stack, count)
         ]
         self.rows = rows
 
