@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from synaxial.catalogue.models import (
     Experiment,
     Generator,
     Image,
+    Mask,
     Numbers,
     Stack,
     Table,
@@ -25,10 +26,12 @@ from synaxial.catalogue.models import (
     Version,
 )
 from synaxial.catalogue.pictures import from_png
+from synaxial.catalogue.searching import Question, find
 from synaxial.configuration import make_study
 from synaxial.errors import SynaxialError
-from synaxial.stacks import read_stack, write_stack
+from synaxial.stacks import images_of, read_stack, write_stack
 
+from ..pairs import add_masks
 from .conftest import STACK, make_files
 
 
@@ -354,3 +357,59 @@ def test_the_study_names_no_password():
         make_study({"catalogue": {"url": "postgresql://me:secret@host/name"}})
     with pytest.raises(SynaxialError, match="expected an address such as"):
         make_study({"catalogue": {"url": "study.sqlite"}})
+
+
+def test_masks_are_loaded_with_their_images(files, url):
+    load(files, url)
+    plain = content(url)
+    assert plain["masks"] == []
+    for path in files.stacks:
+        add_masks(path)
+    load(files, url)
+    assert count(url, Image) == count(url, Mask) == 2 * STACK
+    found = content(url)
+    assert len(found["numbers"]) == len(plain["numbers"])
+    pages = np.concatenate([read_stack(path).pages for path in files.stacks])
+    with Session(open_catalogue(url)) as session:
+        rows = session.execute(
+            select(Image, Mask)
+            .join(Mask, Mask.image_id == Image.id)
+            .join(Stack, Image.stack_id == Stack.id)
+            .order_by(Stack.number, Image.number)
+        ).all()
+    for (image, mask), picture, inside in zip(rows, pages[0::2], pages[1::2], strict=True):
+        np.testing.assert_array_equal(from_png(image.png, image.sha256, ""), picture[..., 0])
+        np.testing.assert_array_equal(from_png(mask.png, mask.sha256, ""), inside[..., 0])
+    # Again changes nothing, and images without masks take theirs away.
+    load(files, url)
+    assert content(url) == found
+    for path in files.stacks:
+        images = images_of(read_stack(path))
+        known = [{k: v for k, v in d.items() if k != "channel"} for d in images.descriptions]
+        write_stack(path, images.pages, known)
+    load(files, url)
+    assert count(url, Mask) == 0
+    assert count(url, Image) == 2 * STACK
+
+
+def test_a_catalogue_of_before_there_were_masks_is_read_and_written(files, url):
+    load(files, url)
+    engine = open_catalogue(url, write=True)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE masks"))
+    engine.dispose()
+    with Session(open_catalogue(url)) as session:
+        assert len(list(find(session, Question()))) == 2 * STACK
+    for path in files.stacks:
+        add_masks(path)
+    load(files, url)
+    assert count(url, Mask) == 2 * STACK
+
+
+def test_a_stack_with_a_mask_missing_is_refused(files, url):
+    for path in files.stacks:
+        add_masks(path)
+    stack = read_stack(files.stacks[1])
+    write_stack(files.stacks[1], stack.pages[:-1], stack.descriptions[:-1])
+    with pytest.raises(SynaxialError, match=r"stack_1\.tif: has masks that do not follow"):
+        load(files, url)

@@ -17,6 +17,7 @@ from synaxial.catalogue.searching import COLUMNS, Question, Range, find, parse_r
 from synaxial.errors import SynaxialError
 from synaxial.stacks import read_stack
 
+from ..pairs import add_masks
 from .conftest import STACK, make_files
 from .test_loading import load
 
@@ -121,7 +122,7 @@ def test_no_hits_is_no_error(loaded, capsys):
 
 
 def test_a_format_without_an_export_is_refused(loaded):
-    with pytest.raises(SynaxialError, match="--as: dicom, but nothing is exported; .*--export"):
+    with pytest.raises(SynaxialError, match=r"--as: dicom, but nothing is exported; .*--export"):
         search(loaded, kind=search_command.Format.DICOM)
 
 
@@ -172,3 +173,32 @@ def test_names_in_a_catalogue_are_no_paths(url, tmp_path):
         "______up_seed_1_00000000_stack_0_000.png"
     ]
     assert not list(tmp_path.glob("up*"))
+
+
+def test_masks_are_exported_beside_their_images(files, tmp_path):
+    for path in files.stacks:
+        add_masks(path)
+    url = f"sqlite:///{tmp_path}/c.sqlite"
+    load(files, url)
+    for kind in search_command.Format:
+        search(url, export=tmp_path / "out", kind=kind, limit=7)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert len(names) == 7 * 5
+    pages = np.concatenate([read_stack(path).pages for path in files.stacks])[..., 0]
+    for at in range(7):
+        name = f"small_seed_1_00000000_stack_{at // STACK}_{at % STACK:03d}"
+        assert {f"{name}.dcm", f"{name}.png"} <= names
+        inside = pages[2 * at + 1]
+        with Picture.open(tmp_path / "out" / f"{name}_mask.png") as picture:
+            np.testing.assert_array_equal(np.asarray(picture), inside)
+            description = json.loads(picture.text["Description"])
+        assert (description["channel"], description["image"]) == ("mask", at % STACK)
+        volumes = [nibabel.load(tmp_path / "out" / f"{name}{end}.nii.gz") for end in ("", "_mask")]
+        np.testing.assert_array_equal(volumes[0].affine, volumes[1].affine)
+        np.testing.assert_array_equal(np.asarray(volumes[1].dataobj)[:, :, 0].T, inside == 255)
+        assert np.asarray(volumes[1].dataobj).dtype == np.uint8
+    # A catalogue of before there were masks has no such table.
+    with sqlite3.connect(tmp_path / "c.sqlite") as connection:
+        connection.execute("DROP TABLE masks")
+    search(url, export=tmp_path / "old", kind=search_command.Format.PNG, limit=7)
+    assert len(list((tmp_path / "old").iterdir())) == 7

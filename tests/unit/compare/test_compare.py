@@ -17,6 +17,8 @@ from synaxial.errors import SynaxialError
 from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, Value
 from synaxial.stacks import write_stack
 
+from ..pairs import add_masks
+
 SHA256 = {"reference": 64 * "a", "training": 64 * "b"}
 
 
@@ -234,3 +236,12 @@ def test_cases_are_in_the_order_of_their_scores():
     assert right[0, 0] == 10
     assert (right[-64 - 2 - 1, 0], right[-1, 0]) == (122, 107)
     assert picture[-1, -64 * 8 - 2 * 7] == 100
+
+
+def test_a_pair_shows_images_and_no_masks(tmp_path, run_here):
+    left, right = stack_of(tmp_path / "a.tif", 16, 0), stack_of(tmp_path / "b.tif", 16, 1)
+    words = ["pair", "--experiment", "masks", "--base", "final", "--seed", 1, "--left", left]
+    run_here([*words, "--right", right, "--output", tmp_path / "plain.png"])
+    add_masks(left)
+    run_here([*words, "--right", right, "--output", tmp_path / "masks.png"])
+    assert (tmp_path / "masks.png").read_bytes() == (tmp_path / "plain.png").read_bytes()

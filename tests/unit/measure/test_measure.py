@@ -9,6 +9,8 @@ from synaxial.measure.files import read_measurements, write_measurements
 from synaxial.measure.sets import read_set
 from synaxial.stacks import write_stack
 
+from ..pairs import add_masks
+
 
 def write_pages(path, pages, **described):
     write_stack(path, pages, [{**described, "image": number} for number in range(len(pages))])
@@ -76,3 +78,16 @@ def test_a_digest_is_of_the_shape_and_every_pixel():
     changed[3, 63, 63] ^= 1
     others = [changed, pixels[::-1], pixels[:3], pixels.reshape(4, 32, 128)]
     assert len({digest, *map(digest_of_images, others)}) == 5
+
+
+def test_masks_are_no_images_of_a_set(tmp_path):
+    stacks = [write_pages(tmp_path / f"{n}.tif", pages_of(4, n, (64, 64, 3))) for n in (0, 1)]
+    plain = read_set(stacks, 7)
+    for path in stacks:
+        add_masks(path)
+    found = read_set(stacks, 7)
+    np.testing.assert_array_equal(found.pixels, plain.pixels)
+    np.testing.assert_array_equal(found.groups, plain.groups)
+    assert digest_of_images(found.pixels) == digest_of_images(plain.pixels)
+    with pytest.raises(SynaxialError, match="hold 8 images; expected 9 or more"):
+        read_set(stacks, 9)

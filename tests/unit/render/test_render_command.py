@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 
 from synaxial.errors import SynaxialError
+from synaxial.outlines import COLOUR, edges
 from synaxial.render.command import run
 from synaxial.stacks import write_stack
+
+from ..pairs import add_masks, mask_of
 
 GENERATED = np.random.default_rng(1).integers(0, 256, (100, 32, 32, 3), np.uint8)
 DESCRIPTIONS = [{"seed": 7, "stack": 0, "index": index, "generator": "abc"} for index in range(100)]
@@ -116,3 +119,52 @@ def test_what_cannot_be_made(tmp_path: Path, config: Path, stack: Path) -> None:
         run(config, stack)
     with pytest.raises(SynaxialError, match=r"volume\.nrrd: is no name"):
         run(config, stack, nifti=tmp_path / "volume.nrrd")
+
+
+def test_a_stack_with_masks(tmp_path: Path, config: Path, stack: Path, run_synaxial: Any) -> None:
+    plain = tmp_path / "plain"
+    run(config, stack, plain / "s.png", plain / "images", plain / "v.nii.gz")
+    add_masks(stack)
+    out = tmp_path / "out"
+    done = run_synaxial(
+        *("render", "--config", config, "--stack", stack, "--sheet", out / "s.png"),
+        *("--images", out / "images", "--nifti", out / "v.nii.gz"),
+        *("--outlines", out / "m.png", "--nifti-masks", out / "m.nii.gz"),
+    )
+    assert done.returncode == 0, done.stderr
+    # Of the images the sheet and the volume are as without masks.
+    for name in ("s.png", "v.nii.gz"):
+        assert (out / name).read_bytes() == (plain / name).read_bytes()
+
+    inside = np.stack([mask_of(page)[..., 0] == 255 for page in GENERATED])
+    volume, masks = (nibabel.load(out / name) for name in ("v.nii.gz", "m.nii.gz"))
+    assert masks.get_data_dtype() == np.uint8
+    np.testing.assert_array_equal(masks.affine, volume.affine)
+    np.testing.assert_array_equal(np.asarray(masks.dataobj).transpose(2, 1, 0), inside)
+
+    names = sorted(file.name for file in (out / "images").iterdir())
+    assert names[:3] == ["stack_0_000.png", "stack_0_000_mask.png", "stack_0_001.png"]
+    assert len(names) == 200
+    for index in (0, 42):
+        one = Image.open(out / "images" / f"stack_0_{index:03d}_mask.png")
+        assert one.mode == "L"
+        np.testing.assert_array_equal(np.asarray(one) == 255, inside[index])
+        expected = {**DESCRIPTIONS[index], "channel": "mask"}
+        assert json.loads(one.text["Description"]) == expected
+        image = Image.open(out / "images" / f"stack_0_{index:03d}.png")
+        np.testing.assert_array_equal(np.asarray(image), GENERATED[index])
+
+    drawn = np.asarray(Image.open(out / "m.png"))[3 * 34 : 3 * 34 + 32, 7 * 34 : 7 * 34 + 32]
+    rim = edges(inside[37:38])[0]
+    assert (drawn[rim] == COLOUR).all()
+    np.testing.assert_array_equal(drawn[~rim], GENERATED[37][~rim])
+
+
+def test_masks_of_a_stack_without_any(tmp_path: Path, config: Path, stack: Path) -> None:
+    for option in ("outlines", "nifti_masks"):
+        name = tmp_path / ("m.png" if option == "outlines" else "m.nii.gz")
+        with pytest.raises(SynaxialError, match=r"stack_0\.tif: has no masks; expected a stack of"):
+            run(config, stack, **{option: name})
+        assert not name.exists()
+    with pytest.raises(SynaxialError, match=r"m\.img: is no name for a NIfTI"):
+        run(config, stack, nifti_masks=tmp_path / "m.img")

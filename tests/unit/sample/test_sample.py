@@ -11,10 +11,11 @@ from synaxial.configuration.model import Generator as GeneratorSettings
 from synaxial.configuration.model import Latent, Sample, Training
 from synaxial.networks import Generator
 from synaxial.networks.calibration import calibrate
-from synaxial.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
+from synaxial.networks.randomness import CALIBRATION, SAMPLE, ImageRandomness, draw_latents
 from synaxial.networks.saving import digest_of, load_generator, network_arrays, save_network
 from synaxial.sample.generate import generate_images
-from synaxial.sample.stack import sample_stack
+from synaxial.sample.stack import pages_of, sample_stack
+from synaxial.stacks import count_images, images_of, masks_of, read_stack
 
 LATENT = Latent(size=6)
 
@@ -200,3 +201,61 @@ def test_a_bad_generator_is_one_clear_line(
     done = run_synaxial("sample", "--config", study, "--generator", path, "--output", output)
     assert_clear_error(done, "generator.npz")
     assert not output.exists()
+
+
+def test_two_channels_are_an_image_and_its_mask():
+    generator = make_generator(channels=2)
+    stack = stack_of(generator)
+    assert (stack.shape, stack.dtype) == ((90, 16, 16, 3), np.uint8)
+    numbers = [(SAMPLE, Sample().seed, 0, i) for i in range(45)]
+    latents = draw_latents(ImageRandomness(np, numbers), 45, LATENT)
+    made = generate_images(generator, latents)
+    for channel in range(3):
+        np.testing.assert_array_equal(stack[0::2, ..., channel], made[..., 0])
+        np.testing.assert_array_equal(stack[1::2, ..., channel] == 255, made[..., 1] >= 128)
+    assert set(np.unique(stack[1::2])) == {0, 255}
+    # Fewer images are the same ones.
+    np.testing.assert_array_equal(stack_of(generator, images=7), stack[:14])
+
+
+def test_the_half_of_255_is_the_border_of_a_mask():
+    values = np.array([0, 127, 128, 255], np.uint8)
+    images = np.stack([values, values], axis=1).reshape(4, 1, 1, 2)
+    pages = pages_of(images)
+    np.testing.assert_array_equal(pages[0::2, 0, 0, 1], values)
+    np.testing.assert_array_equal(pages[1::2, 0, 0, 1], [0, 0, 255, 255])
+
+
+def test_the_command_writes_images_with_masks(tmp_path, study, run_synaxial):
+    generator = make_generator(channels=2)
+    training = Training(latent=LATENT, generator=generator.settings, masks=True)
+    calibrated = calibrate(generator, LATENT)
+    save_network(generator, training, tmp_path / "generator.npz", calibrated)
+    path = tmp_path / "a.tif"
+    done = run_synaxial(
+        *("sample", "--config", study, "--generator", tmp_path / "generator.npz"),
+        *("--stack", "2", "--output", path),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 images of generator" in done.stderr
+    stack = read_stack(path)
+    images, masks = images_of(stack), masks_of(stack)
+    assert stack.pages.shape == (24, 16, 16, 3)
+    assert (len(images.pages), len(masks.pages), count_images(path)) == (12, 12, 12)
+    assert stack.descriptions[11] == {
+        "generated": True,
+        "generator": digest_of(generator),
+        "seed": 3,
+        "stack": 2,
+        "image": 5,
+        "dropout": False,
+        "batch_normalization": "calibrated",
+        "channel": "mask",
+    }
+    # What is written without masks says nothing of channels.
+    save_trained(make_generator(), tmp_path / "generator.npz")
+    run_synaxial(
+        *("sample", "--config", study, "--generator", tmp_path / "generator.npz"),
+        *("--output", path),
+    )
+    assert "channel" not in read_stack(path).descriptions[0]

@@ -14,6 +14,7 @@ from synaxial.stacks import write_stack
 from synaxial.turing.files import read_key
 from synaxial.turing.page import as_png, make_page
 
+from ..pairs import add_masks
 from .pages import SIZE, real_and_generated, words_of, write_dataset, write_sources
 
 
@@ -223,3 +224,16 @@ def test_the_image_is_as_large_as_its_whole_multiple():
         page, _ = make_page(["00000000"], np.zeros((1, size, size), np.uint8))
         assert f'"size": {size}, "scale": {scale},' in page
     assert SIZE * 32 == 512
+
+
+def test_masks_are_not_shown_and_the_key_names_the_images_pages(options, run_here):
+    before = build(run_here, options)
+    move_away(options)
+    for path in options["--stacks"]:
+        add_masks(path)
+    page, _, key = build(run_here, options)
+    assert page == before[0]
+    for image, other in zip(key.images, before[2].images, strict=True):
+        assert image.truth == other.truth
+        if image.truth == "generated":
+            assert image.origin == {**other.origin, "page": 2 * other.origin["page"]}
