@@ -117,7 +117,7 @@ def _matrix(
 def _row(
     subjects: str, number: str, values: NDArray[np.float64], of_seeds: dict[int, Training]
 ) -> Row:
-    interval = crossed_interval(values)
+    interval = crossed_interval(values, -1.0 if number in DIFFERENCES else 0.0)
     trainings = list(of_seeds.values())
     return Row(
         subjects,

@@ -21,14 +21,16 @@ REPEATS, SEED = 1000, 0
 LEVEL = 0.95
 
 
-def crossed_interval(values: NDArray[np.float64]) -> Interval:
+def crossed_interval(values: NDArray[np.float64], least: float = 0.0) -> Interval:
     """Return the interval of the mean over seeds and people.
 
     Parameters
     ----------
     values
-        float64 (seeds, people): two people at least. With a single seed, the interval holds what
+        float64 (seeds, people), two people at least. With a single seed, the interval holds what
         people make uncertain alone.
+    least
+        The smallest value that there can be, at which the interval ends; the largest is 1.
     """
     generator = np.random.Generator(np.random.PCG64(SEED))
     estimate = float(values.mean())
@@ -41,7 +43,7 @@ def crossed_interval(values: NDArray[np.float64]) -> Interval:
         part = interval_around(estimate, drawn, LEVEL, len(means))
         below += (estimate - part.low) ** 2
         above += (part.high - estimate) ** 2
-    return Interval(estimate - below**0.5, estimate + above**0.5)
+    return Interval(max(estimate - below**0.5, least), min(estimate + above**0.5, 1.0))
 
 
 def grouped_interval(
