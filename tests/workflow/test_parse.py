@@ -28,6 +28,10 @@ STUDIES = {
         {**PHANTOM, "render": {"images": True, "nifti": True}, "sample": {"stacks": 2}},
         {"render": 2, "render_images": 2, "render_nifti": 2},
     ),
+    "masks": (
+        {**PHANTOM, "training": {"masks": True, "generator": {"channels": [*[8] * 6, 2]}}},
+        {"mask": 15, "pack_masks": 1, "train": 1, "render_masks": 3},
+    ),
     "padded": ({**PHANTOM, "resize": {"mode": "pad"}}, {"resize": 35}),
     "an archive, not fetched": (
         {"acquire": {"source": "archive"}},
