@@ -103,7 +103,9 @@ def _with_interval(
 
     interval = grouped_interval(statistic, groups[kept])
     value = statistic(np.arange(int(kept.sum())))
-    return {"value": value, "low": interval.low, "high": interval.high}
+    # Where values end, the interval does: at 100 % of the image, and else at 1.
+    most = 100.0 if name in AREAS else 1.0
+    return {"value": value, "low": max(interval.low, 0.0), "high": min(interval.high, most)}
 
 
 def _statistic(name: str, of_images: dict[str, NDArray[np.float64]]) -> float:

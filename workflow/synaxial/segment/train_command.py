@@ -104,7 +104,7 @@ def run(
             found[at],
             [f"Dice {scores[truth.names[group]]:.2f}" for group in truth.groups[at]],
             f"A U-Net trained with {kind} slices ({subjects} people), seed {seed}: of people held "
-            "out, the slice with the largest tumour. Green: the experts' mask; red: the network's. "
+            "out, the slice with the largest tumour. Green: the data's mask; red: the network's. "
             "Dice is of all slices of the person.",
         ).save(partial)
     log.info(
