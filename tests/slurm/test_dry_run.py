@@ -55,6 +55,26 @@ def test_hundreds_of_subjects_are_few_jobs(dry_run):
     }
 
 
+def test_masks_are_made_in_the_jobs_of_their_subjects_and_stacks(tmp_path):
+    study = {
+        **FULL_STUDY,
+        "training": {"masks": True, "generator": {"channels": [*[8] * 6, 2]}},
+        "experiments": {"pairs": {}},
+        "render": {"nifti": True},
+    }
+    done = Workflow(tmp_path, study).run("--dry-run", profile="slurm")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    jobs = jobs_of(output)
+    expected = {"mask": 320, "pack_masks": 1, "render_masks": 3, "render_nifti_masks": 3}
+    assert {rule: jobs[rule] for rule in expected} == expected
+    groups = re.findall(r"Group job (\w+)", output)
+    assert {name: groups.count(name) for name in ("subjects", "pictures")} == {
+        "subjects": 6,
+        "pictures": 3,
+    }
+
+
 def test_the_partition_file_is_one_that_the_plugin_reads():
     """The example names limits that the plugin knows; it refuses others."""
     from snakemake_executor_plugin_slurm.partitions import read_partition_file
