@@ -93,6 +93,9 @@ class ClusterWorkflow(Workflow):
 
     def start(self, *arguments):
         """Start Snakemake; what it says goes to a file, so that nobody waits for its reader."""
+        # Whoever started the tests in the background has had them ignore Ctrl-C, and what they
+        # start would too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with (self.folder / "snakemake.out").open("wb") as output:
             self.process = subprocess.Popen(
                 self.command(*arguments),
@@ -100,9 +103,6 @@ class ClusterWorkflow(Workflow):
                 stderr=output,
                 cwd=self.folder,
                 env=self.environment,
-                # Whoever started the tests in the background has had them ignore Ctrl-C, which
-                # Snakemake would inherit.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
         return self.process
 

@@ -750,9 +750,10 @@ class Scaling(Section):
 
 
 class Segment(Section):
-    """What generated images and their masks are worth to somebody who trains a segmentation model
-    (`snakemake segment`): a small U-Net on real, on synthetic and on both slices, with the same
-    number of updates, judged on the subjects held out.
+    """What generated images and their masks are worth for segmentation (`snakemake segment`).
+
+    A small U-Net is trained on real, on synthetic and on both slices, with the same number of
+    updates, and judged on the subjects held out.
     """
 
     experiment: str | None = None

@@ -154,7 +154,7 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
         As `read_answers`, or two files are of one reader, or one a copy of the other.
     """
     found: dict[str, Path] = {}
-    everyone = []
+    everyone: list[Answers] = []
     for path in paths:
         answers = read_answers(path, key)
         name = _same(answers)
