@@ -141,6 +141,27 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
         assert chart.width > 1000
 
 
+@pytest.mark.slow
+def test_good_generated_slices_are_told_from_wrong_ones(study):
+    # The comparison's own control: other people's slices in the place of generated ones.
+    study.config.write_text("segment: {updates: 50, batch_size: 8, channels: [8, 16], alpha: 0.01}")
+    others = make_discs(people=12, seed=5)
+    # Masks beside the discs: eleven pixels are more than their diameter.
+    wrong = Slices(others.images, np.roll(others.masks, 11, axis=2), others.groups, others.names)
+    assert not (wrong.masks & others.masks).any()
+    real = [study.train("real", "1", seed) for seed in (1, 2)]
+    found = {}
+    for name, slices in {"good": others, "wrong": wrong}.items():
+        study.stack = write_pairs(study.folder / f"{name}.tif", slices)
+        trainings = [study.train("synthetic", "none", seed) for seed in (1, 2)]
+        rows = compare(read_results([*real, *trainings], study.check()))
+        found[name] = {row.number: row for row in rows}
+    good, bad = (found[name]["synthetic"] for name in ("good", "wrong"))
+    assert good.value > 0.8
+    assert bad.value < 0.5
+    assert found["good"]["synthetic - real"].value > found["wrong"]["synthetic - real"].value + 0.3
+
+
 def test_a_set_that_is_missing_leaves_its_differences_out(study):
     trainings = [study.train("real", "all", 1), study.train("synthetic", "none", 1)]
     rows = compare(read_results(trainings, study.check()))
