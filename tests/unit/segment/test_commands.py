@@ -310,10 +310,10 @@ def test_no_mask_at_all_has_no_place():
 
 
 @pytest.mark.parametrize(("people", "seeds"), [(8, 3), (20, 3), (20, 5)])
-def test_the_interval_of_seeds_and_people_contains_the_truth(people, seeds):
+def test_the_interval_of_seeds_and_people_is_as_wide_as_it_must_be(people, seeds):
     random = np.random.default_rng(people + seeds)
-    inside = 0
-    for _ in range(200):
+    repeats, widths, inside = 2000, [], 0
+    for _ in range(repeats):
         values = (
             0.5
             + 0.08 * random.normal(size=(1, people))
@@ -322,8 +322,12 @@ def test_the_interval_of_seeds_and_people_contains_the_truth(people, seeds):
         )
         interval = crossed_interval(values)
         inside += interval.low <= 0.5 <= interval.high
-    # Of 200 at a level of 0.95, 190 give or take 3; two parts of an interval are a little wide.
-    assert 180 <= inside <= 200, inside
+        widths.append(interval.high - interval.low)
+    # Of 2000 at a level of 0.95, 1900 give or take 10.
+    assert 0.93 <= inside / repeats <= 0.97, inside
+    # An interval of the true variance, with nothing to estimate, is the shortest there can be.
+    true = (0.08**2 / people + 0.02**2 / seeds + 0.03**2 / (people * seeds)) ** 0.5
+    assert 1 < np.mean(widths) / (2 * 1.96 * true) < 1.25
 
 
 def test_an_interval_of_one_seed_is_of_people_and_ends_where_values_do():
