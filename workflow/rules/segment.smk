@@ -35,11 +35,14 @@ rule segment_training:
         dataset=lambda wildcards, input: (
             f"--dataset {Path(input.real[0]).parent}" if input.real else ""
         ),
+        experiment=lambda wildcards, input: (
+            f"--experiment {study.segment_experiment}" if input.stacks else ""
+        ),
         stacks=lambda wildcards, input: f"--stacks {input.stacks}" if input.stacks else "",
     shell:
         "synaxial segment train --config {input.settings} --kind {wildcards.kind}"
         " --subjects {wildcards.people} --seed {wildcards.seed} --held-out {params.held_out}"
-        " {params.dataset} --device {resources.device} --threads {threads}"
+        " {params.dataset} {params.experiment} --device {resources.device} --threads {threads}"
         " --output {output.values} --picture {output.picture} {params.stacks} > {log} 2>&1"
 
 

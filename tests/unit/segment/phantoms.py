@@ -74,13 +74,14 @@ def write_dataset(folder, slices):
     return folder
 
 
-def write_pairs(path, slices):
+def write_pairs(path, slices, generator="a" * 64):
     """Write a stack as a generator of images with masks makes it."""
     pages, descriptions = [], []
     for at in range(len(slices)):
         mask = np.where(slices.masks[at], 255, 0).astype(np.uint8)
         for channel, page in {"image": slices.images[at], "mask": mask}.items():
             pages.append(np.repeat(page[..., None], 3, axis=2))
-            descriptions.append({"generated": True, "image": at, "channel": channel})
+            page_of = {"generated": True, "generator": generator, "image": at}
+            descriptions.append(page_of | {"channel": channel})
     write_stack(path, pages, descriptions)
     return path

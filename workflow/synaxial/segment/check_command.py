@@ -12,7 +12,7 @@ from synaxial.segment.dice import bright_masks, dice_of_people
 from synaxial.segment.held_out import describe_held_out
 from synaxial.segment.pictures import SHOWN, draw_outlines
 from synaxial.segment.place import summarise
-from synaxial.segment.results import PROTOCOL
+from synaxial.segment.records import PROTOCOL
 from synaxial.segment.slices import read_generated, read_real
 
 
@@ -36,6 +36,7 @@ def run(
     result = {
         "protocol": PROTOCOL,
         "images": {"generated": len(generated), "real": len(truth)},
+        "generators": list(generated.generators),
         "masks": {"generated": summarise(generated), "real": summarise(truth)},
         "floors": {
             "threshold": bright,

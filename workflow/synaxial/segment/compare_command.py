@@ -11,7 +11,8 @@ from synaxial.files import write_csv, write_json, write_text, written_whole
 from synaxial.segment.chart import draw_comparison
 from synaxial.segment.comparison import COLUMNS, compare
 from synaxial.segment.page import make_segmentation_page, rows_of
-from synaxial.segment.results import PROTOCOL, read_results
+from synaxial.segment.records import PROTOCOL
+from synaxial.segment.results import read_results
 
 
 def run(

@@ -1,19 +1,27 @@
 """Dice coefficients of real, synthetic and both, and their differences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.errors import SynaxialError
-from synaxial.segment.intervals import crossed_interval
-from synaxial.segment.results import Results, Training
+from synaxial.segment.intervals import clusters_of, crossed_interval, means_of_clusters
+from synaxial.segment.records import Results, Training
 from synaxial.segment.slices import NONE
 
 #: The columns of segmentation.csv: one row a number.
 COLUMNS = [
     *("subjects", "people", "number", "value", "low", "high"),
-    *("seeds", "held_out", "real_images", "synthetic_images", "updates", "batch_size"),
+    *(
+        "seeds",
+        "held_out",
+        "real_images",
+        "synthetic_images",
+        "generators",
+        "updates",
+        "batch_size",
+    ),
 ]
 
 #: What is taken from what, at the same size: by number.
@@ -33,13 +41,16 @@ class Row:
     number
         A kind, a difference or a floor.
     value, low, high
-        The mean over seeds and people held out, and its interval.
+        The mean over seeds and people held out, and its interval. Where some seeds share a
+        generator, the mean over generators of their seeds' means; see `means_of_clusters`.
     by_seed
         The mean over people of each seed; empty for what has no seed.
     held_out
         People.
     real_images, synthetic_images
-        To train with; the least of the seeds.
+        To train with; the least of the seeds. Of a difference, of what it is taken from.
+    generators
+        How many made the generated images of all seeds.
     """
 
     subjects: str
@@ -52,6 +63,7 @@ class Row:
     held_out: int
     real_images: int
     synthetic_images: int
+    generators: int
 
 
 def compare(results: Results) -> list[Row]:
@@ -105,7 +117,9 @@ def _difference(
             f"{number} at {subjects} subjects", "has no seed in common", "trainings of the same"
         )
     values = _matrix(left, seeds, people) - _matrix(right, seeds, people)
-    return _row(subjects, number, values, {seed: right[seed] for seed in seeds})
+    row = _row(subjects, number, values, {seed: left[seed] for seed in seeds})
+    # `synthetic` itself is of nobody's size; the difference is.
+    return replace(row, people=max(right[seed].people for seed in seeds))
 
 
 def _matrix(
@@ -117,17 +131,21 @@ def _matrix(
 def _row(
     subjects: str, number: str, values: NDArray[np.float64], of_seeds: dict[int, Training]
 ) -> Row:
-    interval = crossed_interval(values, -1.0 if number in DIFFERENCES else 0.0)
-    trainings = list(of_seeds.values())
+    trainings = [of_seeds[seed] for seed in sorted(of_seeds)]
+    drawn = values
+    if trainings:
+        drawn = means_of_clusters(values, clusters_of([each.generators for each in trainings]))
+    interval = crossed_interval(drawn, -1.0 if number in DIFFERENCES else 0.0)
     return Row(
         subjects,
         max((training.people for training in trainings), default=0),
         number,
-        float(values.mean()),
+        float(drawn.mean()),
         interval.low,
         interval.high,
         dict(zip(sorted(of_seeds), values.mean(axis=1).tolist(), strict=False)),
         values.shape[1],
         min((training.real_images for training in trainings), default=0),
         min((training.synthetic_images for training in trainings), default=0),
+        len({name for training in trainings for name in training.generators}),
     )

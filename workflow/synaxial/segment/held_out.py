@@ -1,4 +1,4 @@
-"""What identifies the slices that everything is judged on."""
+"""What identifies the slices that a U-Net is trained with or judged on."""
 
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ def describe_held_out(folder: Path, truth: Slices, scores: dict[str, float]) -> 
     scores
         A number for each person with a tumour.
     """
-    record = read_json(folder / "masks.json")
     return {
         "images": len(truth),
         "people": len(truth.names),
         "people_without_tumour": len(truth.names) - len(scores),
-        "images_sha256": record["images_sha256"],
-        "masks_sha256": record["sha256"],
+        **describe_dataset(folder),
     }
+
+
+def describe_dataset(folder: Path) -> dict[str, str]:
+    """Return what identifies the images and masks of a data set: their SHA-256."""
+    record = read_json(folder / "masks.json")
+    return {"images_sha256": record["images_sha256"], "masks_sha256": record["sha256"]}

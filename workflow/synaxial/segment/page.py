@@ -5,8 +5,9 @@ from typing import Any
 
 from synaxial.report.page import make_page
 from synaxial.segment.comparison import DIFFERENCES, Row
+from synaxial.segment.intervals import clusters_of
 from synaxial.segment.place import NUMBERS
-from synaxial.segment.results import Results
+from synaxial.segment.records import Results
 from synaxial.segment.slices import NONE
 
 TITLE = "Segmentation with generated images"
@@ -25,9 +26,9 @@ whom {without} have no tumour in any slice and do not count. All have the same n
 seen), the same initial weights and augmentation for the same seed, and end with the last update:
 the people held out are looked at once. A Dice coefficient is of one person, of all pixels of all
 their slices, at a probability of 0.5; a value is the mean over people and over seeds.</p>
-<p>In brackets: 95 % intervals, of people and seeds drawn anew. A difference is taken within the
-same seed and person; if its interval contains 0, the trainings do not show that it is another
-number. With a single seed an interval holds nothing of what another training would have given.</p>
+<p>In brackets: 95 % intervals, of other people and seeds. A difference is taken within the same
+seed and person; if its interval contains 0, the trainings do not show that it is another number.
+With a single seed an interval holds nothing of what another training would have given.</p>
 """
 
 LIMITS = """
@@ -52,6 +53,20 @@ the images.</li>
 </ul>
 """
 
+#: What the intervals say of generators, by how many seeds share one.
+ONE = (
+    "All seeds have images of one generator: the intervals hold nothing of what another training "
+    "of the generator would have given."
+)
+SHARED = (
+    "Some seeds share a generator and are no independent draws. Each generator's seeds are "
+    "averaged first: a value is the mean over generators, its interval of generators and people."
+)
+OWN = (
+    "Each seed has a generator of its own: the intervals hold what another training of the "
+    "generator would have given."
+)
+
 MASKS = """
 <h3>Do the masks lie where the images say?</h3>
 <p>Of {generated} generated images, and of the {real} real ones held out with the data's own masks,
@@ -74,6 +89,7 @@ def rows_of(rows: list[Row], results: Results) -> list[dict[str, Any]]:
             "held_out": row.held_out,
             "real_images": row.real_images,
             "synthetic_images": row.synthetic_images,
+            "generators": row.generators,
             "updates": results.budget["updates"],
             "batch_size": results.budget["batch_size"],
         }
@@ -89,9 +105,31 @@ def make_segmentation_page(rows: list[Row], results: Results) -> str:
         **results.budget,
     )
     masks = MASKS.format(**results.check.images)
-    return make_page(
-        TITLE, "\n".join([introduction, _dice_table(rows), masks, _mask_table(results), LIMITS])
-    )
+    parts = [introduction, _generators(results), _dice_table(rows), masks, _mask_table(results)]
+    return make_page(TITLE, "\n".join([*parts, LIMITS]))
+
+
+def _generators(results: Results) -> str:
+    """Return which generators the generated images are of, and what the intervals hold of them."""
+    of_seeds = {
+        training.seed: training.generators
+        for training in sorted(results.trainings, key=lambda training: training.seed)
+        if training.generators
+    }
+    if not of_seeds:
+        return ""
+    experiment = next(training.experiment for training in results.trainings if training.generators)
+    seeds: dict[str, list[str]] = {}
+    for seed, names in of_seeds.items():
+        for name in names:
+            seeds.setdefault(name, []).append(str(seed))
+    count = f"{len(seeds)} generator{'s' if len(seeds) > 1 else ''}"
+    of_experiment = f" of the experiment {experiment}" if experiment is not None else ""
+    listed = ", ".join(f"{name[:16]} (seed {', '.join(own)})" for name, own in seeds.items())
+    clusters = len(set(clusters_of(list(of_seeds.values())).tolist()))
+    note = ONE if clusters == 1 else SHARED if clusters < len(of_seeds) else OWN
+    text = f"The generated images are by {count}{of_experiment}: {listed}. {note}"
+    return f"<p>{html.escape(text)}</p>"
 
 
 def _dice_table(rows: list[Row]) -> str:

@@ -1,92 +1,18 @@
 """The results of `synaxial segment train` and `check`, read again."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synaxial.errors import SynaxialError
 from synaxial.files import read_json
+from synaxial.segment.mixtures import REMEDY, check_mixture
 from synaxial.segment.place import NUMBERS
+from synaxial.segment.records import PROTOCOL, Check, Results, Training
 from synaxial.segment.slices import KINDS
-
-#: What the numbers mean; those of another one do not compare.
-PROTOCOL = "1"
 
 #: What all trainings must have in common, or their Dice coefficients do not compare.
 BUDGET = ("updates", "batch_size", "images_seen", "channels", "alpha", "parameters")
-
-REMEDY = "run snakemake segment, which makes all of them anew"
-
-
-@dataclass(frozen=True)
-class Training:
-    """What one U-Net achieved.
-
-    Attributes
-    ----------
-    kind
-        One of `KINDS`.
-    subjects
-        How many people were asked for: `all`, `quarter`, a number, or `none`.
-    seed
-        Of the training.
-    people
-        How many people the real slices were of.
-    real_images, synthetic_images
-        How many slices there were to train with.
-    dice
-        By the names of people held out.
-    """
-
-    kind: str
-    subjects: str
-    seed: int
-    people: int
-    real_images: int
-    synthetic_images: int
-    dice: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Check:
-    """Where masks lie, and what is found without training.
-
-    Attributes
-    ----------
-    images
-        How many, by set: `generated` and `real`.
-    masks
-        By set and by the names of `NUMBERS`: value, low and high, or None.
-    floors
-        Dice coefficients by the names of people, of a `threshold` and of the `empty` mask.
-    """
-
-    images: dict[str, int]
-    masks: dict[str, dict[str, dict[str, float] | None]]
-    floors: dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Results:
-    """All of a comparison.
-
-    Attributes
-    ----------
-    trainings
-        Of one budget, each of another kind, number of people or seed.
-    check
-        Of the same people held out.
-    budget
-        By the names of `BUDGET`.
-    held_out
-        How many images and people, and how many of these have no tumour.
-    """
-
-    trainings: list[Training]
-    check: Check
-    budget: dict[str, Any]
-    held_out: dict[str, Any]
 
 
 def read_results(paths: list[Path], check: Path) -> Results:
@@ -96,7 +22,7 @@ def read_results(paths: list[Path], check: Path) -> Results:
     ------
     SynaxialError
         A file is absent or something else, was made with another budget or other people held out
-        than the first one, or is there twice.
+        than the first one, or is there twice; or slices to train with are mixed.
     """
     first = _content(paths[0], "train")
     seen: dict[tuple[str, str, int], Path] = {}
@@ -120,7 +46,8 @@ def read_results(paths: list[Path], check: Path) -> Results:
         trainings.append(training)
     content = _content(check, "check")
     try:
-        found = Check(content["images"], content["masks"], content["floors"])
+        made_by = tuple(map(str, content["generators"]))
+        found = Check(content["images"], content["masks"], content["floors"], made_by)
         whole = all(set(NUMBERS) <= set(found.masks[name]) for name in ("generated", "real"))
         floors = found.floors["threshold"] | found.floors["empty"]
     except (KeyError, TypeError) as error:
@@ -128,6 +55,7 @@ def read_results(paths: list[Path], check: Path) -> Results:
     if not whole:
         raise SynaxialError(check, "lacks numbers of the masks", _expected("check"), REMEDY)
     _check_alike(check, content, floors, paths[0], first, first["dice"])
+    check_mixture(paths, trainings, check, found)
     budget = {key: first[key] for key in BUDGET}
     return Results(trainings, found, budget, first["held_out"])
 
@@ -170,6 +98,9 @@ def _training(path: Path, content: dict[str, Any]) -> Training:
             int(content["real_images"]),
             int(content["synthetic_images"]),
             {name: float(value) for name, value in content["dice"].items()},
+            None if content["training_set"] is None else dict(content["training_set"]),
+            tuple(map(str, content["generators"])),
+            None if content["experiment"] is None else str(content["experiment"]),
         )
         missing = [key for key in (*BUDGET, "held_out") if key not in content]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

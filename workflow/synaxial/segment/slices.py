@@ -12,7 +12,7 @@ from synaxial.errors import SynaxialError
 from synaxial.metrics.images import as_grey
 from synaxial.networks.randomness import seed_sequence
 from synaxial.pack.dataset import open_masks, read_dataset
-from synaxial.stacks import images_of, masks_of, read_stack
+from synaxial.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.train.batches import RankBatches
 
 #: First numbers of the names of streams of random numbers, beyond those of `networks.randomness`.
@@ -42,12 +42,15 @@ class Slices:
         int64 (N,): of real slices the person's number, of generated ones each its own.
     names
         What each group is called.
+    generators
+        The digests of what made generated slices, each once and sorted; none of real ones.
     """
 
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     groups: NDArray[np.int64]
     names: list[str]
+    generators: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -79,9 +82,11 @@ def read_generated(paths: list[Path], size: int) -> Slices:
     Raises
     ------
     SynaxialError
-        A file is absent or damaged, has no masks, or images of another size than `size`.
+        A file is absent or damaged, has no masks, does not say which generator made it, or has
+        images of another size than `size`.
     """
     images, masks = [], []
+    generators: set[str] = set()
     for path in paths:
         stack = read_stack(path)
         if stack.pages.shape[1:3] != (size, size):
@@ -96,11 +101,31 @@ def read_generated(paths: list[Path], size: int) -> Slices:
                 "stacks of an experiment with masks: true",
                 "see docs/masks.md",
             )
+        generators |= generators_of(stack, path)
         images.append(as_grey(images_of(stack, path).pages))
         masks.append(as_grey(found.pages) > 0)
     count = sum(map(len, images))
     names = [str(number) for number in range(count)]
-    return Slices(np.concatenate(images), np.concatenate(masks), np.arange(count), names)
+    groups = np.arange(count)
+    made_by = tuple(sorted(generators))
+    return Slices(np.concatenate(images), np.concatenate(masks), groups, names, made_by)
+
+
+def generators_of(stack: Stack, path: Path) -> set[str]:
+    """Return the digests of the generators that made a stack's images.
+
+    Raises
+    ------
+    SynaxialError
+        A page does not name its generator.
+    """
+    found = {page.get("generator") for page in stack.descriptions}
+    named = {name for name in found if isinstance(name, str) and name}
+    if len(named) < len(found):
+        raise SynaxialError(
+            path, "has pages that do not name their generator", "a stack of `synaxial sample`"
+        )
+    return named
 
 
 def people_wanted(asked: str, people: int) -> int:

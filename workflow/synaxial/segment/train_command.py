@@ -17,9 +17,9 @@ from synaxial.functions.memory import keep_freed_memory
 from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine, read_machine, usable_cores
 from synaxial.segment.dice import dice_of_people
-from synaxial.segment.held_out import describe_held_out
+from synaxial.segment.held_out import describe_dataset, describe_held_out
 from synaxial.segment.pictures import draw_outlines, fullest_slices
-from synaxial.segment.results import PROTOCOL
+from synaxial.segment.records import PROTOCOL
 from synaxial.segment.slices import (
     KINDS,
     NONE,
@@ -49,6 +49,9 @@ def run(
     ] = None,
     stacks: Annotated[
         list[Path] | None, typer.Option(metavar="FILE...", help="Generated images with masks.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="What the page calls the experiment of the stacks.")
     ] = None,
     config: Annotated[Path, typer.Option(help="The study; its section `segment`.")] = Path(
         "config.yaml"
@@ -90,6 +93,8 @@ def run(
         "subjects": subjects,
         "seed": seed,
         **describe_parts(parts),
+        "training_set": describe_dataset(dataset) if "real" in parts and dataset else None,
+        "experiment": experiment if "synthetic" in parts else None,
         **describe_budget(settings),
         "parameters": int(network.count_params()),
         "held_out": describe_held_out(held_out, truth, scores),
@@ -144,13 +149,14 @@ def checked_size(slices: Slices, size: int) -> Slices:
 
 
 def describe_parts(parts: dict[str, Slices]) -> dict[str, Any]:
-    """Return how much there was to train with."""
+    """Return how much there was to train with, and who made it."""
     real, synthetic = parts.get("real"), parts.get("synthetic")
     people = [] if real is None else [real.names[group] for group in np.unique(real.groups)]
     return {
         "people": people,
         "real_images": 0 if real is None else len(real),
         "synthetic_images": 0 if synthetic is None else len(synthetic),
+        "generators": [] if synthetic is None else list(synthetic.generators),
     }
 
 
