@@ -39,7 +39,7 @@ def make_slices(numbers, levels=range(60, 108, 4)):
     return Slices(images.reshape(-1, SIZE, SIZE), masks.reshape(-1, SIZE, SIZE), groups, names)
 
 
-def make_discs(people=4, each=3, size=32, seed=0):
+def make_discs(people=4, each=3, size=32, seed=0, first=1):
     """Return grey heads with a brighter disc, but for each person's last slice."""
     random = np.random.default_rng(seed)
     rows, columns = np.indices((size, size))
@@ -53,7 +53,7 @@ def make_discs(people=4, each=3, size=32, seed=0):
             masks[at] = (rows - row) ** 2 + (columns - column) ** 2 < (0.14 * size) ** 2
         images[at] = head * (90 + noise + 90 * masks[at])
     groups = np.repeat(np.arange(people, dtype=np.int64), each)
-    names = [f"BraTS20_Training_{number:03d}" for number in range(1, people + 1)]
+    names = [f"BraTS20_Training_{number:03d}" for number in range(first, first + people)]
     return Slices(images, masks, groups, names)
 
 

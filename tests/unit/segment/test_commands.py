@@ -31,7 +31,7 @@ class Study:
         self.folder = folder
         self.config = folder / "study.yaml"
         self.config.write_text(STUDY)
-        self.dataset = write_dataset(folder / "dataset", make_discs(people=4, seed=1))
+        self.dataset = write_dataset(folder / "dataset", make_discs(people=4, seed=1, first=101))
         held_out = make_discs(people=4, seed=2)
         # One of them has no tumour.
         held_out.masks[held_out.groups == 3] = False
@@ -249,8 +249,22 @@ def test_a_users_mistake_is_one_line(study, name):
     assert "\n" not in str(caught.value)
 
 
+def test_people_trained_with_are_not_held_out(study):
+    with pytest.raises(SynaxialError, match=r"^--held-out: .* has 4 people of .* too") as caught:
+        study.train("real", "all", 1, dataset=study.held_out)
+    assert "\n" not in str(caught.value)
+    # Another timepoint of one of them.
+    slices = make_discs(people=4, first=101)
+    for folder, session in (("first", 1), ("second", 2)):
+        slices.names[:] = [f"sub-{number + session}_ses-{session}" for number in range(4)]
+        write_dataset(study.folder / folder, slices)
+    folders = {"held_out": study.folder / "first", "dataset": study.folder / "second"}
+    with pytest.raises(SynaxialError, match="has 3 people of"):
+        study.train("both", "all", 1, **folders)
+
+
 def test_slices_of_another_size_or_depth_are_refused(study):
-    large = write_dataset(study.folder / "large", make_discs(size=64))
+    large = write_dataset(study.folder / "large", make_discs(size=64, first=101))
     with pytest.raises(SynaxialError, match="--dataset: has images of 64 pixels"):
         study.train("real", "all", 1, dataset=large)
     study.config.write_text("segment: {channels: [2, 2, 2, 2, 2, 2]}\n")

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from synaxial.acquire.subjects import person_of
+from synaxial.errors import SynaxialError
 from synaxial.files import read_json
+from synaxial.pack.dataset import read_index
 from synaxial.segment.slices import Slices
 
 
@@ -25,6 +28,27 @@ def describe_held_out(folder: Path, truth: Slices, scores: dict[str, float]) -> 
         "people_without_tumour": len(truth.names) - len(scores),
         **describe_dataset(folder),
     }
+
+
+def check_unseen(held_out: Path, dataset: Path) -> None:
+    """Refuse people held out whom the training sees, at this or another timepoint.
+
+    Raises
+    ------
+    SynaxialError
+        The two data sets have people in common.
+    """
+    seen, judged = (
+        {person_of(row["subject"]) for row in read_index(folder / "index.csv")}
+        for folder in (dataset, held_out)
+    )
+    both = seen & judged
+    if both:
+        raise SynaxialError(
+            "--held-out",
+            f"{held_out} has {len(both)} people of {dataset} too",
+            "subjects that none was trained with",
+        )
 
 
 def describe_dataset(folder: Path) -> dict[str, str]:

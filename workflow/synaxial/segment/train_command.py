@@ -17,7 +17,7 @@ from synaxial.functions.memory import keep_freed_memory
 from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine, read_machine, usable_cores
 from synaxial.segment.dice import dice_of_people
-from synaxial.segment.held_out import describe_dataset, describe_held_out
+from synaxial.segment.held_out import check_unseen, describe_dataset, describe_held_out
 from synaxial.segment.pictures import draw_outlines, fullest_slices
 from synaxial.segment.records import PROTOCOL
 from synaxial.segment.slices import (
@@ -66,6 +66,8 @@ def run(
     settings = read_study(config).segment
     paths = [*(stacks or []), *(others or [])]
     check_kind(kind, subjects, dataset, paths)
+    if dataset is not None:
+        check_unseen(held_out, dataset)
     truth = read_real(held_out)
     size = truth.images.shape[1]
     check_size(size, settings.channels)
