@@ -112,6 +112,14 @@ def test_a_subject_too_many_is_named(study: Study) -> None:
     study.refused("mask of C slice 60; expected no more images")
 
 
+def test_a_slice_too_many_is_named(study: Study) -> None:
+    described = [
+        {"subject": "A", "slice": index, "channel": "mask"} for index in (*SLICES, SLICES.stop)
+    ]
+    write_stack(study.masks[2], np.zeros((4, SIZE, SIZE), np.uint8), described)
+    study.refused("page 3 is the mask of A slice 63; expected no more images")
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -136,6 +136,9 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
         ]
     )
     assert float(rows[9]["value"]) == pytest.approx(expected, abs=1e-6)
+    # A difference's images are those of what it is taken from.
+    counts = [(row["real_images"], row["synthetic_images"], row["generators"]) for row in rows]
+    assert counts[7:] == [("12", "20", "1"), ("0", "20", "1"), ("3", "20", "1"), ("0", "20", "1")]
     for row in rows:
         assert float(row["low"]) <= float(row["value"]) <= float(row["high"])
         assert row["held_out"] == "3"
@@ -224,9 +227,22 @@ def test_a_file_of_another_kind_is_told_in_one_line(study, differences, expected
 
 def test_a_check_that_lacks_something_is_refused(study):
     path, check = study.train("real", "all", 1), study.check()
-    for differences in ({"floors": {}}, {"masks": {"real": {}, "generated": {}}}, {"images": ...}):
+    content = json.loads(check.read_text())
+    no_value = {**content["masks"]["real"], "area": {"low": 0, "high": 1}}
+    for differences in (
+        {"floors": {}},
+        {"masks": {"real": {}, "generated": {}}},
+        {"masks": {**content["masks"], "real": no_value}},
+        {"images": ...},
+        {"generators": ...},
+    ):
         with pytest.raises(SynaxialError, match=r"masks\.json: lacks"):
             read_results([path], change(check, **differences))
+    # A person may not be in one floor alone.
+    for name in ("threshold", "empty"):
+        floors = {**content["floors"], name: dict(list(content["floors"][name].items())[1:])}
+        with pytest.raises(SynaxialError, match="is of other subjects held out than"):
+            read_results([path], change(check, floors=floors))
 
 
 REFUSED = {

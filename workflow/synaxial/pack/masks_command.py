@@ -113,7 +113,9 @@ def checked_masks(
             continue
         wanted = expected[packed : packed + len(found)]
         if found != wanted:
-            at = next((i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), 0)
+            # Where all that are expected are there, the first one too many.
+            pairs = enumerate(zip(found, wanted, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), len(wanted))
             raise SynaxialError(
                 path,
                 f"page {at} is the mask of {_told(found[at : at + 1])}",

@@ -45,16 +45,9 @@ def read_results(paths: list[Path], check: Path) -> Results:
         seen[name] = path
         trainings.append(training)
     content = _content(check, "check")
-    try:
-        made_by = tuple(map(str, content["generators"]))
-        found = Check(content["images"], content["masks"], content["floors"], made_by)
-        whole = all(set(NUMBERS) <= set(found.masks[name]) for name in ("generated", "real"))
-        floors = found.floors["threshold"] | found.floors["empty"]
-    except (KeyError, TypeError) as error:
-        raise SynaxialError(check, f"lacks something ({error})", _expected("check")) from error
-    if not whole:
-        raise SynaxialError(check, "lacks numbers of the masks", _expected("check"), REMEDY)
-    _check_alike(check, content, floors, paths[0], first, first["dice"])
+    found = _check(check, content)
+    for scores in found.floors.values():
+        _check_alike(check, content, scores, paths[0], first, first["dice"])
     check_mixture(paths, trainings, check, found)
     budget = {key: first[key] for key in BUDGET}
     return Results(trainings, found, budget, first["held_out"])
@@ -86,6 +79,33 @@ def _content(path: Path, command: str) -> dict[str, Any]:
 
 def _expected(command: str) -> str:
     return f"a file of `synaxial segment {command}` of protocol {PROTOCOL}"
+
+
+def _check(path: Path, content: dict[str, Any]) -> Check:
+    try:
+        return Check(
+            {name: int(content["images"][name]) for name in ("generated", "real")},
+            {which: _numbers(content["masks"][which]) for which in ("generated", "real")},
+            {
+                name: {person: float(value) for person, value in content["floors"][name].items()}
+                for name in ("threshold", "empty")
+            },
+            tuple(map(str, content["generators"])),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SynaxialError(
+            path, f"lacks something ({error})", _expected("check"), REMEDY
+        ) from error
+
+
+def _numbers(content: dict[str, Any]) -> dict[str, dict[str, float] | None]:
+    """Return each number of the masks with its interval; None where it has none."""
+    return {
+        name: None
+        if content[name] is None
+        else {key: float(content[name][key]) for key in ("value", "low", "high")}
+        for name in NUMBERS
+    }
 
 
 def _training(path: Path, content: dict[str, Any]) -> Training:
