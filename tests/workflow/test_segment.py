@@ -74,6 +74,14 @@ MISTAKES = {
     "no such experiment": ({"segment": {"experiment": "x"}}, "segment.experiment: 'x' is not"),
     "odd": ({"segment": {"batch_size": 3}}, "segment.batch_size: found 3"),
     "twice": ({"segment": {"seeds": [1, 1]}}, "segment.seeds: [1, 1] names one twice"),
+    "too many": (
+        {"segment": {**STUDY["segment"], "subjects": ["all", 999]}},
+        "segment.subjects: asks for 999 people; expected at most the 2 trained with",
+    ),
+    "too deep": (
+        {"segment": {**STUDY["segment"], "channels": [4] * 8}},
+        "segment.channels: 8 levels halve the width 7 times, which 64 pixels do not allow",
+    ),
     "nobody": ({"segment": {"subjects": ["half"]}}, "segment.subjects"),
 }
 
@@ -86,6 +94,13 @@ def test_a_mistake_is_told_before_any_work(planned, name):
     assert done.returncode != 0
     assert expected in done.stdout + done.stderr
     assert not planned.results("volumes").exists()
+
+
+def test_a_study_without_masks_is_not_held_against_what_segment_needs(planned):
+    settings = {"subjects": [999], "channels": [4] * 8}
+    planned.write({**STUDY, "experiments": {"final": {}}, "segment": settings})
+    done = planned.run("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.acquire.sources import open_source
-from synaxial.acquire.subjects import check_lists, split_subjects
+from synaxial.acquire.subjects import check_lists, person_of, split_subjects
 from synaxial.configuration import (
     as_yaml,
     check_evaluation,
@@ -24,6 +24,7 @@ from synaxial.files import read_json
 from synaxial.locks import take_lock
 from synaxial.provenance import digest_of_code
 from synaxial.scaling.points import MODES, points_of
+from synaxial.segment.sizes import check_size, people_wanted
 from synaxial.train.slurm import check_environment, check_slurm
 from synaxial.turing.choosing import most_of_a_kind
 from synaxial.turing.page import digest_of_parts
@@ -119,6 +120,22 @@ def training_subjects():
 def held_out_subjects():
     """The subjects that no network sees."""
     return split()[1]
+
+
+def check_segment():
+    """Hold the section `segment` against the study, if there is what it needs."""
+    name = study.segment_experiment
+    if name is None or not study.experiments[name].masks or not study.acquire.held_out:
+        return
+    told_in_one_line(check_size, study.resize.size, study.segment.channels)
+    # How many people an archive has, is known once it is fetched.
+    if KNOWN_SUBJECTS is not None:
+        people = len({person_of(subject) for subject in training_subjects()})
+        for asked in study.segment.subjects:
+            told_in_one_line(people_wanted, str(asked), people)
+
+
+check_segment()
 
 
 def held_out_of_training(wildcards):

@@ -8,16 +8,16 @@ from synaxial.devices import use_one_device
 from synaxial.errors import SynaxialError
 from synaxial.functions.parallel import use_threads
 from synaxial.segment.dice import bright_masks, dice, dice_of_people
+from synaxial.segment.sizes import check_size, people_wanted
 from synaxial.segment.slices import (
     Slices,
     augmented,
     batches,
     choose_people,
-    people_wanted,
     read_generated,
     read_real,
 )
-from synaxial.segment.training import check_size, segment, train
+from synaxial.segment.training import segment, train
 
 from .phantoms import make_discs, make_slices, write_dataset, write_pairs
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from synaxial.errors import SynaxialError
 from synaxial.segment.intervals import clusters_of, crossed_interval, means_of_clusters
 from synaxial.segment.records import Results, Training
-from synaxial.segment.slices import NONE
+from synaxial.segment.sizes import NONE
 
 #: The columns of segmentation.csv: one row a number.
 COLUMNS = [

@@ -8,7 +8,7 @@ from synaxial.segment.comparison import DIFFERENCES, Row
 from synaxial.segment.intervals import clusters_of
 from synaxial.segment.place import NUMBERS
 from synaxial.segment.records import Results
-from synaxial.segment.slices import NONE
+from synaxial.segment.sizes import NONE
 
 TITLE = "Segmentation with generated images"
 

@@ -12,6 +12,7 @@ from synaxial.errors import SynaxialError
 from synaxial.metrics.images import as_grey
 from synaxial.networks.randomness import seed_sequence
 from synaxial.pack.dataset import open_masks, read_dataset
+from synaxial.segment.sizes import people_wanted
 from synaxial.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.train.batches import RankBatches
 
@@ -20,9 +21,6 @@ PEOPLE, AUGMENTATION = 100, 101
 
 #: What a U-Net may be trained with.
 KINDS = ("real", "synthetic", "both")
-
-#: What a command calls it that no real slices are there.
-NONE = "none"
 
 #: The farthest shift of an augmented slice along each axis, as a share of the width.
 FARTHEST = 1 / 16
@@ -126,27 +124,6 @@ def generators_of(stack: Stack, path: Path) -> set[str]:
             path, "has pages that do not name their generator", "a stack of `synaxial sample`"
         )
     return named
-
-
-def people_wanted(asked: str, people: int) -> int:
-    """Return how many people `all`, `quarter` or a number mean, of so many.
-
-    Raises
-    ------
-    SynaxialError
-        It is none of these, or more than there are.
-    """
-    if asked == "all":
-        return people
-    if asked == "quarter":
-        return max(1, round(people / 4))
-    if not (asked.isascii() and asked.isdecimal()) or int(asked) == 0:
-        raise SynaxialError("--subjects", f"found {asked!r}", f"all, quarter, a number or {NONE}")
-    if int(asked) > people:
-        raise SynaxialError(
-            "segment.subjects", f"asks for {asked} people", f"at most the {people} trained with"
-        )
-    return int(asked)
 
 
 def choose_people(slices: Slices, asked: str, seed: int) -> Slices:

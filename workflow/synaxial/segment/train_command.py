@@ -20,15 +20,15 @@ from synaxial.segment.dice import dice_of_people
 from synaxial.segment.held_out import check_unseen, describe_dataset, describe_held_out
 from synaxial.segment.pictures import draw_outlines, fullest_slices
 from synaxial.segment.records import PROTOCOL
+from synaxial.segment.sizes import NONE, check_size
 from synaxial.segment.slices import (
     KINDS,
-    NONE,
     Slices,
     choose_people,
     read_generated,
     read_real,
 )
-from synaxial.segment.training import check_size, segment, train
+from synaxial.segment.training import segment, train
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from synaxial.configuration.model import Segment
 from synaxial.errors import SynaxialError
 from synaxial.segment.losses import segmentation_loss
 from synaxial.segment.network import UNet
+from synaxial.segment.sizes import check_size
 from synaxial.segment.slices import Slices, batches
 from synaxial.train.adam import BlockedAdam
 
@@ -24,18 +25,6 @@ AT_A_TIME = 16
 
 #: Updates between two lines of the log.
 TOLD = 100
-
-
-def check_size(size: int, channels: list[int]) -> None:
-    """Raise a SynaxialError if images of this width cannot be halved so often."""
-    halvings = len(channels) - 1
-    if size % 2**halvings or size == 2**halvings:
-        raise SynaxialError(
-            "segment.channels",
-            f"{len(channels)} levels halve the width {halvings} times, which {size} pixels do not "
-            "allow",
-            "fewer levels",
-        )
 
 
 def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNet:
