@@ -51,7 +51,7 @@ def run(
         list[Path] | None, typer.Option(metavar="FILE...", help="Generated images with masks.")
     ] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="What the page calls the experiment of the stacks.")
+        str | None, typer.Option(help="Of the stacks, as the page names it.")
     ] = None,
     config: Annotated[Path, typer.Option(help="The study; its section `segment`.")] = Path(
         "config.yaml"
