@@ -193,6 +193,17 @@ def test_networks_must_fit_the_images(name):
     assert expected in str(caught.value)
 
 
+def test_whose_images_a_segmentation_model_is_trained_with():
+    pairs = {"masks": True, "generator": {"channels": [8] * 6 + [2]}}
+    others = {"experiments": {"a": {}, "b": pairs, "c": pairs}}
+    assert make_study({"experiments": {"a": {}}}).segment_experiment is None
+    assert make_study(others).segment_experiment == "b"
+    assert make_study({**others, "default_experiments": ["a", "c"]}).segment_experiment == "c"
+    assert make_study({**others, "base": "c"}).segment_experiment == "c"
+    assert make_study({**others, "segment": {"experiment": "c"}}).segment_experiment == "c"
+    assert make_study({"training": pairs}).segment_experiment == "final"
+
+
 def test_a_mask_is_a_second_channel():
     check_networks(
         make_study({"training": {"masks": True, "generator": {"channels": [8] * 6 + [2]}}})
@@ -206,6 +217,8 @@ def test_a_mask_is_a_second_channel():
         ("- a", "holds a list"),
         ("training: {epochs: 5}\ntraining: {seeds: [3]}", "the key 'training' is there twice"),
         ("a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}", "the key 'b' is there twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, <<: *a}", "the key '<<' is there twice"),
+        ("a: [{b: 1, b: 3}]", "the key 'b' is there twice"),
         ("training: {epochs: 5, epochs: 6}", "the key 'epochs' is there twice"),
         (None, "cannot be read"),
         (b"\xff\xfe\x00", "cannot be read"),
@@ -226,10 +239,14 @@ def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
 def test_sections_laid_under_others_by_yamls_merge_keys(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(
-        "experiments:\n  a: &a {loss: mse, epochs: 3}\n  b: {<<: *a, epochs: 4, batch_size: 2}\n"
+        "experiments:\n"
+        "  a: {<<: &c {loss: hinge, seeds: [4]}, loss: mse, epochs: 3}\n"
+        "  b: &b {<<: *c, epochs: 4, batch_size: 2}\n"
+        "  d: {<<: *b, epochs: 5}\n"
     )
-    study = read_study(path).experiments["b"]
-    assert (study.loss, study.epochs, study.batch_size) == ("mse", 4, 2)
+    experiments = read_study(path).experiments
+    found = [(e.loss, e.epochs, e.batch_size, e.seeds) for e in experiments.values()]
+    assert found == [("mse", 3, 8, [4]), ("hinge", 4, 2, [4]), ("hinge", 5, 2, [4])]
 
 
 def test_an_empty_file_is_the_default_study(tmp_path):

@@ -63,18 +63,35 @@ def read_keys(path: Path) -> dict[str, Any]:
 class LoaderOfUniqueKeys(SafeLoader):
     """PyYAML's safe loader, which by itself would take the last of two equal keys in silence."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping's keys and values, if no key is there twice."""
-        # `<<` lays what it names under the keys of this mapping, which may be the same ones.
-        own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        keys = [self.construct_object(key, deep=True) for key in own]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is there twice", node.start_mark
-                )
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
+    def get_single_node(self) -> yaml.Node | None:
+        """Return the file as it is written, if no mapping in it has a key twice.
+
+        Later, `<<` will have laid the keys of other mappings under a mapping's own, which may be
+        the same ones.
+        """
+        root: yaml.Node | None = super().get_single_node()
+        waiting, seen = [] if root is None else [root], set()
+        while waiting:
+            node = waiting.pop()
+            if id(node) in seen or isinstance(node, yaml.ScalarNode):
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.MappingNode):
+                check_keys(node)
+                waiting += [part for pair in node.value for part in pair]
+            else:
+                waiting += node.value
+        return root
+
+
+def check_keys(node: yaml.MappingNode) -> None:
+    """Raise yaml's error if a key, of one name and type, is in this mapping twice."""
+    keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    for tag, name in keys:
+        if keys.count((tag, name)) > 1:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {name!r} is there twice", node.start_mark
+            )
 
 
 def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:

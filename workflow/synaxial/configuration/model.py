@@ -757,8 +757,9 @@ class Segment(Section):
     """
 
     experiment: str | None = None
-    """The experiment whose stacks are used; null means the first one with `masks`. Seed k of
-    `seeds` takes the stacks of its training k, and begins again after the last."""
+    """The experiment whose stacks are used; null means `base` if it has `masks`, else the first one
+    of a run without a target, else of all, that has. Seed k of `seeds` takes the stacks of its
+    training k, and begins again after the last."""
 
     subjects: Annotated[list[Literal["all", "quarter"] | Count], Field(min_length=1)] = [
         "all",
@@ -846,8 +847,10 @@ class Study(Section):
     @property
     def segment_experiment(self) -> str | None:
         """The experiment whose images and masks a segmentation model is trained with, if any."""
-        with_masks = [name for name, training in self.experiments.items() if training.masks]
-        return self.segment.experiment or next(iter(with_masks), None)
+        if self.segment.experiment is not None:
+            return self.segment.experiment
+        nearest_first = [self.base_experiment, *self.chosen_experiments, *self.experiments]
+        return next((name for name in nearest_first if self.experiments[name].masks), None)
 
     @model_validator(mode="after")
     def _a_preset_is_an_experiments(self) -> Self:

@@ -141,6 +141,8 @@ def _yaml_of(section: type[Section], values: dict[str, Any], depth: int) -> list
         )
         if inner is not None:
             lines += ["  " * depth + f"{name}:", *_yaml_of(inner, values[name], depth + 1)]
+        elif name == "experiments":
+            lines += [f"{name}:", *(f"  {key}: {_flow(own)}" for key, own in values[name].items())]
         else:
             lines.append("  " * depth + f"{name}: {_flow(values[name])}")
     return lines
@@ -157,7 +159,10 @@ def _text_of(section: type[Section]) -> str:
 
 def _flow(value: Any) -> str:
     """Return a value as YAML on one line."""
-    dumped = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    # In its own order: an experiment's place says whether it is the base.
+    dumped = yaml.safe_dump(
+        value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
+    )
     return dumped.removesuffix("\n...\n").strip()
 
 
