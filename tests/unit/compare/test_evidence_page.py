@@ -1,13 +1,15 @@
-"""The table of docs/evidence is what its numbers say."""
+"""The tables of docs/evidence and docs/modern are what their numbers say."""
 
 import csv
 from pathlib import Path
+
+import pytest
 
 from synaxial.compare.evaluations import Evaluation
 from synaxial.compare.table import make_markdown
 from synaxial.evaluate.battery import Value
 
-FOLDER = Path(__file__).parents[3] / "docs" / "evidence"
+DOCUMENTS = Path(__file__).parents[3] / "docs"
 
 
 def read_table(path):
@@ -25,6 +27,7 @@ def read_table(path):
     return [e for e in found if e.seed is None], [e for e in found if e.seed is not None]
 
 
-def test_the_pages_table_is_of_its_numbers():
-    page = (FOLDER / "README.md").read_text()
-    assert make_markdown(*read_table(FOLDER / "comparison.csv")) in page
+@pytest.mark.parametrize("name", ["evidence", "modern"])
+def test_the_pages_table_is_of_its_numbers(name):
+    page = (DOCUMENTS / name / "README.md").read_text()
+    assert make_markdown(*read_table(DOCUMENTS / name / "comparison.csv")) in page
