@@ -52,7 +52,8 @@ def run(
     """
     study = read_study(config)
     if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks)):
-        raise SynaxialError("render", "nothing to make", "--sheet, --images or --nifti")
+        options = "--sheet, --images, --nifti, --outlines or --nifti-masks"
+        raise SynaxialError("render", "nothing to make", options)
     for name in (nifti, nifti_masks):
         if name is not None and not name.name.endswith(".nii.gz"):
             raise SynaxialError(name, "is no name for a NIfTI volume", "a name ending in .nii.gz")
