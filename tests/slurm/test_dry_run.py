@@ -55,7 +55,7 @@ def test_hundreds_of_subjects_are_few_jobs(dry_run):
     }
 
 
-def test_masks_are_made_in_the_jobs_of_their_subjects_and_stacks(tmp_path):
+def test_masks_of_subjects_are_jobs_of_their_own_and_those_of_stacks_are_not(tmp_path):
     study = {
         **FULL_STUDY,
         "training": {"masks": True, "generator": {"channels": [*[8] * 6, 2]}},
@@ -69,8 +69,9 @@ def test_masks_are_made_in_the_jobs_of_their_subjects_and_stacks(tmp_path):
     expected = {"mask": 320, "pack_masks": 1, "render_masks": 3, "render_nifti_masks": 3}
     assert {rule: jobs[rule] for rule in expected} == expected
     groups = re.findall(r"Group job (\w+)", output)
-    assert {name: groups.count(name) for name in ("subjects", "pictures")} == {
+    assert {name: groups.count(name) for name in ("subjects", "masks", "pictures")} == {
         "subjects": 6,
+        "masks": 5,
         "pictures": 3,
     }
 

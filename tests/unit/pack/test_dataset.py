@@ -1,4 +1,4 @@
-"""The masks of a data set, read again."""
+"""The images and masks of a data set, read again."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 
 from synaxial.errors import SynaxialError
 from synaxial.files import sha256_of
-from synaxial.pack.dataset import open_masks
+from synaxial.pack.dataset import describe_images, open_masks
 
 
 @pytest.fixture
@@ -32,6 +32,28 @@ def describe_masks(folder: Path) -> None:
         "images_sha256": sha256_of(folder / "images.npy"),
     }
     (folder / "masks.json").write_text(json.dumps(content))
+
+
+def test_images_are_described(folder: Path) -> None:
+    assert describe_images(folder) == {
+        "images": 5,
+        "size": 4,
+        "sha256": sha256_of(folder / "images.npy"),
+    }
+
+
+def test_another_pixel_is_another_data_set(folder: Path) -> None:
+    images = np.load(folder / "images.npy")
+    images[3, 1, 2] ^= 1
+    np.save(folder / "images.npy", images)
+    with pytest.raises(SynaxialError, match=r"dataset\.json: describes another images\.npy"):
+        describe_images(folder)
+
+
+def test_images_that_are_gone_are_named(folder: Path) -> None:
+    (folder / "images.npy").unlink()
+    with pytest.raises(SynaxialError, match=r"images\.npy: cannot be read"):
+        describe_images(folder)
 
 
 def test_masks_are_mapped(folder: Path) -> None:

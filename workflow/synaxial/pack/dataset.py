@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,11 +47,38 @@ def open_images(path: Path) -> np.ndarray:
     return images
 
 
+def describe_images(folder: Path) -> dict[str, Any]:
+    """Return the description of a data set's images: its dataset.json.
+
+    Each byte of images.npy is read once, so that its SHA-256 under `sha256` is what these very
+    images have.
+
+    Raises
+    ------
+    SynaxialError
+        A file is absent, or they do not belong together.
+    """
+    description = read_json(folder / "dataset.json")
+    try:
+        digest = sha256_of(folder / "images.npy")
+    except OSError as error:
+        raise SynaxialError(
+            folder / "images.npy", f"cannot be read ({error})", "the images.npy of `synaxial pack`"
+        ) from error
+    if description.get("sha256") != digest:
+        raise SynaxialError(
+            folder / "dataset.json",
+            "describes another images.npy",
+            "both from one run of `synaxial pack`",
+        )
+    return description
+
+
 def open_masks(folder: Path) -> np.ndarray:
     """Map the masks of a data set's images into memory, in the images' order.
 
-    Each byte is read once, so that what comes back is what `synaxial pack-masks` wrote for these
-    very images.
+    Each byte is read once, so that what comes back is what `synaxial pack-masks` wrote for the
+    images that dataset.json describes; `describe_images` tells whether these are images.npy.
 
     Parameters
     ----------

@@ -11,8 +11,8 @@ import typer
 from numpy.typing import NDArray
 
 from synaxial.errors import SynaxialError
-from synaxial.files import is_placeholder, read_json, sha256_of, write_json, written_whole
-from synaxial.pack.dataset import open_images, read_index
+from synaxial.files import is_placeholder, sha256_of, write_json, written_whole
+from synaxial.pack.dataset import describe_images, open_images, read_index
 from synaxial.stacks import INSIDE, MASK, OUTSIDE, Stack, are_binary, read_stack
 
 logger = logging.getLogger(__name__)
@@ -31,10 +31,11 @@ def run(
     images = open_images(dataset / "images.npy")
     size = images.shape[1]
     expected = pages_of_index(dataset, len(images))
-    digest, skipped = described(dataset)
+    description = describe_images(dataset)
+    digest, skipped = description["sha256"], set(description.get("skipped", []))
     with ExitStack() as files:
         # The names are given back in the reverse order, the description's therefore last.
-        description = files.enter_context(written_whole(dataset / "masks.json"))
+        record = files.enter_context(written_whole(dataset / "masks.json"))
         partial = files.enter_context(written_whole(dataset / "masks.npy"))
         with partial.open("wb") as file:
             np.lib.format.write_array_header_1_0(
@@ -43,7 +44,7 @@ def run(
             for pages in checked_masks(masks, expected, skipped, size):
                 file.write(np.ascontiguousarray(pages).data)
         write_json(
-            description,
+            record,
             {
                 "images": len(images),
                 "size": size,
@@ -71,25 +72,6 @@ def pages_of_index(dataset: Path, images: int) -> list[tuple[str, int]]:
             "both from one run of `synaxial pack`",
         )
     return [(row["subject"], int(row["slice"])) for row in rows]
-
-
-def described(dataset: Path) -> tuple[str, set[str]]:
-    """Return the SHA-256 of images.npy, and the subjects that were skipped.
-
-    Raises
-    ------
-    SynaxialError
-        It is not the one that dataset.json describes.
-    """
-    digest = sha256_of(dataset / "images.npy")
-    description = read_json(dataset / "dataset.json")
-    if description.get("sha256") != digest:
-        raise SynaxialError(
-            dataset / "dataset.json",
-            "describes another images.npy",
-            "both from one run of `synaxial pack`",
-        )
-    return digest, set(description.get("skipped", []))
 
 
 def checked_masks(

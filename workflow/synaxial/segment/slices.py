@@ -11,7 +11,7 @@ from synaxial.configuration.model import Segment
 from synaxial.errors import SynaxialError
 from synaxial.metrics.images import as_grey
 from synaxial.networks.randomness import seed_sequence
-from synaxial.pack.dataset import open_masks, read_dataset
+from synaxial.pack.dataset import describe_images, open_masks, read_dataset
 from synaxial.segment.sizes import people_wanted
 from synaxial.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.train.batches import RankBatches
@@ -68,6 +68,7 @@ def read_real(folder: Path) -> Slices:
         A file is absent, damaged, or of another data set.
     """
     images, rows = read_dataset(folder)
+    describe_images(folder)
     masks = open_masks(folder) > 0
     first = np.unique(images.groups, return_index=True)[1]
     names = [rows[at]["subject"] for at in first]

@@ -22,7 +22,7 @@ from synaxial.functions.parallel import use_threads
 from synaxial.machine import announce_machine
 from synaxial.networks.calibration import calibrate
 from synaxial.networks.saving import digest_of, save_network
-from synaxial.pack.dataset import open_images, open_masks, read_dataset
+from synaxial.pack.dataset import describe_images, open_images, open_masks, read_dataset
 from synaxial.train.checkpoint import held_folder
 from synaxial.train.communication import (
     abort_on_error,
@@ -257,14 +257,8 @@ def announce(record: dict[str, Any], folder: Path) -> None:
 
 
 def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
-    """Return the description of a dataset if it fits the images and the networks."""
-    description = read_json(dataset / "dataset.json")
-    if description.get("images") != len(images) or not isinstance(description.get("sha256"), str):
-        raise SynaxialError(
-            "dataset.json",
-            f"describes {description.get('images')} images, but images.npy holds {len(images)}",
-            "both from one run of `synaxial pack`",
-        )
+    """Return the description of a dataset if it is of these images and they fit the networks."""
+    description = describe_images(dataset)
     width = 4 * 2 ** (len(training.generator.channels) - 1)
     if images.shape[1] != width:
         raise SynaxialError(
