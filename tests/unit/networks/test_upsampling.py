@@ -140,7 +140,7 @@ def test_a_file_gives_the_network_back(upsampling, tmp_path):
     save_network(network, training, tmp_path / "generator.npz", calibrated)
     loaded = load_generator(tmp_path / "generator.npz")
     assert digest_of(loaded.network) == digest_of(network)
-    assert loaded.training == training
+    assert loaded.settings == training.model_dump(mode="json")
     with chainer.using_config("train", False):
         made = [one(images(3, 5)).array for one in (network, loaded.network)]
         np.testing.assert_array_equal(*made)

@@ -207,7 +207,7 @@ def test_it_writes_what_a_training_writes(job):
     done = job.run()
     assert done.returncode == 0, done.stderr
     trained = load_generator(job.output / "generator.npz")
-    assert trained.training.masks
+    assert trained.masks
     assert trained.network.settings.channels[-1] == 2
     with Image.open(job.output / "previews" / "epoch_0006.png") as preview:
         assert (preview.size, preview.mode) == ((64, 64), "RGB")

@@ -11,7 +11,7 @@ import numpy as np
 
 from synaxial.arrays import read_arrays
 from synaxial.chainer_compatibility import chainer
-from synaxial.configuration.model import Training
+from synaxial.configuration.model import Latent, Training
 from synaxial.errors import SynaxialError
 from synaxial.files import written_whole
 from synaxial.networks.generator import Generator
@@ -19,6 +19,9 @@ from synaxial.networks.layers import BatchNormalization
 
 #: Where a file keeps the settings of the experiment, beside the arrays of the network.
 SETTINGS_KEY = "settings"
+
+#: Those of them that say what the network is and how images are made with it.
+NEEDED_SETTINGS = ("generator", "latent", "initial_deviation", "masks")
 
 #: What precedes the names of calibrated statistics in a file.
 CALIBRATED = "calibrated/"
@@ -32,15 +35,21 @@ class TrainedGenerator:
     ----------
     network
         As it was at the training's end, with the running statistics of the training.
-    training
-        The settings that made it.
+    latent
+        What it draws its latents from.
+    masks
+        Whether its second channel is the mask of the first.
+    settings
+        All settings that made it, as they were written.
     calibrated
         Statistics for making images without dropout, in place of the running ones: float32 arrays
         by their path in the network, none if it does not normalise. See `calibration.py`.
     """
 
     network: Generator
-    training: Training
+    latent: Latent
+    masks: bool
+    settings: dict[str, Any]
     calibrated: dict[str, np.ndarray]
 
     def with_calibrated_statistics(self) -> Generator:
@@ -105,7 +114,11 @@ def load_generator(path: Path) -> TrainedGenerator:
     """
     arrays = read_arrays(path)
     try:
-        training = Training.model_validate(json.loads(str(arrays.pop(SETTINGS_KEY)[()])))
+        settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
+        # Of the others, the rules may have changed since; they are needed to train, not to sample.
+        training = Training.model_validate(
+            {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
+        )
         generator = Generator(training.generator, training.latent.size, training.initial_deviation)
         check_shapes(arrays, network_arrays(generator))
         statistics = statistics_of(generator)
@@ -116,7 +129,7 @@ def load_generator(path: Path) -> TrainedGenerator:
         raise SynaxialError(
             path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
         ) from error
-    return TrainedGenerator(generator, training, calibrated)
+    return TrainedGenerator(generator, training.latent, training.masks, settings, calibrated)
 
 
 def statistics_of(network: Any) -> dict[str, np.ndarray]:

@@ -44,7 +44,7 @@ def run(
     network = statistics_chosen(trained, settings)
     network.to_device(chosen)
     # Where there are masks, each image's page is followed by its mask's.
-    channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.training.masks else [{}]
+    channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.masks else [{}]
     descriptions = [
         {
             "generated": True,
@@ -60,9 +60,7 @@ def run(
         for channel in channels
     ]
     with use_threads(threads):
-        write_stack(
-            output, sample_stack(network, trained.training.latent, settings, stack), descriptions
-        )
+        write_stack(output, sample_stack(network, trained.latent, settings, stack), descriptions)
     log.info("%s: %d images of generator %s", output, settings.images, digest[:16])
 
 
