@@ -20,7 +20,11 @@ from synaxial.train.batches import RankBatches
 PEOPLE, AUGMENTATION = 100, 101
 
 #: What a U-Net may be trained with.
-KINDS = ("real", "synthetic", "both")
+KINDS = {
+    "real": "real slices",
+    "synthetic": "generated slices",
+    "both": "real and generated slices",
+}
 
 #: The farthest shift of an augmented slice along each axis, as a share of the width.
 FARTHEST = 1 / 16

@@ -110,7 +110,7 @@ def run(
             truth.masks[at],
             found[at],
             [f"Dice {scores[truth.names[group]]:.2f}" for group in truth.groups[at]],
-            f"A U-Net trained with {kind} slices (real people: {subjects}), seed {seed}: of people "
+            f"A U-Net trained with {KINDS[kind]} (real people: {subjects}), seed {seed}: of people "
             "held out, the slice with the largest tumour. Green: the data's mask; red: the "
             "network's. Dice is of all slices of the person.",
         ).save(partial)
