@@ -4,8 +4,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from synaxial.segment.comparison import DIFFERENCES, Row
-from synaxial.segment.page import FLOORS
 from synaxial.segment.sizes import NONE
+from synaxial.segment.tables import FLOORS
 
 #: Of the floors, of real alone, and of what has generated images in it.
 GREY, REAL, GENERATED = "#94a3b8", "#0f766e", "#1e293b"

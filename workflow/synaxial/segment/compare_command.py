@@ -13,6 +13,7 @@ from synaxial.segment.comparison import COLUMNS, compare
 from synaxial.segment.page import make_segmentation_page, rows_of
 from synaxial.segment.records import PROTOCOL
 from synaxial.segment.results import read_results
+from synaxial.segment.tables import make_markdown
 
 
 def run(
@@ -24,6 +25,9 @@ def run(
     values: Annotated[Path, typer.Option(help="The same, and each person's, to write (.json).")],
     page: Annotated[Path, typer.Option(help="The tables and what they mean, to write (.html).")],
     chart: Annotated[Path, typer.Option(help="The figure, to write (.png).")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="The tables in Markdown, to write (.md).")
+    ] = None,
     others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
 ) -> None:
     """Put U-Nets trained on real, on generated and on both slices side by side."""
@@ -41,6 +45,8 @@ def run(
             "check": asdict(results.check),
         },
     )
+    if markdown is not None:
+        write_text(markdown, make_markdown(rows, results.check))
     write_text(page, make_segmentation_page(rows, results))
     with mpl.rc_context({"savefig.dpi": 110}), written_whole(chart) as partial:
         draw_comparison(rows).savefig(partial, metadata={"Software": None})

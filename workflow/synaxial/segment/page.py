@@ -4,19 +4,12 @@ import html
 from typing import Any
 
 from synaxial.report.page import make_page
-from synaxial.segment.comparison import DIFFERENCES, Row
+from synaxial.segment.comparison import Row
 from synaxial.segment.intervals import clusters_of
-from synaxial.segment.place import NUMBERS
 from synaxial.segment.records import Results
-from synaxial.segment.sizes import NONE
+from synaxial.segment.tables import Table, dice_table, mask_table
 
 TITLE = "Segmentation with generated images"
-
-#: What the two floors are.
-FLOORS = {
-    "threshold": "what a threshold finds bright as a tumour, no training",
-    "empty": "no tumour anywhere",
-}
 
 INTRODUCTION = """
 <p>Small U-Nets that segment the tumour, trained on real slices, on generated ones with their
@@ -105,8 +98,9 @@ def make_segmentation_page(rows: list[Row], results: Results) -> str:
         **results.budget,
     )
     masks = MASKS.format(**results.check.images)
-    parts = [introduction, _generators(results), _dice_table(rows), masks, _mask_table(results)]
-    return make_page(TITLE, "\n".join([*parts, LIMITS]))
+    dice, places = _html(dice_table(rows)), _html(mask_table(results.check))
+    parts = [introduction, _generators(results), dice, masks, places, LIMITS]
+    return make_page(TITLE, "\n".join(parts))
 
 
 def _generators(results: Results) -> str:
@@ -132,39 +126,9 @@ def _generators(results: Results) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
-def _dice_table(rows: list[Row]) -> str:
-    lines = ["<table><tr><th>trained with</th><th>real people</th><th>real slices</th>"]
-    lines.append("<th>generated slices</th><th>Dice</th><th>by seed</th></tr>")
-    for row in rows:
-        name = f"{row.number}: {FLOORS[row.number]}" if row.number in FLOORS else row.number
-        sign = "+" if row.number in DIFFERENCES else ""
-        value = _cell(row.value, row.low, row.high, sign)
-        counts = ["", "", ""]
-        if row.number not in FLOORS and row.number not in DIFFERENCES:
-            counts = [_people(row), str(row.real_images), str(row.synthetic_images)]
-        elif row.number in DIFFERENCES:
-            counts[0] = _people(row)
-        seeds = ", ".join(f"{seed}: {mean:{sign}.3f}" for seed, mean in row.by_seed.items())
-        cells = "".join(f"<td>{html.escape(cell)}</td>" for cell in (name, *counts))
-        lines.append(f"<tr>{cells}<td>{value}</td><td>{seeds}</td></tr>")
-    return "\n".join([*lines, "</table>"])
-
-
-def _people(row: Row) -> str:
-    return NONE if row.subjects == NONE else f"{row.people} ({row.subjects})"
-
-
-def _mask_table(results: Results) -> str:
-    lines = ["<table><tr><th>number</th><th>generated</th><th>real, held out</th></tr>"]
-    for name, meaning in NUMBERS.items():
-        cells = ""
-        for which in ("generated", "real"):
-            found = results.check.masks[which][name]
-            text = "none" if found is None else _cell(found["value"], found["low"], found["high"])
-            cells += f"<td>{text}</td>"
-        lines.append(f"<tr><td>{html.escape(meaning)}</td>{cells}</tr>")
-    return "\n".join([*lines, "</table>"])
-
-
-def _cell(value: float, low: float, high: float, sign: str = "") -> str:
-    return f"{value:{sign}.3f} <small>({low:{sign}.3f} to {high:{sign}.3f})</small>"
+def _html(table: Table) -> str:
+    """Return a table as HTML, its first line as its heading."""
+    heading, *lines = table
+    rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in heading)]
+    rows += ["".join(f"<td>{html.escape(cell)}</td>" for cell in cells) for cells in lines]
+    return "\n".join(["<table>", *(f"<tr>{row}</tr>" for row in rows), "</table>"])
