@@ -1,7 +1,7 @@
 """Snakemake runs as many jobs at once as there are cores; it has not in some versions.
 
-From 9.10 to 9.16 at least, cores and resources were given back twice when a job had ended (snakemake issue 3913),
-and six trainings ran on two cores.
+From 9.10 to 9.16 at least, cores and resources were given back twice when a job had ended
+(snakemake issue 3913), and six trainings ran on two cores.
 """
 
 import subprocess
