@@ -45,12 +45,10 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.txt
 	$(UV_INSTALL) $(LOCKED) -r envs/dev.txt
 	@touch $@
 
-# The newest Snakemake: left to itself, the resolver takes an old one with a newer nilearn.
+# What the bounds of pyproject.toml allow, without the locks.
 install-newest: $(BIN)/uv
-	echo snakemake | $(BIN)/uv pip compile --quiet --upgrade --no-deps --no-annotate --no-header \
-		--no-emit-index-url --python $(BIN)/python --output-file $(VENV)/snakemake.txt -
-	$(UV_INSTALL) --upgrade --constraints $(VENV)/snakemake.txt \
-		--build-constraints envs/build-constraints.txt -r pyproject.toml --extra catalogue --extra dev
+	$(UV_INSTALL) --upgrade --build-constraints envs/build-constraints.txt \
+		-r pyproject.toml --extra catalogue --extra dev
 	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 
 run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.

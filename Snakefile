@@ -8,7 +8,8 @@
 
 from snakemake.utils import min_version
 
-min_version("9.1")
+# From 9.10 to 9.16 more jobs ran at once than there were cores (tests/workflow/test_cores.py).
+min_version("9.17")
 
 
 configfile: "config.yaml"

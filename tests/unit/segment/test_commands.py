@@ -63,6 +63,7 @@ class Study:
 
     def compare(self, trainings):
         names = {"table": "csv", "values": "json", "page": "html", "chart": "png"}
+        names["markdown"] = "md"
         outputs = {name: self.folder / f"result.{suffix}" for name, suffix in names.items()}
         compare_command.run(trainings, self.check(), **outputs)
         return outputs
@@ -146,6 +147,10 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
     page = html.unescape(" ".join(outputs["page"].read_text().split()))
     for text in ("4 (all)", "1 (1)", "both - real", "of whom 1 have no tumour", *NUMBERS.values()):
         assert text in page
+    lines = outputs["markdown"].read_text().splitlines()
+    difference = next(line for line in lines if line.startswith("| both - real | 1 (1) |"))
+    assert f"| {expected:+.3f} (" in difference
+    assert len(lines) == 2 + len(rows) + 1 + 2 + len(NUMBERS)
     with Image.open(outputs["chart"]) as chart:
         assert chart.width > 1000
 
@@ -223,6 +228,14 @@ def test_a_file_of_another_kind_is_told_in_one_line(study, differences, expected
     with pytest.raises(SynaxialError, match=expected) as caught:
         read_results([change(path, **differences)], study.check())
     assert "\n" not in str(caught.value)
+
+
+def test_other_images_than_the_data_set_describes_are_refused(study):
+    images = np.load(study.dataset / "images.npy")
+    images[0, 0, 0] ^= 1
+    np.save(study.dataset / "images.npy", images)
+    with pytest.raises(SynaxialError, match=r"dataset\.json: describes another images\.npy"):
+        study.train("real", "all", 1)
 
 
 def test_a_check_that_lacks_something_is_refused(study):

@@ -202,19 +202,31 @@ def test_a_mistake_is_told_in_one_line(job, mistake):
     assert not job.output.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "other type", "pickle"])
+@pytest.mark.parametrize("damage", ["cut", "other type", "pickle", "another pixel"])
 def test_a_damaged_dataset_is_refused(job, damage):
     path = job.dataset / "images.npy"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:1000])
     elif damage == "other type":
         np.save(path, np.zeros((20, 16, 16), np.float32))
+    elif damage == "another pixel":
+        images = np.load(path)
+        images[7, 3, 4] ^= 1
+        np.save(path, images)
     else:
         np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     done = job.run(ranks=2)
     assert done.returncode == 65, done.stderr
     assert "images.npy" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_dataset_that_says_another_number_of_images_is_refused(job):
+    path = job.dataset / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"images": 21}))
+    done = job.run()
+    assert done.returncode == 65, done.stderr
+    assert "dataset.json: describes 21 images; expected 20, as images.npy has" in done.stderr
 
 
 def test_one_rank_needs_no_mpiexec_and_mpiexec_changes_nothing(job):

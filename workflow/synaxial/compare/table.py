@@ -5,7 +5,7 @@ from typing import Any
 
 from synaxial.compare.evaluations import Evaluation, by_name, over_seeds
 from synaxial.evaluate.battery import EXPLAINED, HEADLINES, PROTOCOL, Value
-from synaxial.report.page import make_page
+from synaxial.report.page import make_page, markdown_of
 
 #: The columns of comparison.csv: one row a number of a set.
 COLUMNS = ["set", "kind", "seed", "number", "value", "low", "high", "images", "protocol"]
@@ -82,12 +82,12 @@ def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -
 def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
     """Return the table in Markdown, for documents: a row a seed, since their mean hides much."""
     titles = ["set", *(f"{line.title} ({GOOD[line.good]})" for line in HEADLINES)]
-    rows = [titles, ["---"] * len(titles)]
+    rows = [titles]
     for name, sets in by_name(controls).items():
         rows.append([f"{name}: {CONTROLS.get(name, '')}", *_plain_cells(sets)])
     for name, sets in by_name(experiments).items():
         rows += [[f"**{name}** (seed {one.seed})", *_plain_cells([one])] for one in sets]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown_of(rows)
 
 
 def _plain_cells(sets: list[Evaluation]) -> list[str]:

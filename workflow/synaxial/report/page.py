@@ -31,9 +31,21 @@ def make_table(text: str) -> str:
     rows = list(csv.reader(io.StringIO(text)))
     heading, lines = rows[0], rows[1:]
     kept = [i for i in range(len(heading)) if any(line[i] for line in lines)]
-    parts = ["<table>", _row("th", [heading[i] for i in kept])]
-    parts += [_row("td", [line[i] for i in kept]) for line in lines]
+    return table_of([[row[i] for i in kept] for row in rows])
+
+
+def table_of(rows: list[list[str]]) -> str:
+    """Return a heading and lines of as many cells as an HTML table; nothing is taken as HTML."""
+    heading, *lines = rows
+    parts = ["<table>", _row("th", heading), *(_row("td", line) for line in lines)]
     return "\n".join([*parts, "</table>"])
+
+
+def markdown_of(rows: list[list[str]]) -> str:
+    """Return a heading and lines of as many cells as a table in Markdown, for documents."""
+    heading, *lines = rows
+    ruled = [heading, ["---"] * len(heading), *lines]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in ruled)
 
 
 def make_text(text: str) -> str:

@@ -3,11 +3,11 @@
 import html
 from typing import Any
 
-from synaxial.report.page import make_page
+from synaxial.report.page import make_page, table_of
 from synaxial.segment.comparison import Row
 from synaxial.segment.intervals import clusters_of
 from synaxial.segment.records import Results
-from synaxial.segment.tables import Table, dice_table, mask_table
+from synaxial.segment.tables import dice_table, mask_table
 
 TITLE = "Segmentation with generated images"
 
@@ -98,7 +98,7 @@ def make_segmentation_page(rows: list[Row], results: Results) -> str:
         **results.budget,
     )
     masks = MASKS.format(**results.check.images)
-    dice, places = _html(dice_table(rows)), _html(mask_table(results.check))
+    dice, places = table_of(dice_table(rows)), table_of(mask_table(results.check))
     parts = [introduction, _generators(results), dice, masks, places, LIMITS]
     return make_page(TITLE, "\n".join(parts))
 
@@ -124,11 +124,3 @@ def _generators(results: Results) -> str:
     note = ONE if clusters == 1 else SHARED if clusters < len(of_seeds) else OWN
     text = f"The generated images are by {count}{of_experiment}: {listed}. {note}"
     return f"<p>{html.escape(text)}</p>"
-
-
-def _html(table: Table) -> str:
-    """Return a table as HTML, its first line as its heading."""
-    heading, *lines = table
-    rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in heading)]
-    rows += ["".join(f"<td>{html.escape(cell)}</td>" for cell in cells) for cells in lines]
-    return "\n".join(["<table>", *(f"<tr>{row}</tr>" for row in rows), "</table>"])

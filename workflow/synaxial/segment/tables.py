@@ -1,5 +1,6 @@
 """The tables of the comparison, as cells of text, for a page and for documents."""
 
+from synaxial.report.page import markdown_of
 from synaxial.segment.comparison import DIFFERENCES, Row
 from synaxial.segment.place import NUMBERS
 from synaxial.segment.records import Check
@@ -36,13 +37,7 @@ def mask_table(check: Check) -> Table:
 
 def make_markdown(rows: list[Row], check: Check) -> str:
     """Return both tables in Markdown, for documents."""
-    return "\n".join(_markdown(table) for table in (dice_table(rows), mask_table(check)))
-
-
-def _markdown(table: Table) -> str:
-    heading, *lines = table
-    ruled = [heading, ["---"] * len(heading), *lines]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in ruled)
+    return "\n".join(markdown_of(table) for table in (dice_table(rows), mask_table(check)))
 
 
 def _dice_line(row: Row) -> list[str]:

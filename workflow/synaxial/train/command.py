@@ -259,6 +259,13 @@ def announce(record: dict[str, Any], folder: Path) -> None:
 def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
     """Return the description of a dataset if it is of these images and they fit the networks."""
     description = describe_images(dataset)
+    if description.get("images") != len(images):
+        raise SynaxialError(
+            dataset / "dataset.json",
+            f"describes {description.get('images')} images",
+            f"{len(images)}, as images.npy has",
+            "run `synaxial pack` again",
+        )
     width = 4 * 2 ** (len(training.generator.channels) - 1)
     if images.shape[1] != width:
         raise SynaxialError(
