@@ -330,8 +330,12 @@ POINTS = points_of(study.experiments[study.scaling_experiment], study.scaling.ra
 
 def of_train(name, default):
     """What the profile says of the training; `default` where it says nothing."""
-    value = workflow.get_rule("train").resources.get(name, default)
-    return getattr(value, "value", value)
+    resources = workflow.get_rule("train").resources
+    if name not in resources:
+        return default
+    # A profile's text is an expression, which Snakemake evaluates for a job; here there is none yet.
+    job = {"input": [], "attempt": 1, "threads": 1, "rulename": "train", "async_run": None}
+    return resources[name].evaluate({}, **job).value
 
 
 def nodes_of_point(wildcards):
@@ -363,8 +367,7 @@ def take_results():
 def check_cluster():
     """Check that Slurm and what its jobs need are there, if jobs are to be submitted to it."""
     if workflow.executor_plugin is not None and workflow.executor_plugin.name == "slurm":
-        device = workflow.get_rule("train").resources["device"]
-        told_in_one_line(check_environment, getattr(device, "value", device))
+        told_in_one_line(check_environment, of_train("device", "auto"))
         told_in_one_line(check_slurm)
 
 
