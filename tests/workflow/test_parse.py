@@ -20,6 +20,20 @@ STUDIES = {
         {**STUDY, "acquire": {**STUDY["acquire"], "subjects": "001-002"}},
         {"acquire": 2},
     ),
+    "a folder by a pattern": (
+        {
+            **STUDY,
+            "acquire": {
+                **STUDY["acquire"],
+                "directory": {
+                    "path": "data",
+                    "pattern": "{subject}/{subject}_flair.nii.gz",
+                    "segmentation_pattern": "{subject}/{subject}_seg.nii.gz",
+                },
+            },
+        },
+        {"acquire": 3, "manifest": 1, "resolved_configuration": 1, "train": 1},
+    ),
     "two experiments": (
         {**PHANTOM, "experiments": {"a": {}, "b": {"loss": "mse"}}},
         {"train": 2, "experiment": 2, "sample": 6, "render": 6},

@@ -307,10 +307,18 @@ def summary():
         }.items()
         if Path(path).exists()
     ]
-    if Path(RESULTS, "comparison.html").exists():
-        found.append(("numbers, and what they mean", f"{RESULTS}/comparison.html"))
-    if Path(RESULTS, "catalogue.sqlite").exists():
-        found.append(("catalogue of all images", f"{RESULTS}/catalogue.sqlite"))
+    found += [
+        (what, f"{RESULTS}/{path}")
+        for what, path in {
+            "numbers, and what they mean": "comparison.html",
+            "the same, as in the paper": "figures/comparison.html",
+            "worth to a segmentation": "segment/segmentation.html",
+            "scaling": "scaling/scaling.html",
+            "page for readers": "turing/page.html",
+            "catalogue of all images": "catalogue.sqlite",
+        }.items()
+        if Path(RESULTS, path).exists()
+    ]
     lines = ["", "Finished. What there is to look at:"]
     lines += [f"  {what:<28}{path}" for what, path in found]
     description = Path(RESULTS, "dataset", "dataset.json")

@@ -22,4 +22,5 @@ use rule settings as resolved_configuration with:
         f"{LOGS}/settings/configuration.log",
     localrule: True
     params:
-        part=as_yaml(study.model_dump(mode="json")),
+        # A function, for Snakemake takes `{subject}` in a text for a wildcard of its own.
+        part=lambda wildcards: as_yaml(study.model_dump(mode="json")),

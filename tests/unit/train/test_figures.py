@@ -9,10 +9,6 @@ from synaxial.train.log import COLUMNS
 from synaxial.train.previews import draw_timeline, find_previews, split_sheet
 from synaxial.train.progress import as_duration, describe
 
-LOG = (
-    ",".join(COLUMNS) + "\n" + "".join(f"{i},{i * 5},1,2,3,4,5,6,0.5,0.4,,7,8\n" for i in (1, 2, 3))
-)
-
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3723, "1:02:03")]
@@ -27,14 +23,41 @@ def test_a_progress_line_has_bar_pace_and_time_left():
     assert "iteration 25 of 100, epoch 2.5, 4 images/s, 2:30 left" in line
 
 
+def log_of(**values):
+    """A log of three epochs in which every column has a number of its own, but for these."""
+    numbers = {name: at for at, name in enumerate(COLUMNS)} | values
+    rows = [",".join(map(str, (numbers | {"epoch": epoch}).values())) for epoch in (1, 2, 3)]
+    return "\n".join([",".join(COLUMNS), *rows, ""])
+
+
+def drawn_of(log):
+    """Each line that is drawn of a log, by its panel and legend."""
+    return {
+        (axes.get_title(), line.get_label()): line.get_ydata()
+        for axes in draw_curves(log, "title").axes
+        for line in axes.get_lines()
+    }
+
+
 def test_curves_show_all_of_the_log(tmp_path):
-    figure = draw_curves(LOG, "title")
-    drawn = {line.get_label(): line.get_ydata() for a in figure.axes for line in a.get_lines()}
-    assert set(drawn) == {legend for *_, lines in PANELS for legend in lines}
-    np.testing.assert_array_equal(drawn["real images"], [3, 3, 3])
+    drawn = drawn_of(log_of(score_real=3))
+    assert set(drawn) == {(title, legend) for title, _, lines in PANELS for legend in lines}
+    np.testing.assert_array_equal(drawn[PANELS[1][0], "real images"], [3, 3, 3])
     for name in ("a.png", "b.png"):
-        write_curves(LOG, "title", tmp_path / name)
+        write_curves(log_of(), "title", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_what_a_training_does_not_do_has_no_curve(tmp_path):
+    log = log_of(distance_held_out="", penalty=0, augmentation=0)
+    assert set(drawn_of(log_of())) - set(drawn_of(log)) == {
+        (PANELS[4][0], "generated images"),
+        (PANELS[5][0], "penalty"),
+        (PANELS[6][0], "augmentation"),
+    }
+    assert len(draw_curves(log, "title").axes) == len(PANELS) - 2
+    # What every training has is drawn though it be 0 or missing.
+    assert set(drawn_of(log_of(loss_generator=0, similarity_real=""))) == set(drawn_of(log_of()))
 
 
 def test_the_timeline_has_latents_across_and_epochs_down(tmp_path):

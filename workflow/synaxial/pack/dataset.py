@@ -70,6 +70,7 @@ def describe_images(folder: Path) -> dict[str, Any]:
             folder / "dataset.json",
             "describes another images.npy",
             "both from one run of `synaxial pack`",
+            "delete images.npy and make it again",
         )
     return description
 

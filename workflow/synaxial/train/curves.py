@@ -45,13 +45,20 @@ PANELS = (
     ("Speed", "images per second", {"all ranks": "images_per_second"}),
 )
 
+#: Columns of what a training may do without: empty or 0 throughout where it does.
+OPTIONAL = {"distance_held_out", "penalty", "augmentation"}
+
 
 def draw_curves(log: str, title: str) -> Figure:
-    """Draw all `PANELS` over the epochs of a log in CSV."""
+    """Draw the `PANELS` over the epochs of a log in CSV, without what the training does not do."""
     table = pd.read_csv(io.StringIO(log))
+    panels = used_panels(table)
     figure = Figure(figsize=(20, 7), layout="constrained")
     figure.suptitle(title)
-    for axes, (heading, unit, lines) in zip(figure.subplots(2, 4).ravel(), PANELS, strict=True):
+    places = figure.subplots(2, (len(panels) + 1) // 2).ravel()
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for axes, (heading, unit, lines) in zip(places, panels, strict=False):
         for legend, column in lines.items():
             # Not every epoch has every value.
             known = table[["epoch", column]].dropna()
@@ -66,6 +73,20 @@ def draw_curves(log: str, title: str) -> Figure:
         if heading == "Gradients" and (table[list(lines.values())].dropna() > 0).all(axis=None):
             axes.set_yscale("log")
     return figure
+
+
+def used_panels(table: pd.DataFrame) -> list[tuple[str, str, dict[str, str]]]:
+    """Return the panels, and of each the lines, that a log has something of."""
+    panels = []
+    for heading, unit, lines in PANELS:
+        used = {
+            legend: column
+            for legend, column in lines.items()
+            if column not in OPTIONAL or table[column].fillna(0).any()
+        }
+        if used:
+            panels.append((heading, unit, used))
+    return panels
 
 
 def write_curves(log: str, title: str, path: Path) -> None:
