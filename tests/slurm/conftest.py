@@ -85,7 +85,7 @@ class ClusterWorkflow(Workflow):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=400,
+            timeout=900,
             check=False,
             cwd=self.folder,
             env={**self.environment, **environment},
