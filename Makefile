@@ -96,7 +96,7 @@ format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
 	$(BIN)/snakefmt Snakefile workflow
 
 docs: $(VENV)/installed  ## Write docs/configuration.md and config.yaml from the configuration model.
-	$(BIN)/python -m synaxial.configuration.reference
+	$(BIN)/python -m synaxial.config.reference
 
 lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
 	$(COMPILE) --extra catalogue --output-file envs/cpu.txt

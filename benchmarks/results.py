@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.partner import REPOSITORY
 from benchmarks.preprocessing.rows import Row
 
-from synaxial.chainer_compatibility import chainer
-from synaxial.machine import describe_machine, read_machine, usable_cores
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.machine import describe_machine, read_machine, usable_cores
 
 PAGE = REPOSITORY / "benchmarks" / "RESULTS.md"
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from benchmarks.partner import REPOSITORY, Partner
 
-from synaxial.configuration.model import Training
+from synaxial.config.model import Training
 
 #: Images of the dataset; what they show does not change the time of an iteration.
 IMAGES, WIDTH = 64, 256
 
 TWIN = REPOSITORY / "benchmarks" / "training" / "twin.py"
 
-#: glibc's variables that do what `synaxial.functions.memory` does.
+#: glibc's variables that do what `synaxial.compute.memory` does.
 KEEPING_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),

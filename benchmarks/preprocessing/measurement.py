@@ -22,7 +22,7 @@ from benchmarks.preprocessing.work import (
     make_volumes,
 )
 
-from synaxial.stacks import read_stack
+from synaxial.io.stacks import read_stack
 
 UNIT = "volumes/s"
 STAGES = "acquire + slice + resize + pack"

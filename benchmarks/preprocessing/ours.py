@@ -10,12 +10,12 @@ from pathlib import Path
 import yaml
 from benchmarks.preprocessing.work import PATTERN
 
-import synaxial.pack.command
-import synaxial.resize.command
-import synaxial.slice.command
-from synaxial.acquire.command import acquire_subject
-from synaxial.acquire.sources import open_source
-from synaxial.configuration.loading import read_study
+import synaxial.data.dataset.pack_command
+import synaxial.data.slices.resize_command
+import synaxial.data.slices.slice_command
+from synaxial.config.loading import read_study
+from synaxial.data.sources import open_source
+from synaxial.data.volumes.acquire_command import acquire_subject
 
 
 def write_study(path: Path, volumes: Path) -> Path:
@@ -35,7 +35,9 @@ def run_functions(study: Path, subjects: list[str], results: Path, pool: Pool) -
     """
     begin = time.perf_counter()
     pool.starmap(prepare, [(study, subject, results) for subject in subjects], chunksize=1)
-    synaxial.pack.command.run(study, results / "dataset", *_stacks_and_records(results, subjects))
+    synaxial.data.dataset.pack_command.run(
+        study, results / "dataset", *_stacks_and_records(results, subjects)
+    )
     return time.perf_counter() - begin
 
 
@@ -44,8 +46,8 @@ def prepare(study: Path, subject: str, results: Path) -> None:
     settings = read_study(study).acquire
     acquire_subject(open_source(settings, results), settings, subject, results / "volumes")
     volume, record, slices, images = _files(results, subject)
-    synaxial.slice.command.run(study, volume, record, slices)
-    synaxial.resize.command.run(study, slices, images)
+    synaxial.data.slices.slice_command.run(study, volume, record, slices)
+    synaxial.data.slices.resize_command.run(study, slices, images)
 
 
 def run_commands(study: Path, subjects: list[str], results: Path, processes: int) -> float:

@@ -8,8 +8,8 @@ from typing import Any
 
 import nibabel
 
-from synaxial.acquire.phantom import make_phantom
-from synaxial.configuration.model import Study
+from synaxial.config.model import Study
+from synaxial.data.phantom import make_phantom
 
 #: Where a subject's file lies below the folder of a data set, as in BraTS 2020.
 PATTERN = "{subject}/{subject}_flair.nii.gz"

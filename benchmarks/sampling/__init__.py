@@ -8,8 +8,8 @@ from benchmarks.comparison import alternate, rate, row_of_rates
 from benchmarks.preprocessing.rows import Row
 from benchmarks.study import start_ours, start_twin, write_study
 
-from synaxial.configuration.model import Sample
-from synaxial.sample.stack import CHUNK
+from synaxial.config.model import Sample
+from synaxial.gan.sample_stack import CHUNK
 
 __all__ = ["measure"]
 

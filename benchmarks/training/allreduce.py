@@ -22,10 +22,10 @@ from benchmarks.partner import REPOSITORY
 from benchmarks.preprocessing.rows import Row
 from mpi4py import MPI
 
-from synaxial.chainer_compatibility import chainer, chainermn
-from synaxial.configuration.model import Training
-from synaxial.functions.memory import keep_freed_memory
-from synaxial.train.initial import make_networks
+from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.memory import keep_freed_memory
+from synaxial.config.model import Training
+from synaxial.gan.train.initial import make_networks
 
 RANKS = 2
 WARM_UPS, REPEATS = 3, 21

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.chainer_compatibility import chainer
+from synaxial.compute.chainer_compatibility import chainer
 
 L = chainer.links
 

@@ -6,9 +6,9 @@ from unittest.mock import patch
 
 import numpy as np
 
-from synaxial.functions.hidden import Dropped
-from synaxial.functions.layout import by_channel
-from synaxial.train import updater as updater_module
+from synaxial.gan.ops.hidden import Dropped
+from synaxial.gan.ops.layout import by_channel
+from synaxial.gan.train import updater as updater_module
 
 SEED = 5
 

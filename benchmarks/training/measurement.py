@@ -21,8 +21,8 @@ from benchmarks.study import start_ours, start_twin, write_study
 from benchmarks.training import agreement, allreduce
 from benchmarks.training.arithmetic import multiplications_per_second
 
-from synaxial.configuration.model import Training
-from synaxial.devices import count_gpus
+from synaxial.compute.devices import count_gpus
+from synaxial.config.model import Training
 
 BATCH_SIZE = Training().batch_size
 WARM_UPS = 2

@@ -17,15 +17,15 @@ import numpy as np
 from benchmarks.memory import peak_memory
 from benchmarks.training import arithmetic, gradients, stock
 
-from synaxial.chainer_compatibility import chainer, chainermn
-from synaxial.configuration.model import Sample, Training
-from synaxial.functions.memory import keep_freed_memory
-from synaxial.functions.parallel import use_threads
-from synaxial.sample.stack import sample_stack
-from synaxial.train.batches import RankBatches
-from synaxial.train.initial import make_networks
-from synaxial.train.optimizers import make_optimizer
-from synaxial.train.updater import AdversarialUpdater
+from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.parallel import use_threads
+from synaxial.config.model import Sample, Training
+from synaxial.gan.sample_stack import sample_stack
+from synaxial.gan.train.batches import RankBatches
+from synaxial.gan.train.initial import make_networks
+from synaxial.gan.train.optimizers import make_optimizer
+from synaxial.gan.train.updater import AdversarialUpdater
 
 #: Seconds that a waiting rank sleeps between two looks: MPI itself would wait with a busy core.
 PAUSE = 0.001

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.chainer_compatibility import chainer
-from synaxial.networks import layers
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks import layers
 
 F = chainer.functions
 L = chainer.links
@@ -22,7 +22,7 @@ def use_chainers_functions() -> None:
     for ours, link in chainers.items():
         setattr(ours, "forward", link.forward)  # noqa: B010 (what it is, is a method)
     for name in ("generator", "discriminator"):
-        module = importlib.import_module(f"synaxial.networks.{name}")
+        module = importlib.import_module(f"synaxial.gan.networks.{name}")
         vars(module)["hidden"] = hidden
         if name == "discriminator":
             vars(module)["add_noise"] = add_noise

@@ -191,7 +191,7 @@ class Twin:
         return torch.optim.Adam(self.networks[name].parameters(), **arguments)
 
     def step(self) -> None:
-        """Do one iteration as `synaxial.train.updater` does."""
+        """Do one iteration as `synaxial.gan.train.updater` does."""
         count = self.training["batch_size"]
         indices = np.arange(self.position, self.position + count) % len(self.images)
         self.position += count

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from synaxial.errors import SynaxialError
-from synaxial.train.slurm import check_slurm
+from synaxial.gan.train.slurm import check_slurm
+from synaxial.io.errors import SynaxialError
 
 from ..workflow.conftest import Workflow, write_subject
 from .cluster import free_ports, search_path

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from synaxial.__main__ import make_app
+from synaxial.cli import make_app
 
 from .phantoms import Phantoms, make_phantoms
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from synaxial.stacks import read_stack, write_stack
+from synaxial.io.stacks import read_stack, write_stack
 
 
 def mask_of(page):

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.acquire.phantom import make_phantom
-from synaxial.functions.parallel import for_each, use_threads
-from synaxial.metrics.images import ImageSet
-from synaxial.resize.square import resample
-from synaxial.slice.axial import axial_slice
-from synaxial.slice.window import conversion_of, find_window
+from synaxial.compute.parallel import for_each, use_threads
+from synaxial.data.phantom import make_phantom
+from synaxial.data.slices.axial import axial_slice
+from synaxial.data.slices.square import resample
+from synaxial.data.slices.window import conversion_of, find_window
+from synaxial.evaluation.metrics.images import ImageSet
 
 SUBJECTS = 6
 SLICES = range(60, 108, 4)

@@ -9,15 +9,21 @@ from synaxial.provenance import digest_of_code, reachable_modules
 
 
 def test_a_command_reaches_its_own_stage_and_what_it_shares():
-    reached = reachable_modules("synaxial.slice.command")
-    assert {"synaxial.slice.command", "synaxial.files", "synaxial.configuration.model"} <= reached
-    assert not any(name.startswith(("synaxial.train", "synaxial.sample")) for name in reached)
-    assert "synaxial.networks.generator" in reachable_modules("synaxial.train.command")
+    reached = reachable_modules("synaxial.data.slices.slice_command")
+    assert {
+        "synaxial.data.slices.slice_command",
+        "synaxial.io.files",
+        "synaxial.config.model",
+    } <= reached
+    assert not any(name.startswith(("synaxial.gan.train", "synaxial.sample")) for name in reached)
+    assert "synaxial.gan.networks.generator" in reachable_modules(
+        "synaxial.gan.train.train_command"
+    )
 
 
 def test_acquire_reaches_its_sources():
-    reached = reachable_modules("synaxial.acquire.command")
-    assert {"synaxial.acquire.sources.directory", "synaxial.acquire.phantom.growth"} <= reached
+    reached = reachable_modules("synaxial.data.volumes.acquire_command")
+    assert {"synaxial.data.sources.directory", "synaxial.data.phantom.growth"} <= reached
 
 
 @pytest.fixture

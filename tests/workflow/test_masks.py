@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synaxial.stacks import images_of, masks_of, read_stack
+from synaxial.io.stacks import images_of, masks_of, read_stack
 
 from .conftest import Workflow, jobs_of, write_subject
 from .test_evidence import EVIDENCE, SUBJECTS

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from synaxial.acquire.sources import open_source
-from synaxial.acquire.subjects import check_lists, person_of, split_subjects
-from synaxial.configuration import (
+from synaxial.data.sources import open_source
+from synaxial.data.subjects import check_lists, person_of, split_subjects
+from synaxial.config import (
     as_yaml,
     check_evaluation,
     check_networks,
@@ -18,16 +18,17 @@ from synaxial.configuration import (
     part_of_training,
     read_keys,
 )
-from synaxial.configuration.model import CONTROLS
-from synaxial.errors import SynaxialError
-from synaxial.files import read_json
-from synaxial.locks import take_lock
+from synaxial.config.model import CONTROLS
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import read_json
+from synaxial.io.locks import take_lock
+from synaxial.cli import COMMANDS
 from synaxial.provenance import digest_of_code
-from synaxial.scaling.points import MODES, points_of
-from synaxial.segment.sizes import check_size, people_wanted
-from synaxial.train.slurm import check_environment, check_slurm
-from synaxial.turing.choosing import most_of_a_kind
-from synaxial.turing.page import digest_of_parts
+from synaxial.studies.scaling.points import MODES, points_of
+from synaxial.studies.segment.sizes import check_size, people_wanted
+from synaxial.gan.train.slurm import check_environment, check_slurm
+from synaxial.studies.turing.choosing import most_of_a_kind
+from synaxial.studies.turing.page import digest_of_parts
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
 shell.prefix(f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\"; ")
@@ -72,7 +73,7 @@ wildcard_constraints:
 
 def code_of(stage):
     """The digest of a command's code: a parameter of its rule, so that new code runs it again."""
-    return digest_of_code(f"synaxial.{stage}.command")
+    return digest_of_code(COMMANDS[stage])
 
 
 def settings_of(stage):

@@ -72,7 +72,7 @@ rule pair:
         f"{LOGS}/pair/{{experiment}}/seed_{{seed}}.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.compare.pair_command"),
+        code=digest_of_code("synaxial.evaluation.pair_command"),
         base=study.base_experiment,
     shell:
         "synaxial pair --experiment {wildcards.experiment} --base {params.base}"
@@ -99,7 +99,7 @@ rule cases:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.compare.cases_command"),
+        code=digest_of_code("synaxial.evaluation.cases_command"),
     shell:
         "synaxial cases --measurements {input.measurements} --reference {input.reference}"
         " --real {input.real} --stacks {input.stacks} --output {output.picture} > {log} 2>&1"

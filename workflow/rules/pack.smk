@@ -62,7 +62,7 @@ rule pack_masks:
     log:
         f"{LOGS}/pack_masks.log",
     params:
-        code=digest_of_code("synaxial.pack.masks_command"),
+        code=digest_of_code("synaxial.data.dataset.pack_masks_command"),
         folder=subpath(output.masks, parent=True),
     shell:
         "synaxial pack-masks --dataset {params.folder} {input.masks} > {log} 2>&1"

@@ -67,7 +67,7 @@ rule scaling:
         f"{LOGS}/scaling/scaling.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.scaling.efficiency_command"),
+        code=digest_of_code("synaxial.studies.scaling.efficiency_command"),
     shell:
         "synaxial efficiency --config {input.settings} --points {input.points}"
         " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"

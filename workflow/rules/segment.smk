@@ -30,7 +30,7 @@ rule segment_training:
         mem_mb=6000,
         runtime=12 * 60,
     params:
-        code=digest_of_code("synaxial.segment.train_command"),
+        code=digest_of_code("synaxial.studies.segment.train_command"),
         held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
         dataset=lambda wildcards, input: (
             f"--dataset {Path(input.real[0]).parent}" if input.real else ""
@@ -63,7 +63,7 @@ rule segment_check:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.segment.check_command"),
+        code=digest_of_code("synaxial.studies.segment.check_command"),
         held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
     shell:
         "synaxial segment check --held-out {params.held_out} --stacks {input.stacks}"
@@ -93,7 +93,7 @@ rule segment:
         f"{LOGS}/segment/segmentation.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.segment.compare_command"),
+        code=digest_of_code("synaxial.studies.segment.compare_command"),
     shell:
         "synaxial segment compare --trainings {input.trainings} --check {input.check}"
         " --table {output.table} --values {output.values} --page {output.page}"

@@ -22,7 +22,7 @@ rule turing:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.turing.build_command"),
+        code=digest_of_code("synaxial.studies.turing.build_command"),
         parts=digest_of_parts(),
         training=subpath(input.training, parent=True),
         held_out=subpath(input.held_out_index, parent=True),

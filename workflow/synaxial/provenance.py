@@ -18,7 +18,7 @@ def digest_of_code(module: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(reachable_modules(module)):
-        if name.startswith(f"{PACKAGE}.configuration"):
+        if name.startswith(f"{PACKAGE}.config"):
             continue
         digest.update(f"{name}\n{code_of(name)}\n".encode())
     return digest.hexdigest()[:16]

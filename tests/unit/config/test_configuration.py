@@ -1,0 +1,453 @@
+"""The study file: defaults, differences, mistakes, and the parts that stages read."""
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synaxial.config import (
+    as_yaml,
+    check_evaluation,
+    check_networks,
+    make_study,
+    part_of_study,
+    part_of_training,
+    read_study,
+)
+from synaxial.config.experiments import PAPER_EXPERIMENTS
+from synaxial.config.loading import merge
+from synaxial.config.model import Study, Training
+from synaxial.config.presets import PRESETS
+from synaxial.io.errors import SynaxialError
+
+STAGES = (
+    *("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
+    *("reference", "control", "evaluate"),
+)
+
+
+def test_the_default_is_the_papers_final_experiment():
+    final = make_study({}).experiments["final"]
+    assert final.loss == "wasserstein"
+    assert (final.batch_size, final.latent.size, final.generator.dropout) == (8, 128, 0.5)
+    optimizer = final.optimizer
+    assert (optimizer.name, optimizer.alpha, optimizer.beta1) == ("adam", 0.0002, 0.5)
+    assert optimizer.weight_decay == 0.001
+    assert final.moving_average_images == 0
+    assert not final.discriminator.spectral_normalization
+    study = make_study({})
+    assert (study.slice.first, study.slice.last, study.resize.size) == (60, 107, 256)
+    assert study.acquire.subjects == "001-015"
+
+
+def test_an_experiment_is_its_differences_from_the_shared_training():
+    study = make_study(
+        {
+            "training": {"epochs": 7, "generator": {"dropout": 0.1}},
+            "experiments": {
+                "plain": None,
+                "relu": {"generator": {"activation": "relu"}},
+                "long": {"epochs": 9},
+            },
+        }
+    )
+    assert study.experiments["plain"] == study.training
+    relu = study.experiments["relu"]
+    assert (relu.epochs, relu.generator.dropout, relu.generator.activation) == (7, 0.1, "relu")
+    assert study.experiments["long"].epochs == 9
+
+
+MISTAKES = {
+    "unknown key": ({"slices": {}}, "unknown key slices"),
+    "unknown inner key": ({"slice": {"frist": 1}}, "unknown key slice.frist"),
+    "unknown key of an experiment": (
+        {"experiments": {"a": {"epoch": 1}}},
+        "unknown key experiments.a.epoch",
+    ),
+    "bad type": ({"slice": {"first": "a"}}, "slice.first: found 'a'"),
+    "bad choice": ({"training": {"loss": "wgan"}}, "training.loss: found 'wgan'"),
+    "out of range": (
+        {"experiments": {"a": {"generator": {"dropout": 1.5}}}},
+        "experiments.a.generator.dropout: found 1.5",
+    ),
+    "backwards": ({"slice": {"first": 9, "last": 3}}, "slice: last (3) lies before first (9)"),
+    "window": ({"slice": {"window": [99, 1]}}, "slice: window [99.0, 1.0] does not rise"),
+    "unquoted": (
+        {"acquire": {"subjects": [8]}},
+        "acquire.subjects: found the number 8; put subjects in quotes",
+    ),
+    "no folder": ({"acquire": {"source": "directory"}}, "directory.path is not set"),
+    "endless": ({"acquire": {"subjects": "all"}}, "has no end"),
+    "no checksum": (
+        {"acquire": {"archive": {"location": "https://a/b.tar", "checksum": None}}},
+        "a URL needs a checksum",
+    ),
+    "told once": (
+        {"training": {"seeds": [-1]}},
+        "my.yaml: training.seeds.0: found -1; input should be greater than or equal to 0",
+    ),
+    "spacing": ({"acquire": {"volume": {"spacing": [1, -1, 1]}}}, "acquire.volume.spacing.1"),
+    "nobody": ({"acquire": {"subjects": []}}, "an empty list; name at least one subject"),
+    "infinite": (
+        {"training": {"optimizer": {"alpha": float("inf")}}, "experiments": {"a": {}}},
+        "training.optimizer.alpha: found inf",
+    ),
+    "results with a space": ({"results": "my results"}, "results: found 'my results'"),
+    "results at home": ({"results": "~/results"}, "results: found '~/results'"),
+    "no results": ({"results": ""}, "results: found ''"),
+    "layers": (
+        {"training": {"discriminator": {"channels": [1, 2]}}, "experiments": {"a": {}}},
+        "2 channels but 9 kernels",
+    ),
+    "a preset for all": (
+        {"training": {"preset": "modern"}},
+        "training.preset: the keys beside it would win over it",
+    ),
+    "no such preset": ({"experiments": {"a": {"preset": "x"}}}, "experiments.a.preset: found 'x'"),
+    "upsampling": (
+        {"experiments": {"a": {"generator": {"upsampling": ["nearest"]}}}},
+        "1 upsampling but 6 stages after the first of channels; name one for all, or one a stage",
+    ),
+    "no such upsampling": (
+        {"experiments": {"a": {"generator": {"upsampling": "subpixel"}}}},
+        "experiments.a.generator.upsampling: found 'subpixel'; expected one of transposed, nearest",
+    ),
+    "two bounds": (
+        {"experiments": {"a": {"preset": "modern", "clipping": 0.01}}},
+        "clipping and discriminator.spectral_normalization are two ways",
+    ),
+    "truth": ({"experiments": {"a": {"clipping": True}}}, "experiments.a: clipping: found True"),
+    "penalty": (
+        {"experiments": {"a": {"gradient_penalty": 10}}},
+        "gradient_penalty is of each image by itself",
+    ),
+    "target": (
+        {"experiments": {"a": {"augmentation": {"target": 0.6}}}},
+        "augmentation.target needs a loss whose scores change sign",
+    ),
+    "kinds": (
+        {"experiments": {"a": {"augmentation": {"kinds": ["flip", "flip"]}}}},
+        "names a kind twice",
+    ),
+    "no experiment": ({"experiments": {}}, "experiments is empty"),
+    "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
+    "section": ({"experiments": {"a": 3}}, "experiments.a: found 3"),
+    "pattern": (
+        {"acquire": {"directory": {"pattern": "a.nii"}}},
+        "pattern must contain {subject}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line_that_names_the_key(name):
+    content, expected = MISTAKES[name]
+    with pytest.raises(SynaxialError) as caught:
+        make_study(content, "my.yaml")
+    message = str(caught.value)
+    assert message.startswith("my.yaml: ")
+    assert expected in message
+    assert " | " not in message
+    assert "\n" not in message
+
+
+NETWORKS = {
+    "size": ({"resize": {"size": 128}}, "make images of 256 pixels, but resize.size is 128"),
+    "halvings": (
+        {
+            "resize": {"size": 8},
+            "training": {
+                "generator": {"channels": [4, 3]},
+                "discriminator": {"channels": [1] * 4, "kernels": [4] * 4},
+            },
+        },
+        "halve the image 4 times, which 8 pixels",
+    ),
+    "channels": (
+        {"training": {"generator": {"channels": [8, 8, 8, 8, 8, 8, 2]}}},
+        "the last of generator.channels is 2; expected 1 or 3, or 2 with masks: true",
+    ),
+    "a mask's channel": (
+        {"training": {"masks": True}},
+        "the last of generator.channels is 3; expected 2 with masks: true",
+    ),
+    "a mask and a colour": (
+        {"training": {"masks": True, "generator": {"channels": [8, 8, 8, 8, 8, 8, 1]}}},
+        "the last of generator.channels is 1; expected 2 with masks: true",
+    ),
+}
+
+
+def test_an_empty_section_has_its_defaults():
+    content = {"slice": None, "training": {"generator": None}, "acquire": {"volume": None}}
+    study = make_study(content)
+    assert study == make_study({})
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_must_fit_the_images(name):
+    content, expected = NETWORKS[name]
+    study = make_study(content)
+    with pytest.raises(SynaxialError, match="experiment 'final'") as caught:
+        check_networks(study)
+    assert expected in str(caught.value)
+
+
+def test_whose_images_a_segmentation_model_is_trained_with():
+    pairs = {"masks": True, "generator": {"channels": [8] * 6 + [2]}}
+    others = {"experiments": {"a": {}, "b": pairs, "c": pairs}}
+    assert make_study({"experiments": {"a": {}}}).segment_experiment is None
+    assert make_study(others).segment_experiment == "b"
+    assert make_study({**others, "default_experiments": ["a", "c"]}).segment_experiment == "c"
+    assert make_study({**others, "base": "c"}).segment_experiment == "c"
+    assert make_study({**others, "segment": {"experiment": "c"}}).segment_experiment == "c"
+    assert make_study({"training": pairs}).segment_experiment == "final"
+
+
+def test_a_mask_is_a_second_channel():
+    check_networks(
+        make_study({"training": {"masks": True, "generator": {"channels": [8] * 6 + [2]}}})
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: [", "is not YAML"),
+        ("- a", "holds a list"),
+        ("training: {epochs: 5}\ntraining: {seeds: [3]}", "the key 'training' is there twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, b: 2, b: 3}", "the key 'b' is there twice"),
+        ("a: &a {b: 1}\nc: {<<: *a, <<: *a}", "the key '<<' is there twice"),
+        ("a: [{b: 1, b: 3}]", "the key 'b' is there twice"),
+        ("training: {epochs: 5, epochs: 6}", "the key 'epochs' is there twice"),
+        (None, "cannot be read"),
+        (b"\xff\xfe\x00", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
+    path = tmp_path / "study.yaml"
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    elif text is not None:
+        path.write_text(text)
+    with pytest.raises(SynaxialError, match=expected) as caught:
+        read_study(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_sections_laid_under_others_by_yamls_merge_keys(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "experiments:\n"
+        "  a: {<<: &c {loss: hinge, seeds: [4]}, loss: mse, epochs: 3}\n"
+        "  b: &b {<<: *c, epochs: 4, batch_size: 2}\n"
+        "  d: {<<: *b, epochs: 5}\n"
+    )
+    experiments = read_study(path).experiments
+    found = [(e.loss, e.epochs, e.batch_size, e.seeds) for e in experiments.values()]
+    assert found == [("mse", 3, 8, [4]), ("hinge", 4, 2, [4]), ("hinge", 5, 2, [4])]
+
+
+def test_an_empty_file_is_the_default_study(tmp_path):
+    (tmp_path / "study.yaml").write_text("# nothing\n")
+    study = read_study(tmp_path / "study.yaml")
+    assert study == make_study({})
+    assert study.training == Study().training
+
+
+def test_the_papers_experiments_each_change_what_their_name_says():
+    study = make_study({})
+    assert study.chosen_experiments == ["final"]
+    assert study.base_experiment == "final"
+    assert set(study.experiments) == {*PAPER_EXPERIMENTS, "modern"}
+    assert len(PAPER_EXPERIMENTS) == 18
+    final = study.experiments["final"].model_dump()
+    changed = {
+        name: {key for key, value in training.model_dump().items() if value != final[key]}
+        for name, training in study.experiments.items()
+        if name in PAPER_EXPERIMENTS
+    }
+    assert changed["initial"] == {"batch_size", "latent", "generator"}
+    for name, keys in changed.items():
+        assert len(keys) == {"final": 0, "initial": 3}.get(name, 1), name
+    check_networks(study)
+
+
+def test_a_preset_lies_over_what_is_shared_and_under_the_experiments_own_keys():
+    """Also where `training` spells every key out, as the repository's own study file does."""
+    shared = Training().model_dump(mode="json")
+    experiments = {"a": {"preset": "modern", "loss": "non_saturating"}, "b": {}}
+    study = make_study({"training": {**shared, "batch_size": 4}, "experiments": experiments})
+    training = study.experiments["a"]
+    modern = PRESETS["modern"]
+    assert training.batch_size == 4
+    assert training.loss == "non_saturating" != modern["loss"]
+    assert training.optimizer.alpha == modern["optimizer"]["alpha"]
+    assert training.generator.upsampling == modern["generator"]["upsampling"]
+    assert training.generator.channels == Training().generator.channels
+    assert study.experiments["b"] == study.training
+    # Written to a stage's file and read again, it is the same.
+    part = part_of_training(study, "a", 1)
+    assert make_study(yaml.safe_load(as_yaml(part))).experiments["a"] == training
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
+    study = make_study(
+        {
+            "acquire": {"on_bad_volume": "skip", "subjects": ["3"], "phantom": {"seed": 5}},
+            "slice": {"first": 61, "last": 70, "window": [1, 99]},
+            "resize": {"size": 64, "mode": "pad"},
+            "sample": {"seed": 8},
+            "render": {"columns": 4},
+            "evaluate": {"repeats": 20, "seed": 3, "images": 40, "blur": 5.0},
+        }
+    )
+    path = tmp_path / "part.yaml"
+    path.write_text(as_yaml(part_of_study(study, stage)))
+    read = read_study(path)
+    own = {
+        "fetch": [read.acquire == study.acquire],
+        "acquire": [read.acquire.phantom == study.acquire.phantom],
+        "manifest": [read.slice.first == 61, read.slice.last == 70],
+        "slice": [read.slice == study.slice, read.acquire.on_bad_volume == "skip"],
+        "resize": [read.resize == study.resize],
+        "pack": [read.resize.size == 64],
+        "sample": [read.sample == study.sample],
+        "render": [read.render == study.render],
+        "reference": [read.evaluate.images == 40],
+        "control": [read.evaluate.images == 40, read.evaluate.blur == 5, read.evaluate.seed == 3],
+        "evaluate": [read.evaluate.repeats == 20, read.evaluate.seed == 3],
+    }
+    assert all(own[stage])
+
+
+def test_a_trainings_part_is_its_experiment_alone(tmp_path):
+    study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seeds": [9]}}})
+    path = tmp_path / "part.yaml"
+    path.write_text(as_yaml(part_of_training(study, "one", 1)))
+    assert read_study(path).experiments == {"one": study.experiments["one"]}
+    with pytest.raises(SynaxialError, match="'three': is not in the study; expected one of one"):
+        part_of_training(study, "three", 1)
+
+
+def test_a_seed_is_a_training_of_its_own():
+    few = make_study({"experiments": {"one": {"seeds": [4, 2]}}})
+    more = make_study({"experiments": {"one": {"seeds": [4, 2, 9]}}})
+    parts = [part_of_training(study, "one", 2) for study in (few, more)]
+    assert parts[0] == parts[1]
+    assert make_study(parts[0]).experiments["one"].seed == 2
+    with pytest.raises(SynaxialError, match=r"seed 3 of experiment 'one'.*expected one of 4, 2"):
+        part_of_training(few, "one", 3)
+    with pytest.raises(SynaxialError, match="names a seed twice"):
+        make_study({"training": {"seeds": [1, 1]}})
+
+
+def test_the_default_experiments_are_of_the_study():
+    content = {"experiments": {"a": {}, "b": {}}}
+    assert make_study(content).chosen_experiments == ["a", "b"]
+    assert make_study({**content, "default_experiments": ["b"]}).chosen_experiments == ["b"]
+    with pytest.raises(SynaxialError, match="default_experiments: 'c' is not among"):
+        make_study({**content, "default_experiments": ["c"]})
+
+
+def test_held_out_subjects_belong_to_their_subjects():
+    assert make_study({}).acquire.held_out == "016-035"
+    assert make_study({"acquire": {"subjects": "001-003"}}).acquire.held_out == []
+    both = {"subjects": "001-003", "held_out": ["x_4", "005"]}
+    assert make_study({"acquire": both}).acquire.wanted == ["001-003", "x_4", "005"]
+    for wrong, said in {"all": "must leave subjects", "005 ": None}.items():
+        content = {"acquire": {"subjects": "001-003", "held_out": wrong}}
+        if said is None:
+            make_study(content)
+            continue
+        with pytest.raises(SynaxialError, match=said):
+            make_study(content)
+
+
+def parts(content):
+    study = make_study(content)
+    return {stage: part_of_study(study, stage) for stage in STAGES} | {
+        "train": part_of_training(study, "final", 1)
+    }
+
+
+CHANGES = {
+    "window": ({"slice": {"window": [1, 99]}}, {"slice"}),
+    "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
+    "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch"}),
+    "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
+    "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
+    "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
+    "learning rate": ({"training": {"optimizer": {"alpha": 0.001}}}, {"train"}),
+    "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
+    "stacks": ({"sample": {"seed": 3}}, {"sample"}),
+    "stacks of the sample": ({"sample": {"stacks": 4}}, {"reference", "control"}),
+    "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
+    "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
+    "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
+    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
+    "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch"}),
+    "columns": ({"render": {"columns": 5}}, {"render"}),
+    "results": ({"results": "elsewhere"}, set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_reaches_the_stages_that_read_it_and_no_other(change):
+    content, expected = CHANGES[change]
+    before, after = parts({}), parts(content)
+    assert {stage for stage in before if before[stage] != after[stage]} == expected
+
+
+trees = st.recursive(
+    st.integers() | st.text(max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda tree: isinstance(tree, dict))
+
+
+@given(trees, trees)
+def test_merging_keeps_both_and_lets_the_second_win(base, differences):
+    merged = merge(base, differences)
+    assert merge(merged, differences) == merged
+    assert merge(base, {}) == base
+    assert base.keys() | differences.keys() == merged.keys()
+    for key, value in differences.items():
+        if not isinstance(value, dict) or not isinstance(base.get(key), dict):
+            assert merged[key] == value
+
+
+@given(
+    epochs=st.integers(1, 10**6),
+    alpha=st.floats(1e-9, 10),
+    window=st.tuples(st.floats(0, 49), st.floats(50, 100)),
+)
+def test_a_study_survives_being_written_and_read(epochs, alpha, window):
+    study = make_study(
+        {
+            "training": {"epochs": epochs, "optimizer": {"alpha": alpha}},
+            "slice": {"window": list(window)},
+        }
+    )
+    assert make_study(yaml.safe_load(as_yaml(study.model_dump(mode="json")))) == study
+
+
+def test_the_check_command_prints_the_whole_study(tmp_path, run_synaxial, assert_clear_error):
+    path = tmp_path / "study.yaml"
+    path.write_text("slice: {first: 70}")
+    done = run_synaxial("check", "--config", path)
+    assert done.returncode == 0, done.stderr
+    assert make_study(yaml.safe_load(done.stdout)) == read_study(path)
+    path.write_text("resize: {size: 100}")
+    assert_clear_error(run_synaxial("check", "--config", path), "resize.size is 100")
+
+
+def test_images_too_small_for_the_metrics_are_refused():
+    content = {"resize": {"size": 32}}
+    with pytest.raises(
+        SynaxialError, match="32 pixels are too few to evaluate images; expected 64"
+    ):
+        check_evaluation(make_study(content))
+    check_evaluation(make_study({**content, "acquire": {"held_out": []}}))

@@ -1,0 +1,150 @@
+"""Masks packed in the order of a data set's images."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from synaxial.data.dataset.pack_command import run as pack
+from synaxial.data.dataset.pack_masks_command import run
+from synaxial.data.dataset.reading import open_masks
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_placeholder
+from synaxial.io.stacks import write_stack
+
+SIZE = 8
+SLICES = range(60, 63)
+
+
+class Study:
+    """A data set of subjects B and A, in this order, one that was skipped, and their masks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.dataset = folder / "dataset"
+        self.masks = [folder / f"{name}_mask.tif" for name in ("B", "skipped", "A")]
+        (folder / "study.yaml").write_text(f"resize: {{size: {SIZE}}}\n")
+        for name, grey in {"B": 10, "A": 20}.items():
+            pages = np.full((len(SLICES), SIZE, SIZE), grey, np.uint8)
+            described = [{"subject": name, "slice": index} for index in SLICES]
+            write_stack(folder / f"{name}.tif", pages, described)
+            self.write_masks(name)
+        write_placeholder(folder / "skipped.tif")
+        write_placeholder(folder / "skipped_mask.tif")
+        names = ("B", "skipped", "A")
+        for name in names:
+            (folder / f"{name}.json").write_text(json.dumps({"subject": name}))
+        pack(
+            folder / "study.yaml",
+            self.dataset,
+            [folder / f"{name}.tif" for name in names],
+            [folder / f"{name}.json" for name in names],
+        )
+
+    def write_masks(
+        self, name: str, size: int = SIZE, inside: int = 255, path: str = "", **facts: Any
+    ) -> None:
+        """Write a mask of a different row for each slice of each subject."""
+        pages = np.zeros((len(SLICES), size, size), np.uint8)
+        for number in range(len(SLICES)):
+            pages[number, number + 3 * (name == "A")] = inside
+        described = [
+            {"subject": name, "slice": index, "channel": "mask", **facts} for index in SLICES
+        ]
+        write_stack(self.folder / (path or f"{name}_mask.tif"), pages, described)
+
+    def refused(self, expected: str) -> None:
+        with pytest.raises(SynaxialError, match=expected):
+            run(self.masks, self.dataset)
+        assert not list(self.dataset.glob("*masks*"))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    return Study(tmp_path)
+
+
+def test_masks_are_in_the_order_of_the_images(study: Study, run_synaxial: Any) -> None:
+    before = {path.name: path.read_bytes() for path in study.dataset.iterdir()}
+    done = run_synaxial("pack-masks", "--dataset", study.dataset, *study.masks)
+    assert done.returncode == 0, done.stderr
+    masks = np.load(study.dataset / "masks.npy")
+    assert (masks.shape, masks.dtype) == ((6, SIZE, SIZE), np.uint8)
+    np.testing.assert_array_equal(masks[:, :, 0], np.eye(6, SIZE, dtype=np.uint8) * 255)
+    np.testing.assert_array_equal(masks, open_masks(study.dataset))
+    digests = [
+        hashlib.sha256((study.dataset / name).read_bytes()).hexdigest()
+        for name in ("masks.npy", "images.npy")
+    ]
+    assert json.loads((study.dataset / "masks.json").read_text()) == {
+        "images": 6,
+        "size": SIZE,
+        "sha256": digests[0],
+        "images_sha256": digests[1],
+    }
+    # The data set itself stays as it was.
+    for name, content in before.items():
+        assert (study.dataset / name).read_bytes() == content
+
+
+def test_a_subject_that_slice_skipped_is_passed_over(study: Study) -> None:
+    study.write_masks("skipped")
+    run(study.masks, study.dataset)
+    assert len(open_masks(study.dataset)) == 6
+
+
+def test_another_order_is_refused(study: Study) -> None:
+    study.masks.reverse()
+    study.refused("A_mask.tif: page 0 is the mask of A slice 60; expected B slice 60, as index.csv")
+
+
+def test_a_missing_subject_is_named(study: Study) -> None:
+    del study.masks[2]
+    study.refused("end after 3 of 6 images; expected next those of A slice 60")
+
+
+def test_a_subject_too_many_is_named(study: Study) -> None:
+    study.write_masks("C")
+    study.masks.append(study.folder / "C_mask.tif")
+    study.refused("mask of C slice 60; expected no more images")
+
+
+def test_a_slice_too_many_is_named(study: Study) -> None:
+    described = [
+        {"subject": "A", "slice": index, "channel": "mask"} for index in (*SLICES, SLICES.stop)
+    ]
+    write_stack(study.masks[2], np.zeros((4, SIZE, SIZE), np.uint8), described)
+    study.refused("page 3 is the mask of A slice 63; expected no more images")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"size": 9}, r"\(9, 9\); expected \(8, 8\)"),
+        ({"inside": 254}, "page 0 is no mask"),
+        ({"channel": "image"}, "page 0 is no mask"),
+        ({"slice": "60"}, "page 0 is no mask"),
+        ({"slice": 7}, "B slice 7; expected B slice 60"),
+        ({"subject": "E"}, "E slice 60; expected B slice 60"),
+    ],
+)
+def test_what_is_not_the_images_mask_is_refused(
+    study: Study, options: dict[str, Any], expected: str
+) -> None:
+    study.write_masks("B", path="B_mask.tif", **options)
+    study.refused(expected)
+
+
+def test_images_that_were_exchanged_are_refused(study: Study) -> None:
+    np.save(study.dataset / "images.npy", np.ones((6, SIZE, SIZE), np.uint8))
+    study.refused(r"dataset\.json: describes another images\.npy")
+
+
+def test_the_same_masks_give_the_same_bytes(study: Study) -> None:
+    run(study.masks, study.dataset)
+    contents = {path.name: path.read_bytes() for path in study.dataset.iterdir()}
+    run(study.masks, study.dataset)
+    assert {path.name: path.read_bytes() for path in study.dataset.iterdir()} == contents

@@ -1,0 +1,125 @@
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+from synaxial.data.sources.source import RawVolume
+from synaxial.data.volumes.canonical import make_canonical
+from synaxial.data.volumes.manifest import (
+    COLUMNS,
+    judge_record,
+    make_manifest,
+    manifest_text,
+)
+from synaxial.data.volumes.record import make_record, make_skipped_record, read_record
+from synaxial.data.volumes.wanted_slices import check_wanted_slices
+from synaxial.io.errors import BadVolumeError, SynaxialError
+
+from .heads import CHECK, SHAPE, make_head, make_image, make_labels
+
+
+def record_of(subject: str = "BRATS_001", labelled: bool = True) -> dict[str, Any]:
+    image = make_image(make_head())
+    raw = RawVolume(image, None, "copy/a.nii", "ab" * 32)
+    volume = make_canonical(image, CHECK, "copy")
+    return make_record(subject, "directory", raw, volume, make_labels() if labelled else None)
+
+
+def test_a_record_describes_the_volume() -> None:
+    record = record_of()
+    brain = make_head()[make_head() > 0]
+    assert record["status"] == "ok"
+    assert record["reason"] == ""
+    assert record["origin"] == "copy/a.nii"
+    assert record["sha256"] == "ab" * 32
+    assert record["shape"] == list(SHAPE)
+    assert record["spacing_mm"] == [1, 1, 1]
+    assert record["orientation"] == "LPS"
+    assert record["intensity"]["p50"] == np.median(brain)
+    assert list(record["intensity"]) == ["p1", "p5", "p25", "p50", "p75", "p95", "p99"]
+    assert record["brain_voxels"] == brain.size
+    assert record["brain_voxels_per_slice"] == [0, 25, 25, 25, 25, 0]
+    assert record["tumour_voxels_per_slice"] == [0, 0, 3, 0, 0, 0]
+    assert record["notes"] == []
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+
+
+def test_a_record_without_a_segmentation() -> None:
+    assert record_of(labelled=False)["tumour_voxels_per_slice"] is None
+
+
+def test_a_skipped_record_has_the_same_keys() -> None:
+    record = make_skipped_record("BRATS_002", "directory", "bad", None)
+    assert record.keys() == record_of().keys()
+    assert (record["status"], record["reason"], record["origin"]) == ("skipped", "bad", None)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (1, 6, r"6 axial slices; expected slices 1 to 6"),
+        (0, 3, r"1 of the slices 0 to 3 hold no brain, first slice 0; .* slices 1 to 4"),
+        (5, 5, r"1 of the slices 5 to 5 hold no brain"),
+    ],
+)
+def test_slices_that_a_volume_has_not_are_told(first: int, last: int, message: str) -> None:
+    with pytest.raises(BadVolumeError, match=rf"BRATS_001 \(copy/a.nii\): {message}"):
+        check_wanted_slices(record_of(), first, last)
+
+
+def test_slices_that_a_volume_has_are_fine() -> None:
+    check_wanted_slices(record_of(), 1, 4)
+
+
+def test_a_judgement_skips_or_fails() -> None:
+    judged = judge_record(record_of(), 0, 4, "skip")
+    assert judged["status"] == "skipped"
+    assert "hold no brain" in judged["reason"]
+    with pytest.raises(BadVolumeError):
+        judge_record(record_of(), 0, 4, "fail")
+    assert judge_record(record_of(), 1, 4, "fail") == record_of()
+    skipped = make_skipped_record("BRATS_002", "directory", "bad", None)
+    assert judge_record(skipped, 1, 4, "fail") == skipped
+
+
+def test_the_manifest_is_a_table_of_all_subjects() -> None:
+    records = [
+        record_of("BRATS_010"),
+        make_skipped_record("BRATS_002", "directory", "too, bad", None),
+        {**record_of("BRATS_001", labelled=False), "notes": ["one", "two"]},
+    ]
+    text = manifest_text(make_manifest(records))
+    table = pandas.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    assert list(table.columns) == COLUMNS
+    assert list(table["subject"]) == ["BRATS_001", "BRATS_002", "BRATS_010"]
+    assert list(table["status"]) == ["ok", "skipped", "ok"]
+    assert table["reason"][1] == "too, bad"
+    assert table["notes"][0] == "one | two"
+    assert list(table["tumour_voxels"]) == ["", "", "3"]
+    assert list(table["brain_voxels"]) == ["100", "0", "100"]
+    assert list(table["first_brain_slice"]) == ["1", "", "1"]
+    assert table["shape"][0] == "7x8x6"
+    assert table["spacing_mm"][0] == "1x1x1"
+    assert manifest_text(make_manifest(reversed(records))) == text
+
+
+def test_two_records_of_a_subject_are_an_error() -> None:
+    with pytest.raises(SynaxialError, match="BRATS_001: has two records"):
+        make_manifest([record_of(), record_of()])
+
+
+def test_a_manifest_of_skipped_subjects_only_is_an_error() -> None:
+    with pytest.raises(SynaxialError, match=r"all 1 subjects are skipped \(bad\)"):
+        make_manifest([make_skipped_record("BRATS_002", "directory", "bad", None)])
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"subject": "a"}'])
+def test_a_file_that_is_no_record_is_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(SynaxialError, match=r"a\.json: .*expected a"):
+        read_record(path)

@@ -1,0 +1,33 @@
+"""The tables of docs/evidence and docs/modern are what their numbers say."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from synaxial.evaluation.evaluations import Evaluation
+from synaxial.evaluation.scoring import Value
+from synaxial.evaluation.table import make_markdown
+
+DOCUMENTS = Path(__file__).parents[3] / "docs"
+
+
+def read_table(path):
+    """The evaluations that a comparison.csv was made of, controls and experiments."""
+    values = {}
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            numbers = [float(row[column]) for column in ("value", "low", "high")]
+            key = row["set"], row["seed"], int(row["images"])
+            values.setdefault(key, {})[row["number"]] = Value(*numbers)
+    found = [
+        Evaluation(name, int(seed) if seed else None, images, {}, numbers)
+        for (name, seed, images), numbers in values.items()
+    ]
+    return [e for e in found if e.seed is None], [e for e in found if e.seed is not None]
+
+
+@pytest.mark.parametrize("name", ["evidence", "modern"])
+def test_the_pages_table_is_of_its_numbers(name):
+    page = (DOCUMENTS / name / "README.md").read_text()
+    assert make_markdown(*read_table(DOCUMENTS / name / "comparison.csv")) in page

@@ -1,0 +1,127 @@
+"""Our Adam against Chainer's with its hook for weight decay."""
+
+import numpy as np
+import pytest
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import use_threads
+from synaxial.gan.train import adam
+from synaxial.gan.train.adam import BlockedAdam
+
+SHAPES = {"W": (64, 33, 5, 3), "b": (7,), "large": (2, adam.BLOCK), "unused": (4,)}
+
+
+def make_network():
+    random = np.random.default_rng(0)
+    network = chainer.Link()
+    with network.init_scope():
+        for name, shape in SHAPES.items():
+            setattr(network, name, chainer.Parameter(random.standard_normal(shape, np.float32)))
+    return network
+
+
+def ours(network):
+    return BlockedAdam(2e-4, 0.5, 0.999, 1e-3).setup(network)
+
+
+def chainers(network):
+    optimizer = chainer.optimizers.Adam(alpha=2e-4, beta1=0.5, beta2=0.999).setup(network)
+    optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(1e-3))
+    return optimizer
+
+
+def take_steps(network, optimizer, steps):
+    for number in steps:
+        random = np.random.default_rng(100 + number)
+        network.cleargrads()
+        for name, parameter in network.namedparams():
+            if name != "/unused":  # It has weight decay alone.
+                # Of sizes from 1e-6 to 1.
+                size = np.float32(10.0 ** -(number % 7))
+                parameter.grad = size * random.standard_normal(parameter.shape, np.float32)
+        optimizer.update()
+
+
+def state_of(network):
+    return {
+        f"{path}/{key}": value
+        for path, parameter in network.namedparams()
+        for key, value in (parameter.update_rule.state or {}).items()
+    }
+
+
+def weights_of(network):
+    return {path: parameter.array for path, parameter in network.namedparams()}
+
+
+def assert_same_bits(found, expected):
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_twenty_steps_are_chainers():
+    network, reference = make_network(), make_network()
+    take_steps(network, ours(network), range(20))
+    take_steps(reference, chainers(reference), range(20))
+    start = weights_of(make_network())
+    for path, weights in weights_of(reference).items():
+        found = weights_of(network)[path]
+        np.testing.assert_allclose(found, weights, rtol=1e-6, atol=1e-7)
+        # What matters is what was added to the weights.
+        np.testing.assert_allclose(found - start[path], weights - start[path], atol=2e-6)
+        assert path == "/unused" or np.abs(weights - start[path]).max() > 1e-4
+    state, expected = state_of(network), state_of(reference)
+    assert state.keys() == expected.keys()
+    for name, array in expected.items():
+        assert (state[name].shape, state[name].dtype) == (array.shape, array.dtype)
+        np.testing.assert_allclose(state[name], array, rtol=2e-5, atol=1e-6 * np.abs(array).max())
+
+
+def test_a_parameter_without_gradient_is_left_alone():
+    # Chainer's optimizer gives it a gradient of zeros, which the first test has; its rule does not.
+    network = make_network()
+    ours(network)
+    network.cleargrads()
+    for parameter in network.params():
+        parameter.update()
+    assert_same_bits(weights_of(network), weights_of(make_network()))
+
+
+def test_a_saved_state_goes_on_bit_for_bit(tmp_path):
+    network = make_network()
+    optimizer = ours(network)
+    take_steps(network, optimizer, range(5))
+    for name, thing in (("network", network), ("optimizer", optimizer)):
+        chainer.serializers.save_npz(tmp_path / f"{name}.npz", thing)
+    take_steps(network, optimizer, range(5, 9))
+
+    again = make_network()
+    resumed = ours(again)
+    for name, thing in (("network", again), ("optimizer", resumed)):
+        chainer.serializers.load_npz(tmp_path / f"{name}.npz", thing)
+    assert resumed.t == 5
+    take_steps(again, resumed, range(5, 9))
+    assert_same_bits(weights_of(again), weights_of(network))
+    assert_same_bits(state_of(again), state_of(network))
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_do_not_show(threads):
+    networks = make_network(), make_network()
+    take_steps(networks[0], ours(networks[0]), range(3))
+    with use_threads(threads):
+        take_steps(networks[1], ours(networks[1]), range(3))
+    assert_same_bits(weights_of(networks[1]), weights_of(networks[0]))
+
+
+def test_a_gradient_that_is_not_contiguous():
+    networks = make_network(), make_network()
+    gradient = np.random.default_rng(1).standard_normal(SHAPES["W"], np.float32)
+    for network, layout in zip(networks, (gradient, np.asfortranarray(gradient)), strict=True):
+        optimizer = ours(network)
+        network.cleargrads()
+        network.W.grad = layout
+        optimizer.update()
+    np.testing.assert_array_equal(networks[0].W.array, networks[1].W.array)
+    assert not np.array_equal(networks[0].W.array, make_network().W.array)

@@ -1,0 +1,278 @@
+"""A training of images with their masks."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config import make_study
+from synaxial.config.model import Augmentation
+from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import open_images, open_masks
+from synaxial.gan.networks.randomness import TRAINING, BatchRandomness
+from synaxial.gan.networks.saving import load_generator
+from synaxial.gan.train.augmentation import augment
+from synaxial.gan.train.communication import open_communicator, open_world
+from synaxial.gan.train.masks import augment_pairs
+from synaxial.gan.train.previews import as_grey_or_colour
+from synaxial.gan.train.session import make_updater
+from synaxial.io.files import write_csv
+from synaxial.io.outlines import COLOUR
+
+from .conftest import TINY, Job, assert_same, kill_everything, write_dataset, write_masks
+
+TANH = (-1.0, 1.0)
+
+#: What a generator of images with masks needs.
+PAIRS = {"masks": True, "generator": {"channels": [8, 8, 2]}}
+
+BEYOND = {
+    **PAIRS,
+    "loss": "hinge",
+    "gradient_penalty": 1,
+    "r1": 1,
+    "r1_interval": 4,
+    "moving_average_images": 10,
+    "discriminator": {
+        "channels": [4, 8, 8],
+        "kernels": [4, 3, 4],
+        "batch_normalization": False,
+        "spectral_normalization": True,
+        "minibatch_deviation": True,
+    },
+    "augmentation": {"probability": 0.5, "target": 0.6, "adaptation_images": 100},
+}
+
+
+def pairs_of(count=6, size=16):
+    """Images of random grey in a disc, and masks of a random half of the pixels."""
+    random = np.random.default_rng(2)
+    rows, columns = np.ogrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    images = random.uniform(-0.9, 1, (count, size, size)).astype(np.float32)
+    images[:, rows**2 + columns**2 > 0.8] = -1
+    masks = np.where(random.random((count, size, size)) < 0.5, -1, 1).astype(np.float32)
+    return np.stack([images, masks], axis=1)
+
+
+def randomness(*name):
+    return BatchRandomness(np, TRAINING, *name)
+
+
+@pytest.mark.parametrize("kinds", [["translation"], ["cutout"], ["flip"], ["translation", "flip"]])
+def test_a_mask_is_moved_mirrored_and_covered_as_its_image(kinds):
+    """Given the same picture twice, both channels stay the same picture."""
+    images = pairs_of()[:, :1]
+    settings = Augmentation(kinds=kinds, translation=0.3, cutout=0.4)
+    changed = 0
+    for seed in range(10):
+        twice = np.concatenate([images, images], axis=1)
+        found = augment_pairs(twice, settings, 0.7, randomness(seed), TANH).array
+        np.testing.assert_array_equal(found[:, 0], found[:, 1])
+        alone = augment(images, settings, 0.7, randomness(seed), TANH).array
+        np.testing.assert_array_equal(found[:, :1], alone)
+        changed += int((found[:, 0] != images[:, 0]).any(axis=(1, 2)).sum())
+    assert changed > 10
+
+
+def test_intensity_is_the_images_alone():
+    pairs = pairs_of()
+    settings = Augmentation(kinds=["intensity"], intensity=0.3)
+    found = augment_pairs(pairs, settings, 1.0, randomness(1), TANH).array
+    np.testing.assert_array_equal(found[:, 1], pairs[:, 1])
+    alone = augment(pairs[:, :1], settings, 1.0, randomness(1), TANH).array
+    np.testing.assert_array_equal(found[:, :1], alone)
+    assert (found[:, 0] != pairs[:, 0]).any(axis=(1, 2)).all()
+
+
+def test_a_mask_keeps_its_two_values_through_all_kinds():
+    settings = Augmentation(intensity=0.3)
+    for seed in range(10):
+        found = augment_pairs(pairs_of(), settings, 0.8, randomness(seed), TANH).array
+        assert set(np.unique(found[:, 1])) == {-1, 1}
+
+
+def test_the_numbers_drawn_are_as_many_as_without_masks():
+    settings = Augmentation()
+    for probability in (0.0, 0.5):
+        first, second = randomness(3), randomness(3)
+        augment_pairs(pairs_of(), settings, probability, first, TANH)
+        augment(pairs_of()[:, :1], settings, probability, second, TANH)
+        np.testing.assert_array_equal(first.uniform((5,)), second.uniform((5,)))
+    assert augment_pairs(pairs := pairs_of(), settings, 0, randomness(1), TANH) is pairs
+
+
+def test_gradients_of_both_channels_and_theirs_in_turn():
+    """Without intensity y(x) is A x + b: A's transpose is the gradient, whose gradient is A."""
+    settings = Augmentation(kinds=["translation", "flip", "cutout"])
+    pairs, other = (
+        pairs_of(4, 8).astype(np.float64),
+        np.random.default_rng(7).normal(size=(4, 2, 8, 8)),
+    )
+    changed = [augment_pairs(x, settings, 0.9, randomness(4), TANH).array for x in (pairs, other)]
+    expected = changed[0] - changed[1]
+    variable = chainer.Variable(pairs)
+    weights = chainer.Variable(np.random.default_rng(5).normal(size=pairs.shape))
+    result = augment_pairs(variable, settings, 0.9, randomness(4), TANH)
+    (slope,) = chainer.grad([result], [variable], [weights], enable_double_backprop=True)
+    products = [(slope.array * (pairs - other)).sum(), (weights.array * expected).sum()]
+    assert products[0] == pytest.approx(products[1], rel=1e-12)
+    (back,) = chainer.grad([slope], [weights], [chainer.Variable(pairs - other)])
+    np.testing.assert_allclose(back.array, expected, atol=1e-12)
+    assert (np.abs(expected) > 0).mean() > 0.3
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = write_dataset(tmp_path / "dataset")
+    write_masks(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("output", "low"), [("tanh", -1.0), ("sigmoid", 0.0)])
+def test_real_batches_are_images_with_their_masks(dataset, output, low):
+    training = study(generator={"channels": [8, 8, 2], "output_activation": output})
+    images, masks = open_images(dataset / "images.npy"), open_masks(dataset)
+    updater = updater_of(training, images, masks)
+    indices = np.array([7, 0, 19])
+    real = updater.real_images(indices)
+    assert (real.shape, real.dtype) == ((3, 2, 16, 16), np.float32)
+    expected = np.stack([images[indices], masks[indices]], axis=1) / 255 * (1 - low) + low
+    np.testing.assert_allclose(real, expected, atol=1e-6)
+    # Exactly the ends of the range, which the augmentation takes for background.
+    assert set(np.unique(real[:, 1])) == {low, 1}
+
+
+def study(**differences):
+    settings = {**TINY, **PAIRS, **differences}
+    return make_study({"training": settings, "experiments": {"tiny": {}}}).experiments["tiny"]
+
+
+def updater_of(training, images, masks):
+    communicator, device = open_communicator(open_world(1), "cpu")
+    return make_updater(training, images, communicator, device, masks)
+
+
+def test_images_without_masks_are_no_data_for_it(dataset):
+    with pytest.raises(ValueError, match=r"training\.masks is True"):
+        updater_of(study(), open_images(dataset / "images.npy"), None)
+
+
+def test_previews_show_the_masks_outline():
+    images = np.zeros((16, 8, 8, 2), np.uint8)
+    images[..., 0] = 50
+    images[:, 2:6, 2:6, 1] = 200
+    drawn = as_grey_or_colour(images)
+    assert drawn.shape == (16, 8, 8, 3)
+    assert (drawn[0, 2, 2:6] == COLOUR).all()
+    assert (drawn[0, 3, 3] == 50).all()
+
+
+@pytest.fixture
+def job(tmp_path):
+    job = Job(tmp_path, **PAIRS)
+    write_masks(job.dataset)
+    return job
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ranks", "settings"), [(1, PAIRS), (2, PAIRS), (1, BEYOND), (2, BEYOND)], ids=str
+)
+def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks, settings):
+    job.configure(**settings)
+    straight = {"output": job.folder / "straight", "checkpoints": job.folder / "other"}
+    done = job.run(ranks=ranks, **straight)
+    assert done.returncode == 0, done.stderr
+    process = job.start(ranks=ranks)
+    job.wait_for_iteration(process, 10)
+    kill_everything(process)
+    for path in job.checkpoints.glob("*/iteration_*.npz"):
+        if int(path.stem.removeprefix("iteration_")) > 10:
+            path.unlink()
+    shutil.rmtree(job.output, ignore_errors=True)
+    done = job.run(ranks=ranks)
+    assert done.returncode == 0, done.stderr
+    assert "iteration_000000010.npz" in done.stderr
+    for name in ("generator.npz", "discriminator.npz"):
+        assert_same(job.arrays(straight["output"], name), job.arrays(name=name))
+
+
+@pytest.mark.slow
+def test_it_writes_what_a_training_writes(job):
+    job.configure(epochs=6, **PAIRS)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    trained = load_generator(job.output / "generator.npz")
+    assert trained.masks
+    assert trained.network.settings.channels[-1] == 2
+    with Image.open(job.output / "previews" / "epoch_0006.png") as preview:
+        assert (preview.size, preview.mode) == ((64, 64), "RGB")
+    with Image.open(job.output / "previews.png") as timeline:
+        assert timeline.mode == "RGB"
+    record = json.loads((job.output / "run.json").read_text())
+    description = json.loads((job.dataset / "masks.json").read_text())
+    assert record["dataset"]["masks_sha256"] == description["sha256"]
+    with (job.output / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(-1 <= float(row["similarity_generated"]) <= 1 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_best_generator_is_chosen_by_its_images(job):
+    folder = job.folder / "held_out"
+    write_dataset(folder, images=24)
+    rows = [
+        {"image": number, "subject": f"s{number // 6}", "slice": number, "tumour_voxels": ""}
+        for number in range(24)
+    ]
+    write_csv(folder / "index.csv", COLUMNS, rows)
+    job.configure(keep="best", validation_epochs=1, **PAIRS)
+    done = job.run(options=("--held-out", folder))
+    assert done.returncode == 0, done.stderr
+    record = json.loads((job.output / "run.json").read_text())
+    assert record["nearest_to_held_out"]["distance"] > 0
+    with (job.output / "log.csv").open(newline="") as file:
+        distances = [float(row["distance_held_out"]) for row in csv.DictReader(file)]
+    assert record["nearest_to_held_out"]["distance"] == pytest.approx(min(distances), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_other_masks_begin_another_model(job):
+    assert job.run().returncode == 0
+    assert "resuming" in job.run().stderr
+    write_masks(job.dataset, seed=2)
+    done = job.run()
+    assert done.returncode == 0, done.stderr
+    assert "resuming" not in done.stderr
+    assert len(list(job.checkpoints.iterdir())) == 2
+
+
+@pytest.mark.slow
+def test_masks_that_were_exchanged_are_refused(job):
+    np.save(job.dataset / "masks.npy", 255 - np.load(job.dataset / "masks.npy"))
+    done = job.run()
+    assert done.returncode == 65
+    assert "is not the file that masks.json describes" in done.stderr
+
+
+MISTAKES = {
+    "no masks": ("masks.npy", "masks.npy: cannot be read"),
+    "no description": ("masks.json", "masks.json: cannot be read"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_absent_masks_are_told_in_one_line(job, mistake):
+    name, expected = MISTAKES[mistake]
+    (job.dataset / name).unlink()
+    done = job.run(ranks=2)
+    assert done.returncode == 65, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if "error" in line]
+    assert len(lines) == 1, done.stderr
+    assert expected in lines[0]

@@ -1,0 +1,29 @@
+"""Pages of the report: complete, and nothing in a value is taken as HTML."""
+
+from synaxial.io.pages import make_page, make_table, make_text
+
+CSV = 'subject,notes,status\n"a, b",,ok\n<script>x</script>,,skipped\n'
+
+
+def test_a_table_has_its_cells_and_no_empty_column():
+    table = make_table(CSV)
+    assert "<th>subject</th><th>status</th>" in table
+    assert "<td>a, b</td><td>ok</td>" in table
+    assert "notes" not in table
+
+
+def test_values_are_text():
+    assert "<script>" not in make_table(CSV)
+    assert "&lt;script&gt;" in make_table(CSV)
+    assert make_text("a < b\n  c") == "<pre>a &lt; b\n  c</pre>"
+    assert "<title>&lt;b&gt;</title>" in make_page("<b>", "")
+
+
+def test_the_command_writes_a_page_or_one_line(tmp_path, run_synaxial, assert_clear_error):
+    (tmp_path / "a.csv").write_text(CSV)
+    arguments = ("report", "--title", "All", "--output", tmp_path / "a.html", "--source")
+    assert run_synaxial(*arguments, tmp_path / "a.csv").returncode == 0
+    page = (tmp_path / "a.html").read_text()
+    assert "<h2>All</h2>" in page
+    assert "<table>" in page
+    assert_clear_error(run_synaxial(*arguments, tmp_path / "b.csv"), "b.csv: cannot be read")

@@ -1,0 +1,196 @@
+"""One U-Net: what it is trained with, that only this differs, and that it learns to segment."""
+
+import numpy as np
+import pytest
+
+from synaxial.compute.devices import use_one_device
+from synaxial.compute.parallel import use_threads
+from synaxial.config.model import Segment
+from synaxial.io.errors import SynaxialError
+from synaxial.studies.segment.dice import bright_masks, dice, dice_of_people
+from synaxial.studies.segment.sizes import check_size, people_wanted
+from synaxial.studies.segment.slices import (
+    Slices,
+    augmented,
+    batches,
+    choose_people,
+    read_generated,
+    read_real,
+)
+from synaxial.studies.segment.training import segment, train
+
+from .phantoms import make_discs, make_slices, write_dataset, write_pairs
+
+SMALL = Segment(updates=6, batch_size=4, channels=[2, 4])
+
+
+@pytest.mark.parametrize(
+    ("asked", "people", "expected"),
+    [("all", 15, 15), ("quarter", 15, 4), ("quarter", 2, 1), ("quarter", 1, 1), ("3", 15, 3)],
+)
+def test_how_many_people_are_meant(asked, people, expected):
+    assert people_wanted(asked, people) == expected
+
+
+@pytest.mark.parametrize("asked", ["16", "0", "-1", "half", "none", "", "²"])
+def test_other_people_are_refused(asked):
+    with pytest.raises(SynaxialError, match="subjects"):
+        people_wanted(asked, 15)
+
+
+def test_people_are_drawn_whole_and_fewer_are_part_of_more():
+    slices = make_discs(people=8)
+    chosen = {}
+    for seed in range(6):
+        few, more = (choose_people(slices, asked, seed) for asked in ("quarter", "5"))
+        assert set(few.groups) < set(more.groups)
+        assert (len(few), len(more)) == (6, 15)
+        chosen[seed] = tuple(np.unique(few.groups))
+        for group in chosen[seed]:
+            own = slices.groups == group
+            assert np.array_equal(few.images[few.groups == group], slices.images[own])
+    assert len(set(chosen.values())) > 1
+
+
+def test_timepoints_of_a_person_are_one(tmp_path):
+    slices = make_discs(people=3)
+    names = ["BraTS-GLI-00001-000", "BraTS-GLI-00001-001", "BraTS-GLI-00002-000"]
+    folder = write_dataset(
+        tmp_path / "set", Slices(slices.images, slices.masks, slices.groups, names)
+    )
+    read = read_real(folder)
+    assert read.groups.tolist() == [0] * 6 + [1] * 3
+    assert read.names == [names[0], names[2]]
+    assert np.array_equal(read.masks, slices.masks)
+
+
+def test_an_image_and_its_mask_are_augmented_alike():
+    random = np.random.default_rng(4)
+    masks = random.random((40, 32, 32)) < 0.5
+    images = np.where(masks, 255, 1).astype(np.uint8)
+    done = augmented(images, masks, np.random.default_rng(1))
+    assert np.array_equal(done.masks, done.images == 255)
+    # Nothing but background comes in, two pixels at most on each side.
+    inner = done.images[:, 2:-2, 2:-2]
+    assert (inner > 0).all()
+    assert (done.images == 0).any()
+    mirrored = 0
+    for image, result in zip(images, inner, strict=True):
+        shifted = [
+            [
+                turned[row : row + 28, column : column + 28]
+                for row in range(5)
+                for column in range(5)
+            ]
+            for turned in (image, image[:, ::-1])
+        ]
+        found = [any(np.array_equal(result, one) for one in some) for some in shifted]
+        assert found in ([True, False], [False, True])
+        mirrored += found[1]
+    assert 10 < mirrored < 30
+
+
+def test_the_budget_is_the_same_whatever_the_parts_are():
+    real, synthetic = make_discs(seed=1), make_discs(people=7, seed=2)
+    seen = {}
+    for name, parts in {
+        "real": [real],
+        "both": [real, synthetic],
+        "synthetic": [synthetic],
+    }.items():
+        all_batches = list(batches(parts, SMALL, 3))
+        seen[name] = [batch.images.shape for batch in all_batches]
+        assert seen[name] == [(4, 32, 32)] * 6, name
+    # The same shifts: where nothing came in, the borders are the same for all of them.
+    lit = make_discs(seed=1)
+    bright = Slices(np.full_like(lit.images, 9), lit.masks, lit.groups, lit.names)
+    first, second = (list(batches(parts, SMALL, 3)) for parts in ([bright], [bright, bright]))
+    for one, other in zip(first, second, strict=True):
+        assert np.array_equal(one.images, other.images)
+
+
+def test_half_of_each_batch_is_real_and_each_slice_is_seen_as_often():
+    real, synthetic = make_discs(people=2, each=2), make_discs(people=2, each=3)
+    light = Slices(np.full_like(real.images, 200), real.masks, real.groups, real.names)
+    dark = Slices(np.full_like(synthetic.images, 20), synthetic.masks, synthetic.groups, [*"ab"])
+    for batch in batches([light, dark], SMALL, 1):
+        assert [int(image.max()) for image in batch.images] == [200, 200, 20, 20]
+    # Twelve images are three passes over four.
+    numbered = Slices(
+        np.repeat(np.arange(1, 5, dtype=np.uint8), 32 * 32).reshape(4, 32, 32),
+        real.masks,
+        real.groups,
+        real.names,
+    )
+    settings = Segment(updates=6, batch_size=2, channels=[2, 4])
+    values = [int(i.max()) for batch in batches([numbered], settings, 1) for i in batch.images]
+    assert sorted(values) == sorted([1, 2, 3, 4] * 3)
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores():
+    discs = make_discs()
+    device = use_one_device("cpu")
+
+    def weights(threads, seed):
+        with use_threads(threads):
+            network = train([discs], SMALL, seed, device)
+            found = segment(network, discs.images, device)
+        return [p.array.tobytes() for _, p in sorted(network.namedparams())] + [found.tobytes()]
+
+    first = weights(1, 1)
+    assert first == weights(1, 1) == weights(3, 1)
+    assert first != weights(1, 2)
+
+
+def test_it_learns_to_segment_discs():
+    device = use_one_device("cpu")
+    settings = Segment(updates=60, batch_size=8, channels=[8, 16], alpha=0.01)
+    network = train([make_discs(people=8)], settings, 1, device)
+    other = make_discs(people=4, seed=9)
+    scores = dice_of_people(segment(network, other.images, device), other)
+    assert min(scores.values()) > 0.8
+
+
+@pytest.mark.slow
+def test_on_phantoms_it_segments_people_whom_it_has_not_seen():
+    # Minutes on one core: a phantom is made of a whole volume.
+    device = use_one_device("cpu")
+    training, held_out = make_slices([1, 2, 3, 4, 5, 6]), make_slices([21, 22, 23])
+    with use_threads(2):
+        network = train([training], Segment(updates=250, channels=[8, 16, 32, 64]), 1, device)
+        found = segment(network, held_out.images, device)
+    scores = dice_of_people(found, held_out)
+    # By chance: masks of other people's tumours, of the same levels.
+    shuffled = {
+        name: dice(np.roll(held_out.masks, 12, axis=0)[own], held_out.masks[own])
+        for group, name in enumerate(held_out.names)
+        for own in [held_out.groups == group]
+    }
+    threshold = dice_of_people(bright_masks(held_out.images), held_out)
+    told = f"U-Net {scores}, threshold {threshold}, other people's masks {shuffled}"
+    assert np.mean(list(scores.values())) > 0.7, told
+    assert np.mean(list(scores.values())) > np.mean(list(shuffled.values())) + 0.3, told
+
+
+def test_images_that_cannot_be_halved_so_often_are_refused():
+    for size, levels in ((48, 6), (16, 5), (50, 3)):
+        with pytest.raises(SynaxialError, match=rf"segment.channels: {levels} levels"):
+            check_size(size, [2] * levels)
+    check_size(48, [2] * 5)
+
+
+def test_stacks_without_masks_or_of_another_size_are_refused(tmp_path):
+    from synaxial.io.stacks import write_stack
+
+    discs = make_discs()
+    path = write_pairs(tmp_path / "pairs.tif", discs)
+    read = read_generated([path, path], 32)
+    assert len(read) == 24
+    assert np.array_equal(read.images[:12], discs.images)
+    assert np.array_equal(read.masks[12:], discs.masks)
+    with pytest.raises(SynaxialError, match=r"has images of \(32, 32\); expected \(64, 64\)"):
+        read_generated([path], 64)
+    plain = tmp_path / "plain.tif"
+    write_stack(plain, discs.images, [{}] * len(discs))
+    with pytest.raises(SynaxialError, match="has no masks"):
+        read_generated([plain], 32)

@@ -1,1 +1,0 @@
-"""Experiments side by side: the paper's figures, and one table of all metrics."""

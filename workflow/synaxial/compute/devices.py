@@ -1,0 +1,50 @@
+"""Which device a network is on: a GPU through CuPy, or the CPU."""
+
+from typing import Any
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.io.errors import SynaxialError
+
+#: What a command's option --device may be.
+NAMES = ("auto", "cpu", "gpu")
+
+
+def check_device_name(name: str) -> None:
+    """Raise a SynaxialError if this is no device's name."""
+    if name not in NAMES:
+        raise SynaxialError("--device", f"found {name!r}", f"one of {', '.join(NAMES)}")
+
+
+def count_gpus() -> int:
+    """Return how many GPUs CuPy can use here; 0 without CuPy or without a driver."""
+    if not chainer.backends.cuda.available:
+        return 0
+    return int(chainer.backends.cuda.cupy.cuda.runtime.getDeviceCount())
+
+
+def use_one_device(name: str) -> Any:
+    """Return the Chainer device for a process on its own, and make it the current one.
+
+    Raises
+    ------
+    SynaxialError
+        A GPU is asked for and there is none.
+    """
+    check_device_name(name)
+    gpus = count_gpus()
+    if name == "gpu":
+        check_gpus(gpus, ranks=1)
+    device = chainer.get_device("@numpy" if name == "cpu" or gpus == 0 else "@cupy:0")
+    device.use()
+    return device
+
+
+def check_gpus(gpus: int, ranks: int) -> None:
+    """Raise a SynaxialError if a node has fewer GPUs than ranks."""
+    if gpus < ranks:
+        raise SynaxialError(
+            "--device gpu",
+            f"CuPy finds {gpus} GPUs here for {ranks} ranks",
+            "a GPU a rank, and CuPy (the environment of envs/cuda12.txt or envs/cuda13.txt)",
+            "start fewer ranks on a node, or use --device cpu",
+        )

@@ -1,0 +1,25 @@
+"""The typed configuration of a study."""
+
+from synaxial.config.loading import (
+    as_yaml,
+    check_evaluation,
+    check_networks,
+    make_study,
+    part_of_study,
+    part_of_training,
+    read_keys,
+    read_study,
+)
+from synaxial.config.model import Study
+
+__all__ = [
+    "Study",
+    "as_yaml",
+    "check_evaluation",
+    "check_networks",
+    "make_study",
+    "part_of_study",
+    "part_of_training",
+    "read_keys",
+    "read_study",
+]

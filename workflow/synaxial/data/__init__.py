@@ -1,0 +1,1 @@
+"""From volumes to a data set: sources, checked volumes, axial slices, and the packed images."""

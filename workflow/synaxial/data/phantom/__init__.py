@@ -1,0 +1,66 @@
+"""Pseudo-subjects: FLAIR volumes with a glioma that belong to nobody.
+
+Real anatomy from an average brain, individual variation from a random warp, a tumour grown by
+reaction and diffusion, FLAIR contrast and a scanner's marks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.data.phantom.acquisition import scan
+from synaxial.data.phantom.anatomy import build_anatomy
+from synaxial.data.phantom.contrast import healthy, random_tissue, with_tumour
+from synaxial.data.phantom.frame import BOX_SHAPE, FRAME_AFFINE, into_frame
+from synaxial.data.phantom.place import choose_place
+from synaxial.data.phantom.template import load_template
+from synaxial.data.phantom.tumour import grow_tumour
+from synaxial.data.phantom.warp import individual_warp, pushed
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A pseudo-subject in BraTS geometry: 240 x 240 x 155 voxels of 1 mm.
+
+    Attributes
+    ----------
+    image
+        FLAIR intensities, int16: 0 in the background and at least 1 in the brain.
+    segmentation
+        uint8: 0 none, 1 necrotic core, 2 oedema, 4 enhancing tumour, as in BraTS 2020.
+    affine
+        4 x 4, from voxels to mm (right, anterior, superior positive).
+    """
+
+    image: NDArray[np.int16]
+    segmentation: NDArray[np.uint8]
+    affine: NDArray[np.float64]
+
+
+def make_phantom(seed: int, number: int) -> Phantom:
+    """Make a pseudo-subject; the same seed and number make the same voxels.
+
+    Parameters
+    ----------
+    seed
+        Seed of the set, at least 0.
+    number
+        The subject's number in the set, at least 0.
+    """
+    shape, place, mass, gyri, growth, contrast, scanner = (
+        np.random.default_rng(child) for child in np.random.SeedSequence((seed, number)).spawn(7)
+    )
+    template = load_template()
+    warp = individual_warp(template, shape)
+    centre = choose_place(template, warp, place)
+    anatomy = build_anatomy(template, pushed(template, warp, centre, mass), gyri)
+    del template
+    tumour = grow_tumour(anatomy, centre, growth)
+    tissue = random_tissue(contrast)
+    ideal = with_tumour(healthy(anatomy, tissue, contrast), anatomy, tumour, tissue, contrast)
+    image = scan(ideal, anatomy.brain, scanner)
+    labels = np.zeros(BOX_SHAPE, np.uint8)
+    labels[tumour.cube] = tumour.labels
+    labels[image == 0] = 0
+    return Phantom(into_frame(image), into_frame(labels), FRAME_AFFINE.copy())

@@ -1,0 +1,90 @@
+"""The template: the MNI152 2009a average brain that is installed with nilearn.
+
+Fonov et al., NeuroImage 54 (2011): 313-327. The files are read where nilearn has them and are
+never copied; see NOTICE.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.data.phantom.frame import Field
+from synaxial.io.errors import SynaxialError
+
+#: Name of nilearn's file of each map.
+FILE_NAME = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
+
+#: T1 values, of at most 255, at and above which a voxel holds no CSF, and the fall to pure CSF.
+NO_CSF_T1 = 95.0
+CSF_T1_RANGE = 45.0
+
+#: From world coordinates of the BraTS frame to those of the template (mm), by the bounding boxes
+#: of the template's brain and of brains in BraTS volumes.
+WORLD_SCALE = (1.0769, 1.0602, 1.1328)
+WORLD_SHIFT = (128.15, -133.63, -76.20)
+
+
+@dataclass(frozen=True)
+class Template:
+    """Tissue maps of the average brain.
+
+    Attributes
+    ----------
+    fluid, grey, white
+        Shares of cerebrospinal fluid, grey and white matter in each voxel, in [0, 1], float32;
+        around the brain is fluid.
+    brain
+        1 within the brain and 0 outside, float32.
+    voxel_from_world
+        4 x 4, from world coordinates of the BraTS frame (mm) to voxels of the maps.
+    """
+
+    fluid: Field
+    grey: Field
+    white: Field
+    brain: Field
+    voxel_from_world: NDArray[np.float64]
+
+
+def template_folder() -> Path:
+    """Return the folder of nilearn's maps; nilearn is not imported, which takes seconds."""
+    specification = find_spec("nilearn")
+    if specification is None or specification.origin is None:
+        raise SynaxialError(
+            "phantom source", "nilearn is not installed", remedy="install the locked environment"
+        )
+    return Path(specification.origin).parent / "datasets" / "data"
+
+
+def read_map(folder: Path, name: str) -> tuple[Field, NDArray[np.float64]]:
+    """Read one of the template's maps ("t1", "gm" or "wm"): values in [0, 255] and its affine."""
+    path = folder / FILE_NAME.format(name)
+    if not path.is_file():
+        raise SynaxialError(path, "is not there", "nilearn's MNI152 template")
+    image = nibabel.Nifti1Image.from_filename(path)
+    return np.asarray(image.dataobj, dtype=np.float32), image.affine
+
+
+def load_template() -> Template:
+    """Read the average brain.
+
+    nilearn has no map of the fluid: it is what grey and white matter leave, or what the T1 image
+    shows dark, whichever is more.
+    """
+    folder = template_folder()
+    t1, affine = read_map(folder, "t1")
+    grey, _ = read_map(folder, "gm")
+    white, _ = read_map(folder, "wm")
+    brain = (t1 > 0).astype(np.float32)
+    grey *= brain / 255
+    white *= brain / 255
+    dark = np.clip((NO_CSF_T1 - t1) / CSF_T1_RANGE, 0, 1)
+    fluid = np.maximum(np.clip(1 - grey - white, 0, 1), dark)
+    world = np.diag([*WORLD_SCALE, 1.0])
+    world[:3, 3] = WORLD_SHIFT
+    voxel_from_world = (np.linalg.inv(affine) @ world).astype(np.float64)
+    return Template(fluid, grey, white, brain, voxel_from_world)

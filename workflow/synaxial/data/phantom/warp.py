@@ -1,0 +1,247 @@
+"""Where each place of an individual's head lies in the template: a random pose and warp.
+
+The warp is the flow of a stationary velocity field for unit time (Arsigny et al., MICCAI 2006):
+it is smooth and never folds, so that the individual has every structure of the template, in other
+places and sizes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import Rotation
+
+from synaxial.data.phantom.fields import (
+    coarse_shape,
+    noise_on,
+    smooth_step,
+)
+from synaxial.data.phantom.frame import BOX_START, BRAIN_CENTRE, FRAME_AFFINE, Field
+from synaxial.data.phantom.template import Template
+
+#: Distance of the nodes that the warp is computed on, in mm.
+STEP = 3.0
+
+#: Squarings of the flow: it starts as the velocity over 2**5.
+SQUARINGS = 5
+
+#: The velocity's random parts, smoothing and size, both in mm: the head's shape, then lobes and
+#: gyri, which must not dent the skull.
+HEAD_PARTS = ((38.0, 5.0),)
+INNER_PARTS = ((11.0, 2.6), (4.5, 1.4))
+
+#: How much wider than the template a head is near the vertex, and at forehead and occiput (shares,
+#: the latter at the distance `HALF_LENGTH` in mm), and where the former begins (mm above the
+#: brain's centre, and over how many mm).
+VERTEX_FULLNESS_RANGE = (0.05, 0.18)
+END_FULLNESS_RANGE = (0.08, 0.20)
+HALF_LENGTH = 85.0
+VERTEX_START = 28.0
+VERTEX_WIDTH = 9.0
+
+#: Share of the head's shape that is the same on both sides.
+SYMMETRY = 0.8
+
+#: Depth below the brain's surface (mm) from which movements are free of the skull, and the share
+#: of the inner velocity that is left at the surface.
+FREE_DEPTH = 15.0
+SURFACE_SHARE = 0.2
+
+#: Size of the template's head in an individual's, and by how much it differs along an axis.
+SCALE = 1.03
+SCALE_RANGE = 0.045
+
+#: Most that a head is turned (degrees) about the axes left, posterior and superior: nodding,
+#: tilting, looking aside.
+TURN_RANGE = (3.5, 2.5, 5.0)
+
+#: How far (mm) the ventricles' walls are moved out: mean and deviation over individuals.
+VENTRICLE_GROWTH = (1.0, 2.6)
+VENTRICLE_GROWTH_LIMITS = (-2.5, 7.0)
+
+#: The lateral and third ventricles in the template: fluid within this box around the middle, in
+#: mm of the frame, relative to the brain's centre (left, posterior, superior).
+VENTRICLE_BOX = ((-34.0, 34.0), (-44.0, 52.0), (-14.0, 32.0))
+VENTRICLE_SMOOTHING = 3.0
+
+#: A push away from a growing mass: the size (mm) is reached at this distance from its middle (mm).
+PUSH_RANGE = (3.0, 6.5)
+PUSH_DISTANCE_RANGE = (20.0, 26.0)
+
+
+@dataclass(frozen=True)
+class Warp:
+    """Where each node of the coarse grid lies in the template.
+
+    Attributes
+    ----------
+    voxel_from_box
+        4 x 4, from mm on the box to voxels of the template: the pose.
+    displacement
+        In mm on the box, (3, nodes...), float32: added before the pose.
+    """
+
+    voxel_from_box: NDArray[np.float64]
+    displacement: Field
+
+    def template_voxels(self) -> Field:
+        """Return the template's voxel of each node, (3, nodes...), float32."""
+        place = nodes(self.displacement.shape[1:]) + self.displacement
+        matrix = self.voxel_from_box.astype(np.float32)
+        return np.stack(
+            [a * place[0] + b * place[1] + c * place[2] + d for a, b, c, d in matrix[:3]]
+        )
+
+
+def nodes(shape: tuple[int, ...]) -> Field:
+    """Return the place of each node in mm on the box, (3, nodes...), float32."""
+    return np.indices(shape, dtype=np.float32) * np.float32(STEP)
+
+
+def sample(values: Field, place: Field, outside: float = 0.0) -> Field:
+    """Interpolate a map of the template linearly at voxels (3, ...); `outside` beyond it."""
+    result: Field = ndimage.map_coordinates(
+        values, place, order=1, mode="constant", cval=outside, output=np.float32
+    )
+    return result
+
+
+def pose(template: Template, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return the 4 x 4 from mm on the box to the template's voxels for a random head.
+
+    The head is turned, scaled along each axis and, in half of the individuals, mirrored.
+    """
+    angles = generator.uniform(-1, 1, 3) * TURN_RANGE
+    scale = SCALE + generator.uniform(-SCALE_RANGE, SCALE_RANGE, 3)
+    scale[0] *= generator.choice([-1.0, 1.0])
+    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    about_centre = np.eye(4)
+    about_centre[:3, :3] = np.diag(scale) @ turn
+    about_centre[:3, 3] = BRAIN_CENTRE - about_centre[:3, :3] @ BRAIN_CENTRE
+    frame_from_box = np.eye(4)
+    frame_from_box[:3, 3] = BOX_START
+    result: NDArray[np.float64] = (
+        template.voxel_from_world @ FRAME_AFFINE @ frame_from_box @ about_centre
+    )
+    return result
+
+
+def compose(first: Field, then: Field) -> Field:
+    """Return the displacement (mm) of going by `first` and from there by `then`."""
+    place = (nodes(first.shape[1:]) + first) / np.float32(STEP)
+    result = first.copy()
+    for axis, part in enumerate(then):
+        result[axis] += ndimage.map_coordinates(
+            part, place, order=1, mode="nearest", output=np.float32
+        )
+    return result
+
+
+def flow(velocity: Field) -> Field:
+    """Return the displacement (mm) of following a velocity (mm) for unit time.
+
+    Scaling and squaring: exp(v) = (exp(v / 2**n))**(2**n).
+    """
+    displacement = velocity / np.float32(2**SQUARINGS)
+    for _ in range(SQUARINGS):
+        displacement = compose(displacement, displacement)
+    return displacement
+
+
+def freedom(brain: Field) -> Field:
+    """Return how free of the skull each node is: 0 at the brain's surface, 1 far below it."""
+    depth = ndimage.distance_transform_edt(brain > 0.5, STEP)
+    result: Field = np.clip(depth / FREE_DEPTH, 0, 1).astype(np.float32)
+    return result
+
+
+def random_velocity(
+    parts: tuple[tuple[float, float], ...], generator: np.random.Generator
+) -> Field:
+    """Return a smooth random velocity in mm, (3, nodes...), from parts (smoothing, size)."""
+    shape = coarse_shape(STEP)
+    velocity = np.zeros((3, *shape), np.float32)
+    for deviation, size in parts:
+        for axis in range(3):
+            velocity[axis] += np.float32(size) * noise_on(shape, deviation / STEP, generator)
+    return velocity
+
+
+def symmetric(velocity: Field, share: float) -> Field:
+    """Return a velocity whose difference between left and right is reduced by a share."""
+    mirrored = velocity[:, ::-1].copy()
+    mirrored[0] *= -1
+    result: Field = velocity + np.float32(share / 2) * (mirrored - velocity)
+    return result
+
+
+def fullness_velocity(generator: np.random.Generator) -> Field:
+    """Return the velocity (mm) that makes a head fuller near the vertex and at both ends."""
+    offset = nodes(coarse_shape(STEP)) - BRAIN_CENTRE.astype(np.float32).reshape(3, 1, 1, 1)
+    left, posterior, superior = offset
+    vertex = generator.uniform(*VERTEX_FULLNESS_RANGE) * smooth_step(
+        superior, VERTEX_START, VERTEX_WIDTH
+    )
+    ends = generator.uniform(*END_FULLNESS_RANGE) * (posterior / HALF_LENGTH) ** 2
+    return np.stack([-(vertex + ends) * left, -vertex * posterior, np.zeros_like(superior)]).astype(
+        np.float32
+    )
+
+
+def ventricle_velocity(fluid: Field, growth: float) -> Field:
+    """Return the velocity (mm) that moves the ventricles' walls out by about `growth` mm.
+
+    It follows the gradient of the smoothed ventricles, because a place outside them must look
+    into them to become part of them.
+    """
+    ventricles = fluid.copy()
+    for axis, (low, high) in enumerate(VENTRICLE_BOX):
+        place = np.arange(fluid.shape[axis]) * STEP - BRAIN_CENTRE[axis]
+        outside = (place < low) | (place > high)
+        ventricles[(slice(None),) * axis + (outside,)] = 0
+    smooth = ndimage.gaussian_filter(ventricles, VENTRICLE_SMOOTHING / STEP)
+    gradient = np.stack(np.gradient(smooth))
+    steepness = np.sqrt((gradient**2).sum(0))
+    scale = growth / max(float(np.percentile(steepness, 99.5)), 1e-6)
+    result: Field = (gradient * np.float32(scale)).astype(np.float32)
+    return result
+
+
+def individual_warp(template: Template, generator: np.random.Generator) -> Warp:
+    """Draw a head's pose, shape and ventricles."""
+    head = pose(template, generator)
+    posed = Warp(head, np.zeros((3, *coarse_shape(STEP)), np.float32))
+    place = posed.template_voxels()
+    fluid = sample(template.fluid, place)
+    free = freedom(sample(template.brain, place))
+    growth = float(np.clip(generator.normal(*VENTRICLE_GROWTH), *VENTRICLE_GROWTH_LIMITS))
+    inner = SURFACE_SHARE + (1 - SURFACE_SHARE) * free
+    velocity = symmetric(random_velocity(HEAD_PARTS, generator), SYMMETRY)
+    velocity += fullness_velocity(generator)
+    velocity += inner * random_velocity(INNER_PARTS, generator)
+    velocity += ventricle_velocity(fluid, growth)
+    return Warp(head, flow(velocity))
+
+
+def push(centre: NDArray[np.float64], generator: np.random.Generator) -> Field:
+    """Return the displacement (mm) of tissue that makes room for a mass at `centre` (box, mm).
+
+    At the distance r it is A (r / R) exp((1 - (r / R)**2) / 2) towards the centre: places near the
+    mass show what lay nearer to its middle.
+    """
+    size = generator.uniform(*PUSH_RANGE)
+    distance = generator.uniform(*PUSH_DISTANCE_RANGE)
+    offset = nodes(coarse_shape(STEP)) - centre.astype(np.float32).reshape(3, 1, 1, 1)
+    square = (offset**2).sum(0) / np.float32(distance**2)
+    inward: Field = -np.float32(size / distance) * offset * np.exp(0.5 - 0.5 * square)
+    return inward
+
+
+def pushed(
+    template: Template, warp: Warp, centre: NDArray[np.float64], generator: np.random.Generator
+) -> Warp:
+    """Return the warp of the same head with a mass at `centre` (mm on the box)."""
+    free = freedom(sample(template.brain, warp.template_voxels()))
+    inward = free * push(centre, generator)
+    return Warp(warp.voxel_from_box, compose(inward, warp.displacement))

@@ -1,0 +1,154 @@
+"""Source `archive`: a zip or tar(.gz) file, on this machine or to be downloaded."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pooch
+
+from synaxial.config.model import Acquire
+from synaxial.data.sources.download import download, public_address
+from synaxial.data.sources.layouts import (
+    LAYOUTS,
+    SubjectFiles,
+    choose_layout,
+    find_files,
+    find_volumes,
+)
+from synaxial.data.sources.source import RawVolume
+from synaxial.data.sources.unpacking import extract, open_archive
+from synaxial.data.subjects import select_subjects
+from synaxial.data.volumes.opening import open_volume
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import read_json, write_json
+
+#: What a fetched folder holds: the downloaded file, the wanted members, and the list of them.
+#: The list is written last, and what it does not name is not used.
+DOWNLOADED, EXTRACTED, LISTED = "downloaded", "extracted", "archive.json"
+
+#: Bytes in a gigabyte.
+GIGABYTE = 10**9
+
+
+class ArchiveSource:
+    """The subjects in an archive, of which only the wanted files are unpacked.
+
+    Parameters
+    ----------
+    settings
+        The section `acquire`; of the sources its part `archive` is used.
+    fetched
+        The folder to download and unpack to.
+    """
+
+    must_be_fetched = True
+
+    def __init__(self, settings: Acquire, fetched: Path) -> None:
+        self._settings = settings
+        self._fetched = fetched
+        self._where = public_address(settings.archive.location)
+
+    def fetch(self) -> None:
+        """Download the archive if it has an address, and unpack the wanted files."""
+        (self._fetched / LISTED).unlink(missing_ok=True)
+        maximum = int(self._settings.archive.maximum_gigabytes * GIGABYTE)
+        with open_archive(self._file(maximum)) as archive:
+            members = archive.members()
+            names = [member.name.removeprefix("./") for member in members if member.name]
+            layout_name, layout = choose_layout(self._settings.archive.layout, names, self._where)
+            volumes = find_volumes(names, layout)
+            wanted = select_subjects(self._settings.wanted, volumes, self._where)
+            found = find_files(names, layout, wanted, self._where)
+            paths = {path for files in found.values() for path in _paths(files)}
+            extract(
+                archive,
+                [member for member in members if member.name.removeprefix("./") in paths],
+                self._fetched / EXTRACTED,
+                maximum,
+                self._where,
+            )
+        write_json(
+            self._fetched / LISTED,
+            {
+                **self._request(),
+                "subjects": self._settings.wanted,
+                "found_layout": layout_name,
+                "files": {subject: _paths(files) for subject, files in found.items()},
+            },
+        )
+
+    def subjects(self) -> list[str]:
+        """Return the wanted subjects, in natural order."""
+        where = f"{self._where} (fetched for subjects {self._list['subjects']!r})"
+        return select_subjects(self._settings.wanted, self._list["files"], where)
+
+    def files(self, subject: str) -> list[Path]:
+        """Return the subject's FLAIR file and, if there is one, its segmentation."""
+        return [self._fetched / EXTRACTED / path for path in self._members(subject)]
+
+    def read(self, subject: str) -> RawVolume:
+        """Open a subject's files."""
+        flair, *segmentation = self.files(subject)
+        return open_volume(
+            subject,
+            flair,
+            segmentation[0] if segmentation else None,
+            LAYOUTS[self._list["found_layout"]].labels,
+            origin=f"{self._where}: {self._members(subject)[0]}",
+        )
+
+    def _file(self, maximum: int) -> Path:
+        """Return the archive on this machine, its checksum compared."""
+        location, checksum = self._settings.archive.location, self._settings.archive.checksum
+        if re.match(r"https?://", location):
+            # The configuration refuses an address without a checksum.
+            return download(location, str(checksum), self._fetched / DOWNLOADED, maximum)
+        path = Path(location).expanduser()
+        if checksum is not None and path.is_file():
+            kind, _, expected = checksum.partition(":")
+            found = pooch.file_hash(str(path), alg=kind)
+            if found != expected:
+                raise SynaxialError(
+                    path, f"has {kind}:{found}", checksum, "see acquire.archive.checksum"
+                )
+        return path
+
+    def _members(self, subject: str) -> list[str]:
+        files = self._list["files"]
+        if subject not in files:
+            raise SynaxialError(subject, "is not among the fetched subjects", ", ".join(files))
+        members: list[str] = files[subject]
+        return members
+
+    def _request(self) -> dict[str, Any]:
+        """Return what the study asks for; a list made for something else is not used."""
+        return {
+            "location": self._where,
+            "checksum": self._settings.archive.checksum,
+            "layout": self._settings.archive.layout,
+        }
+
+    @cached_property
+    def _list(self) -> dict[str, Any]:
+        path = self._fetched / LISTED
+        if not path.is_file():
+            raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial fetch")
+        content = read_json(path)
+        # What was fetched of the archive may be more than is asked for now, but not less.
+        asked = self._request()
+        if self._settings.wanted == "all":
+            asked["subjects"] = "all"
+        other = [key for key, value in asked.items() if content.get(key) != value]
+        if other:
+            raise SynaxialError(
+                path,
+                f"was fetched with {other[0]} {content.get(other[0])!r}",
+                f"{asked[other[0]]!r}",
+                "run synaxial fetch again",
+            )
+        return content
+
+
+def _paths(files: SubjectFiles) -> list[str]:
+    return [path for path in (files.flair, files.segmentation) if path is not None]

@@ -1,0 +1,119 @@
+"""Source `directory`: an existing copy of a data set, which is only read."""
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from synaxial.config.model import Acquire
+from synaxial.data.sources.layouts import (
+    Layout,
+    SubjectFiles,
+    choose_layout,
+    find_files,
+    find_volumes,
+    is_noise,
+    layout_of_pattern,
+)
+from synaxial.data.sources.source import RawVolume
+from synaxial.data.subjects import select_subjects
+from synaxial.data.volumes.opening import open_volume
+from synaxial.io.errors import SynaxialError
+
+
+class DirectorySource:
+    """The subjects below a folder.
+
+    Parameters
+    ----------
+    settings
+        The section `acquire`; of the sources its part `directory` is used.
+    """
+
+    must_be_fetched = False
+
+    def __init__(self, settings: Acquire) -> None:
+        if settings.directory.path is None:
+            raise SynaxialError("acquire.directory.path", "is not set", "a folder")
+        self._settings = settings
+        self._root = settings.directory.path.expanduser()
+
+    def fetch(self) -> None:
+        """Do nothing: the files are there."""
+
+    def subjects(self) -> list[str]:
+        """Return the wanted subjects, in natural order."""
+        return list(self._found[1])
+
+    def files(self, subject: str) -> list[Path]:
+        """Return the subject's FLAIR file and, if there is one, its segmentation."""
+        files = self._files(subject)
+        paths = (files.flair, files.segmentation)
+        return [self._root / path for path in paths if path is not None]
+
+    def read(self, subject: str) -> RawVolume:
+        """Open a subject's files."""
+        flair, *segmentation = self.files(subject)
+        return open_volume(
+            subject,
+            flair,
+            segmentation[0] if segmentation else None,
+            self._found[0].labels,
+            origin=str(flair),
+        )
+
+    def _files(self, subject: str) -> SubjectFiles:
+        wanted = self._found[1]
+        if subject not in wanted:
+            raise SynaxialError(subject, "is not among the study's subjects", ", ".join(wanted))
+        return wanted[subject]
+
+    @cached_property
+    def _found(self) -> tuple[Layout, dict[str, SubjectFiles]]:
+        """The layout, and the wanted subjects' files below the root."""
+        where = str(self._root)
+        directory = self._settings.directory
+        paths = sorted(walk(self._root))
+        if directory.pattern is not None:
+            layout = layout_of_pattern(directory.pattern, directory.segmentation_pattern)
+            what = f"the pattern {directory.pattern}"
+        else:
+            name, layout = choose_layout(directory.layout, paths, where)
+            what = f"the layout {name}"
+        volumes = find_volumes(paths, layout)
+        if not volumes:
+            raise SynaxialError(
+                where,
+                f"none of its {len(paths)} files is a FLAIR volume of {what}",
+                "at least one",
+                "see acquire.directory",
+            )
+        wanted = select_subjects(self._settings.wanted, volumes, where)
+        return layout, find_files(paths, layout, wanted, where)
+
+
+def walk(root: Path) -> Iterator[str]:
+    """Yield the paths of the files below a folder, relative to it and with `/`.
+
+    Links are followed, since copies on a cluster are often made of them; a folder that is met
+    again is not entered, so that a link in a circle ends. Hidden files and folders are left out.
+
+    Raises
+    ------
+    SynaxialError
+        There is no such folder.
+    """
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "is not there"
+        raise SynaxialError(root, found, "a folder", "see acquire.directory.path")
+    entered: set[tuple[int, int]] = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in entered:
+            below.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
+        below[:] = sorted(name for name in below if not is_noise(name))
+        for name in names:
+            if not is_noise(name):
+                yield (Path(folder) / name).relative_to(root).as_posix()

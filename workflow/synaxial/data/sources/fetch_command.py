@@ -1,0 +1,50 @@
+"""`synaxial fetch`: bring the wanted files of the study's source to this machine."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.config.loading import read_study
+from synaxial.data.sources import open_source
+from synaxial.data.sources.source import Source
+from synaxial.io.files import write_csv
+
+logger = logging.getLogger(__name__)
+
+#: The list of what was fetched, in the folder of what was fetched.
+INVENTORY = "inventory.csv"
+
+
+def run(
+    output: Annotated[Path, typer.Option(help="Folder for the files and their inventory.csv.")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+) -> None:
+    """Fetch the study's subjects, and list them with their files."""
+    settings = read_study(config).acquire
+    source = open_source(settings, output)
+    if source.must_be_fetched:
+        source.fetch()
+    else:
+        logger.info("the source %s needs no fetching; only its list is written", settings.source)
+    rows = make_inventory(source, output)
+    write_csv(output / INVENTORY, ["subject", "flair", "segmentation"], rows)
+    logger.info("%d subjects in %s", len(rows), output / INVENTORY)
+
+
+def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
+    """Return a line a subject: its name and the paths of its files, empty where there is none.
+
+    A path is relative to `folder` for a file below it, and as it is otherwise; so that
+    `folder / path` is right for both.
+    """
+    rows = []
+    for subject in source.subjects():
+        paths = [
+            str(path.relative_to(folder) if path.is_relative_to(folder) else path.absolute())
+            for path in source.files(subject)
+        ]
+        flair, segmentation = [*paths, "", ""][:2]
+        rows.append({"subject": subject, "flair": flair, "segmentation": segmentation})
+    return rows

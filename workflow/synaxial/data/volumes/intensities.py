@@ -1,0 +1,132 @@
+"""The values of a volume: finite, background 0, brain above 0."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.io.errors import BadVolumeError
+
+#: Interpolation rings at the brain's edge and leaves a few negative voxels, of little meaning.
+#: More than this share of the voxels that are not 0 is no ringing but another intensity scale.
+LARGEST_RINGING_SHARE = 0.05
+
+#: The border of a skull-stripped volume is background but for a brain that the field of view
+#: cuts; a value that fills less of the border than this is no background.
+SMALLEST_BACKGROUND_SHARE = 0.5
+
+#: Where the background lies between the brain's values, the brain's lowest voxel becomes this
+#: share of the brain's range: above 0, but below one step of an 8-bit slice.
+FLOOR_SHARE = 0.001
+
+#: Values are stored as 32-bit numbers, with room for a shift.
+LARGEST_VALUE = float(np.finfo(np.float32).max) / 4
+
+#: A volume's type in memory and in its file.
+Voxels = NDArray[np.int16] | NDArray[np.float32]
+
+
+def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
+    """Return the volume with background exactly 0 and brain above 0, and notes of what was done.
+
+    Parameters
+    ----------
+    voxels
+        Any real type, 3-D.
+    where
+        What an error message calls the volume.
+
+    Returns
+    -------
+    tuple
+        The volume as int16 if all its values are integers that fit, else as float32; the notes.
+
+    Raises
+    ------
+    BadVolumeError
+        A value is NaN, infinite or too large, no background can be told, or there is no brain.
+    """
+    _check_finite(voxels, where)
+    if not voxels.any():
+        raise BadVolumeError(where, "every voxel is 0", "a brain")
+    background, share = find_background(voxels)
+    negative = int(np.count_nonzero(voxels < 0)) if voxels.min() < 0 else 0
+    few = negative <= LARGEST_RINGING_SHARE * np.count_nonzero(voxels)
+    if share < SMALLEST_BACKGROUND_SHARE:
+        if not few:
+            raise BadVolumeError(
+                where,
+                f"{negative} negative voxels, and no background: the most common value of the "
+                f"border, {background:.4g}, fills {share:.0%} of it",
+                "a skull-stripped volume with one background value",
+            )
+        notes = [f"no background: {1 - share:.0%} of the border differ; not skull-stripped?"]
+        return _clipped(voxels, negative, notes, where)
+    if background == 0 and few:
+        return _clipped(voxels, negative, [], where)
+    return _shifted(voxels, background, where)
+
+
+def find_background(voxels: NDArray[Any]) -> tuple[float, float]:
+    """Return the most common value of the volume's six faces, and its share of them."""
+    faces = [np.moveaxis(voxels, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
+    values, counts = np.unique(np.concatenate(faces), return_counts=True)
+    most = int(counts.argmax())
+    return float(values[most]), float(counts[most] / counts.sum())
+
+
+def _check_finite(voxels: NDArray[Any], where: str) -> None:
+    if voxels.dtype.kind != "f":
+        return
+    bad = int(np.count_nonzero(~np.isfinite(voxels)))
+    if bad:
+        raise BadVolumeError(where, f"{bad} voxels are NaN or infinite", "finite values")
+    largest = float(np.abs(voxels).max())
+    if largest > LARGEST_VALUE:
+        raise BadVolumeError(where, f"values up to {largest:.3g}", "values of a 32-bit number")
+
+
+def _clipped(
+    voxels: NDArray[Any], negative: int, notes: list[str], where: str
+) -> tuple[Voxels, list[str]]:
+    """Set the negative voxels to 0."""
+    if negative:
+        notes = [*notes, f"{negative} negative voxels (interpolation) set to 0"]
+        voxels = np.maximum(voxels, 0)
+    return _stored(voxels, where), notes
+
+
+def _shifted(voxels: NDArray[Any], background: float, where: str) -> tuple[Voxels, list[str]]:
+    """Set the background to 0 and shift what differs from it, the brain, above 0.
+
+    A z-scored copy has its background below the brain's values, or 0 amidst them. In the second
+    case a brain voxel that is exactly the background's value cannot be told from it.
+    """
+    values = voxels.astype(np.float64)
+    brain = values != background
+    if not brain.any():
+        raise BadVolumeError(where, f"every voxel is {background:.4g}", "a brain")
+    lowest, highest = float(values[brain].min()), float(values[brain].max())
+    if lowest > background:
+        zero, how = background, f"the background, {background:.4g}, was subtracted"
+    else:
+        zero = lowest - (FLOOR_SHARE * (highest - lowest) or 1.0)
+        how = (
+            f"values of {lowest:.4g} to {highest:.4g} around a background of {background:.4g}"
+            f" were shifted by {-zero:.4g}"
+        )
+    return _stored(np.where(brain, values - zero, 0.0), where), [f"rescaled copy: {how}"]
+
+
+def _stored(voxels: NDArray[Any], where: str) -> Voxels:
+    """Return non-negative voxels as int16 if that loses nothing, else as float32."""
+    whole = voxels.dtype.kind in "iu" or bool(np.array_equal(voxels, np.rint(voxels)))
+    stored: Voxels
+    if whole and voxels.max() <= np.iinfo(np.int16).max:
+        stored = voxels.astype(np.int16, copy=False)
+    else:
+        # Plus 0: no negative zeros.
+        stored = voxels.astype(np.float32) + np.float32(0)
+    if not stored.any():
+        raise BadVolumeError(where, "no voxel is above the background", "a brain")
+    return stored

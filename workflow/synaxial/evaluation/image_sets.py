@@ -1,0 +1,57 @@
+"""The images of a set, read from its stacks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.data.subjects import person_of
+from synaxial.evaluation.metrics.images import ImageSet, as_grey, groups_of
+from synaxial.io.errors import SynaxialError
+from synaxial.io.stacks import images_of, read_stack
+
+
+def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
+    """Return the first images of some stacks, in the order given.
+
+    Masks among the pages are no images. Colour images become grey, the mean of their channels.
+    Images whose pages name a person are a group; others, as generated ones, are each a group of
+    their own.
+
+    Parameters
+    ----------
+    stacks
+        Stacks written by `synaxial sample` or `synaxial control`.
+    count
+        How many images.
+
+    Raises
+    ------
+    SynaxialError
+        A stack cannot be read, the stacks have fewer images, or images of several sizes.
+    """
+    parts: list[NDArray[np.uint8]] = []
+    descriptions: list[dict[str, Any]] = []
+    for path in stacks:
+        missing = count - len(descriptions)
+        if missing <= 0:
+            break
+        stack = images_of(read_stack(path), path)
+        parts.append(as_grey(stack.pages[:missing]))
+        if parts[-1].shape[1:] != parts[0].shape[1:]:
+            raise SynaxialError(
+                path,
+                f"its images have the shape {parts[-1].shape[1:]}",
+                f"{parts[0].shape[1:]}, as those of {stacks[0]}",
+            )
+        descriptions += stack.descriptions[:missing]
+    if len(descriptions) < count:
+        names = ", ".join(str(path) for path in stacks)
+        raise SynaxialError(names, f"hold {len(descriptions)} images", f"{count} or more")
+    groups = [
+        person_of(str(description["subject"])) if "subject" in description else number
+        for number, description in enumerate(descriptions)
+    ]
+    return ImageSet(np.concatenate(parts), groups_of(groups))

@@ -1,0 +1,119 @@
+"""The parts that both networks are made of."""
+
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.randomness import Randomness
+from synaxial.gan.ops.convolution import convolution, on_cpu, transposed_convolution
+from synaxial.gan.ops.hidden import Dropped, HiddenLayer, Statistics
+from synaxial.gan.ops.ranks import ranks_of_batch
+
+
+class Convolution(chainer.links.Convolution2D):
+    """Chainer's link, computed by our function: square, without dilation or groups."""
+
+    def forward(self, x: Any) -> Any:
+        """Convolve (N, C, H, W)."""
+        return convolution(x, self.W, self.b, self.stride[0], self.pad[0])
+
+
+class TransposedConvolution(chainer.links.Deconvolution2D):
+    """Chainer's link, computed by our function: square, without dilation or groups."""
+
+    def forward(self, x: Any) -> Any:
+        """Convolve (N, C, H, W) with the transpose."""
+        return transposed_convolution(x, self.W, self.b, self.stride[0], self.pad[0])
+
+
+class BatchNormalization(chainer.links.BatchNormalization):
+    """Chainer's link, computed by our function together with what follows it.
+
+    In training it normalises by the statistics of a batch and remembers them in its running ones,
+    else by its running ones. Within `one_batch` the batch is that of all ranks.
+    """
+
+    def forward(self, x: Any, activation: str, slope: float, dropped: Dropped | None) -> Any:
+        """Normalise (N, C, …), then apply an activation and dropout."""
+        inputs = (x, self.gamma, self.beta)
+        running = Statistics(self.avg_mean, self.avg_var)
+        fixed = None if chainer.config.train else running
+        ranks = ranks_of_batch() if chainer.config.train else None
+        layer = HiddenLayer(activation, slope, True, fixed, self.eps, dropped, ranks)
+        if on_cpu(x):
+            (y,) = layer.apply(inputs)
+        else:
+            y = layer.composed(*inputs, running=running, decay=self.decay)
+            if ranks is None:
+                # Chainer's function has moved the running statistics.
+                return y
+        if fixed is None and layer.statistics is not None:
+            shares = 1 if ranks is None else ranks.size
+            self.remember(layer.statistics, shares * (x.size // x.shape[1]))
+        return y
+
+    def remember(self, statistics: Statistics, values: int) -> None:
+        """Move the running statistics towards those of a batch, as Chainer's function does."""
+        self.avg_mean *= self.decay
+        self.avg_mean += (1 - self.decay) * statistics.mean
+        # The unbiased variance.
+        adjusted = values / max(values - 1, 1)
+        self.avg_var *= self.decay
+        self.avg_var += (1 - self.decay) * adjusted * statistics.variance
+
+
+def hidden(
+    x: Any,
+    normalization: BatchNormalization | None,
+    activation: str,
+    slope: float,
+    dropout: float = 0.0,
+    randomness: Randomness | None = None,
+) -> Any:
+    """Apply batch normalisation, an activation and dropout to (N, C, …).
+
+    Parameters
+    ----------
+    x
+        What the layer's weights gave.
+    normalization
+        The layer's, if it has one.
+    activation, slope
+        Its name in the configuration, and Leaky ReLU's slope.
+    dropout
+        Share of the values that become 0 (Srivastava et al., 2014); the rest is divided by
+        1 - share.
+    randomness
+        Where dropout's choice comes from; without it nothing is dropped.
+    """
+    dropped = None
+    if randomness is not None and dropout > 0:
+        dropped = randomness.dropped(x.shape, dropout)
+    if normalization is not None:
+        return normalization(x, activation, slope, dropped)
+    layer = HiddenLayer(activation, slope, False, None, 0.0, dropped)
+    return layer.apply((x,))[0] if on_cpu(x) else layer.composed(x)
+
+
+def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:
+    """Add Gaussian noise of this standard deviation; without `randomness` return `x`."""
+    if randomness is None or deviation == 0:
+        return x
+    return randomness.noisy(x, deviation)
+
+
+def running_values(network: Any) -> list[tuple[str, Any]]:
+    """Return the float arrays that a network keeps beside its parameters, by path, in order.
+
+    They are the running statistics of batch normalisation and the vectors of spectral
+    normalisation.
+    """
+    arrays = [
+        (f"{path}/{name}", link.__dict__[name])
+        for path, link in network.namedlinks()
+        for name in link._persistent
+    ]
+    # A counter is a Python number, and no value to average.
+    floats = [named for named in arrays if getattr(named[1], "dtype", None) == np.float32]
+    return sorted(floats, key=lambda named: named[0])

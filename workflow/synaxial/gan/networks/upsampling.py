@@ -1,0 +1,78 @@
+"""The generator's stages: a layer with weights that doubles the width of images."""
+
+from typing import Any
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Upsampling
+from synaxial.gan.networks.layers import Convolution, TransposedConvolution
+from synaxial.gan.ops.bilinear import bilinear_upsampling
+from synaxial.gan.ops.nearest import nearest_convolution
+from synaxial.gan.ops.sub_pixel import depth_to_space
+
+
+class NearestConvolution(Convolution):
+    """Repeats pixels, then convolves (Odena et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W)."""
+        return nearest_convolution(x, self.W, self.b)
+
+
+class BilinearConvolution(Convolution):
+    """Enlarges bilinearly, then convolves (Odena et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W)."""
+        return super().forward(bilinear_upsampling(x))
+
+
+class SubPixelConvolution(Convolution):
+    """Convolves to four times the channels, which become the pixels (Shi et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W), where W is (4 O, C, 3, 3)."""
+        return depth_to_space(super().forward(x))
+
+
+class FourAlike(chainer.initializer.Initializer):
+    """Initial weights, (4 O, C, 3, 3), whose four filters of an output channel are the same.
+
+    All four pixels that they make are the same then, as if the convolution were followed by the
+    repetition of pixels, and no grid is there at the start ("ICNR"; Aitken et al., 2017).
+
+    Parameters
+    ----------
+    initializer
+        Of the filters of one of the four.
+    """
+
+    def __init__(self, initializer: Any) -> None:
+        super().__init__()
+        self.initializer = initializer
+
+    def __call__(self, array: Any) -> None:
+        """Fill an array."""
+        quarters = array.reshape(4, -1, *array.shape[1:])
+        self.initializer(quarters[0])
+        quarters[1:] = quarters[0]
+
+
+def make_stage(kind: Upsampling, before: int, after: int, deviation: float) -> Any:
+    """Make a stage with its initial weights.
+
+    Parameters
+    ----------
+    kind
+        Its name in the configuration.
+    before, after
+        Channels.
+    deviation
+        Standard deviation of the initial weights.
+    """
+    weights = chainer.initializers.Normal(deviation)
+    if kind == "transposed":
+        return TransposedConvolution(before, after, ksize=4, stride=2, pad=1, initialW=weights)
+    if kind == "sub_pixel":
+        return SubPixelConvolution(before, 4 * after, ksize=3, pad=1, initialW=FourAlike(weights))
+    link = {"nearest": NearestConvolution, "bilinear": BilinearConvolution}[kind]
+    return link(before, after, ksize=3, pad=1, initialW=weights)

@@ -1,0 +1,191 @@
+"""Convolution and transposed convolution that can be differentiated any number of times.
+
+Three functions, each of whose gradients are the other two:
+
+    y = Convolution(x, W)              gx = Transposed(gy, W)    gW = WeightGradient(x, gy)
+    x = Transposed(y, W)               gy = Convolution(gx, W)   gW = WeightGradient(gx, y)
+    W = WeightGradient(x, y)           gx = Transposed(y, gW)    gy = Convolution(x, gW)
+
+On a GPU, Chainer's own functions are used in their place.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops.correlation import correlate, scatter, weight_gradient
+from synaxial.gan.ops.layout import images_first, images_last
+from synaxial.gan.ops.patches import Geometry
+
+F = chainer.functions
+
+
+def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
+    """Convolve images, as `chainer.functions.convolution_2d` does.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W) of any layout in memory.
+    W
+        (O, C, kernel height, kernel width).
+    b
+        (O,), or None.
+    stride, pad
+        In pixels, in both directions.
+
+    Returns
+    -------
+    Variable
+        (N, O, rows, columns).
+    """
+    if not on_cpu(x):
+        return F.convolution_2d(x, W, b, stride, pad)
+    inputs = (x, W) if b is None else (x, W, b)
+    return Convolution(geometry_of(W, stride, pad)).apply(inputs)[0]
+
+
+def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
+    """Convolve images with the transpose, as `chainer.functions.deconvolution_2d` does.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W) of any layout in memory.
+    W
+        (C, O, kernel height, kernel width).
+    b
+        (O,), or None.
+    stride, pad
+        Of the convolution that it is the transpose of.
+
+    Returns
+    -------
+    Variable
+        (N, O, stride (H - 1) + kernel height - 2 pad, the same for the width).
+    """
+    if not on_cpu(x):
+        return F.deconvolution_2d(x, W, b, stride, pad)
+    geometry = geometry_of(W, stride, pad)
+    inputs = (x, W) if b is None else (x, W, b)
+    return TransposedConvolution(geometry, geometry.covered(*x.shape[2:])).apply(inputs)[0]
+
+
+def check_shapes(x: Any, y: Any, W: Any, b: Any, geometry: Geometry) -> None:
+    """Check the arrays of a convolution from x, (N, C, H, W), to y, (N, O, rows, columns).
+
+    `y` may be None where it is still to be made, and `b` where there is none; b is of the side
+    that the call makes.
+
+    Raises
+    ------
+    ValueError
+        The numbers of channels differ, or the kernel has no place in the images.
+    """
+    outputs, channels = W.shape[:2]
+    made, length = ("y", outputs) if y is None else ("x", channels)
+    if x is not None and x.shape[1] != channels:
+        raise ValueError(f"images of {x.shape[1]} channels for weights of {channels}")
+    if y is not None and y.shape[1] != outputs:
+        raise ValueError(f"images of {y.shape[1]} channels for weights of {outputs}")
+    if b is not None and b.shape != (length,):
+        raise ValueError(f"a bias of the shape {b.shape} for {length} channels of {made}")
+    images = x if y is None else y
+    if 0 in images.shape:
+        raise ValueError(f"images of the shape {images.shape}, which has no values")
+    if y is None and min(geometry.places(*x.shape[2:])) < 1:
+        raise ValueError(f"a kernel of {W.shape[2:]} pixels has no place in {x.shape[2:]}")
+
+
+def geometry_of(W: Any, stride: int, pad: int) -> Geometry:
+    """Return how the kernel of some weights moves."""
+    height, width = W.shape[2:]
+    return Geometry(height, width, stride, pad)
+
+
+def on_cpu(x: Any) -> bool:
+    """Return whether an array or variable is NumPy's."""
+    return isinstance(chainer.as_array(x), np.ndarray)
+
+
+class Convolution(chainer.FunctionNode):
+    """From (x, W) or (x, W, b) to (y,)."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
+        """Compute y."""
+        x, W, *b = inputs
+        check_shapes(x, None, W, b[0] if b else None, self.geometry)
+        self.retain_inputs((0, 1))
+        return (images_first(correlate(images_last(x), W, self.geometry, *b)),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
+        """Return the gradients of x, W and b, as far as they are asked for."""
+        x, W = self.get_retained_inputs()
+        (gy,) = gradients
+        parts = {
+            0: lambda: TransposedConvolution(self.geometry, x.shape[2:]).apply((gy, W))[0],
+            1: lambda: WeightGradient(self.geometry).apply((x, gy))[0],
+            2: lambda: sum_of_channels(gy),
+        }
+        return [parts[index]() for index in indexes]
+
+
+class TransposedConvolution(chainer.FunctionNode):
+    """From (y, W) or (y, W, b) to (x,), of the height and width given."""
+
+    def __init__(self, geometry: Geometry, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.geometry = geometry
+        self.size = size
+
+    def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
+        """Compute x."""
+        y, W, *b = inputs
+        check_shapes(None, y, W, b[0] if b else None, self.geometry)
+        self.retain_inputs((0, 1))
+        return (images_first(scatter(images_last(y), W, self.geometry, self.size, *b)),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
+        """Return the gradients of y, W and b, as far as they are asked for."""
+        y, W = self.get_retained_inputs()
+        (gx,) = gradients
+        parts = {
+            0: lambda: Convolution(self.geometry).apply((gx, W))[0],
+            1: lambda: WeightGradient(self.geometry).apply((gx, y))[0],
+            2: lambda: sum_of_channels(gx),
+        }
+        return [parts[index]() for index in indexes]
+
+
+class WeightGradient(chainer.FunctionNode):
+    """From (x, y) to (W,)."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def forward_cpu(self, inputs: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray]:
+        """Compute the gradient of W."""
+        x, y = inputs
+        self.retain_inputs((0, 1))
+        return (weight_gradient(images_last(x), images_last(y), self.geometry),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
+        """Return the gradients of x and y, as far as they are asked for."""
+        x, y = self.get_retained_inputs()
+        (gW,) = gradients
+        parts = {
+            0: lambda: TransposedConvolution(self.geometry, x.shape[2:]).apply((y, gW))[0],
+            1: lambda: Convolution(self.geometry).apply((x, gW))[0],
+        }
+        return [parts[index]() for index in indexes]
+
+
+def sum_of_channels(g: Any) -> Any:
+    """Sum (N, C, H, W) over all but the channels."""
+    return F.sum(g, axis=(0, 2, 3))

@@ -1,0 +1,314 @@
+"""What follows a convolution: batch normalisation, activation and dropout, as one function.
+
+Each of them alone would read and write the whole array from memory. Here a block that fits in a
+core's cache takes all steps before the next one. Backwards, the normalised values and the
+activation are computed anew from the input, so that the input and one bit a value of dropout are
+all that is kept.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import cut, for_each
+from synaxial.gan.ops.activations import activate_block, differentiate_block
+from synaxial.gan.ops.blocks import (
+    drop,
+    measure_rows,
+    rectified_gradient,
+    scale_and_rectify,
+    sum_gradient,
+    through_statistics,
+)
+from synaxial.gan.ops.layout import by_channel, from_channels
+from synaxial.gan.ops.ranks import Ranks, SumOverRanks
+
+F = chainer.functions
+
+#: Rows and columns of a matrix (channels, values).
+Block = tuple[slice, slice]
+
+#: Values that one step works on: a few arrays of so many lie in a core's cache.
+PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Which values dropout sets to 0.
+
+    Attributes
+    ----------
+    kept
+        uint8 (C, values of a channel / 8, rounded up): a bit a value, 1 for one that stays.
+    ratio
+        The share that is set to 0; the others are divided by 1 - ratio.
+    """
+
+    kept: np.ndarray
+    ratio: float
+
+    def as_array(self, values: int, dtype: Any) -> np.ndarray:
+        """Return the factor of every value: (C, values of a channel)."""
+        xp = chainer.backend.get_array_module(self.kept)
+        bits = xp.unpackbits(self.kept.ravel()).reshape(len(self.kept), -1)[:, :values]
+        factors: np.ndarray = bits.astype(dtype) / (1 - self.ratio)
+        return factors
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Mean and variance of each channel, each (C,)."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class HiddenLayer(chainer.FunctionNode):
+    """From (x, gamma, beta), or from (x,) without normalisation, to (y,).
+
+    Parameters
+    ----------
+    activation, slope
+        Its name, and Leaky ReLU's slope.
+    normalised
+        Whether there is batch normalisation.
+    fixed
+        The statistics to normalise with, in place of those of x.
+    epsilon
+        Added to the variance.
+    dropped
+        Dropout's choice, or None.
+    ranks
+        The ranks whose x are normalised as one batch; without them each is one of its own.
+
+    Attributes
+    ----------
+    statistics
+        What x was normalised with.
+    """
+
+    def __init__(
+        self,
+        activation: str | None,
+        slope: float,
+        normalised: bool,
+        fixed: Statistics | None,
+        epsilon: float,
+        dropped: Dropped | None,
+        ranks: Ranks | None = None,
+    ) -> None:
+        super().__init__()
+        self.activation = activation
+        self.slope = slope
+        self.normalised = normalised
+        self.fixed = fixed
+        self.epsilon = epsilon
+        self.dropped = dropped
+        self.ranks = ranks
+        self.statistics = fixed
+
+    def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
+        """Compute y, (N, C, …)."""
+        x = by_channel(inputs[0])
+        self.retain_inputs(tuple(range(len(inputs))))
+        if self.normalised and self.fixed is None:
+            self.statistics = measure(x)
+            if self.ranks is not None:
+                self.statistics = combine(self.statistics, self.ranks)
+        y = np.empty_like(x)
+        scaling = self._scaling(x, inputs)
+        low = low_of(self.activation, self.slope)
+
+        def compute(block: Block) -> None:
+            part = y[block]
+            scale_and_rectify(x[block], *scaling.of(block), 1.0 if low is None else low, part)
+            if low is None:
+                activate_block(part, self.activation)
+            self._drop(block, part)
+
+        for_each(compute, blocks_of(*x.shape))
+        return (from_channels(y, inputs[0].shape),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradients of x, gamma and beta, as far as they are asked for."""
+        inputs = self.get_retained_inputs()
+        if chainer.config.enable_backprop:
+            # Somebody wants to differentiate the gradient.
+            y = self.composed(*inputs)
+            wanted = [inputs[index] for index in indexes]
+            return chainer.grad([y], wanted, list(gradients), enable_double_backprop=True)
+        arrays = self._gradients([v.array for v in inputs], gradients[0].array, 0 in indexes)
+        return [chainer.as_variable(arrays[index]) for index in indexes]
+
+    def composed(
+        self, x: Any, *scaling: Any, running: Statistics | None = None, decay: float = 0.0
+    ) -> Any:
+        """Compute the same of Chainer's own functions, on any device.
+
+        `running` statistics are moved towards those of x: a share of 1 - `decay` of the way. Those
+        over ranks are left in `statistics` instead.
+        """
+        y = x
+        if self.normalised and self.fixed is None and self.ranks is not None:
+            y = self._normalised_over_ranks(self.ranks, x, *scaling)
+        elif self.normalised and self.fixed is None:
+            mean, variance = (None, None) if running is None else (running.mean, running.variance)
+            y = F.batch_normalization(
+                y, *scaling, eps=self.epsilon, running_mean=mean, running_var=variance, decay=decay
+            )
+        elif self.normalised and self.fixed is not None:
+            y = F.fixed_batch_normalization(
+                y, *scaling, self.fixed.mean, self.fixed.variance, eps=self.epsilon
+            )
+        if self.activation == "leaky_relu":
+            y = F.leaky_relu(y, self.slope)
+        elif self.activation is not None:
+            y = getattr(F, self.activation)(y)
+        if self.dropped is not None:
+            values = x.size // x.shape[1]
+            y = y * from_channels(self.dropped.as_array(values, x.dtype), x.shape)
+        return y
+
+    def _normalised_over_ranks(self, ranks: Ranks, x: Any, gamma: Any, beta: Any) -> Any:
+        axes = (0, *range(2, x.ndim))
+        values = ranks.size * (x.size // x.shape[1])
+
+        def mean_of(y: Any) -> Any:
+            return SumOverRanks(ranks).apply((F.sum(y, axis=axes),))[0] / values
+
+        def spread(row: Any) -> Any:
+            return F.broadcast_to(F.reshape(row, (1, -1) + (1,) * (x.ndim - 2)), x.shape)
+
+        mean = mean_of(x)
+        centred = x - spread(mean)
+        variance = mean_of(centred * centred)
+        self.statistics = Statistics(mean.array, variance.array)
+        return centred * spread(gamma / F.sqrt(variance + self.epsilon)) + spread(beta)
+
+    def _scaling(self, x: np.ndarray, inputs: Any) -> "Scaling":
+        if not self.normalised or self.statistics is None:
+            zeros, ones = np.zeros(len(x), x.dtype), np.ones(len(x), x.dtype)
+            return Scaling(zeros, ones, zeros)
+        deviation = np.sqrt(self.statistics.variance + x.dtype.type(self.epsilon))
+        return Scaling(self.statistics.mean, inputs[1] / deviation, inputs[2])
+
+    def _drop(self, block: Block, part: np.ndarray) -> None:
+        if self.dropped is not None:
+            rows, columns = block
+            # Blocks begin at whole bytes.
+            kept = self.dropped.kept[rows, columns.start // 8 : -(-columns.stop // 8)]
+            drop(kept, 1 / (1 - self.dropped.ratio), part)
+
+    def _gradients(self, inputs: list[Any], gy: np.ndarray, of_x: bool) -> list[Any]:
+        x, g = by_channel(inputs[0]), by_channel(gy)
+        scaling = self._scaling(x, inputs)
+        low = low_of(self.activation, self.slope)
+        gx = np.empty_like(x)
+        blocks = blocks_of(*x.shape)
+        # One sum a block, added up in the order of the blocks.
+        parts = numbered(blocks)
+        sums = np.zeros((2, 1 + max(number for *_, number in parts), len(x)), x.dtype)
+
+        def through_activation(item: tuple[slice, slice, int]) -> None:
+            *block, number = item
+            rows, columns = block
+            part = gx[rows, columns]
+            part[...] = g[rows, columns]
+            self._drop((rows, columns), part)
+            of_block = scaling.of((rows, columns))
+            if low is None:
+                z = np.empty_like(part)
+                scale_and_rectify(x[rows, columns], *of_block, 1.0, z)
+                differentiate_block(z, self.activation)
+                part *= z
+            elif low != 1:
+                rectified_gradient(x[rows, columns], *of_block, low, part)
+            if self.normalised:
+                total, along = sums[0, number, rows], sums[1, number, rows]
+                sum_gradient(part, x[rows, columns], of_block[0], total, along)
+
+        for_each(through_activation, parts)
+        if self.statistics is None:
+            return [from_channels(gx, inputs[0].shape)]
+        total, along = sums.sum(axis=1)
+        inverse = 1 / np.sqrt(self.statistics.variance + x.dtype.type(self.epsilon))
+        if of_x:
+            # Through the mean and the variance, which are functions of x, unless they are fixed.
+            share = 0 if self.fixed is not None else 1 / x.shape[1]
+            of_all = np.stack([total, along])
+            if self.fixed is None and self.ranks is not None:
+                of_all, share = self.ranks.sum(of_all), share / self.ranks.size
+            slope = (of_all[1] * inverse * inverse * share).astype(x.dtype)
+            offset = (of_all[0] * share).astype(x.dtype)
+
+            def through_normalisation(block: Block) -> None:
+                mean, scale, _ = scaling.of(block)
+                rows = block[0]
+                through_statistics(gx[block], x[block], mean, scale, slope[rows], offset[rows])
+
+            for_each(through_normalisation, blocks)
+        return [from_channels(gx, inputs[0].shape), along * inverse, total]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """(x - mean) scale + shift, each (C,)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    shift: np.ndarray
+
+    def of(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the values of the rows of a block."""
+        rows = block[0]
+        return self.mean[rows], self.scale[rows], self.shift[rows]
+
+
+def low_of(activation: str | None, slope: float) -> float | None:
+    """Return what an activation multiplies negative values by, or None if it does otherwise."""
+    return {None: 1.0, "relu": 0.0, "leaky_relu": slope}.get(activation)
+
+
+def measure(x: np.ndarray) -> Statistics:
+    """Return the mean and the (biased) variance of each row of (C, values)."""
+    mean, variance = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    for_each(
+        lambda rows: measure_rows(x[rows], mean[rows], variance[rows]),
+        cut(len(x), PIECE // x.shape[1]),
+    )
+    return Statistics(mean, variance)
+
+
+def combine(own: Statistics, ranks: Ranks) -> Statistics:
+    """Return the statistics of all ranks' values together, of which each has equally many."""
+    # In float64, and of the ranks' own variances: no difference of large sums.
+    gathered = ranks.gather(np.stack([own.mean, own.variance])).astype(np.float64)
+    mean = gathered[:, 0].mean(axis=0)
+    variance = (gathered[:, 1] + (gathered[:, 0] - mean) ** 2).mean(axis=0)
+    return Statistics(mean.astype(own.mean.dtype), variance.astype(own.mean.dtype))
+
+
+def blocks_of(channels: int, values: int) -> list[Block]:
+    """Cut (channels, values) into blocks of some rows, or of a part of one row.
+
+    Parts of a row begin at a multiple of eight values, where a byte of dropout's bits does.
+    """
+    if values <= PIECE:
+        return [(rows, slice(0, values)) for rows in cut(channels, PIECE // values)]
+    columns = [
+        slice(8 * part.start, min(8 * part.stop, values))
+        for part in cut(-(-values // 8), PIECE // 8)
+    ]
+    return [(slice(c, c + 1), part) for c in range(channels) for part in columns]
+
+
+def numbered(blocks: list[Block]) -> list[tuple[slice, slice, int]]:
+    """Give the blocks of each row numbers."""
+    return [
+        (*block, number)
+        for _, row in itertools.groupby(blocks, key=lambda block: block[0].start)
+        for number, block in enumerate(row)
+    ]

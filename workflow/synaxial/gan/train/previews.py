@@ -1,0 +1,119 @@
+"""What the generator makes of the same latents as the training goes on."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Training
+from synaxial.gan.generate import generate_images
+from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, draw_latents
+from synaxial.io.files import written_whole
+from synaxial.io.outlines import outlined
+from synaxial.io.sheets import make_sheet
+
+#: A preview is so many images wide and high.
+COLUMNS = 4
+
+#: Rows and columns of the timeline.
+TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
+
+
+class Previews(chainer.training.Extension):
+    """Chainer extension that draws the same latents before the training and every few epochs.
+
+    Without dropout, normalised by themselves: a preview shows what the weights have learned, and
+    takes no randomness from the training.
+
+    Parameters
+    ----------
+    folder
+        Where the sheets go, `epoch_0005.png` and so on.
+    training
+        The experiment's settings.
+    epochs
+        Epochs between previews.
+    """
+
+    trigger = (1, "iteration")
+    priority = chainer.training.PRIORITY_WRITER
+
+    def __init__(self, folder: Path, training: Training, epochs: int) -> None:
+        self.folder = folder
+        self.training = training
+        self.epochs = epochs
+
+    def initialize(self, trainer: Any) -> None:
+        """Draw the untrained generator."""
+        if trainer.updater.iteration == 0:
+            self.draw(trainer.updater)
+
+    def __call__(self, trainer: Any) -> None:
+        """Draw at the end of an epoch that is one of the few, or the last."""
+        updater = trainer.updater
+        if updater.is_new_epoch and (
+            updater.epoch % self.epochs == 0 or updater.epoch == self.training.epochs
+        ):
+            self.draw(updater)
+
+    def draw(self, updater: Any) -> None:
+        """Draw the generator as it is now, as the preview of the updater's epoch."""
+        images = preview_images(updater, self.training)
+        with written_whole(preview_path(self.folder, updater.epoch)) as partial:
+            make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
+
+
+def preview_images(updater: Any, training: Training) -> np.ndarray:
+    """Return what the generator makes of the preview's latents: uint8 (16, S, S, channels)."""
+    generator = updater.networks.smoothed
+    # NumPy's numbers on every device: the same latents wherever the training goes on.
+    randomness = BatchRandomness(np, PREVIEW, training.seed)
+    latents = draw_latents(randomness, COLUMNS**2, training.latent)
+    return generate_images(generator, generator.xp.asarray(latents), by_batch=True)
+
+
+def as_grey_or_colour(images: np.ndarray) -> np.ndarray:
+    """Return images as a sheet takes them.
+
+    One channel, (N, H, W, 1), becomes (N, H, W), and an image and its mask, (N, H, W, 2), the image
+    with the mask's outline, (N, H, W, 3).
+    """
+    if images.shape[-1] == 2:
+        return outlined(images[..., 0], images[..., 1])
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
+def preview_path(folder: Path, epoch: int) -> Path:
+    """Return the name of an epoch's preview."""
+    return folder / f"epoch_{epoch:04d}.png"
+
+
+def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:
+    """Return the previews in a folder by epoch, up to the last, in order."""
+    found = {
+        int(match[1]): path
+        for path in folder.glob("epoch_*.png")
+        if (match := re.fullmatch(r"epoch_(\d{4,})\.png", path.name))
+    }
+    return {epoch: found[epoch] for epoch in sorted(found) if epoch <= last_epoch}
+
+
+def draw_timeline(previews: dict[int, Path]) -> Image.Image:
+    """Draw the same latents (columns) over the epochs (rows), at most eight of each."""
+    epochs = list(previews)
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, TIMELINE_ROWS).round().astype(int))
+    rows = [split_sheet(previews[epochs[i]])[:TIMELINE_COLUMNS] for i in chosen]
+    labels = [f"epoch {epochs[i]}" for i in chosen]
+    return make_sheet(np.concatenate(rows), TIMELINE_COLUMNS, row_labels=labels)
+
+
+def split_sheet(path: Path) -> np.ndarray:
+    """Return the images of a preview: uint8 (16, width, width) or (16, width, width, 3)."""
+    with Image.open(path) as file:
+        sheet = np.asarray(file)
+    width = sheet.shape[0] // COLUMNS
+    split = sheet.reshape(COLUMNS, width, COLUMNS, width, *sheet.shape[2:])
+    return split.swapaxes(1, 2).reshape(COLUMNS**2, width, width, *sheet.shape[2:])

@@ -1,0 +1,96 @@
+"""Files that are whole or not there, and what identifies them."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from synaxial.io.errors import SynaxialError
+
+#: How the name of a file begins that is being written.
+PARTIAL_PREFIX = ".partial-"
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to that becomes `path` only if the block ends well.
+
+    The bytes are on the disk before the name changes, so a crash leaves the old file or the new
+    one. The name keeps the suffixes of `path`, which libraries read the format from.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        # A full disk does not say which file it was full for.
+        if error.filename is None:
+            error.filename = str(path)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file, whole or not at all."""
+    with written_whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, whole or not at all; NaN and infinity are refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent or holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    # Brackets nested without end are a RecursionError.
+    except (OSError, ValueError, RecursionError) as error:
+        raise SynaxialError(path, f"cannot be read ({error})", "a JSON file") from error
+    if not isinstance(content, dict):
+        raise SynaxialError(path, f"holds a {type(content).__name__}", "a JSON object")
+    return content
+
+
+def write_csv(path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV file with a heading, whole or not at all."""
+    with written_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_placeholder(path: Path) -> None:
+    """Write the empty file that stands for "nothing for this subject".
+
+    A subject that is left out (`on_bad_volume: skip`), or that has no segmentation, has such
+    files in place of its outputs; its record says why.
+    """
+    with written_whole(path) as partial:
+        partial.touch()
+
+
+def is_placeholder(path: Path) -> bool:
+    """Tell whether `path` stands for "nothing for this subject"."""
+    return path.is_file() and path.stat().st_size == 0

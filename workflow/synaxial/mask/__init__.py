@@ -1,1 +1,0 @@
-"""Stage `mask`: the tumour in each image, as a stack beside the images."""

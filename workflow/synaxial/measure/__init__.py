@@ -1,1 +1,0 @@
-"""What each image of a set measures, once; `synaxial.evaluate` compares sets."""

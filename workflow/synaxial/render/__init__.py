@@ -1,1 +1,0 @@
-"""Stage `render`: pictures of a stack of generated images."""

@@ -1,1 +1,0 @@
-"""Stage `report`: tables and settings as pages that the Snakemake report shows."""

@@ -1,1 +1,0 @@
-"""Stage `resize`: slices at the size of the network's images."""

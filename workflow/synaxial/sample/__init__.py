@@ -1,1 +1,0 @@
-"""Stage `sample`: stacks of generated images."""

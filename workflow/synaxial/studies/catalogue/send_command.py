@@ -1,0 +1,101 @@
+"""`synaxial catalogue send`."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.io.errors import SynaxialError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a server may take to answer.
+PATIENCE = 30
+
+#: The longest title of an application entity.
+TITLE = 16
+
+
+def run(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES...", help="DICOM files, or folders of them.")
+    ],
+    to: Annotated[str, typer.Option(help="The server, HOST:PORT.")],
+    called_title: Annotated[str, typer.Option(help="The server's application entity.")] = "ANY-SCP",
+    calling_title: Annotated[str, typer.Option(help="Our own.")] = "SYNAXIAL",
+) -> None:
+    """Send exported images to a DICOM server, by C-STORE; nothing but synthetic ones."""
+    host, port = address_of(to)
+    for option, title in (("--called-title", called_title), ("--calling-title", calling_title)):
+        if not 0 < len(title.strip()) <= TITLE or not title.isascii():
+            raise SynaxialError(option, f"found {title!r}", f"1 to {TITLE} ASCII characters")
+    sent = send(_files_in(files), host, port, called_title, calling_title)
+    logger.info("%s: %d images", to, sent)
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Return the host and the port that `HOST:PORT` says.
+
+    Raises
+    ------
+    SynaxialError
+        It says none.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise SynaxialError("--to", f"found {text!r}", "HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str) -> int:
+    """Send files in one association, each checked before the first is sent; return how many.
+
+    Raises
+    ------
+    SynaxialError
+        A file is not ours, or the server cannot be reached or does not take one.
+    """
+    # pynetdicom takes a second to load, which the other commands need not wait for.
+    from pydicom.uid import (  # noqa: PLC0415
+        ExplicitVRLittleEndian,
+        SecondaryCaptureImageStorage,
+    )
+    from pynetdicom import AE  # noqa: PLC0415
+
+    from synaxial.studies.catalogue.dicom import read_synthetic  # noqa: PLC0415
+
+    datasets = [read_synthetic(path) for path in paths]
+    entity = AE(ae_title=calling)
+    entity.add_requested_context(SecondaryCaptureImageStorage, ExplicitVRLittleEndian)
+    entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = PATIENCE
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    association = entity.associate(host, port, ae_title=called)
+    where = f"{host}:{port}"
+    if not association.is_established:
+        cause = "rejects the titles" if association.is_rejected else "does not answer as DICOM"
+        raise SynaxialError(
+            where, f"{cause} {called!r}, {calling!r}", "a DICOM server with these titles"
+        )
+    try:
+        for path, dataset in zip(paths, datasets, strict=True):
+            status = association.send_c_store(dataset)
+            # 0xBxxx are warnings: it was stored.
+            if "Status" not in status or (status.Status and status.Status >> 12 != 0xB):
+                found = f"status 0x{status.Status:04X}" if "Status" in status else "no answer"
+                raise SynaxialError(where, f"did not take {path} ({found})")
+    finally:
+        association.release()
+    return len(paths)
+
+
+def _files_in(given: Sequence[Path]) -> list[Path]:
+    """Return the files, and the `.dcm` files of the folders, in order."""
+    found: list[Path] = []
+    for path in given:
+        inside = sorted(path.glob("*.dcm")) if path.is_dir() else [path]
+        if not inside:
+            raise SynaxialError(path, "holds no .dcm file", "exported images")
+        found += inside
+    return found

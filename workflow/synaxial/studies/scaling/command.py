@@ -1,0 +1,133 @@
+"""`synaxial scaling`."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from synaxial.compute.machine import Machine, announce_machine, core_warning, group_by_host
+from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.parallel import use_threads
+from synaxial.config import check_networks, read_study
+from synaxial.config.model import Scaling, Training
+from synaxial.data.dataset.reading import open_images
+from synaxial.gan.train.communication import (
+    abort_on_error,
+    on_all_ranks,
+    open_communicator,
+    open_world,
+)
+from synaxial.gan.train.run_record import describe_software, gather_machines
+from synaxial.gan.train.train_command import TOO_MANY_THREADS, describe_dataset, read_masks
+from synaxial.io.files import write_json
+from synaxial.studies.scaling.points import training_of_point
+from synaxial.studies.scaling.steps import Steps, time_steps
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial pack` wrote.")],
+    output: Annotated[Path, typer.Option(help="The measurement, to write (.json).")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+    mode: Annotated[
+        str,
+        typer.Option(help="strong: the ranks share batch_size images; weak: each has as many."),
+    ] = "strong",
+    ranks: Annotated[int, typer.Option(min=1, help="MPI ranks this job must have.")] = 1,
+    threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores a rank may use.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
+    ] = "auto",
+) -> None:
+    """Time some steps of a training: `mpiexec -n RANKS synaxial scaling --ranks RANKS …`."""
+    keep_freed_memory()
+    with use_threads(threads_per_rank):
+        abort_on_error(
+            lambda: measure(dataset, output, config, mode, ranks, threads_per_rank, device)
+        )
+
+
+def measure(
+    dataset: Path,
+    output: Path,
+    config: Path,
+    mode: str,
+    ranks: int,
+    threads: int,
+    device_name: str,
+) -> None:
+    """Measure one point on all ranks; rank 0 writes it."""
+    world = open_world(ranks)
+    experiment, scaling, training = on_all_ranks(world, lambda: read_point(config, mode, ranks))
+    communicator, device = open_communicator(world, device_name)
+    images = on_all_ranks(world, lambda: open_images(dataset / "images.npy"))
+    on_all_ranks(world, lambda: describe_dataset(dataset, images, training))
+    masks, _ = on_all_ranks(world, lambda: read_masks(dataset, training))
+    machines = gather_machines(communicator, device)
+    if world.rank == 0:
+        log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)
+        announce_machine(machines, threads, TOO_MANY_THREADS)
+    load = os.getloadavg()[0]
+    steps = time_steps(training, scaling, images, communicator, device, masks)
+    if world.rank == 0:
+        point = {
+            "experiment": experiment,
+            "mode": mode,
+            "batch_size": training.batch_size,
+            "warm_up": scaling.warm_up,
+            "threads_per_rank": threads,
+            "load_average_before": load,
+            **describe_machines(machines, threads),
+            **describe_steps(steps, training.batch_size),
+            **describe_software(),
+        }
+        write_json(output, point)
+        log.info("%s: %.3g s a step", output, point["seconds"]["median"])
+
+
+def read_point(config: Path, mode: str, ranks: int) -> tuple[str, Scaling, Training]:
+    """Return the experiment's name, the section `scaling`, and the settings of a point."""
+    study = read_study(config)
+    check_networks(study)
+    name = study.scaling_experiment
+    return name, study.scaling, training_of_point(study.experiments[name], mode, ranks)
+
+
+def describe_machines(machines: list[Machine], threads: int) -> dict[str, Any]:
+    """Return where the ranks were; `crowded` if they had fewer cores than threads."""
+    nodes = {host: len(members) for host, members in group_by_host(machines).items()}
+    return {
+        "ranks": len(machines),
+        "nodes": nodes,
+        "device": machines[0].device,
+        "processor": machines[0].processor,
+        "crowded": core_warning(machines, threads, "") != "",
+    }
+
+
+def describe_steps(steps: Steps, batch_size: int) -> dict[str, Any]:
+    """Return the numbers of a point: of each step the slowest rank's, as the others wait for it."""
+    slowest = steps.seconds.max(axis=0)
+    return {
+        "steps": len(slowest),
+        "seconds": quartiles(slowest),
+        "images_per_second": batch_size / float(np.median(slowest)),
+        "communication_seconds": quartiles(steps.communication.mean(axis=0)),
+        "gradient_seconds": quartiles(steps.gradients.mean(axis=0)),
+        # The rank that comes last waits for nobody.
+        "least_communication_seconds": quartiles(steps.communication.min(axis=0)),
+        "bytes_per_step": steps.payload_bytes,
+        "messages_per_step": steps.messages,
+        "step_seconds_by_rank": steps.seconds.round(6).tolist(),
+        "communication_seconds_by_rank": steps.communication.round(6).tolist(),
+    }
+
+
+def quartiles(values: np.ndarray) -> dict[str, float]:
+    """Return the median and the interquartile range."""
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return {"median": float(median), "low": float(low), "high": float(high)}

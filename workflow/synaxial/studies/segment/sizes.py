@@ -1,0 +1,39 @@
+"""What the settings ask for, held against the images and people that there are."""
+
+from synaxial.io.errors import SynaxialError
+
+#: What a command calls it that no real slices are there.
+NONE = "none"
+
+
+def check_size(size: int, channels: list[int]) -> None:
+    """Raise a SynaxialError if images of this width cannot be halved so often."""
+    halvings = len(channels) - 1
+    if size % 2**halvings or size == 2**halvings:
+        raise SynaxialError(
+            "segment.channels",
+            f"{len(channels)} levels halve the width {halvings} times, which {size} pixels do not "
+            "allow",
+            "fewer levels",
+        )
+
+
+def people_wanted(asked: str, people: int) -> int:
+    """Return how many people `all`, `quarter` or a number mean, of so many.
+
+    Raises
+    ------
+    SynaxialError
+        It is none of these, or more than there are.
+    """
+    if asked == "all":
+        return people
+    if asked == "quarter":
+        return max(1, round(people / 4))
+    if not (asked.isascii() and asked.isdecimal()) or int(asked) == 0:
+        raise SynaxialError("--subjects", f"found {asked!r}", f"all, quarter, a number or {NONE}")
+    if int(asked) > people:
+        raise SynaxialError(
+            "segment.subjects", f"asks for {asked} people", f"at most the {people} trained with"
+        )
+    return int(asked)

@@ -1,0 +1,109 @@
+"""A small U-Net: from images to the tumour's logits.
+
+Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image
+Segmentation, MICCAI 2015. As there, a path down, a path up, and at each level what the first found
+is laid beside what the second knows. Other than there, images are padded, so that masks are as
+large as images; a 4 x 4 convolution of stride 2 halves the width (as nnU-Net's does, Isensee et
+al., 2021) and nearest-neighbour up-sampling with its 3 x 3 convolution doubles it, which are the
+layers that this package computes fast; and all but the last are normalised over the batch.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.layers import BatchNormalization, Convolution, hidden
+from synaxial.gan.ops.nearest import nearest_convolution
+
+F = chainer.functions
+
+
+class Layer(chainer.Chain):
+    """A convolution, batch normalisation and ReLU.
+
+    Parameters
+    ----------
+    before, after
+        Channels.
+    random
+        Where the initial weights come from, normal with the deviation sqrt(2 / inputs of a value)
+        (He et al., 2015).
+    kind
+        `same`: 3 x 3. `down`: 4 x 4 of stride 2, which halves the width. `up`: 3 x 3 after
+        nearest-neighbour up-sampling, which doubles it.
+    """
+
+    def __init__(
+        self, before: int, after: int, random: np.random.RandomState, kind: str = "same"
+    ) -> None:
+        super().__init__()
+        width, stride = (4, 2) if kind == "down" else (3, 1)
+        self.up = kind == "up"
+        # The normalisation takes off what a bias would add.
+        options = {"nobias": True, "initialW": chainer.initializers.HeNormal(rng=random)}
+        with self.init_scope():
+            self.convolution = Convolution(before, after, width, stride, 1, **options)
+            self.normalization = BatchNormalization(after)
+
+    def forward(self, x: Any) -> Any:
+        """Compute (N, after, …) from (N, before, …)."""
+        y = nearest_convolution(x, self.convolution.W, None) if self.up else self.convolution(x)
+        return hidden(y, self.normalization, "relu", 0.0)
+
+
+class UNet(chainer.Chain):
+    """The network.
+
+    Parameters
+    ----------
+    channels
+        Of the levels, the finest first; each level halves the width.
+    seed
+        Of the initial weights.
+    """
+
+    def __init__(self, channels: list[int], seed: int) -> None:
+        super().__init__()
+        random = np.random.RandomState(np.random.MT19937(seed))
+        finer = list(itertools.pairwise(channels))
+        with self.init_scope():
+            self.begin = chainer.ChainList(
+                Layer(1, channels[0], random), Layer(channels[0], channels[0], random)
+            )
+            self.down = chainer.ChainList(
+                *(
+                    chainer.Sequential(Layer(a, b, random, "down"), Layer(b, b, random))
+                    for a, b in finer
+                )
+            )
+            self.up = chainer.ChainList(*(Layer(b, a, random, "up") for a, b in finer))
+            self.join = chainer.ChainList(*(Layer(2 * a, a, random) for a, _ in finer))
+            self.end = Convolution(
+                channels[0], 1, 1, initialW=chainer.initializers.HeNormal(rng=random)
+            )
+
+    def forward(self, images: Any) -> Any:
+        """Compute logits.
+
+        Parameters
+        ----------
+        images
+            float32 (N, 1, S, S) in -1 to 1; S divisible by 2 to the number of levels less one.
+
+        Returns
+        -------
+        Variable
+            float32 (N, 1, S, S), above 0 where the tumour is more likely than not.
+        """
+        x = images
+        for layer in self.begin:
+            x = layer(x)
+        levels = [x]
+        for layer in self.down:
+            levels.append(layer(levels[-1]))
+        x = levels.pop()
+        for up, join in zip(reversed(list(self.up)), reversed(list(self.join)), strict=True):
+            x = join(F.concat((levels.pop(), up(x))))
+        return self.end(x)

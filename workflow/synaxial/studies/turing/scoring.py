@@ -1,0 +1,149 @@
+"""All numbers of a reading: of each reader, and of all together."""
+
+from typing import Any
+
+import numpy as np
+
+from synaxial.evaluation.metrics.intervals import Interval
+from synaxial.studies.turing.conclusions import of_all, of_reader
+from synaxial.studies.turing.files import Answers, Key
+from synaxial.studies.turing.judgements import Judgements, judgements_of, reasons_by_truth
+from synaxial.studies.turing.planning import detectable_accuracy, detectable_margin
+from synaxial.studies.turing.resampling import draws_of, interval_of, interval_of_such, numbers_of
+from synaxial.studies.turing.statistics import (
+    association_test,
+    binomial_test,
+    cohen_kappa,
+    equivalence_test,
+    fleiss_kappa,
+    krippendorff_alpha,
+    wilson,
+)
+
+#: Two one-sided tests at 5 % are a 90 % interval within the margins.
+LEVEL_OF_EQUIVALENCE = 0.9
+
+
+def score(key: Key, everyone: list[Answers], margin: float) -> dict[str, Any]:
+    """Return all numbers of a reading, as JSON has them.
+
+    Parameters
+    ----------
+    key
+        Of the page.
+    everyone
+        The readers' answers to it, each at least one.
+    margin
+        Of equivalence: an accuracy of 0.5, give or take so much, counts as chance.
+    """
+    judgements = judgements_of(key, everyone)
+    readers = []
+    for number, one in enumerate(everyone):
+        seconds = float(np.median([answer.seconds for answer in one.answers]))
+        person = {
+            "name": one.reader.name,
+            "years": one.reader.years,
+            "shown": len(key.images),
+            "answered": len(one.answers),
+            "median_seconds": seconds,
+        }
+        readers.append(person | score_reader(judgements.of(number), margin))
+    calls = judgements.calls
+    return {
+        "page": key.page,
+        "margin": margin,
+        "images": {
+            "generated": int(judgements.truth.sum()),
+            "real": int((~judgements.truth).sum()),
+            "shown_twice": len(key.images) - len(judgements.truth),
+        },
+        "readers": readers,
+        "all_readers": score_all(judgements, margin) if len(everyone) > 1 else None,
+        "agreement": {
+            "images_of_all": int((~np.isnan(calls)).all(axis=0).sum()),
+            "fleiss_kappa": fleiss_kappa(calls),
+            "krippendorff_alpha": krippendorff_alpha(calls),
+        },
+        "reasons": reasons_by_truth(key, everyone),
+    }
+
+
+def score_reader(judgements: Judgements, margin: float) -> dict[str, Any]:
+    """Return one reader's numbers, and what they say in words.
+
+    Intervals are of the level 0.95: Wilson's for shares, of drawn images for the balanced accuracy
+    and the area under the ROC curve. Sensitivity is of generated images, specificity of real ones.
+    """
+    calls = judgements.calls[0]
+    judged = ~np.isnan(calls)
+    calls, truth = calls[judged], judgements.truth[judged]
+    right = calls == truth
+    hits, count = int(right.sum()), len(right)
+    values, draws = numbers_of(judgements), draws_of(judgements, readers_too=False)
+    pairs = judgements.repeated[0] > 0
+    numbers: dict[str, Any] = {
+        "judged": count,
+        "right": hits,
+        "says_generated": float(calls.mean()),
+        "accuracy": _share(hits, count),
+        "sensitivity": _share(int(right[truth].sum()), int(truth.sum())),
+        "specificity": _share(int(right[~truth].sum()), int((~truth).sum())),
+        "balanced_accuracy": _number(
+            values["balanced_accuracy"], interval_of(draws["balanced_accuracy"])
+        ),
+        "balanced_accuracy_90": _number(
+            values["balanced_accuracy"],
+            interval_of(draws["balanced_accuracy"], LEVEL_OF_EQUIVALENCE),
+        ),
+        "auc": _number(values["auc"], interval_of(draws["auc"])),
+        "binomial_p": binomial_test(hits, count),
+        "fisher_p": association_test(calls, truth),
+        "equivalence_p": equivalence_test(hits, count, margin),
+        "repeats": {
+            "pairs": len(pairs),
+            "same": float((pairs[:, 0] == pairs[:, 1]).mean()) if len(pairs) else None,
+            "kappa": cohen_kappa(pairs[:, 0].astype(float), pairs[:, 1].astype(float)),
+        },
+        "detectable_accuracy": detectable_accuracy(count),
+        "detectable_margin": detectable_margin(count),
+    }
+    return numbers | {"conclusion": of_reader(numbers, margin)}
+
+
+def score_all(judgements: Judgements, margin: float) -> dict[str, Any]:
+    """Return the numbers of several readers together, and what they say in words.
+
+    Of each number two intervals: of these readers, with images drawn, and of readers like these,
+    with both drawn; and both for equivalence, of the level 0.9.
+    """
+    values = numbers_of(judgements)
+    of_these = draws_of(judgements, readers_too=False)
+    of_such = draws_of(judgements, readers_too=True)
+    readers = len(judgements.scores)
+
+    def both(name: str, level: float) -> dict[str, Any]:
+        return {
+            "value": values[name],
+            "these_readers": interval_of(of_these[name], level),
+            "readers_like_these": interval_of_such(values[name], of_such[name], readers, level),
+        }
+
+    numbers: dict[str, Any] = {
+        "judged": int((~np.isnan(judgements.scores)).sum()),
+        "readers": readers,
+        **{name: both(name, 0.95) for name in values},
+        "balanced_accuracy_90": both("balanced_accuracy", LEVEL_OF_EQUIVALENCE),
+    }
+    return numbers | {"conclusion": of_all(numbers, margin)}
+
+
+def _share(hits: int, count: int) -> dict[str, float | None]:
+    """Return a share with Wilson's interval; of nothing there is none."""
+    if count == 0:
+        return _number(None, None)
+    return _number(hits / count, wilson(hits, count))
+
+
+def _number(value: float | None, interval: Interval | None) -> dict[str, float | None]:
+    low, high = (None, None) if interval is None else interval
+    return {"value": value, "low": low, "high": high}

@@ -1,0 +1,126 @@
+"""Shares, tests and agreement of judgements, each by its published formula.
+
+What SciPy and scikit-learn have is theirs; the rest is a few lines here, held in the tests against
+published examples.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, binomtest, fisher_exact
+from sklearn.metrics import cohen_kappa_score
+
+from synaxial.evaluation.metrics.intervals import Interval
+
+#: Judgements by reader and image: 1 generated, 0 real, NaN not judged; float64 (R, N).
+Calls = NDArray[np.float64]
+
+
+def wilson(hits: int, count: int, level: float = 0.95) -> Interval:
+    """Return Wilson's interval of a share.
+
+    Source: Wilson, Probable inference, the law of succession, and statistical inference, Journal
+    of the American Statistical Association 22, 1927; SciPy's.
+    """
+    low, high = binomtest(hits, count).proportion_ci(level, method="wilson")
+    return Interval(float(low), float(high))
+
+
+def binomial_test(hits: int, count: int) -> float:
+    """Return the p value of the exact two-sided test that a hit is as probable as a miss."""
+    return float(binomtest(hits, count).pvalue)
+
+
+def equivalence_test(hits: int, count: int, margin: float) -> float:
+    """Return the p value of two exact one-sided tests: that the share is 0.5, give or take.
+
+    The larger of that of "0.5 + margin or more" and that of "0.5 - margin or less". Source:
+    Schuirmann, A comparison of the two one-sided tests procedure and the power approach for
+    assessing the equivalence of average bioavailability, Journal of Pharmacokinetics and
+    Biopharmaceutics 15, 1987; with binomial tests in place of Student's.
+    """
+    below = binom.cdf(hits, count, 0.5 + margin)
+    above = binom.sf(hits - 1, count, 0.5 - margin)
+    return float(max(below, above))
+
+
+def association_test(calls: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """Return the p value of Fisher's exact test that answers do not follow the truth.
+
+    Unlike the test of the accuracy it does not suppose that there are as many images of a kind, or
+    that who guesses says either as often: with 60 % generated images, who always says "generated"
+    is right in 60 %.
+    """
+    table = [
+        [int(((calls == call) & (truth == kind)).sum()) for call in (1, 0)]
+        for kind in (True, False)
+    ]
+    return float(fisher_exact(table).pvalue)
+
+
+def areas(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area under the ROC curve, from counts of each score: (…, K) and (…, K) to (…).
+
+    The probability that a positive has the higher score, plus half that of a tie (Mann and
+    Whitney; Hanley and McNeil, The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve, Radiology 143, 1982). NaN without positives or negatives.
+
+    Parameters
+    ----------
+    positive, negative
+        How many, or with what weight, of each score, from the lowest.
+    """
+    lower = np.cumsum(negative, axis=-1) - negative
+    pairs = positive.sum(-1) * negative.sum(-1)
+    with np.errstate(invalid="ignore"):
+        area: NDArray[np.float64] = (positive * (lower + negative / 2)).sum(-1) / pairs
+    return area
+
+
+def fleiss_kappa(calls: Calls) -> float | None:
+    """Return the agreement of readers beyond chance, of the images that all have judged.
+
+    Source: Fleiss, Measuring nominal scale agreement among many raters, Psychological Bulletin 76,
+    1971. None with fewer than two readers or images, or where all answers are the same.
+    """
+    judged = calls[:, ~np.isnan(calls).any(axis=0)]
+    readers, images = judged.shape
+    if readers < 2 or images < 2:
+        return None
+    counts = np.stack([(judged == call).sum(axis=0) for call in np.unique(judged)], axis=1)
+    within = ((counts * (counts - 1)).sum(axis=1) / (readers * (readers - 1))).mean()
+    chance = ((counts.sum(axis=0) / counts.sum()) ** 2).sum()
+    return None if chance == 1 else float((within - chance) / (1 - chance))
+
+
+def krippendorff_alpha(calls: Calls) -> float | None:
+    """Return the agreement of readers beyond chance, of all images that two or more have judged.
+
+    Nominal. Source: Krippendorff, Computing Krippendorff's alpha-reliability, University of
+    Pennsylvania 2011, section C: one less the disagreement observed over the one expected. None
+    where nothing is judged twice, or all answers are the same.
+    """
+    values = np.unique(calls[~np.isnan(calls)])
+    counts = (
+        np.stack([(calls == value).sum(axis=0) for value in values], axis=1)
+        if len(values)
+        else np.zeros((0, 0))
+    )
+    counts = counts[counts.sum(axis=1) > 1]
+    total, of_value = counts.sum(), counts.sum(axis=0)
+    if total == 0:
+        return None
+    judged = counts.sum(axis=1)
+    observed = ((judged**2 - (counts**2).sum(axis=1)) / (judged - 1)).sum() / total
+    expected = (total**2 - (of_value**2).sum()) / (total * (total - 1))
+    return None if expected == 0 else float(1 - observed / expected)
+
+
+def cohen_kappa(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    """Return the agreement of two rows of answers beyond chance; scikit-learn's.
+
+    Source: Cohen, A coefficient of agreement for nominal scales, Educational and Psychological
+    Measurement 20, 1960. None for no answers, or where all are the same.
+    """
+    if len(first) == 0 or len(np.unique(np.concatenate([first, second]))) < 2:
+        return None
+    return float(cohen_kappa_score(first, second))
