@@ -9,7 +9,7 @@ from synaxial.compute import parallel
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.evaluation.features import efficientnet
 from synaxial.evaluation.features.weights import read_weights
-from tests.unit.metrics.efficientnet_reference import REFERENCE, make_images
+from tests.unit.evaluation.metrics.efficientnet_reference import REFERENCE, make_images
 
 F = chainer.functions
 
