@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help install install-dev install-newest run consult slurm-demo test test-matrix benchmark lint format docs lock clean
+.PHONY: help site install install-dev install-newest run consult slurm-demo test test-matrix benchmark lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -84,11 +84,12 @@ benchmark: $(VENV)/installed .venv-benchmark/installed  ## Measure speed beside 
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check monai torchio
 	@touch $@
 
-lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles.
+lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles, documentation.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mkdocs build --quiet --strict
 
 format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
 	$(BIN)/ruff check --fix .
@@ -97,6 +98,9 @@ format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
 
 docs: $(VENV)/installed  ## Write docs/configuration.md and config.yaml from the configuration model.
 	$(BIN)/python -m synaxial.config.reference
+
+site: $(VENV)/installed-dev  ## Build the documentation site into .site.
+	$(BIN)/mkdocs build --strict
 
 lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
 	$(COMPILE) --extra catalogue --output-file envs/cpu.txt

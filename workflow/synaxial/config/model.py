@@ -691,7 +691,7 @@ class Turing(Section):
     images: Annotated[int, Field(ge=10)] = 230
     """Images, real and generated together. So many show with a power of 80 % that a reader who is
     right in 60 % does not guess, and that one who guesses is right in 50 %, give or take 10
-    points; docs/turing.md has other numbers."""
+    points; docs/studies/turing.md has other numbers."""
 
     repeats: Annotated[float, Field(ge=0, le=1 / 3)] = 0.1
     """So large a share of the images is shown a second time, for a reader's agreement with

@@ -1,4 +1,4 @@
-"""The tables of docs/segment are what their numbers say."""
+"""The tables of docs/results/segmentation are what their numbers say."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from synaxial.studies.segment.comparison import Row
 from synaxial.studies.segment.records import Check
 from synaxial.studies.segment.tables import make_markdown
 
-FOLDER = Path(__file__).parents[4] / "docs" / "segment"
+FOLDER = Path(__file__).parents[4] / "docs" / "results" / "segmentation"
 
 
 @pytest.mark.parametrize("name", ["first_look", "segmentation"])

@@ -11,7 +11,7 @@ from synaxial.config.model import Turing
 from synaxial.studies.turing import planning
 from synaxial.studies.turing.statistics import equivalence_test
 
-DOCS = Path(__file__).parents[4] / "docs" / "turing.md"
+DOCS = Path(__file__).parents[4] / "docs" / "studies" / "turing.md"
 
 
 def probability(hits, count, accuracy):

@@ -43,7 +43,7 @@ def run(
             min=10,
             help="In place of turing.images. Of one reader, 230 (the default) show with a power of"
             " 80 % that who is right in 60 % does not guess, or that who guesses is right in 50 %,"
-            " give or take 10 points; docs/turing.md has other numbers.",
+            " give or take 10 points; docs/studies/turing.md has other numbers.",
         ),
     ] = None,
     repeats: Annotated[
