@@ -15,7 +15,7 @@ import synaxial.data.slices.resize_command
 import synaxial.data.slices.slice_command
 from synaxial.config.loading import read_study
 from synaxial.data.sources import open_source
-from synaxial.data.volumes.acquire_command import acquire_subject
+from synaxial.data.volumes.acquire import acquire_subject
 
 
 def write_study(path: Path, volumes: Path) -> Path:

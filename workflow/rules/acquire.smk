@@ -10,7 +10,7 @@ checkpoint fetch:
         f"{LOGS}/fetch.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.data.sources.fetch_command"),
+        code=digest_of_code("synaxial.data.sources.fetch"),
         folder=subpath(output.inventory, parent=True),
     shell:
         "synaxial fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
@@ -49,7 +49,7 @@ rule manifest:
         f"{LOGS}/manifest.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.data.volumes.manifest_command"),
+        code=digest_of_code("synaxial.data.volumes.manifest"),
     shell:
         "synaxial manifest --config {input.settings} --output {output.table} {input.records}"
         " > {log} 2>&1"

@@ -19,9 +19,9 @@ from synaxial.io.errors import (
 #: Chainer.
 COMMANDS = {
     "check": "synaxial.check_command",
-    "fetch": "synaxial.data.sources.fetch_command",
-    "acquire": "synaxial.data.volumes.acquire_command",
-    "manifest": "synaxial.data.volumes.manifest_command",
+    "fetch": "synaxial.data.sources.fetch",
+    "acquire": "synaxial.data.volumes.acquire",
+    "manifest": "synaxial.data.volumes.manifest",
     "slice": "synaxial.data.slices.slice_command",
     "resize": "synaxial.data.slices.resize_command",
     "mask": "synaxial.data.slices.mask_command",

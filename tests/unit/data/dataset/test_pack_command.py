@@ -140,12 +140,6 @@ def test_a_stack_beside_another_record(inputs: Inputs) -> None:
     inputs.assert_refused(r"A\.tif: page 0 is of subject A; expected B as in .*B\.json")
 
 
-@pytest.mark.parametrize("tumour", [3, ["many"], [True] * 100, {"60": 1}])
-def test_counts_that_are_none(inputs: Inputs, tumour: object) -> None:
-    inputs.add("A", 10, tumour=tumour)
-    inputs.assert_refused(r"A\.json: tumour_voxels_per_slice is no list")
-
-
 def test_too_few_counts(inputs: Inputs) -> None:
     inputs.add("A", 10, tumour=[1] * 61)
     inputs.assert_refused(r"A\.json: counts tumour in 61 slices, but there is a slice 61")

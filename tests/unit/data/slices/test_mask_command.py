@@ -11,7 +11,7 @@ import pytest
 from synaxial.data.slices.mask_command import run
 from synaxial.data.slices.resize_command import run as resize
 from synaxial.data.slices.slice_command import run as cut
-from synaxial.data.volumes.acquire_command import run as acquire
+from synaxial.data.volumes.acquire import run as acquire
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.stacks import read_stack

@@ -10,9 +10,8 @@ import pandas
 import pytest
 import yaml
 
-from synaxial.data.sources import fetch_command
-from synaxial.data.volumes import acquire_command as command
-from synaxial.data.volumes import manifest_command
+from synaxial.data.sources import fetch
+from synaxial.data.volumes import acquire, manifest
 from synaxial.data.volumes.volume_files import write_volume
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import is_placeholder
@@ -51,7 +50,7 @@ def files_of(folder: Path) -> set[str]:
 
 def test_acquire_writes_three_files_a_subject(tmp_path: Path, study: Callable[..., Path]) -> None:
     output = tmp_path / "volumes"
-    command.run(config=study(), fetched=tmp_path, output=output)
+    acquire.run(config=study(), fetched=tmp_path, output=output)
     assert files_of(output) == {
         f"{name}{ending}" for name in NAMES for ending in ("_flair.nii.gz", "_seg.nii.gz", ".json")
     }
@@ -66,15 +65,15 @@ def test_acquire_writes_three_files_a_subject(tmp_path: Path, study: Callable[..
 
 def test_acquire_of_one_subject(tmp_path: Path, study: Callable[..., Path]) -> None:
     output = tmp_path / "volumes"
-    command.run(config=study(), fetched=tmp_path, output=output, subject=NAMES[1])
+    acquire.run(config=study(), fetched=tmp_path, output=output, subject=NAMES[1])
     assert {name[:20] for name in files_of(output)} == {NAMES[1]}
     with pytest.raises(SynaxialError, match="has no subject nobody"):
-        command.run(config=study(), fetched=tmp_path, output=output, subject="nobody")
+        acquire.run(config=study(), fetched=tmp_path, output=output, subject="nobody")
 
 
 def test_the_same_volume_gives_the_same_bytes(tmp_path: Path, study: Callable[..., Path]) -> None:
     for name in ("a", "b"):
-        command.run(config=study(), fetched=tmp_path, output=tmp_path / name, subject=NAMES[0])
+        acquire.run(config=study(), fetched=tmp_path, output=tmp_path / name, subject=NAMES[0])
     for name in files_of(tmp_path / "a"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     packed = (tmp_path / "a" / f"{NAMES[0]}_flair.nii.gz").read_bytes()
@@ -108,7 +107,7 @@ def test_a_bad_volume_fails_and_leaves_nothing(
     save(tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_{damaged}.nii", np.zeros((3, 3, 3), np.int16))
     output = tmp_path / "volumes"
     with pytest.raises(BadVolumeError) as caught:
-        command.run(config=study(), fetched=tmp_path, output=output, subject=NAMES[0])
+        acquire.run(config=study(), fetched=tmp_path, output=output, subject=NAMES[0])
     assert str(caught.value).startswith(f"{NAMES[0]} ({tmp_path}/copy/{NAMES[0]}/{NAMES[0]}_")
     assert files_of(output) == set()
 
@@ -117,7 +116,7 @@ def test_a_bad_volume_is_skipped(tmp_path: Path, study: Callable[..., Path]) -> 
     save(tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_flair.nii", make_head(shape=(3, 4, 5)))
     output = tmp_path / "volumes"
     config = study(on_bad_volume="skip")
-    command.run(config=config, fetched=tmp_path, output=output)
+    acquire.run(config=config, fetched=tmp_path, output=output)
     assert is_placeholder(output / f"{NAMES[0]}_flair.nii.gz")
     assert is_placeholder(output / f"{NAMES[0]}_seg.nii.gz")
     record = json.loads((output / f"{NAMES[0]}.json").read_text())
@@ -126,7 +125,7 @@ def test_a_bad_volume_is_skipped(tmp_path: Path, study: Callable[..., Path]) -> 
     assert len(record["sha256"]) == 64
     assert not is_placeholder(output / f"{NAMES[1]}_flair.nii.gz")
     table = tmp_path / "manifest.csv"
-    manifest_command.run(sorted(output.glob("*.json")), output=table, config=config)
+    manifest.run(sorted(output.glob("*.json")), output=table, config=config)
     assert list(pandas.read_csv(table)["status"]) == ["skipped", "ok", "ok"]
 
 
@@ -134,7 +133,7 @@ def test_a_subject_without_segmentation_has_a_placeholder(
     tmp_path: Path, study: Callable[..., Path]
 ) -> None:
     (tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_seg.nii").unlink()
-    command.run(config=study(), fetched=tmp_path, output=tmp_path / "out", subject=NAMES[0])
+    acquire.run(config=study(), fetched=tmp_path, output=tmp_path / "out", subject=NAMES[0])
     assert is_placeholder(tmp_path / "out" / f"{NAMES[0]}_seg.nii.gz")
     assert not is_placeholder(tmp_path / "out" / f"{NAMES[0]}_flair.nii.gz")
 
@@ -150,9 +149,9 @@ def test_a_failing_write_leaves_nothing(
         written.append(path)
         write_volume(path, *arguments)
 
-    monkeypatch.setattr(command, "write_volume", fail_second)
+    monkeypatch.setattr(acquire, "write_volume", fail_second)
     with pytest.raises(OSError, match="No space left"):
-        command.run(config=study(), fetched=tmp_path, output=tmp_path / "out", subject=NAMES[0])
+        acquire.run(config=study(), fetched=tmp_path, output=tmp_path / "out", subject=NAMES[0])
     assert files_of(tmp_path / "out") == set()
 
 
@@ -160,17 +159,17 @@ def test_the_manifest_judges_by_the_studys_slices(
     tmp_path: Path, study: Callable[..., Path]
 ) -> None:
     config = study()
-    command.run(config=config, fetched=tmp_path, output=tmp_path / "out")
+    acquire.run(config=config, fetched=tmp_path, output=tmp_path / "out")
     config.write_text(config.read_text().replace("last: 4", "last: 5"))
     table = tmp_path / "manifest.csv"
     with pytest.raises(BadVolumeError, match="hold no brain"):
-        manifest_command.run(sorted((tmp_path / "out").glob("*.json")), table, config)
+        manifest.run(sorted((tmp_path / "out").glob("*.json")), table, config)
     assert not table.exists()
 
 
 def test_fetch_of_a_folder_writes_a_list_only(tmp_path: Path, study: Callable[..., Path]) -> None:
     (tmp_path / "copy" / NAMES[2] / f"{NAMES[2]}_seg.nii").unlink()
-    fetch_command.run(output=tmp_path / "source", config=study())
+    fetch.run(output=tmp_path / "source", config=study())
     assert files_of(tmp_path / "source") == {"inventory.csv"}
     table = pandas.read_csv(tmp_path / "source" / "inventory.csv", keep_default_na=False)
     assert list(table["subject"]) == NAMES

@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from synaxial.config.model import Acquire, Archive
-from synaxial.data.sources import download, fetch_command
+from synaxial.data.sources import download, fetch
 from synaxial.data.sources.archive import ArchiveSource
 from synaxial.data.sources.download import public_address
-from synaxial.data.volumes import acquire_command as command
+from synaxial.data.volumes import acquire
 from synaxial.io.errors import SynaxialError
 
 from .heads import SHAPE, make_head, make_image, make_labels, save
@@ -368,12 +368,12 @@ def test_fetch_and_acquire_by_their_commands(tmp_path: Path, msd_tar: Path) -> N
     settings = settings_of(msd_tar).model_dump(mode="json")
     study.write_text(yaml.safe_dump({"acquire": settings}))
     source, output = tmp_path / "source", tmp_path / "volumes"
-    fetch_command.run(output=source, config=study)
+    fetch.run(output=source, config=study)
     table = pandas.read_csv(source / "inventory.csv")
     assert list(table["subject"]) == ["BRATS_001", "BRATS_002"]
     assert table["flair"][0] == "extracted/Task01_BrainTumour/imagesTr/BRATS_001.nii.gz"
     assert (source / table["segmentation"][1]).is_file()
-    command.run(config=study, fetched=source, output=output, subject="BRATS_002")
+    acquire.run(config=study, fetched=source, output=output, subject="BRATS_002")
     assert len(files_below(output)) == 3
     assert make_image(make_head()).shape == SHAPE
 

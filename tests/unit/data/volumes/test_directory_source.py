@@ -8,10 +8,9 @@ from synaxial.config.model import Acquire
 from synaxial.data.sources import open_source
 from synaxial.data.sources.directory import DirectorySource, walk
 from synaxial.data.sources.source import Source
-from synaxial.data.volumes.acquire_command import check_subject
+from synaxial.data.volumes.acquire import check_subject, make_record
 from synaxial.data.volumes.canonical import make_canonical
-from synaxial.data.volumes.record import make_record
-from synaxial.data.volumes.wanted_slices import check_wanted_slices
+from synaxial.data.volumes.record import check_wanted_slices
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import sha256_of
 from synaxial.provenance import reachable_modules
@@ -26,7 +25,7 @@ def test_every_source_of_the_configuration_is_there(tmp_path: Path, name: str) -
     settings = directory_settings(tmp_path, source=name, subjects=["1"])
     source = open_source(settings, tmp_path)
     assert type(source).__name__ == f"{name.title()}Source"
-    assert type(source).__module__ in reachable_modules("synaxial.data.volumes.acquire_command")
+    assert type(source).__module__ in reachable_modules("synaxial.data.volumes.acquire")
 
 
 def test_a_copy_is_found_from_any_folder_above(tmp_path: Path) -> None:

@@ -1,36 +1,36 @@
-import io
+import csv
+import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 
 from synaxial.data.sources.source import RawVolume
+from synaxial.data.volumes.acquire import make_record, make_skipped_record
 from synaxial.data.volumes.canonical import make_canonical
-from synaxial.data.volumes.manifest import (
-    COLUMNS,
-    judge_record,
-    make_manifest,
-    manifest_text,
+from synaxial.data.volumes.manifest import COLUMNS, judge_record, make_manifest
+from synaxial.data.volumes.record import (
+    Record,
+    check_wanted_slices,
+    read_record,
+    write_record,
 )
-from synaxial.data.volumes.record import make_record, make_skipped_record, read_record
-from synaxial.data.volumes.wanted_slices import check_wanted_slices
 from synaxial.io.errors import BadVolumeError, SynaxialError
+from synaxial.io.files import write_csv
 
 from .heads import CHECK, SHAPE, make_head, make_image, make_labels
 
 
-def record_of(subject: str = "BRATS_001", labelled: bool = True) -> dict[str, Any]:
+def record_of(subject: str = "BRATS_001", labelled: bool = True) -> Record:
     image = make_image(make_head())
     raw = RawVolume(image, None, "copy/a.nii", "ab" * 32)
     volume = make_canonical(image, CHECK, "copy")
     return make_record(subject, "directory", raw, volume, make_labels() if labelled else None)
 
 
-def test_a_record_describes_the_volume() -> None:
-    record = record_of()
+def test_a_record_describes_the_volume(tmp_path: Path) -> None:
+    record = dataclasses.asdict(record_of())
     brain = make_head()[make_head() > 0]
     assert record["status"] == "ok"
     assert record["reason"] == ""
@@ -45,17 +45,19 @@ def test_a_record_describes_the_volume() -> None:
     assert record["brain_voxels_per_slice"] == [0, 25, 25, 25, 25, 0]
     assert record["tumour_voxels_per_slice"] == [0, 0, 3, 0, 0, 0]
     assert record["notes"] == []
-    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    write_record(tmp_path / "a.json", record_of())
+    assert json.loads((tmp_path / "a.json").read_text()) == record
+    assert read_record(tmp_path / "a.json") == record_of()
 
 
 def test_a_record_without_a_segmentation() -> None:
-    assert record_of(labelled=False)["tumour_voxels_per_slice"] is None
+    assert record_of(labelled=False).tumour_voxels_per_slice is None
 
 
-def test_a_skipped_record_has_the_same_keys() -> None:
+def test_a_skipped_record_says_why() -> None:
     record = make_skipped_record("BRATS_002", "directory", "bad", None)
-    assert record.keys() == record_of().keys()
-    assert (record["status"], record["reason"], record["origin"]) == ("skipped", "bad", None)
+    assert (record.status, record.reason, record.origin) == ("skipped", "bad", None)
+    assert record.skipped
 
 
 @pytest.mark.parametrize(
@@ -66,19 +68,19 @@ def test_a_skipped_record_has_the_same_keys() -> None:
         (5, 5, r"1 of the slices 5 to 5 hold no brain"),
     ],
 )
-def test_slices_that_a_volume_has_not_are_told(first: int, last: int, message: str) -> None:
+def test_missing_slices_are_refused(first: int, last: int, message: str) -> None:
     with pytest.raises(BadVolumeError, match=rf"BRATS_001 \(copy/a.nii\): {message}"):
         check_wanted_slices(record_of(), first, last)
 
 
-def test_slices_that_a_volume_has_are_fine() -> None:
+def test_slices_with_brain_are_accepted() -> None:
     check_wanted_slices(record_of(), 1, 4)
 
 
 def test_a_judgement_skips_or_fails() -> None:
     judged = judge_record(record_of(), 0, 4, "skip")
-    assert judged["status"] == "skipped"
-    assert "hold no brain" in judged["reason"]
+    assert judged.skipped
+    assert "hold no brain" in judged.reason
     with pytest.raises(BadVolumeError):
         judge_record(record_of(), 0, 4, "fail")
     assert judge_record(record_of(), 1, 4, "fail") == record_of()
@@ -86,25 +88,31 @@ def test_a_judgement_skips_or_fails() -> None:
     assert judge_record(skipped, 1, 4, "fail") == skipped
 
 
-def test_the_manifest_is_a_table_of_all_subjects() -> None:
+def test_the_manifest_is_a_table_of_all_subjects(tmp_path: Path) -> None:
     records = [
         record_of("BRATS_010"),
         make_skipped_record("BRATS_002", "directory", "too, bad", None),
-        {**record_of("BRATS_001", labelled=False), "notes": ["one", "two"]},
+        dataclasses.replace(record_of("BRATS_001", labelled=False), notes=["one", "two"]),
     ]
-    text = manifest_text(make_manifest(records))
-    table = pandas.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    assert list(table.columns) == COLUMNS
-    assert list(table["subject"]) == ["BRATS_001", "BRATS_002", "BRATS_010"]
-    assert list(table["status"]) == ["ok", "skipped", "ok"]
-    assert table["reason"][1] == "too, bad"
-    assert table["notes"][0] == "one | two"
-    assert list(table["tumour_voxels"]) == ["", "", "3"]
-    assert list(table["brain_voxels"]) == ["100", "0", "100"]
-    assert list(table["first_brain_slice"]) == ["1", "", "1"]
-    assert table["shape"][0] == "7x8x6"
-    assert table["spacing_mm"][0] == "1x1x1"
-    assert manifest_text(make_manifest(reversed(records))) == text
+    write_csv(tmp_path / "manifest.csv", COLUMNS, make_manifest(records))
+    with (tmp_path / "manifest.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+
+    def column(name: str) -> list[str]:
+        return [row[name] for row in table]
+
+    assert list(table[0]) == COLUMNS
+    assert column("subject") == ["BRATS_001", "BRATS_002", "BRATS_010"]
+    assert column("status") == ["ok", "skipped", "ok"]
+    assert column("reason")[1] == "too, bad"
+    assert column("notes")[0] == "one | two"
+    assert column("tumour_voxels") == ["", "", "3"]
+    assert column("brain_voxels") == ["100", "0", "100"]
+    assert column("first_brain_slice") == ["1", "", "1"]
+    assert column("shape")[0] == "7x8x6"
+    assert column("spacing_mm")[0] == "1x1x1"
+    assert column("p50")[1] == ""
+    assert make_manifest(reversed(records)) == make_manifest(records)
 
 
 def test_two_records_of_a_subject_are_an_error() -> None:
@@ -117,8 +125,8 @@ def test_a_manifest_of_skipped_subjects_only_is_an_error() -> None:
         make_manifest([make_skipped_record("BRATS_002", "directory", "bad", None)])
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"subject": "a"}'])
-def test_a_file_that_is_no_record_is_told(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"subject": "a", "colour": 1}'])
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(text)
     with pytest.raises(SynaxialError, match=r"a\.json: .*expected a"):

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from synaxial.data.records import subject_of
+from synaxial.data.volumes.record import read_record
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import is_placeholder, read_json
+from synaxial.io.files import is_placeholder
 from synaxial.io.stacks import read_shape
 
 
@@ -62,8 +61,8 @@ def find_members(
     skipped: list[str] = []
     seen: set[str] = set()
     for stack, record_path in zip(images, records, strict=True):
-        record = read_json(record_path)
-        subject = subject_of(record, record_path)
+        record = read_record(record_path)
+        subject = record.subject
         if subject in seen:
             raise SynaxialError(record_path, f"subject {subject} is given twice", "each once")
         seen.add(subject)
@@ -71,9 +70,7 @@ def find_members(
             skipped.append(subject)
             continue
         count = read_shape(stack, (size, size))[0]
-        members.append(
-            Member(subject, stack, count, record_path, tumour_voxels_of(record, record_path))
-        )
+        members.append(Member(subject, stack, count, record_path, record.tumour_voxels_per_slice))
     if not members:
         raise SynaxialError(
             "--images",
@@ -82,21 +79,3 @@ def find_members(
             "see their records for the reasons",
         )
     return members, skipped
-
-
-def tumour_voxels_of(record: dict[str, Any], path: Path) -> list[int] | None:
-    """Return the tumour's voxels in each slice of the volume, or None where unknown.
-
-    Raises
-    ------
-    SynaxialError
-        The record has something else there.
-    """
-    counts = record.get("tumour_voxels_per_slice")
-    if counts is None:
-        return None
-    if not isinstance(counts, list) or not all(type(count) is int for count in counts):
-        raise SynaxialError(
-            path, "tumour_voxels_per_slice is no list of whole numbers", "a count for each slice"
-        )
-    return counts

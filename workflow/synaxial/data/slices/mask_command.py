@@ -8,14 +8,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.config import Study, read_study
-from synaxial.data.dataset.members import tumour_voxels_of
-from synaxial.data.records import is_skipped, subject_of
+from synaxial.config import read_study
 from synaxial.data.slices.mask_page import mask_page
 from synaxial.data.slices.volume import read_volume
-from synaxial.data.volumes.wanted_slices import check_wanted_slices
+from synaxial.data.volumes.record import Record, check_wanted_slices, read_record
 from synaxial.io.errors import BadVolumeError, SynaxialError
-from synaxial.io.files import is_placeholder, read_json, write_placeholder
+from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.stacks import MASK, write_stack
 
 logger = logging.getLogger(__name__)
@@ -36,15 +34,15 @@ def run(
     is an error.
     """
     study = read_study(config)
-    facts = read_json(record)
-    subject = subject_of(facts, record)
-    if is_skipped(facts):
+    facts = read_record(record)
+    subject = facts.subject
+    if facts.skipped:
         logger.warning("%s was skipped by acquire; %s stays empty", subject, output)
         write_placeholder(output)
         return
     # As in `slice`: a subject that has no images has no masks either.
     try:
-        check_slices(facts, record, study)
+        check_wanted_slices(facts, study.slice.first, study.slice.last)
     except BadVolumeError as error:
         if study.acquire.on_bad_volume == "fail":
             raise
@@ -60,17 +58,7 @@ def run(
     )
 
 
-def check_slices(facts: dict[str, Any], record: Path, study: Study) -> None:
-    """Refuse a volume without the wanted slices, and a file that is no record."""
-    try:
-        check_wanted_slices(facts, study.slice.first, study.slice.last)
-    except (KeyError, TypeError) as error:
-        raise SynaxialError(
-            record, f"is no record of a volume ({error})", "a file written by `synaxial acquire`"
-        ) from error
-
-
-def read_segmentation(path: Path, facts: dict[str, Any], record: Path) -> NDArray[Any]:
+def read_segmentation(path: Path, facts: Record, record: Path) -> NDArray[Any]:
     """Read a subject's segmentation: (left, posterior, superior), whole numbers, 0 outside.
 
     Raises
@@ -80,7 +68,7 @@ def read_segmentation(path: Path, facts: dict[str, Any], record: Path) -> NDArra
     """
     if is_placeholder(path):
         raise SynaxialError(
-            subject_of(facts, record),
+            facts.subject,
             "has no segmentation",
             "one of every subject, for training.masks",
             "leave it out of acquire.subjects and acquire.held_out, see directory."
@@ -88,7 +76,7 @@ def read_segmentation(path: Path, facts: dict[str, Any], record: Path) -> NDArra
         )
     labels = read_volume(path)
     found = np.count_nonzero(labels, axis=(0, 1)).tolist()
-    if found != tumour_voxels_of(facts, record):
+    if found != facts.tumour_voxels_per_slice:
         raise SynaxialError(
             path,
             f"has {sum(found)} voxels of tumour in {len(found)} slices, not those of {record}",

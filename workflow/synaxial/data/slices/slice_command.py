@@ -2,18 +2,17 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from synaxial.config import Study, read_study
-from synaxial.data.records import is_skipped, subject_of
 from synaxial.data.slices.axial import axial_slice
 from synaxial.data.slices.volume import read_volume
 from synaxial.data.slices.window import conversion_of, find_window
-from synaxial.data.volumes.wanted_slices import check_wanted_slices
-from synaxial.io.errors import BadVolumeError, SynaxialError
-from synaxial.io.files import read_json, write_placeholder
+from synaxial.data.volumes.record import check_wanted_slices, read_record
+from synaxial.io.errors import BadVolumeError
+from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
 
 logger = logging.getLogger(__name__)
@@ -34,30 +33,20 @@ def run(
     and 255. A skipped subject gives an empty file.
     """
     study = read_study(config)
-    facts = read_json(record)
-    subject = subject_of(facts, record)
-    if is_skipped(facts):
+    facts = read_record(record)
+    subject = facts.subject
+    if facts.skipped:
         logger.warning("%s was skipped by acquire; %s stays empty", subject, output)
         write_placeholder(output)
         return
     try:
-        _check_record(facts, record, study.slice.first, study.slice.last)
+        check_wanted_slices(facts, study.slice.first, study.slice.last)
         _slice(study, subject, volume, output)
     except BadVolumeError as error:
         if study.acquire.on_bad_volume == "fail":
             raise
         logger.warning("%s is skipped: %s", subject, error)
         write_placeholder(output)
-
-
-def _check_record(facts: dict[str, Any], record: Path, first: int, last: int) -> None:
-    """Refuse a volume without the wanted slices, and a file that is no record."""
-    try:
-        check_wanted_slices(facts, first, last)
-    except (KeyError, TypeError) as error:
-        raise SynaxialError(
-            record, f"is no record of a volume ({error})", "a file written by `synaxial acquire`"
-        ) from error
 
 
 def _slice(study: Study, subject: str, volume: Path, output: Path) -> None:

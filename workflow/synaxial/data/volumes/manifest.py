@@ -1,105 +1,120 @@
-"""The manifest: one line a subject, used or skipped."""
+"""`synaxial data manifest`: one table of all subjects, used and skipped."""
 
+import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping
-from typing import Any
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
 
-import pandas
+import typer
 
+from synaxial.config.loading import read_study
 from synaxial.data.subjects import natural_key
-from synaxial.data.volumes.record import PERCENTILES, SKIPPED, USED
-from synaxial.data.volumes.wanted_slices import check_wanted_slices
+from synaxial.data.volumes.record import (
+    PERCENTILES,
+    SKIPPED,
+    Record,
+    check_wanted_slices,
+    read_record,
+)
 from synaxial.io.errors import BadVolumeError, SynaxialError
+from synaxial.io.files import write_csv
 
-#: The manifest's columns.
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: The table's columns.
 COLUMNS = [
-    "subject",
-    "status",
-    "reason",
-    "source",
-    "origin",
-    "sha256",
-    "shape",
-    "spacing_mm",
-    "orientation",
+    *("subject", "status", "reason", "source", "origin", "sha256"),
+    *("shape", "spacing_mm", "orientation"),
     *(f"p{percentile}" for percentile in PERCENTILES),
-    "brain_voxels",
-    "first_brain_slice",
-    "last_brain_slice",
-    "tumour_voxels",
-    "notes",
+    *("brain_voxels", "first_brain_slice", "last_brain_slice", "tumour_voxels", "notes"),
 ]
 
-#: Columns of counts, which may be empty: whole numbers nevertheless.
-COUNTS = ["brain_voxels", "first_brain_slice", "last_brain_slice", "tumour_voxels"]
+logger = logging.getLogger(__name__)
 
 
-def judge_record(
-    record: Mapping[str, Any], first: int, last: int, on_bad_volume: str
-) -> dict[str, Any]:
-    """Return the record, skipped if the volume does not hold the study's slices.
+def run(
+    records: Annotated[list[Path], typer.Argument(help="Records of the subjects (SUBJECT.json).")],
+    output: Annotated[Path, typer.Option(help="The table to write (.csv).")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+) -> None:
+    """Write a table of all subjects; one without the study's slices is skipped or an error.
+
+    \b
+    Example: synaxial data manifest --output results/manifest.csv results/volumes/*.json
+    """
+    study = read_study(config)
+    judged = [
+        judge_record(
+            read_record(path), study.slice.first, study.slice.last, study.acquire.on_bad_volume
+        )
+        for path in records
+    ]
+    rows = make_manifest(judged)
+    for record in judged:
+        if record.skipped:
+            logger.warning("%s is skipped: %s", record.subject, record.reason)
+    write_csv(output, COLUMNS, rows)
+
+
+def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> Record:
+    """Return the record, marked as skipped if the volume lacks slices `first` to `last`.
 
     Raises
     ------
     BadVolumeError
-        It does not hold them, and `on_bad_volume` is `fail`.
+        The volume lacks slices, and `on_bad_volume` is `fail`.
     """
-    if record["status"] != USED:
-        return dict(record)
+    if record.skipped:
+        return record
     try:
         check_wanted_slices(record, first, last)
     except BadVolumeError as error:
         if on_bad_volume == "fail":
             raise
-        return {**record, "status": SKIPPED, "reason": str(error)}
-    return dict(record)
+        return dataclasses.replace(record, status=SKIPPED, reason=str(error))
+    return record
 
 
-def make_manifest(records: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
-    """Return the manifest of judged records, in natural order of their subjects.
+def make_manifest(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return the rows of the table, in natural order of the subjects.
 
     Raises
     ------
     SynaxialError
         A subject has two records, or every subject is skipped.
     """
-    ordered = sorted(records, key=lambda record: natural_key(record["subject"]))
-    names = [record["subject"] for record in ordered]
-    for name, following in itertools.pairwise(names):
-        if name == following:
-            raise SynaxialError(name, "has two records", "one a subject")
-    if not any(record["status"] == USED for record in ordered):
-        reasons = "; ".join(record["reason"] for record in ordered[:2])
+    ordered = sorted(records, key=lambda record: natural_key(record.subject))
+    for record, following in itertools.pairwise(ordered):
+        if record.subject == following.subject:
+            raise SynaxialError(record.subject, "has two records", "one a subject")
+    if all(record.skipped for record in ordered):
+        reasons = "; ".join(record.reason for record in ordered[:2])
         raise SynaxialError(
             "manifest", f"all {len(ordered)} subjects are skipped ({reasons})", "one that is used"
         )
-    table = pandas.DataFrame([_row(record) for record in ordered], columns=COLUMNS)
-    return table.astype(dict.fromkeys(COUNTS, "Int64"))
+    return [_row(record) for record in ordered]
 
 
-def manifest_text(manifest: pandas.DataFrame) -> str:
-    """Return the manifest as CSV."""
-    text: str = manifest.to_csv(index=False, lineterminator="\n")
-    return text
-
-
-def _row(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one line: numbers of an axis each are joined, counts a slice are summed up."""
-    held = [index for index, count in enumerate(record["brain_voxels_per_slice"]) if count > 0]
-    tumour = record["tumour_voxels_per_slice"]
+def _row(record: Record) -> dict[str, Any]:
+    """Return one row; counts of the slices are summed up."""
+    with_brain = [index for index, count in enumerate(record.brain_voxels_per_slice) if count > 0]
+    tumour = record.tumour_voxels_per_slice
     return {
-        **{column: record[column] for column in COLUMNS[:6]},
-        "shape": _joined(record["shape"]),
-        "spacing_mm": _joined(record["spacing_mm"]),
-        "orientation": record["orientation"],
-        **(record["intensity"] or {}),
-        "brain_voxels": record["brain_voxels"],
-        "first_brain_slice": held[0] if held else None,
-        "last_brain_slice": held[-1] if held else None,
+        **{column: getattr(record, column) for column in COLUMNS[:6]},
+        "shape": _joined(record.shape),
+        "spacing_mm": _joined(record.spacing_mm),
+        "orientation": record.orientation,
+        **(record.intensity or {}),
+        "brain_voxels": record.brain_voxels,
+        "first_brain_slice": with_brain[0] if with_brain else None,
+        "last_brain_slice": with_brain[-1] if with_brain else None,
         "tumour_voxels": None if tumour is None else sum(tumour),
-        "notes": " | ".join(record["notes"]),
+        "notes": " | ".join(record.notes),
     }
 
 
-def _joined(numbers: list[float] | None) -> str | None:
+def _joined(numbers: Iterable[float] | None) -> str | None:
     return None if numbers is None else "x".join(f"{number:g}" for number in numbers)

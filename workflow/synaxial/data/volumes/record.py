@@ -1,124 +1,112 @@
 """The record of one subject: where its volume came from, what it was, whether it is used."""
 
+import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from synaxial.data.brain_values import brain_percentiles
-from synaxial.data.sources.source import RawVolume
-from synaxial.data.volumes.canonical import CanonicalVolume
 from synaxial.io.errors import BadVolumeError, SynaxialError
-from synaxial.io.files import read_json
+from synaxial.io.files import read_json, write_json
 
 #: Percentiles of the brain's intensities that a record has.
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
-#: What `record["status"]` can be.
+#: The two values of `Record.status`.
 USED, SKIPPED = "ok", "skipped"
 
 
-def make_record(
-    subject: str,
-    source: str,
-    raw: RawVolume,
-    volume: CanonicalVolume,
-    segmentation: NDArray[np.uint8] | None,
-) -> dict[str, Any]:
-    """Describe a subject that is used.
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is known of one subject; every later stage reads it.
 
-    Parameters
+    Attributes
     ----------
     subject
-        Its name.
+        The subject's name.
+    status
+        `USED` or `SKIPPED`.
+    reason
+        Why the subject is skipped.
     source
         The source's name in the configuration.
-    raw
-        The volume as it came.
-    volume
-        The same, checked and canonical.
-    segmentation
-        uint8 (left, posterior, superior), or None.
-
-    Returns
-    -------
-    dict
-        For JSON. `shape`, `spacing_mm` and `orientation` are as found, the counts a slice are of
-        the canonical volume, from inferior to superior.
+    origin
+        The file, or the way the volume was made.
+    sha256
+        Digest of the source's FLAIR file, or of the voxels where there is no file.
+    shape, spacing_mm, orientation
+        Of the volume as it was found.
+    intensity
+        Percentiles of the brain's values, by name (`p50`).
+    brain_voxels
+        Voxels above 0.
+    brain_voxels_per_slice, tumour_voxels_per_slice
+        Counts for each axial slice, from inferior to superior; the tumour's are None where there
+        is no segmentation.
+    notes
+        What is unusual but usable.
     """
-    brain = _above_0_per_slice(volume.voxels)
-    values = brain_percentiles(volume.voxels, PERCENTILES)
-    if values is None:
-        raise BadVolumeError(f"{subject} ({raw.origin})", "no voxel is above 0", "a brain")
-    return {
-        **_empty_record(subject, source),
-        "status": USED,
-        "origin": raw.origin,
-        "sha256": raw.sha256,
-        "shape": list(volume.found.shape),
-        "spacing_mm": [round(size, 6) for size in volume.found.spacing],
-        "orientation": volume.found.axes,
-        "intensity": {
-            f"p{percentile}": round(float(value), 6)
-            for percentile, value in zip(PERCENTILES, values, strict=True)
-        },
-        "brain_voxels": sum(brain),
-        "brain_voxels_per_slice": brain,
-        "tumour_voxels_per_slice": None
-        if segmentation is None
-        else _above_0_per_slice(segmentation),
-        "notes": list(volume.notes),
-    }
+
+    subject: str
+    status: str = USED
+    reason: str = ""
+    source: str = ""
+    origin: str | None = None
+    sha256: str | None = None
+    shape: list[int] | None = None
+    spacing_mm: list[float] | None = None
+    orientation: str | None = None
+    intensity: dict[str, float] | None = None
+    brain_voxels: int = 0
+    brain_voxels_per_slice: list[int] = field(default_factory=list)
+    tumour_voxels_per_slice: list[int] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the subject is left out (`on_bad_volume: skip`)."""
+        return self.status == SKIPPED
 
 
-def make_skipped_record(
-    subject: str, source: str, reason: str, raw: RawVolume | None
-) -> dict[str, Any]:
-    """Describe a subject that is left out, and why."""
-    return {
-        **_empty_record(subject, source),
-        "reason": reason,
-        "origin": None if raw is None else raw.origin,
-        "sha256": None if raw is None else raw.sha256,
-    }
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as JSON."""
+    write_json(path, dataclasses.asdict(record))
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a record that `synaxial acquire` has written.
+def read_record(path: Path) -> Record:
+    """Read a record.
 
     Raises
     ------
     SynaxialError
-        It is not there, or no record.
+        The file is not there, or is no record.
     """
-    content = read_json(path)
-    missing = _empty_record("", "").keys() - content.keys()
-    if missing:
+    try:
+        return Record(**read_json(path))
+    except TypeError as error:
         raise SynaxialError(
-            path, f"has no {', '.join(sorted(missing))}", "a record that `synaxial acquire` wrote"
+            path, f"is no record of a subject ({error})", "a file from `synaxial data acquire`"
+        ) from error
+
+
+def check_wanted_slices(record: Record, first: int, last: int) -> None:
+    """Check that a volume holds the slices `first` to `last` (included, 0 is the lowest).
+
+    Raises
+    ------
+    BadVolumeError
+        A wanted slice lies beyond the volume, or holds no brain and would be a black image.
+    """
+    counts = record.brain_voxels_per_slice
+    where = f"{record.subject} ({record.origin})"
+    if last >= len(counts):
+        raise BadVolumeError(
+            where, f"{len(counts)} axial slices", f"slices {first} to {last}", "see slice.last"
         )
-    return content
-
-
-def _empty_record(subject: str, source: str) -> dict[str, Any]:
-    return {
-        "subject": subject,
-        "status": SKIPPED,
-        "reason": "",
-        "source": source,
-        "origin": None,
-        "sha256": None,
-        "shape": None,
-        "spacing_mm": None,
-        "orientation": None,
-        "intensity": None,
-        "brain_voxels": 0,
-        "brain_voxels_per_slice": [],
-        "tumour_voxels_per_slice": None,
-        "notes": [],
-    }
-
-
-def _above_0_per_slice(volume: NDArray[Any]) -> list[int]:
-    return [int(np.count_nonzero(volume[:, :, index] > 0)) for index in range(volume.shape[2])]
+    empty = [index for index in range(first, last + 1) if counts[index] == 0]
+    if empty:
+        with_brain = [index for index, count in enumerate(counts) if count > 0]
+        raise BadVolumeError(
+            where,
+            f"{len(empty)} of the slices {first} to {last} hold no brain, first slice {empty[0]}",
+            f"brain in each (here it lies in slices {with_brain[0]} to {with_brain[-1]})",
+            "see slice.first and slice.last",
+        )

@@ -1,4 +1,4 @@
-"""`synaxial fetch`: bring the wanted files of the study's source to this machine."""
+"""`synaxial data fetch`: bring the wanted files of the study's source to this machine."""
 
 import logging
 from pathlib import Path
@@ -11,33 +11,40 @@ from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.io.files import write_csv
 
-logger = logging.getLogger(__name__)
+#: Raise it when the results of this stage change.
+VERSION = 1
 
-#: The list of what was fetched, in the folder of what was fetched.
+#: The list of the fetched subjects, in the folder with their files.
 INVENTORY = "inventory.csv"
+
+logger = logging.getLogger(__name__)
 
 
 def run(
     output: Annotated[Path, typer.Option(help="Folder for the files and their inventory.csv.")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
 ) -> None:
-    """Fetch the study's subjects, and list them with their files."""
+    """Fetch the study's subjects, and list them with their files.
+
+    \b
+    Example: synaxial data fetch --output results/source
+    """
     settings = read_study(config).acquire
     source = open_source(settings, output)
     if source.must_be_fetched:
         source.fetch()
     else:
-        logger.info("the source %s needs no fetching; only its list is written", settings.source)
+        logger.info("the source %s needs no download; only the list is written", settings.source)
     rows = make_inventory(source, output)
     write_csv(output / INVENTORY, ["subject", "flair", "segmentation"], rows)
     logger.info("%d subjects in %s", len(rows), output / INVENTORY)
 
 
 def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
-    """Return a line a subject: its name and the paths of its files, empty where there is none.
+    """Return a row for each subject: its name and the paths of its files, empty where none is.
 
-    A path is relative to `folder` for a file below it, and as it is otherwise; so that
-    `folder / path` is right for both.
+    A path below `folder` is relative to it, any other is absolute: `folder / path` is right for
+    both.
     """
     rows = []
     for subject in source.subjects():
