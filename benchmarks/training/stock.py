@@ -52,7 +52,7 @@ def add_noise(x: Any, deviation: float, randomness: Any) -> Any:
 
 def make_optimizer(settings: Any, network: Any, communicator: Any) -> Any:
     """Return Chainer's Adam with its hook for weight decay."""
-    optimizer = chainer.optimizers.Adam(settings.alpha, settings.beta1, settings.beta2)
+    optimizer = chainer.optimizers.Adam(settings.learning_rate, settings.beta1, settings.beta2)
     optimizer.setup(network)
     optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(settings.weight_decay))
     return optimizer

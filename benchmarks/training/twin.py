@@ -182,7 +182,7 @@ class Twin:
         """Return PyTorch's Adam; its fused kernel is the fastest of its three."""
         settings = self.training["optimizer"]
         arguments = {
-            "lr": settings["alpha"],
+            "lr": settings["learning_rate"],
             "betas": (settings["beta1"], settings["beta2"]),
             "weight_decay": settings["weight_decay"],
             "fused": True,

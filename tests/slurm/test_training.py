@@ -63,7 +63,7 @@ def test_mpiexec_more_epochs_other_ranks_and_another_learning_rate(workflow):
     assert len(hosts(workflow.record())) == 2
 
     # Another learning rate is another model.
-    workflow.configure(epochs=3, optimizer={"alpha": 0.001})
+    workflow.configure(epochs=3, optimizer={"learning_rate": 0.001})
     done = workflow.run("--until", "train")
     assert done.returncode == 0, done.stdout
     assert workflow.resumed_at() == [9]

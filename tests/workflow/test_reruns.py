@@ -38,7 +38,7 @@ def test_nothing_changed_nothing_runs(workflow):
 
 
 def test_another_learning_rate_runs_training_and_what_follows(workflow):
-    change(workflow, "training", optimizer={"alpha": 0.001})
+    change(workflow, "training", optimizer={"learning_rate": 0.001})
     assert dry_run(workflow) == AFTER_TRAINING
     assert workflow.run().returncode == 0
     assert dry_run(workflow) == {}

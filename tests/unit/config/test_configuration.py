@@ -31,7 +31,7 @@ def test_the_default_is_the_papers_final_experiment():
     assert final.loss == "wasserstein"
     assert (final.batch_size, final.latent.size, final.generator.dropout) == (8, 128, 0.5)
     optimizer = final.optimizer
-    assert (optimizer.name, optimizer.alpha, optimizer.beta1) == ("adam", 0.0002, 0.5)
+    assert (optimizer.name, optimizer.learning_rate, optimizer.beta1) == ("adam", 0.0002, 0.5)
     assert optimizer.weight_decay == 0.001
     assert final.moving_average_images == 0
     assert not final.discriminator.spectral_normalization
@@ -89,8 +89,8 @@ MISTAKES = {
     "spacing": ({"acquire": {"volume": {"spacing": [1, -1, 1]}}}, "acquire.volume.spacing.1"),
     "nobody": ({"acquire": {"subjects": []}}, "an empty list; name at least one subject"),
     "infinite": (
-        {"training": {"optimizer": {"alpha": float("inf")}}, "experiments": {"a": {}}},
-        "training.optimizer.alpha: found inf",
+        {"training": {"optimizer": {"learning_rate": float("inf")}}, "experiments": {"a": {}}},
+        "training.optimizer.learning_rate: found inf",
     ),
     "results with a space": ({"results": "my results"}, "results: found 'my results'"),
     "results at home": ({"results": "~/results"}, "results: found '~/results'"),
@@ -283,7 +283,7 @@ def test_a_preset_lies_over_what_is_shared_and_under_the_experiments_own_keys():
     modern = PRESETS["modern"]
     assert training.batch_size == 4
     assert training.loss == "non_saturating" != modern["loss"]
-    assert training.optimizer.alpha == modern["optimizer"]["alpha"]
+    assert training.optimizer.learning_rate == modern["optimizer"]["learning_rate"]
     assert training.generator.upsampling == modern["generator"]["upsampling"]
     assert training.generator.channels == Training().generator.channels
     assert study.experiments["b"] == study.training
@@ -344,6 +344,32 @@ def test_a_seed_is_a_training_of_its_own():
         make_study({"training": {"seeds": [1, 1]}})
 
 
+def test_the_old_name_of_a_key_is_still_read_with_one_line_about_the_new_one(caplog):
+    old = {
+        "training": {"critic_steps": 5, "optimizer": {"alpha": 0.1, "discriminator_alpha": 0.2}},
+        # Under the old name too, an experiment's own key goes over its preset's.
+        "experiments": {"alpha": {"preset": "modern", "optimizer": {"alpha": 0.3}}},
+        "segment": {"alpha": 0.4},
+    }
+    study = make_study(old, "my.yaml")
+    assert study.training.discriminator_steps == 5
+    assert study.training.optimizer.learning_rate == 0.1
+    assert study.training.optimizer.discriminator_learning_rate == 0.2
+    assert study.experiments["alpha"].optimizer.learning_rate == 0.3
+    assert study.segment.learning_rate == 0.4
+    assert [record.getMessage() for record in caplog.records] == [
+        "my.yaml: segment.alpha is now called learning_rate",
+        "my.yaml: training.critic_steps is now called discriminator_steps",
+        "my.yaml: training.optimizer.alpha is now called learning_rate",
+        "my.yaml: training.optimizer.discriminator_alpha is now called discriminator_learning_rate",
+        "my.yaml: experiments.alpha.optimizer.alpha is now called learning_rate",
+    ]
+    assert "critic_steps" in old["training"]  # What the caller gave stays as it is.
+    both = {"segment": {"alpha": 0.1, "learning_rate": 0.1}}
+    with pytest.raises(SynaxialError, match="segment has learning_rate and also alpha, its old"):
+        make_study(both)
+
+
 def test_the_default_experiments_are_of_the_study():
     content = {"experiments": {"a": {}, "b": {}}}
     assert make_study(content).chosen_experiments == ["a", "b"]
@@ -380,7 +406,7 @@ CHANGES = {
     "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
     "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
-    "learning rate": ({"training": {"optimizer": {"alpha": 0.001}}}, {"train"}),
+    "learning rate": ({"training": {"optimizer": {"learning_rate": 0.001}}}, {"train"}),
     "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
     "stacks": ({"sample": {"seed": 3}}, {"sample"}),
     "stacks of the sample": ({"sample": {"stacks": 4}}, {"reference", "control"}),
@@ -421,13 +447,13 @@ def test_merging_keeps_both_and_lets_the_second_win(base, differences):
 
 @given(
     epochs=st.integers(1, 10**6),
-    alpha=st.floats(1e-9, 10),
+    learning_rate=st.floats(1e-9, 10),
     window=st.tuples(st.floats(0, 49), st.floats(50, 100)),
 )
-def test_a_study_survives_being_written_and_read(epochs, alpha, window):
+def test_a_study_survives_being_written_and_read(epochs, learning_rate, window):
     study = make_study(
         {
-            "training": {"epochs": epochs, "optimizer": {"alpha": alpha}},
+            "training": {"epochs": epochs, "optimizer": {"learning_rate": learning_rate}},
             "slice": {"window": list(window)},
         }
     )

@@ -1,6 +1,7 @@
 """From YAML files to a checked study, and from a study to the files that the stages read."""
 
 import copy
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,15 @@ try:
 except ImportError:
     from yaml import SafeLoader  # type: ignore[assignment]
 
+
+log = logging.getLogger(__name__)
+
+#: Old names of keys, which are still read.
+RENAMED = {
+    "alpha": "learning_rate",
+    "discriminator_alpha": "discriminator_learning_rate",
+    "critic_steps": "discriminator_steps",
+}
 
 #: The metrics look for structures of several sizes, which smaller images have not.
 SMALLEST_EVALUATED = 64
@@ -105,6 +115,7 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
         What an error message calls them.
     """
     complete = copy.deepcopy(dict(content))
+    _rename_old_keys(complete, where)
     shared = complete.get("training") or {}
     if "experiments" not in complete:
         complete.setdefault("default_experiments", DEFAULT_EXPERIMENTS)
@@ -135,6 +146,30 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
         if "experiments" not in content and any(t.startswith("experiments.") for t in told):
             told.append("these experiments are the default ones; name your own under experiments")
         raise SynaxialError(where, " | ".join(told)) from error
+
+
+def _rename_old_keys(content: dict[str, Any], where: str) -> None:
+    """Give the keys that have an old name the new one, and log one line for each."""
+    experiments = content.get("experiments")
+    trainings = {"training": content.get("training")}
+    if isinstance(experiments, dict):
+        trainings |= {f"experiments.{name}": keys for name, keys in experiments.items()}
+    sections = {"segment": content.get("segment"), **trainings}
+    for path, keys in trainings.items():
+        if isinstance(keys, dict):
+            sections[f"{path}.optimizer"] = keys.get("optimizer")
+    for path, keys in sections.items():
+        for old, new in RENAMED.items():
+            if not isinstance(keys, dict) or old not in keys:
+                continue
+            if new in keys:
+                raise SynaxialError(
+                    where,
+                    f"{path} has {new} and also {old}, its old name",
+                    remedy=f"remove {old}",
+                )
+            keys[new] = keys.pop(old)
+            log.warning("%s: %s.%s is now called %s", where, path, old, new)
 
 
 @cache
@@ -278,7 +313,7 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             part = _part_of_scaling(study, "experiment", *own)
         case "segment":
             # More seeds or sizes do not change a training.
-            keys = ("updates", "batch_size", "channels", "alpha")
+            keys = ("updates", "batch_size", "channels", "learning_rate")
             part = {"segment": _only(content["segment"], *keys)}
         case _:
             part = {stage: content[stage]}

@@ -454,11 +454,11 @@ class Optimizer(Section):
     name: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent (the paper's comparison)."""
 
-    alpha: Annotated[float, Field(gt=0)] = 0.0002
+    learning_rate: Annotated[float, Field(gt=0)] = 0.0002
     """Learning rate (the paper: 0.0002; compared with 0.001 and 0.005)."""
 
-    discriminator_alpha: Annotated[float, Field(gt=0)] | None = None
-    """The discriminator's learning rate, if another (Heusel et al., 2017); null is `alpha`."""
+    discriminator_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """The discriminator's learning rate, if another (Heusel et al., 2017); null means the same."""
 
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
     """Adam's decay of the first moment (the paper: 0.5)."""
@@ -493,7 +493,7 @@ class Training(Section):
     constraint (the paper) but those below. `mse`: squared distance to 1 and 0 (the paper's
     comparison). `hinge`: Lim and Ye, 2017. `non_saturating`: Goodfellow et al., 2014."""
 
-    critic_steps: Count = 1
+    discriminator_steps: Count = 1
     """The generator is updated in every so manieth iteration, the discriminator in each (the paper:
     1; Gulrajani et al., 2017: 5)."""
 
@@ -782,7 +782,7 @@ class Segment(Section):
     """Of the U-Net's levels, the finest first; each level halves the width. (Ronneberger et al.,
     2015: 64 to 1024 in five levels; an eighth of that here, for CPUs.)"""
 
-    alpha: Annotated[float, Field(gt=0)] = 0.001
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
     """Adam's learning rate at the beginning (Kingma and Ba, 2015: 0.001); it falls to 0 with the
     power 0.9 of the updates left (Isensee et al., 2021)."""
 

@@ -24,8 +24,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augmentation": {"target": 0.6, "cutout": 0.25},
         # A critic that is as fast as the generator is soon sure of everything.
         "optimizer": {
-            "alpha": 0.002,
-            "discriminator_alpha": 0.0005,
+            "learning_rate": 0.002,
+            "discriminator_learning_rate": 0.0005,
             "beta1": 0.0,
             "beta2": 0.9,
             "weight_decay": 0.0,

@@ -16,7 +16,7 @@ from synaxial.gan.train.optimizers import make_optimizer
 def step(communicator, x):
     """Return the weights after one step of the mean square of a layer's outputs."""
     layer = chainer.links.Linear(5, 3, initialW=chainer.initializers.Constant(0.1))
-    settings = Optimizer(name="sgd", alpha=0.5, weight_decay=0.001)
+    settings = Optimizer(name="sgd", learning_rate=0.5, weight_decay=0.001)
     optimizer = make_optimizer(settings, layer, communicator)
     loss = chainer.functions.mean(layer(x) ** 2)
     layer.cleargrads()

@@ -25,7 +25,7 @@ def test_more_epochs_are_the_same_model():
         {"seeds": [2]},
         {"batch_size": 16},
         {"loss": "mse"},
-        {"optimizer": {"alpha": 0.001}},
+        {"optimizer": {"learning_rate": 0.001}},
         {"generator": {"dropout": 0}},
         {"discriminator": {"noise": 0}},
         {"latent": {"size": 100}},

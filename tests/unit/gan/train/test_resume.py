@@ -32,7 +32,7 @@ EVERYTHING = {
 #: The same of what goes beyond the paper. Ten iterations are between two updates of the generator.
 BEYOND = {
     "loss": "hinge",
-    "critic_steps": 3,
+    "discriminator_steps": 3,
     "gradient_penalty": 1,
     "r1": 1,
     "r1_interval": 4,
@@ -244,7 +244,7 @@ def test_more_epochs_extend_it_and_another_learning_rate_starts_afresh(job):
     assert job.run(**straight).returncode == 0
     assert_same(job.arrays(straight["output"]), job.arrays())
 
-    job.configure(optimizer={"alpha": 0.001})
+    job.configure(optimizer={"learning_rate": 0.001})
     done = job.run()
     assert "resuming" not in done.stderr
     assert len(list(job.checkpoints.iterdir())) == 2

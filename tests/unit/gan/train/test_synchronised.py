@@ -25,7 +25,7 @@ STILL = {
     "discriminator": {**TINY["discriminator"], "noise": 0},
 }
 #: SGD's step is as the gradient; Adam's is a whole one where a gradient is rounding and no more.
-SGD = {"optimizer": {"name": "sgd", "alpha": 0.05}}
+SGD = {"optimizer": {"name": "sgd", "learning_rate": 0.05}}
 
 
 def train(job, ranks, dtype):

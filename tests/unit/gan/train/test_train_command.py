@@ -180,7 +180,7 @@ MISTAKES = {
         "2 generator.channels make images of 8 pixels, but resize.size is 16",
     ),
     "diverged": (
-        {"training": {"optimizer": {"name": "sgd", "alpha": 1e30}}},
+        {"training": {"optimizer": {"name": "sgd", "learning_rate": 1e30}}},
         "a finite number",
     ),
 }

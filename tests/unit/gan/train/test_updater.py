@@ -98,7 +98,7 @@ UNNORMALISED = {
 
 
 def test_the_generator_is_updated_in_every_so_manieth_iteration(images, tmp_path):
-    training, monitoring = tiny_training(critic_steps=3)
+    training, monitoring = tiny_training(discriminator_steps=3)
     session = make_session(training, monitoring, images, tmp_path)
     updater, networks = session.trainer.updater, session.networks
     changed = []
@@ -117,8 +117,10 @@ def test_the_generator_is_updated_in_every_so_manieth_iteration(images, tmp_path
 
 
 def test_a_generator_that_would_never_be_updated_is_refused(images, tmp_path):
-    training, monitoring = tiny_training(critic_steps=21)
-    with pytest.raises(SynaxialError, match="critic_steps: is 21, but there are 20 iterations"):
+    training, monitoring = tiny_training(discriminator_steps=21)
+    with pytest.raises(
+        SynaxialError, match="discriminator_steps: is 21, but there are 20 iterations"
+    ):
         make_session(training, monitoring, images, tmp_path)
 
 
@@ -203,7 +205,7 @@ def test_a_penalty_is_in_what_the_weights_follow(images, tmp_path):
     """A heavy penalty on the slope flattens the discriminator; without, the scores drift apart."""
     flatness = {}
     for r1 in (0, 1e4):
-        settings = {"r1": r1, "r1_interval": 1, "optimizer": {"alpha": 0.01}}
+        settings = {"r1": r1, "r1_interval": 1, "optimizer": {"learning_rate": 0.01}}
         training, monitoring = tiny_training(**settings, discriminator=UNNORMALISED)
         session = make_session(training, monitoring, images, tmp_path / str(r1))
         for _ in range(10):
@@ -222,7 +224,9 @@ def test_clipping_bounds_the_discriminator_alone(images, tmp_path):
 
 
 def test_the_networks_may_have_rates_of_their_own(images, tmp_path):
-    training, monitoring = tiny_training(optimizer={"alpha": 1e-3, "discriminator_alpha": 1e-2})
+    training, monitoring = tiny_training(
+        optimizer={"learning_rate": 1e-3, "discriminator_learning_rate": 1e-2}
+    )
     updater = make_session(training, monitoring, images, tmp_path).trainer.updater
     assert updater.get_optimizer("generator").alpha == 1e-3
     assert updater.get_optimizer("discriminator").alpha == 1e-2

@@ -107,7 +107,7 @@ def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, t
 @pytest.mark.slow
 def test_a_training_that_gets_no_nearer_ends_early(job, assert_clear_error):
     # Its steps are too small to change an 8-bit image.
-    job.configure(patience=2, validation_epochs=1, epochs=9, optimizer={"alpha": 1e-12})
+    job.configure(patience=2, validation_epochs=1, epochs=9, optimizer={"learning_rate": 1e-12})
     # On two ranks, of whom one looks and both end.
     done = job.run(ranks=2, options=("--held-out", job.held_out))
     assert done.returncode == 0, done.stderr

@@ -21,7 +21,7 @@ from synaxial.studies.segment.slices import Slices
 
 from .phantoms import make_discs, write_dataset, write_pairs
 
-STUDY = "segment: {updates: 5, batch_size: 4, channels: [2, 4], alpha: 0.01}\n"
+STUDY = "segment: {updates: 5, batch_size: 4, channels: [2, 4], learning_rate: 0.01}\n"
 
 
 class Study:
@@ -158,7 +158,9 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
 @pytest.mark.slow
 def test_good_generated_slices_are_told_from_wrong_ones(study):
     # The comparison's own control: other people's slices in the place of generated ones.
-    study.config.write_text("segment: {updates: 50, batch_size: 8, channels: [8, 16], alpha: 0.01}")
+    study.config.write_text(
+        "segment: {updates: 50, batch_size: 8, channels: [8, 16], learning_rate: 0.01}"
+    )
     others = make_discs(people=12, seed=5)
     # Masks beside the discs: eleven pixels are more than their diameter.
     wrong = Slices(others.images, np.roll(others.masks, 11, axis=2), others.groups, others.names)
@@ -199,7 +201,12 @@ def test_unequal_trainings_are_not_compared(study):
         study.train("both", "all", 1),
         study.check(),
     )
-    for key, value in {"updates": 6, "batch_size": 8, "channels": [2, 8], "alpha": 1.0}.items():
+    for key, value in {
+        "updates": 6,
+        "batch_size": 8,
+        "channels": [2, 8],
+        "learning_rate": 1.0,
+    }.items():
         with pytest.raises(SynaxialError, match=f"has {key} .*only equal trainings compare"):
             read_results([first, change(second, **{key: value})], check)
     held_out = json.loads(second.read_text())["held_out"] | {"masks_sha256": "0"}

@@ -144,7 +144,7 @@ def test_the_same_seed_gives_the_same_bytes_on_any_number_of_cores():
 
 def test_it_learns_to_segment_discs():
     device = use_one_device("cpu")
-    settings = Segment(updates=60, batch_size=8, channels=[8, 16], alpha=0.01)
+    settings = Segment(updates=60, batch_size=8, channels=[8, 16], learning_rate=0.01)
     network = train([make_discs(people=8)], settings, 1, device)
     other = make_discs(people=4, seed=9)
     scores = dice_of_people(segment(network, other.images, device), other)

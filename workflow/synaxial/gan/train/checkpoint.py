@@ -96,7 +96,7 @@ def check_arrays_finite(arrays: dict[str, np.ndarray], iteration: int) -> None:
                 f"iteration {iteration}",
                 f"{name.rsplit(':', 1)[-1]} has values that are no numbers",
                 "finite weights",
-                "lower optimizer.alpha, or use a loss with a bound such as hinge",
+                "lower optimizer.learning_rate, or use a loss with a bound such as hinge",
             )
 
 

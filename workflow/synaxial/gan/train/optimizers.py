@@ -9,10 +9,13 @@ from synaxial.gan.train.adam import BlockedAdam
 
 def make_optimizers(settings: Optimizer, networks: Any, communicator: Any) -> dict[str, Any]:
     """Return the optimizers of both networks, by their names; they may differ in the rate."""
-    rates = {"generator": settings.alpha, "discriminator": settings.discriminator_alpha}
+    rates = {
+        "generator": settings.learning_rate,
+        "discriminator": settings.discriminator_learning_rate,
+    }
     return {
         name: make_optimizer(
-            settings if rate is None else settings.model_copy(update={"alpha": rate}),
+            settings if rate is None else settings.model_copy(update={"learning_rate": rate}),
             getattr(networks, name),
             communicator,
         )
@@ -27,9 +30,11 @@ def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
     update after every start, and lose that update; so it is done here.
     """
     if settings.name == "adam":
-        single = BlockedAdam(settings.alpha, settings.beta1, settings.beta2, settings.weight_decay)
+        single = BlockedAdam(
+            settings.learning_rate, settings.beta1, settings.beta2, settings.weight_decay
+        )
     else:
-        single = chainer.optimizers.SGD(lr=settings.alpha)
+        single = chainer.optimizers.SGD(lr=settings.learning_rate)
     single.setup(network)
     if settings.weight_decay > 0 and settings.name != "adam":
         single.add_hook(chainer.optimizer_hooks.WeightDecay(settings.weight_decay))

@@ -118,10 +118,10 @@ def open_session(
     epoch_log = EpochLog(folder / "log.csv" if first else None, training, images, validation)
     trainer.extend(epoch_log, name="log")
     iterations = -(-training.epochs * len(images) // training.batch_size)
-    if training.critic_steps > iterations:
+    if training.discriminator_steps > iterations:
         raise SynaxialError(
-            "critic_steps",
-            f"is {training.critic_steps}, but there are {iterations} iterations",
+            "discriminator_steps",
+            f"is {training.discriminator_steps}, but there are {iterations} iterations",
             "as many or fewer, or the generator is never updated",
         )
     previews = None

@@ -98,7 +98,7 @@ def check_finite(observed: dict[str, float], iteration: int) -> None:
                 f"iteration {iteration}",
                 f"{name} is {value}",
                 "a finite number",
-                "lower optimizer.alpha, or use a loss with a bound such as hinge; "
+                "lower optimizer.learning_rate, or use a loss with a bound such as hinge; "
                 "the checkpoints before it are kept",
             )
             raise SharedError(mistake)

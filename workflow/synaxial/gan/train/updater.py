@@ -52,7 +52,7 @@ OBSERVED = (
 class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     """One update of the discriminator, then one of the generator, on the same latents.
 
-    With `critic_steps` the generator is updated in every so manieth iteration only. The
+    With `discriminator_steps` the generator is updated in every so manieth iteration only. The
     discriminator sees the real and the generated images as two batches, as in ChainerMN's DCGAN
     example, so that its batch normalisation does not mix them.
 
@@ -117,7 +117,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
         real = self.real_images(self.get_iterator("main").next())
         latents = draw_latents(randomness, len(real), training.latent)
-        of_generator = (self.iteration + 1) % training.critic_steps == 0
+        of_generator = (self.iteration + 1) % training.discriminator_steps == 0
         with chainer.using_config("enable_backprop", of_generator):
             generated = self.networks.generator(latents, randomness)
 

@@ -12,7 +12,7 @@ from synaxial.studies.segment.records import PROTOCOL, Check, Results, Training
 from synaxial.studies.segment.slices import KINDS
 
 #: What all trainings must have in common, or their Dice coefficients do not compare.
-BUDGET = ("updates", "batch_size", "images_seen", "channels", "alpha", "parameters")
+BUDGET = ("updates", "batch_size", "images_seen", "channels", "learning_rate", "parameters")
 
 
 def read_results(paths: list[Path], check: Path) -> Results:

@@ -169,5 +169,5 @@ def describe_budget(settings: Segment) -> dict[str, Any]:
         "batch_size": settings.batch_size,
         "images_seen": settings.updates * settings.batch_size,
         "channels": settings.channels,
-        "alpha": settings.alpha,
+        "learning_rate": settings.learning_rate,
     }

@@ -37,12 +37,12 @@ def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNe
     check_size(parts[0].images.shape[1], settings.channels)
     network = UNet(settings.channels, seed)
     network.to_device(device)
-    optimizer = BlockedAdam(settings.alpha, 0.9, 0.999, 0.0)
+    optimizer = BlockedAdam(settings.learning_rate, 0.9, 0.999, 0.0)
     optimizer.setup(network)
     losses = []
     with chainer.using_config("train", True):
         for update, batch in enumerate(batches(parts, settings, seed)):
-            optimizer.alpha = settings.alpha * (1 - update / settings.updates) ** POWER
+            optimizer.alpha = settings.learning_rate * (1 - update / settings.updates) ** POWER
             masks = device.send(batch.masks[:, None].astype(np.float32))
             loss = segmentation_loss(network(device.send(as_input(batch.images))), masks)
             network.cleargrads()
@@ -52,7 +52,9 @@ def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNe
             if (update + 1) % TOLD == 0:
                 log.info("update %d: loss %.3f", update + 1, np.mean(losses[-TOLD:]))
     if not np.isfinite(losses).all():
-        raise SynaxialError("segment.alpha", "the loss is no number any more", "a smaller one")
+        raise SynaxialError(
+            "segment.learning_rate", "the loss is no number any more", "a smaller one"
+        )
     return network
 
 
