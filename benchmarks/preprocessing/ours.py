@@ -71,7 +71,7 @@ def _prepare_by_commands(study: Path, subject: str, results: Path) -> None:
 
 def _command(study: Path, stage: str, **options: str | Path | list[Path]) -> None:
     """Run one stage's command as its rule does."""
-    words = [sys.executable, "-m", "synaxial", stage, "--config", str(study)]
+    words = [sys.executable, "-m", "synaxial", "data", stage, "--config", str(study)]
     for name, value in options.items():
         words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
     subprocess.run(words, check=True, stderr=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from synaxial.cli import make_app
+from synaxial.cli import find_command, make_app
 
 from .phantoms import Phantoms, make_phantoms
 
@@ -38,8 +38,8 @@ def run_here() -> Callable[[Sequence[object]], None]:
     """Run a command in this process, which has its modules already; mistakes are raised."""
 
     def run(words: Sequence[object]) -> None:
-        name, *arguments = map(str, words)
-        make_app([name])([name, *arguments], standalone_mode=False)
+        arguments = [str(word) for word in words]
+        make_app(find_command(arguments))(arguments, standalone_mode=False)
 
     return run
 

@@ -161,7 +161,7 @@ def test_a_subject_without_a_segmentation_is_named(tmp_path):
     done = workflow.run("results/dataset/masks.npy")
     assert done.returncode != 0
     errors = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
-    told = [line for line in errors if line.startswith("synaxial mask: error:")]
+    told = [line for line in errors if line.startswith("synaxial data mask: error:")]
     assert told, done.stdout + done.stderr
     assert f"{SUBJECTS[1]}: has no segmentation; expected one of every subject" in told[0]
     assert not workflow.results("dataset", "masks.npy").exists()

@@ -42,7 +42,7 @@ def test_on_this_machine_a_point_has_its_ranks(planned):
     for name, (resources, command) in points.items():
         ranks = name.split("_")[1]
         assert resources["tasks"] == ranks
-        assert command.startswith(f"mpiexec -n {ranks} synaxial scaling")
+        assert command.startswith(f"mpiexec -n {ranks} synaxial study scaling measure")
         assert f"--ranks {ranks} " in command
         assert "--threads-per-rank 1 " in command
     assert "train" not in jobs_of(done.stdout + done.stderr)
@@ -69,7 +69,7 @@ def test_on_slurm_the_nodes_follow_from_the_ranks(planned, tmp_path):
     assert (resources["slurm_partition"], resources["device"]) == ("gpu", "gpu")
     # As the training, whose four ranks are as many as this point's.
     trained = re.search(r"^Shell command: (srun .*?) synaxial train", done.stdout, re.M)[1]
-    assert command.startswith(f"{trained} synaxial scaling")
+    assert command.startswith(f"{trained} synaxial study scaling measure")
     assert "--nodes=1 " in points["weak_2"][1]
 
 

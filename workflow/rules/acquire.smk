@@ -10,10 +10,10 @@ checkpoint fetch:
         f"{LOGS}/fetch.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.data.sources.fetch"),
+        version=version_of("data fetch"),
         folder=subpath(output.inventory, parent=True),
     shell:
-        "synaxial fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
+        "synaxial data fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
 
 
 rule acquire:
@@ -31,11 +31,11 @@ rule acquire:
     resources:
         mem_mb=2000,
     params:
-        code=code_of("acquire"),
+        version=version_of("data acquire"),
         fetched=f"{RESULTS}/source",
         folder=subpath(output.volume, parent=True),
     shell:
-        "synaxial acquire --config {input.settings} --subject {wildcards.subject}"
+        "synaxial data acquire --config {input.settings} --subject {wildcards.subject}"
         " --fetched {params.fetched} --output {params.folder} > {log} 2>&1"
 
 
@@ -49,7 +49,7 @@ rule manifest:
         f"{LOGS}/manifest.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.data.volumes.manifest"),
+        version=version_of("data manifest"),
     shell:
-        "synaxial manifest --config {input.settings} --output {output.table} {input.records}"
+        "synaxial data manifest --config {input.settings} --output {output.table} {input.records}"
         " > {log} 2>&1"

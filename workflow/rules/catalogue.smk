@@ -19,7 +19,7 @@ rule catalogue_load:
         f"{LOGS}/catalogue/{{experiment}}/seed_{{seed}}.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.studies.catalogue.load_command"),
+        version=version_of("catalogue load"),
         url=CATALOGUE,
         # No part of the command: that it has changed runs the job.
         lost=catalogue_is_lost,

@@ -22,13 +22,11 @@ from synaxial.config.model import CONTROLS
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
 from synaxial.io.locks import take_lock
-from synaxial.cli import COMMANDS
-from synaxial.provenance import digest_of_code
+from synaxial.plan import version_of
 from synaxial.studies.scaling.points import MODES, points_of
 from synaxial.studies.segment.sizes import check_size, people_wanted
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.studies.turing.choosing import most_of_a_kind
-from synaxial.studies.turing.page import digest_of_parts
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
 shell.prefix(f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\"; ")
@@ -69,11 +67,6 @@ wildcard_constraints:
     stack=r"\d+",
     stage=r"[a-z]+",
     control=r"[a-z]+",
-
-
-def code_of(stage):
-    """The digest of a command's code: a parameter of its rule, so that new code runs it again."""
-    return digest_of_code(COMMANDS[stage])
 
 
 def settings_of(stage):

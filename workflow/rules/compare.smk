@@ -23,9 +23,9 @@ rule compare:
         f"{LOGS}/compare.log",
     localrule: True
     params:
-        code=code_of("compare"),
+        version=version_of("evaluate compare"),
     shell:
-        "synaxial compare --evaluations {input.controls} {input.experiments}"
+        "synaxial evaluate score compare --evaluations {input.controls} {input.experiments}"
         " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"
 
 
@@ -72,10 +72,10 @@ rule pair:
         f"{LOGS}/pair/{{experiment}}/seed_{{seed}}.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.evaluation.pair_command"),
+        version=version_of("evaluate pair"),
         base=study.base_experiment,
     shell:
-        "synaxial pair --experiment {wildcards.experiment} --base {params.base}"
+        "synaxial evaluate score pair --experiment {wildcards.experiment} --base {params.base}"
         " --seed {wildcards.seed} --left {input.left} --right {input.right}"
         " --output {output.picture} > {log} 2>&1"
 
@@ -99,9 +99,9 @@ rule cases:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.evaluation.cases_command"),
+        version=version_of("evaluate cases"),
     shell:
-        "synaxial cases --measurements {input.measurements} --reference {input.reference}"
+        "synaxial evaluate score cases --measurements {input.measurements} --reference {input.reference}"
         " --real {input.real} --stacks {input.stacks} --output {output.picture} > {log} 2>&1"
 
 

@@ -15,10 +15,10 @@ rule control:
     log:
         f"{LOGS}/control/{{control}}.log",
     params:
-        code=code_of("control"),
+        version=version_of("evaluate controls"),
         training=subpath(input.training, parent=True),
         held_out=subpath(input.held_out, parent=True),
     shell:
-        "synaxial control --config {input.settings} --kind {wildcards.control}"
+        "synaxial evaluate score controls --config {input.settings} --kind {wildcards.control}"
         " --training {params.training} --held-out {params.held_out} --output {output.images}"
         " > {log} 2>&1"

@@ -25,10 +25,10 @@ rule evaluate:
     resources:
         mem_mb=4000,
     params:
-        code=code_of("evaluate"),
+        version=version_of("evaluate score"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate --config {input.settings} --name {wildcards.experiment}"
+        "synaxial evaluate score score --config {input.settings} --name {wildcards.experiment}"
         " --seed {wildcards.seed} --measurements {input.measurements}"
         " --reference {input.reference} --stacks {input.stacks} --training {params.training}"
         " --threads {threads} --output {output.values} --nearest {output.nearest} > {log} 2>&1"
@@ -52,10 +52,10 @@ rule evaluate_control:
     resources:
         mem_mb=4000,
     params:
-        code=code_of("evaluate"),
+        version=version_of("evaluate score"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate --config {input.settings} --name {wildcards.control}"
+        "synaxial evaluate score score --config {input.settings} --name {wildcards.control}"
         " --measurements {input.measurements} --reference {input.reference}"
         " --stacks {input.stacks} --training {params.training} --threads {threads}"
         " --output {output.values} --nearest {output.nearest} > {log} 2>&1"

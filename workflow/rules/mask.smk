@@ -11,7 +11,7 @@ rule mask:
     log:
         f"{LOGS}/mask/{{subject}}.log",
     params:
-        code=code_of("mask"),
+        version=version_of("data mask"),
     shell:
-        "synaxial mask --config {input.settings} --segmentation {input.segmentation}"
+        "synaxial data mask --config {input.settings} --segmentation {input.segmentation}"
         " --record {input.record} --output {output.masks} > {log} 2>&1"

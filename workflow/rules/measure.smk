@@ -18,10 +18,10 @@ rule measure:
     resources:
         mem_mb=4000,
     params:
-        code=code_of("measure"),
+        version=version_of("evaluate measure"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial measure --stacks {input.stacks} --reference {input.reference}"
+        "synaxial evaluate score measure --stacks {input.stacks} --reference {input.reference}"
         " --training {params.training} --threads {threads} --output {output.measurements}"
         " > {log} 2>&1"
 

@@ -21,10 +21,10 @@ rule pack:
     benchmark:
         f"{BENCHMARKS}/pack.tsv"
     params:
-        code=code_of("pack"),
+        version=version_of("data pack"),
         folder=subpath(output.images, parent=True),
     shell:
-        "synaxial pack --config {input.settings} --output {params.folder}"
+        "synaxial data pack --config {input.settings} --output {params.folder}"
         " --images {input.images} --records {input.records} > {log} 2>&1"
 
 
@@ -62,10 +62,10 @@ rule pack_masks:
     log:
         f"{LOGS}/pack_masks.log",
     params:
-        code=digest_of_code("synaxial.data.dataset.pack_masks_command"),
+        version=version_of("data pack-masks"),
         folder=subpath(output.masks, parent=True),
     shell:
-        "synaxial pack-masks --dataset {params.folder} {input.masks} > {log} 2>&1"
+        "synaxial data pack-masks --dataset {params.folder} {input.masks} > {log} 2>&1"
 
 
 use rule pack_masks as pack_masks_held_out with:

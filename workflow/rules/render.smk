@@ -16,7 +16,7 @@ rule render:
     log:
         f"{LOGS}/render/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
-        code=code_of("render"),
+        version=version_of("render"),
     shell:
         "synaxial render --config {input.settings} --stack {input.stack} --sheet {output.sheet}"
         " > {log} 2>&1"
@@ -31,7 +31,7 @@ rule render_images:
     log:
         f"{LOGS}/render_images/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
-        code=code_of("render"),
+        version=version_of("render"),
     shell:
         "synaxial render --config {input.settings} --stack {input.stack}"
         " --images {output.images} > {log} 2>&1"
@@ -46,7 +46,7 @@ rule render_nifti:
     log:
         f"{LOGS}/render_nifti/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
-        code=code_of("render"),
+        version=version_of("render"),
     shell:
         "synaxial render --config {input.settings} --stack {input.stack}"
         " --nifti {output.nifti} > {log} 2>&1"
@@ -68,7 +68,7 @@ rule render_masks:
     log:
         f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
-        code=code_of("render"),
+        version=version_of("render"),
     shell:
         "synaxial render --config {input.settings} --stack {input.stack}"
         " --outlines {output.sheet} > {log} 2>&1"
@@ -83,7 +83,7 @@ rule render_nifti_masks:
     log:
         f"{LOGS}/render_nifti_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
-        code=code_of("render"),
+        version=version_of("render"),
     shell:
         "synaxial render --config {input.settings} --stack {input.stack}"
         " --nifti-masks {output.nifti} > {log} 2>&1"

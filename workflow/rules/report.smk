@@ -15,7 +15,7 @@ rule report_manifest:
         f"{LOGS}/report/manifest.log",
     localrule: True
     params:
-        code=code_of("report"),
+        version=version_of("report"),
         title="Manifest of all subjects",
     shell:
         "synaxial report --source {input.source} --title {params.title:q} --output {output.page}"
@@ -36,7 +36,7 @@ use rule report_manifest as report_configuration with:
         f"{LOGS}/report/configuration.log",
     localrule: True
     params:
-        code=code_of("report"),
+        version=version_of("report"),
         title="Configuration",
 
 
@@ -55,5 +55,5 @@ use rule report_manifest as report_experiment with:
         f"{LOGS}/report/{{experiment}}_{{seed}}.log",
     localrule: True
     params:
-        code=code_of("report"),
+        version=version_of("report"),
         title="Settings of experiment {experiment}, seed {seed}",

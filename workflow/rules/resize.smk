@@ -10,7 +10,7 @@ rule resize:
     log:
         f"{LOGS}/resize/{{subject}}.log",
     params:
-        code=code_of("resize"),
+        version=version_of("data resize"),
     shell:
-        "synaxial resize --config {input.settings} --slices {input.slices}"
+        "synaxial data resize --config {input.settings} --slices {input.slices}"
         " --output {output.images} > {log} 2>&1"

@@ -17,7 +17,7 @@ rule sample:
         gpu=0,
         mem_mb=6000,
     params:
-        code=code_of("sample"),
+        version=version_of("sample"),
     shell:
         "synaxial sample --config {input.settings} --generator {input.generator}"
         " --stack {wildcards.stack} --device {resources.device} --threads {threads}"

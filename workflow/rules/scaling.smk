@@ -33,13 +33,13 @@ rule scaling_run:
         runtime=60,
         mem_mb=8000,
     params:
-        code=code_of("scaling"),
+        version=version_of("study scaling measure"),
         dataset=subpath(input.images, parent=True),
         launcher=lambda wildcards, resources: resources.launcher.replace(
             "{nodes}", str(resources.nodes)
         ),
     shell:
-        "{params.launcher} -n {resources.tasks} synaxial scaling --config {input.settings}"
+        "{params.launcher} -n {resources.tasks} synaxial study scaling measure --config {input.settings}"
         " --mode {wildcards.mode} --ranks {resources.tasks} --dataset {params.dataset}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
         " --output {output.point} 2>&1 | tee {log}"
@@ -67,7 +67,7 @@ rule scaling:
         f"{LOGS}/scaling/scaling.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.studies.scaling.efficiency_command"),
+        version=version_of("study scaling report"),
     shell:
-        "synaxial efficiency --config {input.settings} --points {input.points}"
+        "synaxial study scaling report --config {input.settings} --points {input.points}"
         " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"

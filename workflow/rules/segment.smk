@@ -30,7 +30,7 @@ rule segment_training:
         mem_mb=6000,
         runtime=12 * 60,
     params:
-        code=digest_of_code("synaxial.studies.segment.train_command"),
+        version=version_of("study segment train"),
         held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
         dataset=lambda wildcards, input: (
             f"--dataset {Path(input.real[0]).parent}" if input.real else ""
@@ -40,7 +40,7 @@ rule segment_training:
         ),
         stacks=lambda wildcards, input: f"--stacks {input.stacks}" if input.stacks else "",
     shell:
-        "synaxial segment train --config {input.settings} --kind {wildcards.kind}"
+        "synaxial study segment train --config {input.settings} --kind {wildcards.kind}"
         " --subjects {wildcards.people} --seed {wildcards.seed} --held-out {params.held_out}"
         " {params.dataset} {params.experiment} --device {resources.device} --threads {threads}"
         " --output {output.values} --picture {output.picture} {params.stacks} > {log} 2>&1"
@@ -63,10 +63,10 @@ rule segment_check:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.studies.segment.check_command"),
+        version=version_of("study segment check"),
         held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
     shell:
-        "synaxial segment check --held-out {params.held_out} --stacks {input.stacks}"
+        "synaxial study segment check --held-out {params.held_out} --stacks {input.stacks}"
         " --output {output.values} --picture {output.picture} > {log} 2>&1"
 
 
@@ -93,8 +93,8 @@ rule segment:
         f"{LOGS}/segment/segmentation.log",
     localrule: True
     params:
-        code=digest_of_code("synaxial.studies.segment.compare_command"),
+        version=version_of("study segment compare"),
     shell:
-        "synaxial segment compare --trainings {input.trainings} --check {input.check}"
+        "synaxial study segment compare --trainings {input.trainings} --check {input.check}"
         " --table {output.table} --values {output.values} --page {output.page}"
         " --chart {output.chart} > {log} 2>&1"

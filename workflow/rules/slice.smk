@@ -11,7 +11,7 @@ rule slice:
     log:
         f"{LOGS}/slice/{{subject}}.log",
     params:
-        code=code_of("slice"),
+        version=version_of("data slice"),
     shell:
-        "synaxial slice --config {input.settings} --volume {input.volume}"
+        "synaxial data slice --config {input.settings} --volume {input.volume}"
         " --record {input.record} --output {output.slices} > {log} 2>&1"

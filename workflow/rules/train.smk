@@ -63,7 +63,7 @@ rule train:
         runtime=7 * 24 * 60,
         mem_mb=8000,
     params:
-        code=code_of("train"),
+        version=version_of("train"),
         dataset=subpath(input.images, parent=True),
         folder=subpath(output.generator, parent=True),
         held_out=lambda wildcards, input: (

@@ -22,11 +22,10 @@ rule turing:
     resources:
         mem_mb=4000,
     params:
-        code=digest_of_code("synaxial.studies.turing.build_command"),
-        parts=digest_of_parts(),
+        version=version_of("study turing build"),
         training=subpath(input.training, parent=True),
         held_out=subpath(input.held_out_index, parent=True),
     shell:
-        "synaxial turing build --config {input.settings} --stacks {input.stacks}"
+        "synaxial study turing build --config {input.settings} --stacks {input.stacks}"
         " --training {params.training} --held-out {params.held_out} --page {output.page}"
         " --key {output.key} > {log} 2>&1"

@@ -1,9 +1,12 @@
-"""The command line: `synaxial STAGE …`, one command a stage."""
+"""The command line, `synaxial GROUP COMMAND …`, and where each command's code is."""
 
+import ast
 import importlib
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 
@@ -14,76 +17,125 @@ from synaxial.io.errors import (
     SynaxialError,
 )
 
-#: Where each command's function `run` is, or the `app` of one that has commands of its own. A
-#: command's module is imported only when it is called, so that `synaxial slice` does not wait for
-#: Chainer.
+#: The module of each command. Its function `run` is the command.
 COMMANDS = {
     "check": "synaxial.check_command",
-    "fetch": "synaxial.data.sources.fetch",
-    "acquire": "synaxial.data.volumes.acquire",
-    "manifest": "synaxial.data.volumes.manifest",
-    "slice": "synaxial.data.slices.slice_command",
-    "resize": "synaxial.data.slices.resize_command",
-    "mask": "synaxial.data.slices.mask_command",
-    "pack": "synaxial.data.dataset.pack_command",
-    "pack-masks": "synaxial.data.dataset.pack_masks_command",
+    "data fetch": "synaxial.data.sources.fetch",
+    "data acquire": "synaxial.data.volumes.acquire",
+    "data manifest": "synaxial.data.volumes.manifest",
+    "data slice": "synaxial.data.slices.slice_command",
+    "data resize": "synaxial.data.slices.resize_command",
+    "data mask": "synaxial.data.slices.mask_command",
+    "data pack": "synaxial.data.dataset.pack_command",
+    "data pack-masks": "synaxial.data.dataset.pack_masks_command",
     "train": "synaxial.gan.train.train_command",
     "sample": "synaxial.gan.sample_command",
     "render": "synaxial.gan.render_command",
-    "control": "synaxial.evaluation.control_command",
-    "measure": "synaxial.evaluation.measure_command",
-    "evaluate": "synaxial.evaluation.evaluate_command",
-    "compare": "synaxial.evaluation.compare_command",
-    "pair": "synaxial.evaluation.pair_command",
-    "cases": "synaxial.evaluation.cases_command",
-    "scaling": "synaxial.studies.scaling.command",
-    "efficiency": "synaxial.studies.scaling.efficiency_command",
-    "segment": "synaxial.studies.segment.command",
+    "evaluate controls": "synaxial.evaluation.control_command",
+    "evaluate measure": "synaxial.evaluation.measure_command",
+    "evaluate score": "synaxial.evaluation.evaluate_command",
+    "evaluate compare": "synaxial.evaluation.compare_command",
+    "evaluate pair": "synaxial.evaluation.pair_command",
+    "evaluate cases": "synaxial.evaluation.cases_command",
+    "study scaling measure": "synaxial.studies.scaling.command",
+    "study scaling report": "synaxial.studies.scaling.efficiency_command",
+    "study segment train": "synaxial.studies.segment.train_command",
+    "study segment check": "synaxial.studies.segment.check_command",
+    "study segment compare": "synaxial.studies.segment.compare_command",
+    "study turing build": "synaxial.studies.turing.build_command",
+    "study turing score": "synaxial.studies.turing.score_command",
+    "catalogue load": "synaxial.studies.catalogue.load_command",
+    "catalogue search": "synaxial.studies.catalogue.search_command",
+    "catalogue consult": "synaxial.studies.catalogue.consult_command",
+    "catalogue send": "synaxial.studies.catalogue.send_command",
     "report": "synaxial.io.report_command",
-    "turing": "synaxial.studies.turing.command",
-    "catalogue": "synaxial.studies.catalogue.command",
+}
+
+#: The groups of commands, with the line that `--help` shows of each.
+GROUPS = {
+    "data": "From volumes to the data set of slices.",
+    "evaluate": "Compare generated images with unseen real images.",
+    "study": "Studies of a training and of its images.",
+    "study scaling": "Speed of the training on several ranks.",
+    "study segment": "What generated masks add to a segmentation model.",
+    "study turing": "A visual Turing test with human readers.",
+    "catalogue": "A database of all generated images.",
 }
 
 
-def make_app(names: list[str]) -> typer.Typer:
-    """Return the application with the commands of these names."""
-    app = typer.Typer(
-        help="From brain-MRI volumes to stacks of generated axial slices.",
+def find_command(words: Sequence[str]) -> str:
+    """Return the command that a command line starts with; "" if it names none."""
+    starts = (" ".join(words[:length]) for length in (1, 2, 3))
+    return next((start for start in starts if start in COMMANDS), "")
+
+
+def make_app(command: str = "") -> typer.Typer:
+    """Return the application, with one command or with all commands' help lines.
+
+    Only the module of `command` is imported, so that `synaxial data slice` does not wait for
+    Chainer. Without a command no module is imported, and the application can only show help.
+    """
+    apps = {"": _make_group("From brain-MRI volumes to stacks of generated axial slices.")}
+    for name, help_line in GROUPS.items():
+        apps[name] = _make_group(help_line)
+        parent, _, last = name.rpartition(" ")
+        apps[parent].add_typer(apps[name], name=last)
+    for name in [command] if command else COMMANDS:
+        parent, _, last = name.rpartition(" ")
+        if command:
+            apps[parent].command(last)(importlib.import_module(COMMANDS[name]).run)
+        else:
+            apps[parent].command(last, help=_help_of(COMMANDS[name]))(_do_nothing)
+    return apps[""]
+
+
+def source_of(module: str) -> ast.Module:
+    """Return the syntax tree of a module of this package, without importing the module."""
+    path = Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _make_group(help_line: str) -> typer.Typer:
+    group = typer.Typer(
+        help=help_line,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(lambda: None)
-    for name in names:
-        module = importlib.import_module(COMMANDS[name])
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
-        else:
-            app.command(name)(module.run)
-    return app
+    # Without a callback, Typer makes an application with one command that command itself.
+    group.callback()(_do_nothing)
+    return group
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def _help_of(module: str) -> str | None:
+    functions = (node for node in source_of(module).body if isinstance(node, ast.FunctionDef))
+    return next(ast.get_docstring(node) for node in functions if node.name == "run")
 
 
 def main() -> None:
-    """Run one command; a user's mistake ends in one line and a status of its own."""
+    """Run one command. A user's mistake ends in one line and a status of its own."""
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
-    asked = sys.argv[1] if len(sys.argv) > 1 else ""
-    names = [asked] if asked in COMMANDS else list(COMMANDS)
+    command = find_command(sys.argv[1:])
     try:
-        make_app(names)(prog_name="synaxial")
+        make_app(command)(prog_name="synaxial")
     except SynaxialError as error:
-        print(f"synaxial {asked}: error: {error}", file=sys.stderr)
+        print(f"synaxial {command}: error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT_STATUS)
     except StoppedEarlyError as stop:
-        print(f"synaxial {asked}: {stop}", file=sys.stderr)
+        print(f"synaxial {command}: {stop}", file=sys.stderr)
         sys.exit(STOPPED_EARLY_STATUS)
     except OSError as error:
         if os.environ.get("SYNAXIAL_TRACEBACK"):
             raise
         where = error.filename if error.filename is not None else "the file system"
-        print(f"synaxial {asked}: error: {where}: {error.strerror or error}", file=sys.stderr)
+        print(f"synaxial {command}: error: {where}: {error.strerror or error}", file=sys.stderr)
         sys.exit(BAD_INPUT_STATUS)
 
 

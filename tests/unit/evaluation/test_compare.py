@@ -65,7 +65,7 @@ def evaluations(tmp_path):
 
 def compare(run_synaxial, folder, evaluations):
     return run_synaxial(
-        *("compare", "--evaluations", *evaluations),
+        *("evaluate", "compare", "--evaluations", *evaluations),
         *("--table", folder / "table.csv", "--page", folder / "page.html"),
         *("--chart", folder / "chart.png", "--markdown", folder / "table.md"),
     )
@@ -162,8 +162,9 @@ def test_a_damaged_evaluation_says_what_makes_it_anew(tmp_path, evaluations, con
     with pytest.raises(SynaxialError) as refused:
         read_evaluations([*evaluations, path])
     assert str(refused.value).startswith(f"{path}: {said}")
-    assert "expected a file of `synaxial evaluate`; run `synaxial evaluate` again" in str(
-        refused.value
+    assert (
+        "expected a file of `synaxial evaluate score score`; run `synaxial evaluate score score` again"
+        in str(refused.value)
     )
 
 
@@ -176,7 +177,9 @@ def test_mistakes_are_one_clear_line_of_the_command(
     assert_clear_error(only, "of controls only")
     evaluations[1].write_text("")
     empty = compare(run_synaxial, tmp_path, evaluations)
-    assert_clear_error(empty, f"{evaluations[1]}: is empty; expected a file of `synaxial evaluate`")
+    assert_clear_error(
+        empty, f"{evaluations[1]}: is empty; expected a file of `synaxial evaluate score score`"
+    )
     assert not (tmp_path / "table.csv").exists()
 
 
@@ -189,7 +192,18 @@ def stack_of(path, count, seed, number_of_stack=0):
 
 def test_a_pair_shows_both_halves_under_their_names(tmp_path, run_synaxial, assert_clear_error):
     left, right = stack_of(tmp_path / "a.tif", 16, 0), stack_of(tmp_path / "b.tif", 16, 1)
-    words = ("pair", "--experiment", "relu", "--base", "final", "--seed", "1", "--left", left)
+    words = (
+        "evaluate",
+        "pair",
+        "--experiment",
+        "relu",
+        "--base",
+        "final",
+        "--seed",
+        "1",
+        "--left",
+        left,
+    )
     done = run_synaxial(*words, "--right", right, "--output", tmp_path / "pair.png")
     assert done.returncode == 0, done.stderr
     with Image.open(tmp_path / "pair.png") as picture:
@@ -240,7 +254,18 @@ def test_cases_are_in_the_order_of_their_scores():
 
 def test_a_pair_shows_images_and_no_masks(tmp_path, run_here):
     left, right = stack_of(tmp_path / "a.tif", 16, 0), stack_of(tmp_path / "b.tif", 16, 1)
-    words = ["pair", "--experiment", "masks", "--base", "final", "--seed", 1, "--left", left]
+    words = [
+        "evaluate",
+        "pair",
+        "--experiment",
+        "masks",
+        "--base",
+        "final",
+        "--seed",
+        1,
+        "--left",
+        left,
+    ]
     run_here([*words, "--right", right, "--output", tmp_path / "plain.png"])
     add_masks(left)
     run_here([*words, "--right", right, "--output", tmp_path / "masks.png"])

@@ -83,7 +83,13 @@ def arguments(tmp_path):
 
 
 def words(arguments, kind):
-    return ["control", "--kind", kind, *(word for pair in arguments.items() for word in pair)]
+    return [
+        "evaluate",
+        "controls",
+        "--kind",
+        kind,
+        *(word for pair in arguments.items() for word in pair),
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -144,7 +144,16 @@ def files(written, tmp_path):
 
 def words(files):
     return [
-        *("evaluate", "--config", files / "study.yaml", "--name", "copies", "--threads", "2"),
+        *(
+            "evaluate",
+            "score",
+            "--config",
+            files / "study.yaml",
+            "--name",
+            "copies",
+            "--threads",
+            "2",
+        ),
         *("--measurements", files / "copies.npz", "--reference", files / "reference.npz"),
         *("--stacks", files / "copies.tif", "--training", files),
         *("--output", files / "evaluation.json", "--nearest", files / "nearest.png"),
@@ -234,7 +243,7 @@ def words_of_cases(files, **differences):
     given = {"--measurements": "copies.npz", "--reference": "reference.npz"}
     given |= {"--real": "reference.tif", "--stacks": "copies.tif", "--output": "cases.png"}
     named = {option: files / name for option, name in (given | differences).items()}
-    return ["cases", *(word for pair in named.items() for word in pair)]
+    return ["evaluate", "cases", *(word for pair in named.items() for word in pair)]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +269,14 @@ def test_cases_of_what_was_measured_are_drawn(files, run_here):
 
 def test_what_measure_writes_knows_what_it_is_of(files, run_here):
     """The command's own digests are those that the others check."""
-    words = ["measure", "--stacks", files / "copies.tif", "--reference", files / "reference.tif"]
+    words = [
+        "evaluate",
+        "measure",
+        "--stacks",
+        files / "copies.tif",
+        "--reference",
+        files / "reference.tif",
+    ]
     words += ["--training", files, "--threads", "2", "--output", files / "again.npz"]
     run_here(words)
     found, expected = (

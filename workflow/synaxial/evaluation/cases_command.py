@@ -1,4 +1,4 @@
-"""`synaxial cases`."""
+"""`synaxial evaluate score cases`."""
 
 from pathlib import Path
 from typing import Annotated

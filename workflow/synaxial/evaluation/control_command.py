@@ -1,4 +1,4 @@
-"""`synaxial control`."""
+"""`synaxial evaluate score controls`."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`synaxial evaluate`."""
+"""`synaxial evaluate score score`."""
 
 import logging
 from dataclasses import asdict
@@ -30,8 +30,10 @@ logger = logging.getLogger(__name__)
 
 def run(
     name: Annotated[str, typer.Option(help="What the set is called in tables.")],
-    measurements: Annotated[Path, typer.Option(help="The set's, of `synaxial measure`.")],
-    reference: Annotated[Path, typer.Option(help="The reference's, of `synaxial measure`.")],
+    measurements: Annotated[Path, typer.Option(help="The set's, of `synaxial evaluate score measure`.")],
+    reference: Annotated[
+        Path, typer.Option(help="The reference's, of `synaxial evaluate score measure`.")
+    ],
     stacks: Annotated[
         list[Path], typer.Option(metavar="STACK...", help="Stacks of the set, in their order.")
     ],
@@ -62,7 +64,7 @@ def run(
             raise SynaxialError(
                 measurements,
                 f"cannot be compared with {reference} ({error})",
-                "two files of one version of `synaxial measure`",
+                "two files of one version of `synaxial evaluate score measure`",
             ) from error
     with written_whole(nearest) as partial:
         threshold = values["memorisation_threshold"].value

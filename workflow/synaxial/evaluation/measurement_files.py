@@ -40,6 +40,8 @@ def read_measurements(path: Path) -> Measurements:
     for key, array in read_arrays(path).items():
         metric, separator, name = key.partition(SEPARATOR)
         if not separator:
-            raise SynaxialError(path, f"holds an array {key!r}", "a file of `synaxial measure`")
+            raise SynaxialError(
+                path, f"holds an array {key!r}", "a file of `synaxial evaluate score measure`"
+            )
         measurements.setdefault(metric, {})[name] = array
     return measurements

@@ -1,4 +1,4 @@
-"""`synaxial pair`."""
+"""`synaxial evaluate score pair`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -14,7 +14,7 @@ from synaxial.io.files import sha256_of
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Write five images with masks, as `synaxial pack` and `pack-masks` do."""
+    """Write five images with masks, as `synaxial data pack` and `pack-masks` do."""
     np.save(tmp_path / "images.npy", np.arange(5 * 16, dtype=np.uint8).reshape(5, 4, 4))
     np.save(tmp_path / "masks.npy", 255 * (np.arange(80, dtype=np.uint8).reshape(5, 4, 4) % 3 // 2))
     digest = sha256_of(tmp_path / "images.npy")

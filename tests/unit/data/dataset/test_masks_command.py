@@ -69,7 +69,7 @@ def study(tmp_path: Path) -> Study:
 
 def test_masks_are_in_the_order_of_the_images(study: Study, run_synaxial: Any) -> None:
     before = {path.name: path.read_bytes() for path in study.dataset.iterdir()}
-    done = run_synaxial("pack-masks", "--dataset", study.dataset, *study.masks)
+    done = run_synaxial("data", "pack-masks", "--dataset", study.dataset, *study.masks)
     assert done.returncode == 0, done.stderr
     masks = np.load(study.dataset / "masks.npy")
     assert (masks.shape, masks.dtype) == ((6, SIZE, SIZE), np.uint8)

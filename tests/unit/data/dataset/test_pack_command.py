@@ -53,6 +53,7 @@ class Inputs:
     @property
     def arguments(self) -> list[str | Path]:
         return [
+            "data",
             "pack",
             *("--config", self.config),
             *("--output", self.output),

@@ -82,7 +82,7 @@ def subject(tmp_path: Path) -> Subject:
 
 def test_at_native_size_the_mask_is_the_segmentation(subject: Subject, run_synaxial: Any) -> None:
     done = run_synaxial(
-        *("mask", "--config", subject.config, "--segmentation", subject.segmentation),
+        *("data", "mask", "--config", subject.config, "--segmentation", subject.segmentation),
         *("--record", subject.record, "--output", subject.output),
     )
     assert done.returncode == 0, done.stderr
@@ -160,7 +160,7 @@ def test_an_unknown_segmentation_is_one_clear_error(
     write_placeholder(subject.segmentation)
     subject.write_record(tumour_voxels_per_slice=None)
     done = run_synaxial(
-        *("mask", "--config", subject.config, "--segmentation", subject.segmentation),
+        *("data", "mask", "--config", subject.config, "--segmentation", subject.segmentation),
         *("--record", subject.record, "--output", subject.output),
     )
     assert_clear_error(done, "001: has no segmentation; expected one of every subject")

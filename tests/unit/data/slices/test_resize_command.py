@@ -26,7 +26,7 @@ def write_inputs(folder: Path, settings: str) -> tuple[Path, Path, Path]:
 
 def test_the_command_resizes_and_keeps_descriptions(tmp_path: Path, run_synaxial: Any) -> None:
     config, slices, images = write_inputs(tmp_path, "{filter: nearest}")
-    arguments = ["resize", "--config", config, "--slices", slices, "--output", images]
+    arguments = ["data", "resize", "--config", config, "--slices", slices, "--output", images]
     done = run_synaxial(*arguments)
     assert done.returncode == 0, done.stderr
     stack = read_stack(images)
@@ -66,7 +66,7 @@ def test_a_placeholder_gives_a_placeholder(
 def test_a_damaged_stack(tmp_path: Path, run_synaxial: Any, assert_clear_error: Any) -> None:
     config, slices, images = write_inputs(tmp_path, "{}")
     slices.write_bytes(slices.read_bytes()[:500])
-    arguments = ["resize", "--config", config, "--slices", slices, "--output", images]
+    arguments = ["data", "resize", "--config", config, "--slices", slices, "--output", images]
     assert_clear_error(run_synaxial(*arguments), "slices.tif")
     assert not images.parent.exists()
 

@@ -51,6 +51,7 @@ class Inputs:
     @property
     def arguments(self) -> list[str | Path]:
         return [
+            "data",
             "slice",
             *("--config", self.config),
             *("--volume", self.volume),

@@ -188,13 +188,13 @@ def test_the_commands_as_a_rule_calls_them(
     config = study()
     output = tmp_path / "volumes"
     folders = ("--fetched", tmp_path, "--output", output)
-    done = run_synaxial("acquire", "--config", config, *folders, "--subject", NAMES[0])
+    done = run_synaxial("data", "acquire", "--config", config, *folders, "--subject", NAMES[0])
     assert done.returncode == 0, done.stderr
     records = sorted(output.glob("*.json"))
     table = tmp_path / "manifest.csv"
-    done = run_synaxial("manifest", "--config", config, "--output", table, *records)
+    done = run_synaxial("data", "manifest", "--config", config, "--output", table, *records)
     assert done.returncode == 0, done.stderr
     assert table.is_file()
     (tmp_path / "copy" / NAMES[1] / f"{NAMES[1]}_flair.nii").write_bytes(b"")
-    done = run_synaxial("acquire", "--config", config, *folders, "--subject", NAMES[1])
+    done = run_synaxial("data", "acquire", "--config", config, *folders, "--subject", NAMES[1])
     assert_clear_error(done, f"{NAMES[1]} (")

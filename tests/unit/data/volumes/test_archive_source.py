@@ -286,7 +286,7 @@ def test_another_file_than_promised_is_refused_and_removed(
     with pytest.raises(SynaxialError, match=r"has another checksum .*acquire.archive.checksum"):
         source.fetch()
     assert files_below(tmp_path / "source") == set()
-    with pytest.raises(SynaxialError, match=r"is not fetched.*run synaxial fetch"):
+    with pytest.raises(SynaxialError, match=r"is not fetched.*run synaxial data fetch"):
         source.subjects()
 
 
@@ -328,7 +328,9 @@ def test_what_was_fetched_for_something_else_is_not_used(tmp_path: Path, msd_tar
     fetched = tmp_path / "source"
     ArchiveSource(settings_of(msd_tar), fetched).fetch()
     other = msd_tar.rename(tmp_path / "other.tar")
-    with pytest.raises(SynaxialError, match=r"fetched with location .*; run synaxial fetch again"):
+    with pytest.raises(
+        SynaxialError, match=r"fetched with location .*; run synaxial data fetch again"
+    ):
         ArchiveSource(settings_of(other), fetched).subjects()
     with pytest.raises(SynaxialError, match=r"fetched with subjects '001-002'; expected 'all'"):
         ArchiveSource(settings_of(msd_tar, subjects="all"), fetched).subjects()

@@ -72,7 +72,7 @@ def test_the_place_of_the_files_is_remembered(tmp_path: Path, kagglehub: StandIn
     fetched = tmp_path / "source"
     source = KaggleSource(settings_of(), fetched)
     assert source.must_be_fetched
-    with pytest.raises(SynaxialError, match=r"is not fetched; .*run synaxial fetch"):
+    with pytest.raises(SynaxialError, match=r"is not fetched; .*run synaxial data fetch"):
         source.subjects()
     source.fetch()
     assert [path.name for path in fetched.iterdir()] == ["kaggle.json"]
@@ -88,7 +88,9 @@ def test_the_place_of_the_files_is_remembered(tmp_path: Path, kagglehub: StandIn
 def test_another_data_set_than_fetched_is_told(tmp_path: Path, kagglehub: StandIn) -> None:
     KaggleSource(settings_of(), tmp_path).fetch()
     other = settings_of(kaggle={"dataset": "somebody/else"})
-    with pytest.raises(SynaxialError, match=r"fetched for 'awsaf49/.*run synaxial fetch again"):
+    with pytest.raises(
+        SynaxialError, match=r"fetched for 'awsaf49/.*run synaxial data fetch again"
+    ):
         KaggleSource(other, tmp_path).subjects()
     assert len(kagglehub.asked) == 1
 

@@ -13,7 +13,7 @@ from .test_cost import made
 
 
 def write_points(folder, points, **changes):
-    """Write points as `synaxial scaling` does, as far as they are read."""
+    """Write points as `synaxial study scaling measure` does, as far as they are read."""
     paths = []
     for point in points:
         content = {
@@ -101,5 +101,5 @@ def test_points_that_cannot_stand_together_are_refused(tmp_path):
     with pytest.raises(SynaxialError, match="none is of one rank"):
         study.run(write_points(tmp_path, made([2])))
     paths[0].write_text('{"images": 3}')
-    with pytest.raises(SynaxialError, match=r"has no device; expected a file of `synaxial sc"):
+    with pytest.raises(SynaxialError, match=r"has no device; expected a file of"):
         study.run(paths)

@@ -58,7 +58,7 @@ def make_discs(people=4, each=3, size=32, seed=0, first=1):
 
 
 def write_dataset(folder, slices):
-    """Write a folder as `synaxial pack` and `synaxial pack-masks` do."""
+    """Write a folder as `synaxial data pack` and `synaxial data pack-masks` do."""
     folder.mkdir(parents=True)
     np.save(folder / "images.npy", slices.images)
     np.save(folder / "masks.npy", np.where(slices.masks, 255, 0).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""`synaxial segment …` from slices to the page, and what it says of mistakes."""
+"""`synaxial study segment …` from slices to the page, and what it says of mistakes."""
 
 import csv
 import html
@@ -320,7 +320,7 @@ def test_people_held_out_without_tumours_are_refused(study):
 
 @pytest.mark.slow
 def test_the_command_line(study):
-    command = [str(Path(sys.executable).with_name("synaxial")), "segment", "train"]
+    command = [str(Path(sys.executable).with_name("synaxial")), "study", "segment", "train"]
     given = ["--config", study.config, "--held-out", study.held_out, "--dataset", study.dataset]
     outputs = ["--output", study.folder / "a.json", "--picture", study.folder / "a.png"]
     given += ["--kind", "both", "--stacks", study.stack, study.stack]
@@ -335,7 +335,9 @@ def test_the_command_line(study):
         list(map(str, [*command, *given, *outputs])), capture_output=True, text=True, check=False
     )
     assert done.returncode == 65
-    assert done.stderr.splitlines()[-1].startswith("synaxial segment: error: --kind: found 'all'")
+    assert done.stderr.splitlines()[-1].startswith(
+        "synaxial study segment train: error: --kind: found 'all'"
+    )
 
 
 def test_masks_that_lie_where_the_image_says_are_told_from_others():

@@ -33,7 +33,7 @@ def built(tmp_path, run_here):
         "--images": IMAGES,
         "--repeats": 0.2,
     }
-    run_here(["turing", "build", *words_of(options)])
+    run_here(["study", "turing", "build", *words_of(options)])
     return options
 
 
@@ -146,7 +146,7 @@ def test_a_whole_reading(browser, built, tmp_path, run_here):
         assert 0 < one.seconds < 60
     run_here(
         [
-            *("turing", "score", "--key", built["--key"], "--answers", path),
+            *("study", "turing", "score", "--key", built["--key"], "--answers", path),
             *("--output", tmp_path / "result.json", "--page", tmp_path / "result.html"),
         ]
     )

@@ -1,4 +1,4 @@
-"""`synaxial turing build`: nothing of the page but the pixels tells what an image is."""
+"""`synaxial study turing build`: nothing of the page but the pixels tells what an image is."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ def options(tmp_path):
 
 
 def build(run_here, options):
-    run_here(["turing", "build", *words_of(options)])
+    run_here(["study", "turing", "build", *words_of(options)])
     page = options["--page"].read_text(encoding="utf-8")
     data = json.loads(re.search(r'<script id="data".*?>(.*?)</script>', page)[1])
     return page, data, read_key(options["--key"])
@@ -145,7 +145,7 @@ def test_a_page_and_its_key_are_not_written_over(options, run_here, left):
     (gone,) = before.keys() - {left}
     options[gone].unlink()
     with pytest.raises(SynaxialError, match=rf"{options[left].name}: is there already"):
-        run_here(["turing", "build", *words_of(options | {"--seed": 99})])
+        run_here(["study", "turing", "build", *words_of(options | {"--seed": 99})])
     assert options[left].read_bytes() == before[left]
     assert not options[gone].exists()
 
@@ -196,7 +196,7 @@ def of_subjects(options, folder):
 def test_a_mistake_is_one_line_and_nothing_is_written(options, run_here, tmp_path, spoil):
     changes, expected = spoil(options, tmp_path)
     with pytest.raises(SynaxialError, match=expected):
-        run_here(["turing", "build", *words_of(options | changes)])
+        run_here(["study", "turing", "build", *words_of(options | changes)])
     assert not options["--page"].exists()
     assert not options["--key"].exists()
 
@@ -210,11 +210,11 @@ def test_a_command_of_the_group_tells_its_mistake_in_one_line(
     options, run_synaxial, assert_clear_error, tmp_path
 ):
     changed = options | {"--held-out": tmp_path / "nowhere"}
-    assert_clear_error(run_synaxial("turing", "build", *words_of(changed)), "nowhere")
+    assert_clear_error(run_synaxial("study", "turing", "build", *words_of(changed)), "nowhere")
 
 
 def test_help_says_what_the_default_can_show(run_synaxial):
-    done = run_synaxial("turing", "build", "--help")
+    done = run_synaxial("study", "turing", "build", "--help")
     assert "60 %" in done.stdout
     assert "230" in done.stdout
 

@@ -1,4 +1,4 @@
-"""`synaxial turing score`: numbers by hand, what is not there, and mistakes in its files."""
+"""`synaxial study turing score`: numbers by hand, what is not there, and mistakes in its files."""
 
 import json
 
@@ -40,7 +40,7 @@ def files(tmp_path):
 
 def words(files, *answers):
     options = [str(word) for pair in files.items() for word in pair]
-    return ["turing", "score", *options, "--answers", *answers]
+    return ["study", "turing", "score", *options, "--answers", *answers]
 
 
 def answers_of(name, calls, confidence=3):
@@ -207,7 +207,7 @@ def twice(key):
 def test_a_spoilt_key_is_one_line(tmp_path, spoil):
     path = write(tmp_path / "key.json", spoil(KEY))
     with pytest.raises(
-        SynaxialError, match=r"the key that `synaxial turing build` wrote"
+        SynaxialError, match=r"the key that `synaxial study turing build` wrote"
     ) as caught:
         read_key(path)
     assert str(path) in str(caught.value)

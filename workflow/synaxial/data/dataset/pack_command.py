@@ -1,4 +1,4 @@
-"""`synaxial pack`."""
+"""`synaxial data pack`."""
 
 import logging
 from collections import deque

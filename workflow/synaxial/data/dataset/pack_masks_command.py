@@ -1,4 +1,4 @@
-"""`synaxial pack-masks`."""
+"""`synaxial data pack-masks`."""
 
 import logging
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 def run(
     masks: Annotated[list[Path], typer.Argument(help="Stacks written by mask (.tif).")],
-    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial pack` wrote.")],
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
 ) -> None:
     """Put the masks of a data set's images beside them, in the images' order.
 
@@ -69,7 +69,7 @@ def pages_of_index(dataset: Path, images: int) -> list[tuple[str, int]]:
         raise SynaxialError(
             path,
             f"names {len(rows)} images, but images.npy holds {images}",
-            "both from one run of `synaxial pack`",
+            "both from one run of `synaxial data pack`",
         )
     return [(row["subject"], int(row["slice"])) for row in rows]
 
@@ -131,7 +131,7 @@ def masked_slices(stack: Stack, path: Path) -> list[tuple[str, int]]:
             raise SynaxialError(
                 path,
                 f"page {number} is no mask",
-                f"{OUTSIDE} and {INSIDE}, of a named subject and slice, by `synaxial mask`",
+                f"{OUTSIDE} and {INSIDE}, of a named subject and slice, by `synaxial data mask`",
             )
     return [(page["subject"], page["slice"]) for page in stack.descriptions]
 

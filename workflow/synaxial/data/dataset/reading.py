@@ -1,4 +1,4 @@
-"""The data set that `synaxial pack` wrote, read again."""
+"""The data set that `synaxial data pack` wrote, read again."""
 
 import csv
 from pathlib import Path
@@ -31,7 +31,7 @@ def open_images(path: Path) -> np.ndarray:
         images = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise SynaxialError(
-            path, f"cannot be read ({error})", "the images.npy of `synaxial pack`"
+            path, f"cannot be read ({error})", "the images.npy of `synaxial data pack`"
         ) from error
     if (
         not isinstance(images, np.ndarray)
@@ -63,13 +63,15 @@ def describe_images(folder: Path) -> dict[str, Any]:
         digest = sha256_of(folder / "images.npy")
     except OSError as error:
         raise SynaxialError(
-            folder / "images.npy", f"cannot be read ({error})", "the images.npy of `synaxial pack`"
+            folder / "images.npy",
+            f"cannot be read ({error})",
+            "the images.npy of `synaxial data pack`",
         ) from error
     if description.get("sha256") != digest:
         raise SynaxialError(
             folder / "dataset.json",
             "describes another images.npy",
-            "both from one run of `synaxial pack`",
+            "both from one run of `synaxial data pack`",
             "delete images.npy and make it again",
         )
     return description
@@ -78,7 +80,7 @@ def describe_images(folder: Path) -> dict[str, Any]:
 def open_masks(folder: Path) -> np.ndarray:
     """Map the masks of a data set's images into memory, in the images' order.
 
-    Each byte is read once, so that what comes back is what `synaxial pack-masks` wrote for the
+    Each byte is read once, so that what comes back is what `synaxial data pack-masks` wrote for the
     images that dataset.json describes; `describe_images` tells whether these are images.npy.
 
     Parameters
@@ -106,7 +108,7 @@ def open_masks(folder: Path) -> np.ndarray:
     for first in range(0, len(masks), MASKS_AT_A_TIME):
         if not are_binary(masks[first : first + MASKS_AT_A_TIME]):
             raise SynaxialError(path, f"has other values than {OUTSIDE} and {INSIDE}", "masks")
-    remedy = "run `synaxial pack-masks` again"
+    remedy = "run `synaxial data pack-masks` again"
     if record.get("images_sha256") != read_json(folder / "dataset.json").get("sha256"):
         raise SynaxialError(
             folder / "masks.json", "is of other images", "masks of this folder's images.npy", remedy
@@ -130,7 +132,7 @@ def read_index(path: Path) -> list[dict[str, str]]:
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SynaxialError(
-            path, f"cannot be read ({error})", "the index.csv of `synaxial pack`"
+            path, f"cannot be read ({error})", "the index.csv of `synaxial data pack`"
         ) from error
     if reader.fieldnames != COLUMNS:
         raise SynaxialError(
@@ -157,6 +159,6 @@ def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
         raise SynaxialError(
             folder / "index.csv",
             f"names {len(rows)} images, but images.npy holds {len(images)}",
-            "both from one run of `synaxial pack`",
+            "both from one run of `synaxial data pack`",
         )
     return ImageSet(images, groups_of([person_of(row["subject"]) for row in rows])), rows

@@ -1,4 +1,4 @@
-"""`synaxial mask`."""
+"""`synaxial data mask`."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`synaxial resize`."""
+"""`synaxial data resize`."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`synaxial slice`."""
+"""`synaxial data slice`."""
 
 import logging
 from pathlib import Path

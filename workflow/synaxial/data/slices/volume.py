@@ -19,7 +19,7 @@ CANONICAL = ("L", "P", "S")
 #: The most voxels that are read; BraTS has 9 million.
 MAXIMUM_VOXELS = 512**3
 
-EXPECTED = "a volume written by `synaxial acquire`"
+EXPECTED = "a volume written by `synaxial data acquire`"
 REMEDY = "remove it and run acquire again"
 
 

@@ -19,7 +19,7 @@ def open_source(settings: Acquire, fetched: Path) -> Source:
     settings
         The section `acquire`.
     fetched
-        The folder that `synaxial fetch` has written, or will write; not used by every source.
+        The folder that `synaxial data fetch` has written, or will write; not used by every source.
     """
     match settings.source:
         case "phantom":

@@ -133,7 +133,7 @@ class ArchiveSource:
     def _list(self) -> dict[str, Any]:
         path = self._fetched / LISTED
         if not path.is_file():
-            raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial fetch")
+            raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial data fetch")
         content = read_json(path)
         # What was fetched of the archive may be more than is asked for now, but not less.
         asked = self._request()
@@ -145,7 +145,7 @@ class ArchiveSource:
                 path,
                 f"was fetched with {other[0]} {content.get(other[0])!r}",
                 f"{asked[other[0]]!r}",
-                "run synaxial fetch again",
+                "run synaxial data fetch again",
             )
         return content
 

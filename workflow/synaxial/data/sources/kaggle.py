@@ -85,7 +85,7 @@ class KaggleSource:
         """The same files as a folder that is there."""
         if not self._remembered.is_file():
             raise SynaxialError(
-                self._where, "is not fetched", str(self._remembered), "run synaxial fetch"
+                self._where, "is not fetched", str(self._remembered), "run synaxial data fetch"
             )
         content = read_json(self._remembered)
         if content.get("dataset") != self._settings.kaggle.dataset:
@@ -93,7 +93,7 @@ class KaggleSource:
                 self._remembered,
                 f"was fetched for {content.get('dataset')!r}",
                 f"{self._settings.kaggle.dataset!r}",
-                "run synaxial fetch again",
+                "run synaxial data fetch again",
             )
         directory = Directory(path=Path(content["path"]), layout=self._settings.kaggle.layout)
         return DirectorySource(self._settings.model_copy(update={"directory": directory}))

@@ -49,7 +49,7 @@ TOO_MANY_THREADS = (
 
 
 def run(
-    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial pack` wrote.")],
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
     output: Annotated[Path, typer.Option(help="Folder for the networks, log and figures.")],
     checkpoints: Annotated[
         Path, typer.Option(help="Folder for checkpoints, one inside it for each model.")
@@ -264,7 +264,7 @@ def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> d
             dataset / "dataset.json",
             f"describes {description.get('images')} images",
             f"{len(images)}, as images.npy has",
-            "run `synaxial pack` again",
+            "run `synaxial data pack` again",
         )
     width = 4 * 2 ** (len(training.generator.channels) - 1)
     if images.shape[1] != width:

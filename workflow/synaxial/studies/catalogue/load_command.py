@@ -19,8 +19,12 @@ logger = logging.getLogger(__name__)
 
 def run(
     run_record: Annotated[Path, typer.Option("--run", help="run.json of the training.")],
-    measurements: Annotated[Path, typer.Option(help="The stacks', of `synaxial measure`.")],
-    reference: Annotated[Path, typer.Option(help="The reference's, of `synaxial measure`.")],
+    measurements: Annotated[
+        Path, typer.Option(help="The stacks', of `synaxial evaluate score measure`.")
+    ],
+    reference: Annotated[
+        Path, typer.Option(help="The reference's, of `synaxial evaluate score measure`.")
+    ],
     stacks: Annotated[
         list[Path], typer.Option(metavar="STACK...", help="The training's stacks, in order.")
     ],

@@ -1,4 +1,4 @@
-"""`synaxial scaling`."""
+"""`synaxial study scaling measure`."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial pack` wrote.")],
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
     output: Annotated[Path, typer.Option(help="The measurement, to write (.json).")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     mode: Annotated[
@@ -43,7 +43,7 @@ def run(
         str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
     ] = "auto",
 ) -> None:
-    """Time some steps of a training: `mpiexec -n RANKS synaxial scaling --ranks RANKS …`."""
+    """Time some steps of a training, alone or under `mpiexec -n RANKS … --ranks RANKS`."""
     keep_freed_memory()
     with use_threads(threads_per_rank):
         abort_on_error(

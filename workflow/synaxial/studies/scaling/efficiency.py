@@ -91,7 +91,7 @@ def efficiencies(points: Sequence[Point]) -> dict[Point, float]:
 
 
 def read_points(paths: Sequence[Path]) -> tuple[list[Point], dict[str, Any]]:
-    """Return the points of files of `synaxial scaling`, and the first file's content.
+    """Return the points of files of `synaxial study scaling measure`, and the first file's content.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def read_points(paths: Sequence[Path]) -> tuple[list[Point], dict[str, Any]]:
             expected = (contents[0]["device"], contents[0]["threads_per_rank"])
         except KeyError as error:
             raise SynaxialError(
-                path, f"has no {error.args[0]}", "a file of `synaxial scaling`"
+                path, f"has no {error.args[0]}", "a file of `synaxial study scaling measure`"
             ) from None
         if found != expected:
             raise SynaxialError(

@@ -1,4 +1,4 @@
-"""`synaxial efficiency`."""
+"""`synaxial study scaling report`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,8 @@ from synaxial.studies.scaling.table import COLUMNS, make_scaling_page, rows_of
 
 def run(
     points: Annotated[
-        list[Path], typer.Option(metavar="FILE...", help="Of `synaxial scaling`, in any order.")
+        list[Path],
+        typer.Option(metavar="FILE...", help="Of `synaxial study scaling measure`, in any order."),
     ],
     table: Annotated[Path, typer.Option(help="All points, a row each, to write (.csv).")],
     page: Annotated[Path, typer.Option(help="The table and what it means, to write (.html).")],

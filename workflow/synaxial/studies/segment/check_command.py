@@ -1,4 +1,4 @@
-"""`synaxial segment check`."""
+"""`synaxial study segment check`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`synaxial segment compare`."""
+"""`synaxial study segment compare`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -18,9 +18,9 @@ from synaxial.studies.segment.tables import make_markdown
 
 def run(
     trainings: Annotated[
-        list[Path], typer.Option(metavar="FILE...", help="Of `synaxial segment train`.")
+        list[Path], typer.Option(metavar="FILE...", help="Of `synaxial study segment train`.")
     ],
-    check: Annotated[Path, typer.Option(help="Of `synaxial segment check`.")],
+    check: Annotated[Path, typer.Option(help="Of `synaxial study segment check`.")],
     table: Annotated[Path, typer.Option(help="All numbers, a row each, to write (.csv).")],
     values: Annotated[Path, typer.Option(help="The same, and each person's, to write (.json).")],
     page: Annotated[Path, typer.Option(help="The tables and what they mean, to write (.html).")],

@@ -1,4 +1,4 @@
-"""The results of `synaxial segment train` and `check`, read again."""
+"""The results of `synaxial study segment train` and `check`, read again."""
 
 import math
 from pathlib import Path
@@ -78,7 +78,7 @@ def _content(path: Path, command: str) -> dict[str, Any]:
 
 
 def _expected(command: str) -> str:
-    return f"a file of `synaxial segment {command}` of protocol {PROTOCOL}"
+    return f"a file of `synaxial study segment {command}` of protocol {PROTOCOL}"
 
 
 def _check(path: Path, content: dict[str, Any]) -> Check:

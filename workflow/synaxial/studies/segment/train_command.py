@@ -1,4 +1,4 @@
-"""`synaxial segment train`."""
+"""`synaxial study segment train`."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""`synaxial turing build`."""
+"""`synaxial study turing build`."""
 
 import logging
 from pathlib import Path

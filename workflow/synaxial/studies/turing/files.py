@@ -119,7 +119,7 @@ def read_key(path: Path) -> Key:
     SynaxialError
         The file is absent, damaged or no key.
     """
-    return _read(path, Key, "the key that `synaxial turing build` wrote")
+    return _read(path, Key, "the key that `synaxial study turing build` wrote")
 
 
 def read_answers(path: Path, key: Key) -> Answers:

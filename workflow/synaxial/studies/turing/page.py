@@ -80,14 +80,6 @@ def make_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[st
     return page, digest
 
 
-def digest_of_parts() -> str:
-    """Return a SHA-256 of the page's parts: new ones make the page anew."""
-    digest = hashlib.sha256()
-    for name in (TEMPLATE, STYLE, SCRIPT):
-        digest.update((FOLDER / name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def _hash_of(text: str) -> str:
     """Return a part's hash as a content security policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""`synaxial turing score`."""
+"""`synaxial study turing score`."""
 
 import logging
 from pathlib import Path
@@ -16,7 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 def run(
-    key: Annotated[Path, typer.Option(help="The truth, as `synaxial turing build` wrote it.")],
+    key: Annotated[
+        Path, typer.Option(help="The truth, as `synaxial study turing build` wrote it.")
+    ],
     answers: Annotated[
         list[Path], typer.Option(metavar="FILE...", help="What the page saved, one file a reader.")
     ],
