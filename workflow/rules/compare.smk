@@ -25,7 +25,7 @@ rule compare:
     params:
         version=version_of("evaluate compare"),
     shell:
-        "synaxial evaluate score compare --evaluations {input.controls} {input.experiments}"
+        "synaxial evaluate compare --evaluations {input.controls} {input.experiments}"
         " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"
 
 
@@ -75,7 +75,7 @@ rule pair:
         version=version_of("evaluate pair"),
         base=study.base_experiment,
     shell:
-        "synaxial evaluate score pair --experiment {wildcards.experiment} --base {params.base}"
+        "synaxial evaluate pair --experiment {wildcards.experiment} --base {params.base}"
         " --seed {wildcards.seed} --left {input.left} --right {input.right}"
         " --output {output.picture} > {log} 2>&1"
 
@@ -101,7 +101,7 @@ rule cases:
     params:
         version=version_of("evaluate cases"),
     shell:
-        "synaxial evaluate score cases --measurements {input.measurements} --reference {input.reference}"
+        "synaxial evaluate cases --measurements {input.measurements} --reference {input.reference}"
         " --real {input.real} --stacks {input.stacks} --output {output.picture} > {log} 2>&1"
 
 

@@ -19,6 +19,6 @@ rule control:
         training=subpath(input.training, parent=True),
         held_out=subpath(input.held_out, parent=True),
     shell:
-        "synaxial evaluate score controls --config {input.settings} --kind {wildcards.control}"
+        "synaxial evaluate controls --config {input.settings} --kind {wildcards.control}"
         " --training {params.training} --held-out {params.held_out} --output {output.images}"
         " > {log} 2>&1"

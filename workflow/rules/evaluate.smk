@@ -28,7 +28,7 @@ rule evaluate:
         version=version_of("evaluate score"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate score score --config {input.settings} --name {wildcards.experiment}"
+        "synaxial evaluate score --config {input.settings} --name {wildcards.experiment}"
         " --seed {wildcards.seed} --measurements {input.measurements}"
         " --reference {input.reference} --stacks {input.stacks} --training {params.training}"
         " --threads {threads} --output {output.values} --nearest {output.nearest} > {log} 2>&1"
@@ -55,7 +55,7 @@ rule evaluate_control:
         version=version_of("evaluate score"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate score score --config {input.settings} --name {wildcards.control}"
+        "synaxial evaluate score --config {input.settings} --name {wildcards.control}"
         " --measurements {input.measurements} --reference {input.reference}"
         " --stacks {input.stacks} --training {params.training} --threads {threads}"
         " --output {output.values} --nearest {output.nearest} > {log} 2>&1"

@@ -21,7 +21,7 @@ rule measure:
         version=version_of("evaluate measure"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate score measure --stacks {input.stacks} --reference {input.reference}"
+        "synaxial evaluate measure --stacks {input.stacks} --reference {input.reference}"
         " --training {params.training} --threads {threads} --output {output.measurements}"
         " > {log} 2>&1"
 

@@ -163,7 +163,7 @@ def test_a_damaged_evaluation_says_what_makes_it_anew(tmp_path, evaluations, con
         read_evaluations([*evaluations, path])
     assert str(refused.value).startswith(f"{path}: {said}")
     assert (
-        "expected a file of `synaxial evaluate score score`; run `synaxial evaluate score score` again"
+        "expected a file of `synaxial evaluate score`; run `synaxial evaluate score` again"
         in str(refused.value)
     )
 
@@ -178,7 +178,7 @@ def test_mistakes_are_one_clear_line_of_the_command(
     evaluations[1].write_text("")
     empty = compare(run_synaxial, tmp_path, evaluations)
     assert_clear_error(
-        empty, f"{evaluations[1]}: is empty; expected a file of `synaxial evaluate score score`"
+        empty, f"{evaluations[1]}: is empty; expected a file of `synaxial evaluate score`"
     )
     assert not (tmp_path / "table.csv").exists()
 

@@ -1,4 +1,4 @@
-"""`synaxial evaluate score cases`."""
+"""`synaxial evaluate cases`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`synaxial evaluate score compare`."""
+"""`synaxial evaluate compare`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from synaxial.io.files import write_csv, write_text, written_whole
 def run(
     evaluations: Annotated[
         list[Path],
-        typer.Option(metavar="FILE...", help="Of `synaxial evaluate score score`, in the table's order."),
+        typer.Option(metavar="FILE...", help="Of `synaxial evaluate score`, in the table's order."),
     ],
     table: Annotated[Path, typer.Option(help="All numbers, a row each, to write (.csv).")],
     page: Annotated[Path, typer.Option(help="The table and what it means, to write (.html).")],

@@ -1,4 +1,4 @@
-"""`synaxial evaluate score controls`."""
+"""`synaxial evaluate controls`."""
 
 import logging
 from pathlib import Path

@@ -20,7 +20,7 @@ IMAGES, REFERENCE, TRAINING = "images", "reference", "training"
 SHOWN = 12
 
 REMEDY = (
-    "give the measured files, or measure anew (`synaxial evaluate score measure`; with Snakemake, "
+    "give the measured files, or measure anew (`synaxial evaluate measure`; with Snakemake, "
     "--forcerun measure measure_control)"
 )
 

@@ -1,4 +1,4 @@
-"""`synaxial evaluate score score`."""
+"""`synaxial evaluate score`."""
 
 import logging
 from dataclasses import asdict
@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 def run(
     name: Annotated[str, typer.Option(help="What the set is called in tables.")],
-    measurements: Annotated[Path, typer.Option(help="The set's, of `synaxial evaluate score measure`.")],
+    measurements: Annotated[Path, typer.Option(help="The set's, of `synaxial evaluate measure`.")],
     reference: Annotated[
-        Path, typer.Option(help="The reference's, of `synaxial evaluate score measure`.")
+        Path, typer.Option(help="The reference's, of `synaxial evaluate measure`.")
     ],
     stacks: Annotated[
         list[Path], typer.Option(metavar="STACK...", help="Stacks of the set, in their order.")
@@ -64,7 +64,7 @@ def run(
             raise SynaxialError(
                 measurements,
                 f"cannot be compared with {reference} ({error})",
-                "two files of one version of `synaxial evaluate score measure`",
+                "two files of one version of `synaxial evaluate measure`",
             ) from error
     with written_whole(nearest) as partial:
         threshold = values["memorisation_threshold"].value

@@ -9,9 +9,9 @@ from synaxial.evaluation.scoring import HEADLINES, PROTOCOL, Value
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, read_json
 
-EXPECTED = "a file of `synaxial evaluate score score`"
+EXPECTED = "a file of `synaxial evaluate score`"
 
-REMEDY = "run `synaxial evaluate score score` again, or delete the file and run Snakemake"
+REMEDY = "run `synaxial evaluate score` again, or delete the file and run Snakemake"
 
 
 @dataclass(frozen=True)

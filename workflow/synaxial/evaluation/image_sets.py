@@ -23,7 +23,7 @@ def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
     Parameters
     ----------
     stacks
-        Stacks written by `synaxial sample` or `synaxial evaluate score controls`.
+        Stacks written by `synaxial sample` or `synaxial evaluate controls`.
     count
         How many images.
 

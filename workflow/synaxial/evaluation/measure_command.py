@@ -1,4 +1,4 @@
-"""`synaxial evaluate score measure`."""
+"""`synaxial evaluate measure`."""
 
 import logging
 import time
@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Measure each image of a set: features, patches, spectrum, anatomy, nearest training image.
 
-    `synaxial evaluate score score` compares what this writes with that of the reference.
+    `synaxial evaluate score` compares what this writes with that of the reference.
     """
     began = time.monotonic()
     count, shape = count_images(reference), [*read_shape(reference)[1:]]

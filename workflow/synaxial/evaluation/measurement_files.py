@@ -41,7 +41,7 @@ def read_measurements(path: Path) -> Measurements:
         metric, separator, name = key.partition(SEPARATOR)
         if not separator:
             raise SynaxialError(
-                path, f"holds an array {key!r}", "a file of `synaxial evaluate score measure`"
+                path, f"holds an array {key!r}", "a file of `synaxial evaluate measure`"
             )
         measurements.setdefault(metric, {})[name] = array
     return measurements

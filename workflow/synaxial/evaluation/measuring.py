@@ -23,7 +23,7 @@ FEATURES = (efficientnet, wavelets)
 
 
 def measure_set(images: ImageSet, training: NDArray[np.uint8]) -> Measurements:
-    """Measure everything that `synaxial evaluate score score` compares.
+    """Measure everything that `synaxial evaluate score` compares.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`synaxial evaluate score pair`."""
+"""`synaxial evaluate pair`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -130,7 +130,7 @@ def evaluate_set(
     Parameters
     ----------
     candidate, reference
-        What `synaxial evaluate score measure` found of each.
+        What `synaxial evaluate measure` found of each.
     repeats, seed
         Of the bootstrap: see `metrics.intervals`.
 

@@ -25,7 +25,7 @@ BATCH = 20
 def validation_images(held_out: ImageSet) -> NDArray[np.uint8]:
     """Return what generated images are held against: uint8 (N, S, S), N at most `IMAGES`.
 
-    They are of the half of the held-out subjects that `synaxial evaluate score score` calls `real`,
+    They are of the half of the held-out subjects that `synaxial evaluate score` calls `real`,
     and never of its reference: what chose a generator cannot judge it.
     """
     half = half_of(held_out, 1)

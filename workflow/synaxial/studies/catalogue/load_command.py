@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 def run(
     run_record: Annotated[Path, typer.Option("--run", help="run.json of the training.")],
     measurements: Annotated[
-        Path, typer.Option(help="The stacks', of `synaxial evaluate score measure`.")
+        Path, typer.Option(help="The stacks', of `synaxial evaluate measure`.")
     ],
     reference: Annotated[
-        Path, typer.Option(help="The reference's, of `synaxial evaluate score measure`.")
+        Path, typer.Option(help="The reference's, of `synaxial evaluate measure`.")
     ],
     stacks: Annotated[
         list[Path], typer.Option(metavar="STACK...", help="The training's stacks, in order.")

@@ -68,7 +68,7 @@ def numbers_of(
     Parameters
     ----------
     candidate, reference
-        What `synaxial evaluate score measure` found of the set and of the reference.
+        What `synaxial evaluate measure` found of the set and of the reference.
     side
         Pixels a side of an image.
     millimetres

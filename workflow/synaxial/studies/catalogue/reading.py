@@ -153,7 +153,7 @@ def read_numbers(
         raise SynaxialError(
             measurements,
             f"cannot be read beside {reference} ({error})",
-            "two files of one version of `synaxial evaluate score measure`",
+            "two files of one version of `synaxial evaluate measure`",
         ) from error
     if not all(0 <= each.training < len(rows) for each in numbers):
         raise SynaxialError(measurements, f"names a training image beyond the {len(rows)} there")

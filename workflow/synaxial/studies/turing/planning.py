@@ -107,7 +107,7 @@ def detectable_margin(judgements: int) -> float | None:
 
 
 def table_of_sizes() -> str:
-    """Return the table of docs/studies/turing.md: what is to be shown, and the judgements it needs."""
+    """Return the table of docs/studies/turing.md: what is shown, and the judgements needed."""
     lines = ["| to show | images |", "| --- | --- |"]
     lines += [
         f"| a reader who is right in {100 * accuracy:.0f} % does not guess | "
