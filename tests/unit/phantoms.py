@@ -10,7 +10,7 @@ from synaxial.data.phantom import make_phantom
 from synaxial.data.slices.axial import axial_slice
 from synaxial.data.slices.square import resample
 from synaxial.data.slices.window import conversion_of, find_window
-from synaxial.evaluation.metrics.images import ImageSet
+from synaxial.io.images import ImageSet
 
 SUBJECTS = 6
 SLICES = range(60, 108, 4)

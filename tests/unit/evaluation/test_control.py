@@ -8,9 +8,9 @@ import pytest
 from synaxial.config.model import Evaluate
 from synaxial.data.dataset.index import COLUMNS
 from synaxial.evaluation.control_sets import make_control
-from synaxial.evaluation.metrics.images import ImageSet
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
+from synaxial.io.images import ImageSet
 from synaxial.io.stacks import read_stack
 
 KINDS = ("reference", "real", "copies", "blurred", "grid", "noise")

@@ -13,7 +13,6 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Evaluate
 from synaxial.evaluation.digests import (
     DIGESTS,
-    digest_of_images,
     digest_of_training,
     digests_in,
     read_pair,
@@ -22,9 +21,9 @@ from synaxial.evaluation.digests import (
 from synaxial.evaluation.measurement_files import read_measurements, write_measurements
 from synaxial.evaluation.measuring import measure_set
 from synaxial.evaluation.metrics import controls
-from synaxial.evaluation.metrics.images import ImageSet, subset
 from synaxial.evaluation.scoring import EXPLAINED, HEADLINES, PROTOCOL, evaluate_set
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import ImageSet, digest_of_pixels, subset
 from synaxial.io.stacks import write_stack
 
 pytestmark = pytest.mark.slow
@@ -129,7 +128,7 @@ def written(sets, measured, tmp_path_factory):
     np.save(folder / "images.npy", training.pixels)
     (folder / "study.yaml").write_text("{evaluate: {repeats: 10, seed: 0}}")
     for name in ("reference", "real", "copies"):
-        digests = [digest_of_images(made[each].pixels) for each in (name, "reference")]
+        digests = [digest_of_pixels(made[each].pixels) for each in (name, "reference")]
         known = with_digests(measured[name], *digests, digest_of_training(folder))
         write_measurements(folder / f"{name}.npz", known)
         pages = made[name].pixels
@@ -165,7 +164,7 @@ def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evalu
     content = json.loads((files / "evaluation.json").read_text())
     assert (content["name"], content["seed"], content["protocol"]) == ("copies", None, PROTOCOL)
     assert content["images"] == len(sets[0]["copies"])
-    assert content["sha256"]["reference"] == digest_of_images(sets[0]["reference"].pixels)
+    assert content["sha256"]["reference"] == digest_of_pixels(sets[0]["reference"].pixels)
     assert content["sha256"]["training"] == digest_of_training(files)
     assert set(content["values"]) == set(evaluated["copies"])
     number = "sliced_wasserstein"

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from synaxial.evaluation.digests import digest_of_images
 from synaxial.evaluation.image_sets import read_set
 from synaxial.evaluation.measurement_files import read_measurements, write_measurements
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import write_stack
 
 from ..pairs import add_masks
@@ -70,14 +70,14 @@ def test_measurements_are_the_same_when_read(tmp_path):
 
 def test_a_digest_is_of_the_shape_and_every_pixel():
     pixels = pages_of(4, 0)
-    digest = digest_of_images(pixels)
-    assert digest_of_images(pixels.copy()) == digest
+    digest = digest_of_pixels(pixels)
+    assert digest_of_pixels(pixels.copy()) == digest
     # Not of the order in memory.
-    assert digest_of_images(np.asfortranarray(pixels)) == digest
+    assert digest_of_pixels(np.asfortranarray(pixels)) == digest
     changed = pixels.copy()
     changed[3, 63, 63] ^= 1
     others = [changed, pixels[::-1], pixels[:3], pixels.reshape(4, 32, 128)]
-    assert len({digest, *map(digest_of_images, others)}) == 5
+    assert len({digest, *map(digest_of_pixels, others)}) == 5
 
 
 def test_masks_are_no_images_of_a_set(tmp_path):
@@ -88,6 +88,6 @@ def test_masks_are_no_images_of_a_set(tmp_path):
     found = read_set(stacks, 7)
     np.testing.assert_array_equal(found.pixels, plain.pixels)
     np.testing.assert_array_equal(found.groups, plain.groups)
-    assert digest_of_images(found.pixels) == digest_of_images(plain.pixels)
+    assert digest_of_pixels(found.pixels) == digest_of_pixels(plain.pixels)
     with pytest.raises(SynaxialError, match="hold 8 images; expected 9 or more"):
         read_set(stacks, 9)

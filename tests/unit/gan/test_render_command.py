@@ -9,7 +9,7 @@ from PIL import Image
 
 from synaxial.gan.render_command import run
 from synaxial.io.errors import SynaxialError
-from synaxial.io.outlines import COLOUR, edges
+from synaxial.io.images import COLOUR, edges
 from synaxial.io.stacks import write_stack
 
 from ..pairs import add_masks, mask_of

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.distance import cdist
 
+from synaxial.io.images import evenly_spaced
 from synaxial.io.sheets import make_sheet
 
 #: Images in a row.
@@ -54,9 +55,9 @@ def draw_cases(
         float64 (N,), of `realism`.
     """
     order = np.argsort(-scores, kind="stable")
-    evenly = np.linspace(0, len(real) - 1, min(SHOWN, len(real))).round().astype(int)
-    columns = min(len(evenly), len(order))
-    rows = [real[evenly[:columns]], generated[order[:columns]], generated[order[::-1][:columns]]]
+    shown = evenly_spaced(len(real), SHOWN)
+    columns = min(len(shown), len(order))
+    rows = [real[shown[:columns]], generated[order[:columns]], generated[order[::-1][:columns]]]
     return make_sheet(
         np.concatenate(rows), columns, row_labels=["real", "most\nrealistic", "least\nrealistic"]
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from synaxial.config.model import Evaluate
 from synaxial.evaluation.metrics import controls
-from synaxial.evaluation.metrics.images import ImageSet, subset
+from synaxial.io.images import ImageSet, subset
 
 #: `reference`: half of the held-out subjects, what everything is held against. `real`: the other
 #: half, as near as other subjects are. `copies`: training images. The rest are `real`, spoilt.

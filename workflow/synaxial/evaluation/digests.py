@@ -1,6 +1,5 @@
 """What identifies the images that were measured, so that no others are taken for them."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from synaxial.evaluation.measurement_files import Measurements, read_measurements
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of
+from synaxial.io.images import digest_of_pixels
 
 #: The name under which the digests are kept, and their own: of the set that was measured, of the
 #: reference that it is to be held against, and of the data set that was searched.
@@ -23,21 +23,6 @@ REMEDY = (
     "give the measured files, or measure anew (`synaxial evaluate measure`; with Snakemake, "
     "--forcerun measure measure_control)"
 )
-
-
-def digest_of_images(pixels: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of images' shape and pixels, in hexadecimal.
-
-    Not of the files that they are in: the same images may be packed otherwise, or in other stacks.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S), grey, as `read_set` gives them.
-    """
-    digest = hashlib.sha256(f"{pixels.shape}\n".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return digest.hexdigest()
 
 
 def digest_of_training(folder: Path) -> str:
@@ -104,7 +89,7 @@ def check_images(
     """
     where = ", ".join(str(stack) for stack in stacks)
     expected = digests_in(measurements, path)[IMAGES]
-    check_digest(where, digest_of_images(pixels), expected, f"the images of {path}")
+    check_digest(where, digest_of_pixels(pixels), expected, f"the images of {path}")
 
 
 def check_training(folder: Path, measurements: Measurements, path: Path) -> None:

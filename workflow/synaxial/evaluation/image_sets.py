@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.data.subjects import person_of
-from synaxial.evaluation.metrics.images import ImageSet, as_grey, groups_of
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import ImageSet, as_grey, groups_of
 from synaxial.io.stacks import images_of, read_stack
 
 

@@ -9,11 +9,12 @@ import typer
 
 from synaxial.compute.parallel import use_threads
 from synaxial.data.dataset.reading import open_images
-from synaxial.evaluation.digests import digest_of_images, digest_of_training, with_digests
+from synaxial.evaluation.digests import digest_of_training, with_digests
 from synaxial.evaluation.image_sets import read_set
 from synaxial.evaluation.measurement_files import write_measurements
 from synaxial.evaluation.measuring import measure_set
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import count_images, read_shape
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,8 @@ def run(
     unseen = read_set([reference], count)
     known = with_digests(
         measurements,
-        digest_of_images(images.pixels),
-        digest_of_images(unseen.pixels),
+        digest_of_pixels(images.pixels),
+        digest_of_pixels(unseen.pixels),
         digest_of_training(training),
     )
     write_measurements(output, known)

@@ -13,7 +13,7 @@ from synaxial.evaluation.metrics import (
     spectrum,
     texture,
 )
-from synaxial.evaluation.metrics.images import ImageSet
+from synaxial.io.images import ImageSet
 
 #: The name under which the images' groups are kept.
 SET = "set"

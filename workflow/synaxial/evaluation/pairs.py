@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.evaluation.metrics.images import as_grey
+from synaxial.io.images import as_grey
 from synaxial.io.sheets import PAPER, make_sheet
 
 #: Images in a row and in a column of each half.

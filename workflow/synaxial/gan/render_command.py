@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from synaxial.config import read_study
 from synaxial.gan.render_images import write_images
-from synaxial.gan.render_volume import FIELD_OF_VIEW, compressed, make_volume, to_grey
+from synaxial.gan.render_volume import FIELD_OF_VIEW, compressed, make_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
-from synaxial.io.outlines import outlined
+from synaxial.io.images import as_grey, outlined
 from synaxial.io.sheets import make_sheet
 from synaxial.io.stacks import INSIDE, images_of, masks_of, read_stack
 
@@ -63,7 +63,7 @@ def run(
         raise SynaxialError(
             stack, "has no masks", "a stack of an experiment with masks: true", "see docs/masks.md"
         )
-    inside = None if masks is None else to_grey(masks.pages)
+    inside = None if masks is None else as_grey(masks.pages)
     with ExitStack() as files:
 
         def draw(path: Path | None, shown: NDArray[np.uint8]) -> None:

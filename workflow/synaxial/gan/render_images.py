@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from synaxial.gan.render_volume import to_grey
+from synaxial.io.images import as_grey
 from synaxial.io.stacks import Stack
 
 
@@ -36,7 +36,7 @@ def write_images(directory: Path, name: str, stack: Stack, masks: Stack | None =
     with TemporaryDirectory(prefix=".partial-", dir=directory.parent) as beside:
         _write_pages(Path(beside), name, "", stack.pages, stack)
         if masks is not None:
-            _write_pages(Path(beside), name, "_mask", to_grey(masks.pages), masks)
+            _write_pages(Path(beside), name, "_mask", as_grey(masks.pages), masks)
         directory.mkdir(exist_ok=True)
         for file in sorted(Path(beside).iterdir()):
             file.replace(directory / file.name)

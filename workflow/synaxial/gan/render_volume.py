@@ -7,6 +7,8 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from synaxial.io.images import as_grey
+
 #: Millimetres that an image spans: a BraTS slice has 240 voxels of 1 mm, whatever number of
 #: pixels it was resized to.
 FIELD_OF_VIEW = 240.0
@@ -21,27 +23,6 @@ CENTRE = (-119.5, 119.5)
 
 #: NIfTI's description field holds 79 characters.
 DESCRIPTION = "synaxial: independent generated images, their 1 mm spacing is a convention"
-
-
-def to_grey(pages: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the mean of the channels, rounded to the nearest whole number.
-
-    Parameters
-    ----------
-    pages
-        uint8 (N, H, W, 3), or (N, H, W), which is returned as it is.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        (N, H, W).
-    """
-    if pages.ndim == 3:
-        return pages
-    # A third of a whole number is never halfway between two, so adding 1 rounds to the nearest.
-    total = pages.sum(axis=3, dtype=np.uint16)
-    grey: NDArray[np.uint8] = ((total + 1) // 3).astype(np.uint8)
-    return grey
 
 
 def make_volume(
@@ -64,7 +45,7 @@ def make_volume(
     nibabel.Nifti1Image
         uint8 (W, H, N).
     """
-    voxels = to_grey(pages).transpose(2, 1, 0)
+    voxels = as_grey(pages).transpose(2, 1, 0)
     width, height = voxels.shape[:2]
     spacing = field_of_view / width
     affine = np.diag([-spacing, -spacing, PAGE_SPACING, 1.0])

@@ -11,7 +11,7 @@ from synaxial.config.model import Latent, Sample
 from synaxial.gan.generate import generate_images
 from synaxial.gan.networks import Generator
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
-from synaxial.io.outlines import HALF
+from synaxial.io.images import HALF
 from synaxial.io.stacks import INSIDE, OUTSIDE
 
 #: Images made at a time where one does not depend on another; it bounds the memory.

@@ -1,23 +1,7 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from synaxial.data.dataset.overview import evenly_chosen, make_overview, make_row
-
-
-def test_evenly_chosen() -> None:
-    assert evenly_chosen(48, 8) == [0, 7, 13, 20, 27, 34, 40, 47]
-    assert evenly_chosen(3, 8) == [0, 1, 2]
-    assert evenly_chosen(1, 8) == [0]
-
-
-@given(count=st.integers(1, 2000), most=st.integers(2, 50))
-def test_chosen_numbers_rise_from_the_first_to_the_last(count: int, most: int) -> None:
-    chosen = evenly_chosen(count, most)
-    assert len(chosen) == min(count, most)
-    assert (chosen[0], chosen[-1]) == (0, count - 1)
-    assert all(np.diff(chosen) >= 1)
+from synaxial.data.dataset.overview import make_overview, make_row
 
 
 def test_a_row_shows_chosen_slices_at_half_size() -> None:

@@ -9,7 +9,7 @@ from synaxial.evaluation.metrics import (
     neighbours,
     two_sample,
 )
-from synaxial.evaluation.metrics.images import ImageSet, subset
+from synaxial.io.images import ImageSet, subset
 
 KINDS = {"efficientnet": efficientnet, "wavelets": wavelets}
 

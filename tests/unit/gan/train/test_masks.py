@@ -21,7 +21,7 @@ from synaxial.gan.train.masks import augment_pairs
 from synaxial.gan.train.previews import as_grey_or_colour
 from synaxial.gan.train.session import make_updater
 from synaxial.io.files import write_csv
-from synaxial.io.outlines import COLOUR
+from synaxial.io.images import COLOUR
 
 from .conftest import TINY, Job, assert_same, kill_everything, write_dataset, write_masks
 

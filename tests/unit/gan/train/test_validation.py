@@ -9,11 +9,11 @@ import pytest
 from synaxial.config import make_study
 from synaxial.config.model import Training
 from synaxial.data.dataset.index import COLUMNS
-from synaxial.evaluation.metrics.images import ImageSet
 from synaxial.gan.networks.saving import digest_of, load_generator
 from synaxial.gan.train.validation import Validation, validation_images
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
+from synaxial.io.images import ImageSet
 
 from .conftest import Job, assert_same
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from synaxial.data.dataset.index import COLUMNS
-from synaxial.evaluation.digests import digest_of_images, with_digests
+from synaxial.evaluation.digests import with_digests
 from synaxial.evaluation.measurement_files import write_measurements
 from synaxial.evaluation.metrics import anatomy, memorisation
 from synaxial.io.files import sha256_of
+from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import write_stack
 
 SIDE = 64
@@ -103,7 +104,7 @@ def make_files(folder, experiment="small", seed=1, pixels_seed=0, spots=True):
         ("measurements", made, np.arange(2 * STACK)),
         ("reference", real, np.arange(10) // 2),
     ):
-        digests = (digest_of_images(pixels), digest_of_images(real), dataset)
+        digests = (digest_of_pixels(pixels), digest_of_pixels(real), dataset)
         found = with_digests(measured(pixels, groups, training, len(name)), *digests)
         write_measurements(folder / f"{name}.npz", found)
     run = {

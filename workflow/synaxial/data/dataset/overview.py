@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from synaxial.io.images import evenly_spaced
 from synaxial.io.sheets import make_sheet
 
 #: The most subjects (rows) and slices (columns) that are shown.
@@ -36,11 +37,6 @@ class Row:
     images: NDArray[np.uint8]
 
 
-def evenly_chosen(count: int, most: int) -> list[int]:
-    """Return at most `most` of the numbers 0..count-1, evenly spaced, first and last included."""
-    return [round(position) for position in np.linspace(0, count - 1, min(count, most)).tolist()]
-
-
 def make_row(subject: str, slices: Sequence[int], images: NDArray[np.uint8], columns: int) -> Row:
     """Choose `columns` of a subject's slices and make their images smaller for the overview.
 
@@ -55,7 +51,7 @@ def make_row(subject: str, slices: Sequence[int], images: NDArray[np.uint8], col
     columns
         How many to show, at most N.
     """
-    chosen = evenly_chosen(len(images), columns)
+    chosen = evenly_spaced(len(images), columns)
     factor = max(1, images.shape[1] // SHOWN_SIZE)
     shown = [np.asarray(Image.fromarray(images[number]).reduce(factor)) for number in chosen]
     return Row(subject, [slices[number] for number in chosen], np.stack(shown))

@@ -19,11 +19,11 @@ from synaxial.data.dataset.overview import (
     MAXIMUM_COLUMNS,
     MAXIMUM_ROWS,
     Row,
-    evenly_chosen,
     make_overview,
     make_row,
 )
 from synaxial.io.files import sha256_of, write_csv, write_json, written_whole
+from synaxial.io.images import evenly_spaced
 from synaxial.io.stacks import Stack, read_stack
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def write_images(
     tuple[list[dict[str, Any]], list[Row]]
         The rows of the index, and those of the overview.
     """
-    shown = set(evenly_chosen(len(members), MAXIMUM_ROWS))
+    shown = set(evenly_spaced(len(members), MAXIMUM_ROWS))
     columns = min(MAXIMUM_COLUMNS, *(member.count for member in members))
     index: list[dict[str, Any]] = []
     rows: list[Row] = []

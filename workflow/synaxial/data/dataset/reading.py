@@ -8,9 +8,9 @@ import numpy as np
 
 from synaxial.data.dataset.index import COLUMNS
 from synaxial.data.subjects import person_of
-from synaxial.evaluation.metrics.images import ImageSet, groups_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
+from synaxial.io.images import ImageSet, groups_of
 from synaxial.io.stacks import INSIDE, OUTSIDE, are_binary
 
 #: Masks that are looked at in one step, to bound the memory.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from synaxial.config.model import Resize
 from synaxial.data.slices.axial import axial_slice
 from synaxial.data.slices.resize_command import resize_page
-from synaxial.io.outlines import HALF
+from synaxial.io.images import HALF
 from synaxial.io.stacks import INSIDE, OUTSIDE
 
 

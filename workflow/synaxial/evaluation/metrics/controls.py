@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from synaxial.compute import parallel
-from synaxial.evaluation.metrics.images import ImageSet
+from synaxial.io.images import ImageSet
 
 
 def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from synaxial.compute.parallel import cut, for_each
 from synaxial.evaluation.metrics.images import Weights, shares
+from synaxial.io.images import overlap
 
 NAME = "memorisation"
 TITLE = "memorisation"
@@ -95,15 +96,11 @@ def moved(images: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     """Return images (N, S, S) moved down and to the right; what comes in is black."""
     result = np.zeros_like(images)
     side = images.shape[-1]
-    to, source = _overlap(rows, side), _overlap(-rows, side)
-    across, across_source = _overlap(columns, side), _overlap(-columns, side)
-    result[:, to, across] = images[:, source, across_source]
+    (from_rows, to_rows), (from_columns, to_columns) = (
+        overlap(shift, side, side) for shift in (rows, columns)
+    )
+    result[:, to_rows, to_columns] = images[:, from_rows, from_columns]
     return result
-
-
-def _overlap(shift: int, side: int) -> slice:
-    """Return what a range of pixels still covers of itself, moved by a shift."""
-    return slice(max(shift, 0), side + min(shift, 0))
 
 
 def standardised(images: NDArray[np.float32]) -> NDArray[np.float32]:

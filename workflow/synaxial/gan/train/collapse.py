@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.evaluation.metrics.diversity import QUICK_SIZE, collapse_score
-from synaxial.evaluation.metrics.images import as_grey
+from synaxial.io.images import as_grey, evenly_spaced
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ def similarity_of_some(images: NDArray[np.uint8]) -> float:
     """Return the similarity of images that are evenly chosen from a dataset, uint8 (N, S, S)."""
     if len(images) < 2:
         return 1.0
-    chosen = np.linspace(0, len(images) - 1, min(IMAGES, len(images))).round().astype(int)
-    return similarity_of(np.asarray(images[chosen]))
+    return similarity_of(np.asarray(images[evenly_spaced(len(images), IMAGES)]))
 
 
 def part_of_the_way(row: dict[str, float]) -> float:

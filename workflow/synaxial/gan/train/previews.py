@@ -12,7 +12,7 @@ from synaxial.config.model import Training
 from synaxial.gan.generate import generate_images
 from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, draw_latents
 from synaxial.io.files import written_whole
-from synaxial.io.outlines import outlined
+from synaxial.io.images import evenly_spaced, outlined
 from synaxial.io.sheets import make_sheet
 
 #: A preview is so many images wide and high.
@@ -104,7 +104,7 @@ def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:
 def draw_timeline(previews: dict[int, Path]) -> Image.Image:
     """Draw the same latents (columns) over the epochs (rows), at most eight of each."""
     epochs = list(previews)
-    chosen = np.unique(np.linspace(0, len(epochs) - 1, TIMELINE_ROWS).round().astype(int))
+    chosen = evenly_spaced(len(epochs), TIMELINE_ROWS)
     rows = [split_sheet(previews[epochs[i]])[:TIMELINE_COLUMNS] for i in chosen]
     labels = [f"epoch {epochs[i]}" for i in chosen]
     return make_sheet(np.concatenate(rows), TIMELINE_COLUMNS, row_labels=labels)

@@ -10,10 +10,10 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.evaluation.control_sets import evenly, half_of
 from synaxial.evaluation.metrics import sliced_wasserstein
-from synaxial.evaluation.metrics.images import ImageSet, as_grey
 from synaxial.gan.generate import generate_images
 from synaxial.gan.networks.randomness import VALIDATION, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import network_arrays
+from synaxial.io.images import ImageSet, as_grey
 
 #: So many images of each side at most.
 IMAGES = 200

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from synaxial.gan.render_volume import FIELD_OF_VIEW, compressed, make_volume
 from synaxial.io.files import written_whole
+from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import INSIDE, MASK
 from synaxial.studies.catalogue.dicom import write_dicom
 from synaxial.studies.catalogue.models import Image, Mask, Stack
-from synaxial.studies.catalogue.pictures import digest_of_pixels, from_png
+from synaxial.studies.catalogue.pictures import from_png
 
 #: Writes an image to a file: its pixels, what is known of it, and mm a pixel or None.
 Writer = Callable[[Path, NDArray[np.uint8], dict[str, Any], float | None], None]

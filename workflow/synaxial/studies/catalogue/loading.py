@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.orm import Session
 
+from synaxial.io.images import digest_of_pixels
 from synaxial.studies.catalogue.database import in_transaction
 from synaxial.studies.catalogue.models import (
     Experiment,
@@ -19,7 +20,7 @@ from synaxial.studies.catalogue.models import (
     Table,
     TrainingImage,
 )
-from synaxial.studies.catalogue.pictures import digest_of_pixels, to_png
+from synaxial.studies.catalogue.pictures import to_png
 from synaxial.studies.catalogue.reading import LoadedStack, Run, Training
 
 #: What became of a stack.

@@ -1,6 +1,5 @@
 """Pixels as the catalogue keeps them: lossless PNG files."""
 
-import hashlib
 import io
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import MAXIMUM_SIDE
 
 
@@ -22,13 +22,6 @@ def plain(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if page.ndim == 3 and (page == page[:, :, :1]).all():
         return np.ascontiguousarray(page[:, :, 0])
     return page
-
-
-def digest_of_pixels(image: NDArray[np.uint8]) -> str:
-    """Return the SHA-256 of an image's shape and pixels, in hexadecimal."""
-    digest = hashlib.sha256(f"{image.shape}\n".encode())
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
 
 
 def to_png(image: NDArray[np.uint8]) -> bytes:

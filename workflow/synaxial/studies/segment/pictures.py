@@ -1,10 +1,12 @@
 """Pictures of slices with outlines of masks."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
+from synaxial.io.images import edges
 from synaxial.io.sheets import make_sheet
 from synaxial.studies.segment.slices import Slices
 
@@ -50,18 +52,11 @@ def draw_outlines(
     plain = _enlarged(images, times)
     drawn = np.repeat(plain[..., None], 3, axis=3)
     for masks, colour in ((first, FIRST), (second, SECOND)):
-        for image, mask in zip(drawn, _enlarged(masks, times), strict=True):
-            image[_outline(mask)] = colour
+        drawn[edges(_enlarged(masks, times), width=2)] = colour
     above = np.repeat(plain[..., None], 3, axis=3)
     pages = np.concatenate([above, drawn])
     return make_sheet(pages, len(images), column_labels=labels, title=title)
 
 
-def _enlarged(images: NDArray[np.generic], times: int) -> NDArray[np.generic]:
+def _enlarged(images: NDArray[Any], times: int) -> NDArray[Any]:
     return images.repeat(times, axis=1).repeat(times, axis=2)
-
-
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of a mask that lie at its border, two wide."""
-    inner: NDArray[np.bool_] = ndimage.binary_erosion(mask, iterations=2)
-    return mask & ~inner

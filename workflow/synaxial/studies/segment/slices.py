@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from synaxial.config.model import Segment
 from synaxial.data.dataset.reading import describe_images, open_masks, read_dataset
-from synaxial.evaluation.metrics.images import as_grey
 from synaxial.gan.networks.randomness import seed_sequence
 from synaxial.gan.train.batches import RankBatches
 from synaxial.io.errors import SynaxialError
+from synaxial.io.images import as_grey, overlap
 from synaxial.io.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.studies.segment.sizes import people_wanted
 
@@ -174,13 +174,10 @@ def augmented(
     shifts = generator.integers(-farthest, farthest + 1, (count, 2))
     new_images, new_masks = np.zeros_like(images), np.zeros_like(masks)
     for at in range(count):
-        (rows, from_rows), (columns, from_columns) = (_overlap(int(s), side) for s in shifts[at])
+        (from_rows, rows), (from_columns, columns) = (
+            overlap(int(shift), side, side) for shift in shifts[at]
+        )
         step = -1 if mirrored[at] else 1
         new_images[at, rows, columns] = images[at, :, ::step][from_rows, from_columns]
         new_masks[at, rows, columns] = masks[at, :, ::step][from_rows, from_columns]
     return Slices(new_images, new_masks, np.arange(count), [])
-
-
-def _overlap(shift: int, side: int) -> tuple[slice, slice]:
-    """Return which pixels of an axis are filled by a shift, and which ones fill them."""
-    return slice(max(shift, 0), side + min(shift, 0)), slice(max(-shift, 0), side - max(shift, 0))
