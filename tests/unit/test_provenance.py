@@ -23,7 +23,7 @@ def test_a_command_reaches_its_own_stage_and_what_it_shares():
 
 def test_acquire_reaches_its_sources():
     reached = reachable_modules("synaxial.data.volumes.acquire")
-    assert {"synaxial.data.sources.directory", "synaxial.data.phantom.growth"} <= reached
+    assert {"synaxial.data.sources.directory", "synaxial.data.phantom.tumour"} <= reached
 
 
 @pytest.fixture

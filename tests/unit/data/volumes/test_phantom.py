@@ -11,11 +11,9 @@ from scipy import ndimage
 
 from synaxial.config.model import Acquire
 from synaxial.data.phantom import Phantom, make_phantom
-from synaxial.data.phantom.acquisition import rician
-from synaxial.data.phantom.growth import VOXEL, grow
-from synaxial.data.phantom.oedema import spread_oedema
-from synaxial.data.phantom.tumour import coarsen, refined
-from synaxial.data.phantom.warp import STEP, flow, nodes
+from synaxial.data.phantom.head import STEP, flow, nodes
+from synaxial.data.phantom.scan import rician
+from synaxial.data.phantom.tumour import VOXEL, coarsen, grow, refined, spread_oedema
 from synaxial.data.sources.phantom import PhantomSource
 from synaxial.io.errors import SynaxialError
 

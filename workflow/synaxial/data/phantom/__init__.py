@@ -1,7 +1,7 @@
-"""Pseudo-subjects: FLAIR volumes with a glioma that belong to nobody.
+"""Pseudo-subjects: synthetic FLAIR volumes with a glioma.
 
-Real anatomy from an average brain, individual variation from a random warp, a tumour grown by
-reaction and diffusion, FLAIR contrast and a scanner's marks.
+The anatomy is an average brain under a random warp, the tumour grows by reaction and diffusion, and
+the scan has FLAIR contrast, blur, shading and noise.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.data.phantom.acquisition import scan
-from synaxial.data.phantom.anatomy import build_anatomy
-from synaxial.data.phantom.contrast import healthy, random_tissue, with_tumour
-from synaxial.data.phantom.frame import BOX_SHAPE, FRAME_AFFINE, into_frame
-from synaxial.data.phantom.place import choose_place
+from synaxial.data.phantom.fields import BOX_SHAPE, FRAME_AFFINE, into_frame
+from synaxial.data.phantom.head import build_anatomy, choose_place, individual_warp, pushed
+from synaxial.data.phantom.scan import healthy, random_tissue, scan, with_tumour
 from synaxial.data.phantom.template import load_template
 from synaxial.data.phantom.tumour import grow_tumour
-from synaxial.data.phantom.warp import individual_warp, pushed
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,7 @@ class Phantom:
 
 
 def make_phantom(seed: int, number: int) -> Phantom:
-    """Make a pseudo-subject; the same seed and number make the same voxels.
-
-    Parameters
-    ----------
-    seed
-        Seed of the set, at least 0.
-    number
-        The subject's number in the set, at least 0.
-    """
+    """Make subject `number` of the set `seed`; the same pair gives the same voxels."""
     shape, place, mass, gyri, growth, contrast, scanner = (
         np.random.default_rng(child) for child in np.random.SeedSequence((seed, number)).spawn(7)
     )

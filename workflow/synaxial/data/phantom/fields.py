@@ -1,31 +1,47 @@
-"""Smooth random fields, and fields on coarse grids."""
+"""The grids of a phantom, smooth random fields on them, and connected parts of masks."""
+
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synaxial.data.phantom.frame import BOX_SHAPE, Field
+#: A float32 value for each voxel of 1 mm of the box.
+Field = NDArray[np.float32]
 
-#: Nodes of the coarse grid in one standard deviation of the smoothing: enough to look smooth.
+#: Voxels of 1 mm of a BraTS volume along left, posterior and superior.
+FRAME_SHAPE = (240, 240, 155)
+
+#: From voxels of the frame to its world coordinates in mm (right, anterior, superior positive).
+FRAME_AFFINE = np.array(
+    [[-1.0, 0.0, 0.0, 0.0], [0.0, -1.0, 0.0, 239.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+)
+
+#: First voxel and size of the box inside the frame that holds every brain.
+BOX_START = (34, 18, 0)
+BOX_SHAPE = (172, 220, 155)
+
+#: Centre of the brain, in voxels of the box. Heads are scaled and turned about it.
+BRAIN_CENTRE = np.array([85.0, 110.0, 72.0])
+
+
+Level = TypeVar("Level", bound=np.generic)
+
+#: Nodes of the coarse grid per standard deviation of the smoothing.
 NODES_PER_DEVIATION = 2.0
 
 
+def into_frame(box: NDArray[Level]) -> NDArray[Level]:
+    """Put an array of the box into the frame, which is 0 elsewhere."""
+    frame = np.zeros(FRAME_SHAPE, box.dtype)
+    frame[tuple(slice(a, a + n) for a, n in zip(BOX_START, BOX_SHAPE, strict=True))] = box
+    return frame
+
+
 def refine(coarse: Field, step: float, shape: tuple[int, ...] = BOX_SHAPE) -> Field:
-    """Interpolate linearly from a coarse grid to one of 1 mm with the same first node.
+    """Interpolate linearly from nodes `step` mm apart to a 1 mm grid with the same first node.
 
-    Parameters
-    ----------
-    coarse
-        Values at nodes `step` apart; it must cover the result: (shape - 1) / step + 1 nodes.
-    step
-        Distance of the nodes, in mm.
-    shape
-        Shape of the result.
-
-    Returns
-    -------
-    Field
-        Values at every mm, float32.
+    The coarse grid must cover the result: it needs (shape - 1) / step + 1 nodes along each axis.
     """
     fine = coarse
     for axis, length in enumerate(shape):
@@ -42,21 +58,14 @@ def refine(coarse: Field, step: float, shape: tuple[int, ...] = BOX_SHAPE) -> Fi
 
 
 def coarse_shape(step: float, shape: tuple[int, ...] = BOX_SHAPE) -> tuple[int, ...]:
-    """Return how many nodes, `step` mm apart, cover a grid of 1 mm of the given shape."""
+    """Return how many nodes, `step` mm apart, cover a 1 mm grid of this shape."""
     return tuple(int(np.ceil((length - 1) / step)) + 1 for length in shape)
 
 
 def noise_on(shape: tuple[int, ...], deviation: float, generator: np.random.Generator) -> Field:
-    """Return Gaussian noise of mean 0 and variance 1, smoothed by a Gaussian.
+    """Return smooth Gaussian noise of mean 0 and variance 1.
 
-    Parameters
-    ----------
-    shape
-        Shape of the field.
-    deviation
-        Standard deviation of the smoothing, in voxels of the field.
-    generator
-        Where the randomness comes from.
+    `deviation` is the standard deviation of the smoothing, in voxels of the field.
     """
     white = generator.standard_normal(shape, dtype=np.float32)
     smooth: Field = ndimage.gaussian_filter(white, deviation, mode="wrap", truncate=3.0)
@@ -67,16 +76,9 @@ def noise_on(shape: tuple[int, ...], deviation: float, generator: np.random.Gene
 def smooth_noise(
     deviation: float, generator: np.random.Generator, shape: tuple[int, ...] = BOX_SHAPE
 ) -> Field:
-    """Return smooth Gaussian noise of mean 0 and variance about 1, one value a mm.
+    """Return smooth Gaussian noise of mean 0 and variance about 1 on voxels of 1 mm.
 
-    Parameters
-    ----------
-    deviation
-        Standard deviation of the Gaussian that makes it smooth, in mm.
-    generator
-        Where the randomness comes from.
-    shape
-        Shape of the field, in voxels of 1 mm.
+    `deviation` is the standard deviation of the smoothing, in mm.
     """
     step = max(1.0, deviation / NODES_PER_DEVIATION)
     coarse = noise_on(coarse_shape(step, shape), deviation / step, generator)
@@ -84,7 +86,26 @@ def smooth_noise(
 
 
 def smooth_step(values: Field, middle: float | Field, width: float) -> Field:
-    """Rise from 0 to 1 by the logistic function, `width` being its scale."""
+    """Return a logistic step from 0 to 1 around `middle`; `width` is its scale."""
     exponent = np.clip((middle - values) / np.float32(width), -30, 30)
     result: NDArray[np.float32] = 1 / (1 + np.exp(exponent, dtype=np.float32))
+    return result
+
+
+def largest_part(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest connected part of a mask."""
+    parts, count = ndimage.label(mask)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    result: NDArray[np.bool_] = parts == sizes.argmax()
+    return result
+
+
+def part_around(mask: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the parts of a mask that touch the core."""
+    parts, _ = ndimage.label(mask | core)
+    kept = np.unique(parts[core])
+    result: NDArray[np.bool_] = np.isin(parts, kept[kept > 0])
     return result

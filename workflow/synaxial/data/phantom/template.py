@@ -1,7 +1,7 @@
 """The template: the MNI152 2009a average brain that is installed with nilearn.
 
-Fonov et al., NeuroImage 54 (2011): 313-327. The files are read where nilearn has them and are
-never copied; see NOTICE.
+Fonov et al., NeuroImage 54 (2011): 313-327. The files are read from the installed nilearn and never
+copied; see NOTICE.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.data.phantom.frame import Field
+from synaxial.data.phantom.fields import Field
 from synaxial.io.errors import SynaxialError
 
-#: Name of nilearn's file of each map.
+#: File name of a map in nilearn.
 FILE_NAME = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 
-#: T1 values, of at most 255, at and above which a voxel holds no CSF, and the fall to pure CSF.
+#: T1 value (of 255) from which a voxel holds no CSF, and how far below it the voxel is pure CSF.
 NO_CSF_T1 = 95.0
 CSF_T1_RANGE = 45.0
 
-#: From world coordinates of the BraTS frame to those of the template (mm), by the bounding boxes
-#: of the template's brain and of brains in BraTS volumes.
+#: From world coordinates of the BraTS frame to those of the template (mm), fitted to the bounding
+#: boxes of both brains.
 WORLD_SCALE = (1.0769, 1.0602, 1.1328)
 WORLD_SHIFT = (128.15, -133.63, -76.20)
 
@@ -51,7 +51,7 @@ class Template:
 
 
 def template_folder() -> Path:
-    """Return the folder of nilearn's maps; nilearn is not imported, which takes seconds."""
+    """Return the folder of the maps without importing nilearn, which takes seconds."""
     specification = find_spec("nilearn")
     if specification is None or specification.origin is None:
         raise SynaxialError(
@@ -61,7 +61,7 @@ def template_folder() -> Path:
 
 
 def read_map(folder: Path, name: str) -> tuple[Field, NDArray[np.float64]]:
-    """Read one of the template's maps ("t1", "gm" or "wm"): values in [0, 255] and its affine."""
+    """Read a map of the template (`t1`, `gm` or `wm`): values in [0, 255] and the affine."""
     path = folder / FILE_NAME.format(name)
     if not path.is_file():
         raise SynaxialError(path, "is not there", "nilearn's MNI152 template")
@@ -72,8 +72,8 @@ def read_map(folder: Path, name: str) -> tuple[Field, NDArray[np.float64]]:
 def load_template() -> Template:
     """Read the average brain.
 
-    nilearn has no map of the fluid: it is what grey and white matter leave, or what the T1 image
-    shows dark, whichever is more.
+    nilearn has no map of the fluid. It is what grey and white matter leave, or what is dark in the
+    T1 image, whichever is more.
     """
     folder = template_folder()
     t1, affine = read_map(folder, "t1")
