@@ -58,16 +58,19 @@ BAD_FILES = {
     "header of a pair": (WHOLE[:MAGIC] + b"ni1\0" + WHOLE[348:], "expected a single NIfTI file"),
     "no dimension": (changed(DIM, "<h", 0), "the header has dimensions [0,"),
     "negative size": (changed(DIM, "<4h", 3, 7, -8, 6), "dimensions [3, 7, -8, 6"),
-    "huge claim": (changed(DIM, "<8h", 7, *[32767] * 7), "the header claims [32767, 32767"),
-    "unknown type": (changed(DATATYPE, "<h", 3), "voxels of the unknown type 3"),
-    "far offset": (changed(VOX_OFFSET, "<f", 1e30), "the voxels begin at byte 1e+30"),
-    "no offset": (changed(VOX_OFFSET, "<f", float("nan")), "the voxels begin at byte nan"),
+    "huge claim": (
+        changed(DIM, "<8h", 7, *[32767] * 7),
+        f"1024 bytes; expected {352 + 2 * 32767**7} as",
+    ),
+    "unknown type": (changed(DATATYPE, "<h", 3), "data code 3 not recognized"),
+    "far offset": (changed(VOX_OFFSET, "<f", 1e30), "1024 bytes; expected 1000000015047466"),
+    "no offset": (changed(VOX_OFFSET, "<f", float("nan")), "cannot convert float NaN to integer"),
 }
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_damaged_file_is_told(tmp_path: Path, case: str, compressed: bool) -> None:
+def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, case: str, compressed: bool) -> None:
     data, message = BAD_FILES[case]
     path = tmp_path / ("a.nii.gz" if compressed else "a.nii")
     path.write_bytes(gzip.compress(data) if compressed else data)
@@ -75,19 +78,19 @@ def test_a_damaged_file_is_told(tmp_path: Path, case: str, compressed: bool) -> 
         open_image(path, "sub-1 (a)")
     told = str(caught.value)
     assert told.startswith("sub-1 (a): ")
-    assert message in told or (compressed and "unpacks to 1014 bytes" in told)
+    assert message in told
     assert "\n" not in told
 
 
 @pytest.mark.parametrize("removed", [1, 8, 300])
-def test_a_cut_gzip_file_is_told_even_in_its_last_byte(tmp_path: Path, removed: int) -> None:
+def test_a_gzip_file_without_its_last_bytes_is_refused(tmp_path: Path, removed: int) -> None:
     path = save(tmp_path / "a.nii.gz", make_head())
     path.write_bytes(path.read_bytes()[:-removed])
     with pytest.raises(BadVolumeError, match=r"cannot be read \(Compressed file ended"):
         open_image(path, "copy")
 
 
-def test_a_wrong_checksum_in_a_gzip_file_is_told(tmp_path: Path) -> None:
+def test_a_wrong_checksum_in_a_gzip_file_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.nii.gz", make_head())
     data = bytearray(path.read_bytes())
     data[-7] ^= 1
@@ -116,12 +119,14 @@ def test_a_wanted_channel_is_read_from_what_is_kept_or_from_the_file(
     np.testing.assert_array_equal(voxels, 2 * make_head(1))
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadVolumeError, match="the file is not there"):
         open_image(tmp_path / "a.nii", "copy")
 
 
-def test_a_long_claim_of_an_extension_is_not_read(tmp_path: Path) -> None:
+def test_an_extension_of_the_header_is_not_read_however_long_it_claims_to_be(
+    tmp_path: Path,
+) -> None:
     header = bytearray(WHOLE[:352]) + struct.pack("<2i", 2**31 - 16, 6) + bytes(8)
     header[VOX_OFFSET : VOX_OFFSET + 4] = struct.pack("<f", 368)
     header[348] = 1
@@ -155,3 +160,13 @@ def test_any_damage_is_a_bad_volume_or_harmless(
         else:
             assert voxels.min() >= 0
             assert voxels.max() > 0
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "MOST_BYTES", 10**6)
+    path = tmp_path / "bomb.nii.gz"
+    path.write_bytes(gzip.compress(WHOLE + bytes(2 * 10**6)))
+    with pytest.raises(BadVolumeError, match="unpacks to over 1000000 bytes"):
+        open_image(path, "copy")

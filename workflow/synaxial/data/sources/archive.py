@@ -89,11 +89,9 @@ class ArchiveSource:
 
     def read(self, subject: str) -> RawVolume:
         """Open a subject's files."""
-        flair, *segmentation = self.files(subject)
         return open_volume(
             subject,
-            flair,
-            segmentation[0] if segmentation else None,
+            self.files(subject),
             LAYOUTS[self._list["found_layout"]].labels,
             origin=f"{self._where}: {self._members(subject)[0]}",
         )

@@ -53,14 +53,8 @@ class DirectorySource:
 
     def read(self, subject: str) -> RawVolume:
         """Open a subject's files."""
-        flair, *segmentation = self.files(subject)
-        return open_volume(
-            subject,
-            flair,
-            segmentation[0] if segmentation else None,
-            self._found[0].labels,
-            origin=str(flair),
-        )
+        files = self.files(subject)
+        return open_volume(subject, files, self._found[0].labels, origin=str(files[0]))
 
     def _files(self, subject: str) -> SubjectFiles:
         wanted = self._found[1]
