@@ -220,7 +220,9 @@ def experiment_to_segment():
     """The experiment whose images a segmentation model is trained with."""
     name = study.segment_experiment
     if name is None:
-        raise WorkflowError("segment: no experiment has masks: true; see docs/studies/segmentation.md")
+        raise WorkflowError(
+            "segment: no experiment has masks: true; see docs/studies/segmentation.md"
+        )
     if not study.experiments[name].masks:
         raise WorkflowError(f"segment.experiment: {name!r} does not have masks: true")
     return name

@@ -12,7 +12,7 @@ rule segment_training:
         values=f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.json",
         picture=report(
             f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.png",
-            caption="../report/segment_training.rst",
+            caption="../../report/segment_training.rst",
             category="Segmentation",
             labels={"what": "{kind}, {people} people, seed {seed}: segmented slices"},
         ),
@@ -54,7 +54,7 @@ rule segment_check:
         values=f"{RESULTS}/segment/masks.json",
         picture=report(
             f"{RESULTS}/segment/masks.png",
-            caption="../report/segment.rst",
+            caption="../../report/segment.rst",
             category="Segmentation",
             labels={"what": "generated masks on their images"},
         ),
@@ -79,13 +79,13 @@ rule segment:
         values=f"{RESULTS}/segment/segmentation.json",
         page=report(
             f"{RESULTS}/segment/segmentation.html",
-            caption="../report/segment.rst",
+            caption="../../report/segment.rst",
             category="Segmentation",
             labels={"what": "tables, and what they cannot show"},
         ),
         chart=report(
             f"{RESULTS}/segment/segmentation.png",
-            caption="../report/segment.rst",
+            caption="../../report/segment.rst",
             category="Segmentation",
             labels={"what": "Dice coefficients and their differences"},
         ),

@@ -53,13 +53,13 @@ rule scaling:
         table=f"{RESULTS}/scaling/scaling.csv",
         page=report(
             f"{RESULTS}/scaling/scaling.html",
-            caption="../report/scaling.rst",
+            caption="../../report/scaling.rst",
             category="Scaling",
             labels={"what": "table, cost model, and what it cannot show"},
         ),
         chart=report(
             f"{RESULTS}/scaling/scaling.png",
-            caption="../report/scaling.rst",
+            caption="../../report/scaling.rst",
             category="Scaling",
             labels={"what": "throughput, efficiency, communication"},
         ),

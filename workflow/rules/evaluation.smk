@@ -1,0 +1,234 @@
+# Generated images compared with unseen real images, in numbers, tables and figures.
+
+
+rule control:
+    input:
+        settings=lambda wildcards: settings_of(
+            "reference" if wildcards.control in ("reference", "real") else "control"
+        ),
+        training=rules.pack.output.images,
+        index=rules.pack.output.index,
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
+    output:
+        images=f"{RESULTS}/controls/{{control}}/images.tif",
+    log:
+        f"{LOGS}/control/{{control}}.log",
+    params:
+        version=version_of("evaluate controls"),
+        training=subpath(input.training, parent=True),
+        held_out=subpath(input.held_out, parent=True),
+    shell:
+        "synaxial evaluate controls --config {input.settings} --kind {wildcards.control}"
+        " --training {params.training} --held-out {params.held_out} --output {output.images}"
+        " > {log} 2>&1"
+
+
+rule measure:
+    input:
+        stacks=expand(
+            rules.sample.output.stack, stack=range(study.sample.stacks), allow_missing=True
+        ),
+        reference=expand(rules.control.output.images, control="reference"),
+        training=rules.pack.output.images,
+    output:
+        measurements=f"{TRAINING}/measurements.npz",
+    log:
+        f"{LOGS}/measure/{{experiment}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure/{{experiment}}/seed_{{seed}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=4000,
+    params:
+        version=version_of("evaluate measure"),
+        training=subpath(input.training, parent=True),
+    shell:
+        "synaxial evaluate measure --stacks {input.stacks} --reference {input.reference}"
+        " --training {params.training} --threads {threads} --output {output.measurements}"
+        " > {log} 2>&1"
+
+
+use rule measure as measure_control with:
+    input:
+        stacks=rules.control.output.images,
+        reference=expand(rules.control.output.images, control="reference"),
+        training=rules.pack.output.images,
+    output:
+        measurements=f"{RESULTS}/controls/{{control}}/measurements.npz",
+    log:
+        f"{LOGS}/measure/{{control}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure/{{control}}.tsv"
+
+
+rule evaluate:
+    input:
+        settings=settings_of("evaluate"),
+        measurements=rules.measure.output.measurements,
+        reference=expand(rules.measure_control.output.measurements, control="reference"),
+        stacks=rules.measure.input.stacks,
+        training=rules.pack.output.images,
+    output:
+        values=f"{TRAINING}/evaluation.json",
+        nearest=report(
+            f"{TRAINING}/nearest.png",
+            caption="../report/nearest.rst",
+            category="Evidence",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "nearest training images"},
+        ),
+    log:
+        f"{LOGS}/evaluate/{{experiment}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{experiment}}/seed_{{seed}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=4000,
+    params:
+        version=version_of("evaluate score"),
+        training=subpath(input.training, parent=True),
+    shell:
+        "synaxial evaluate score --config {input.settings} --name {wildcards.experiment}"
+        " --seed {wildcards.seed} --measurements {input.measurements}"
+        " --reference {input.reference} --stacks {input.stacks} --training {params.training}"
+        " --threads {threads} --output {output.values} --nearest {output.nearest} > {log} 2>&1"
+
+
+rule evaluate_control:
+    input:
+        settings=settings_of("evaluate"),
+        measurements=rules.measure_control.output.measurements,
+        reference=expand(rules.measure_control.output.measurements, control="reference"),
+        stacks=rules.control.output.images,
+        training=rules.pack.output.images,
+    output:
+        values=f"{RESULTS}/controls/{{control}}/evaluation.json",
+        nearest=f"{RESULTS}/controls/{{control}}/nearest.png",
+    log:
+        f"{LOGS}/evaluate/{{control}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{control}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=4000,
+    params:
+        version=version_of("evaluate score"),
+        training=subpath(input.training, parent=True),
+    shell:
+        "synaxial evaluate score --config {input.settings} --name {wildcards.control}"
+        " --measurements {input.measurements} --reference {input.reference}"
+        " --stacks {input.stacks} --training {params.training} --threads {threads}"
+        " --output {output.values} --nearest {output.nearest} > {log} 2>&1"
+
+
+rule compare:
+    input:
+        controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        experiments=of_trainings(rules.evaluate.output.values, study.chosen_experiments),
+    output:
+        table=f"{RESULTS}/comparison.csv",
+        page=report(
+            f"{RESULTS}/comparison.html",
+            caption="../report/comparison.rst",
+            category="Evidence",
+            labels={"what": "table of all numbers"},
+        ),
+        chart=report(
+            f"{RESULTS}/comparison.png",
+            caption="../report/comparison.rst",
+            category="Evidence",
+            labels={"what": "chart of all numbers"},
+        ),
+    log:
+        f"{LOGS}/compare.log",
+    localrule: True
+    params:
+        version=version_of("evaluate compare"),
+    shell:
+        "synaxial evaluate compare --evaluations {input.controls} {input.experiments}"
+        " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"
+
+
+use rule compare as compare_all with:
+    input:
+        controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        experiments=of_trainings(rules.evaluate.output.values, study.experiments),
+    output:
+        table=f"{RESULTS}/figures/comparison.csv",
+        page=report(
+            f"{RESULTS}/figures/comparison.html",
+            caption="../report/comparison.rst",
+            category="Figures",
+            labels={"what": "table of all experiments"},
+        ),
+        chart=report(
+            f"{RESULTS}/figures/comparison.png",
+            caption="../report/comparison.rst",
+            category="Figures",
+            labels={"what": "chart of all experiments"},
+        ),
+    log:
+        f"{LOGS}/compare_all.log",
+
+
+# Both halves of the same noise, if both experiments have a training with this seed.
+rule pair:
+    input:
+        left=expand(rules.sample.output.stack, stack=0, allow_missing=True),
+        right=expand(
+            rules.sample.output.stack,
+            experiment=study.base_experiment,
+            stack=0,
+            allow_missing=True,
+        ),
+    output:
+        picture=report(
+            f"{RESULTS}/figures/{{experiment}}_seed_{{seed}}.png",
+            caption="../report/pair.rst",
+            category="Figures",
+            labels={"what": "{experiment} beside the base, seed {seed}"},
+        ),
+    log:
+        f"{LOGS}/pair/{{experiment}}/seed_{{seed}}.log",
+    localrule: True
+    params:
+        version=version_of("evaluate pair"),
+        base=study.base_experiment,
+    shell:
+        "synaxial evaluate pair --experiment {wildcards.experiment} --base {params.base}"
+        " --seed {wildcards.seed} --left {input.left} --right {input.right}"
+        " --output {output.picture} > {log} 2>&1"
+
+
+rule cases:
+    input:
+        measurements=rules.measure.output.measurements,
+        reference=expand(rules.measure_control.output.measurements, control="reference"),
+        real=expand(rules.control.output.images, control="reference"),
+        stacks=rules.measure.input.stacks,
+    output:
+        picture=report(
+            f"{TRAINING}/cases.png",
+            caption="../report/cases.rst",
+            category="Evidence",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "real images, best and worst cases"},
+        ),
+    log:
+        f"{LOGS}/cases/{{experiment}}/seed_{{seed}}.log",
+    resources:
+        mem_mb=4000,
+    params:
+        version=version_of("evaluate cases"),
+    shell:
+        "synaxial evaluate cases --measurements {input.measurements} --reference {input.reference}"
+        " --real {input.real} --stacks {input.stacks} --output {output.picture} > {log} 2>&1"
+
+
+rule figures:
+    input:
+        comparison=rules.compare_all.output if study.acquire.held_out else [],
+        cases=cases_of_base(),
+        pairs=pairs_of_all_experiments(),
+    localrule: True

@@ -1,0 +1,190 @@
+# From the data set to generators, stacks of generated images, and pictures of the stacks.
+
+
+use rule settings as experiment with:
+    output:
+        study=f"{TRAINING}/experiment.yaml",
+    log:
+        f"{LOGS}/settings/{{experiment}}_{{seed}}.log",
+    localrule: True
+    params:
+        part=lambda wildcards: as_yaml(
+            part_of_training(study, wildcards.experiment, int(wildcards.seed))
+        ),
+
+
+# How often to write checkpoints and previews changes no result: its settings are `ancient`, so that
+# they run nothing again.
+#
+# The checkpoints are no output: Snakemake deletes outputs before a job and after a failed one, and
+# a training must find them again. Their folder is named by what the model depends on.
+rule train:
+    input:
+        settings=rules.experiment.output.study,
+        monitoring=ancient(settings_of("monitoring")),
+        images=rules.pack.output.images,
+        description=rules.pack.output.description,
+        held_out=held_out_of_training,
+        masks=lambda wildcards: masks_of_training(wildcards.experiment),
+    output:
+        generator=f"{TRAINING}/generator.npz",
+        discriminator=f"{TRAINING}/discriminator.npz",
+        epochs=f"{TRAINING}/log.csv",
+        run=f"{TRAINING}/run.json",
+        previews=directory(f"{TRAINING}/previews"),
+        timeline=report(
+            f"{TRAINING}/previews.png",
+            caption="../report/previews.rst",
+            category="Training",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "previews over time"},
+        ),
+        curves=report(
+            f"{TRAINING}/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "curves"},
+        ),
+    log:
+        f"{LOGS}/train/{{experiment}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{experiment}}/seed_{{seed}}.tsv"
+    threads: 1
+    resources:
+        launcher="mpiexec",
+        tasks=1,
+        cpus_per_task=1,
+        device="auto",
+        gpu=0,
+        trainings=1,
+        runtime=7 * 24 * 60,
+        mem_mb=8000,
+    params:
+        version=version_of("train"),
+        dataset=subpath(input.images, parent=True),
+        folder=subpath(output.generator, parent=True),
+        held_out=lambda wildcards, input: (
+            f"--held-out {Path(input.held_out[0]).parent}" if input.held_out else ""
+        ),
+        checkpoints=f"{RESULTS}/checkpoints",
+    shell:
+        "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --dataset {params.dataset} --output {params.folder}"
+        " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
+        " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
+        " --monitoring {input.monitoring} {params.held_out}"
+        " --time-budget {resources.runtime} 2>&1 | tee {log}"
+
+
+rule sample:
+    input:
+        settings=settings_of("sample"),
+        generator=rules.train.output.generator,
+    output:
+        stack=f"{TRAINING}/samples/stack_{{stack}}.tif",
+    log:
+        f"{LOGS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.tsv"
+    threads: 4
+    resources:
+        device="auto",
+        gpu=0,
+        mem_mb=6000,
+    params:
+        version=version_of("sample"),
+    shell:
+        "synaxial sample --config {input.settings} --generator {input.generator}"
+        " --stack {wildcards.stack} --device {resources.device} --threads {threads}"
+        " --output {output.stack}"
+        " > {log} 2>&1"
+
+
+rule render:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        sheet=report(
+            f"{TRAINING}/samples/stack_{{stack}}.png",
+            caption="../report/sheet.rst",
+            category="Generated images",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "stack {stack}"},
+        ),
+    log:
+        f"{LOGS}/render/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        version=version_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack} --sheet {output.sheet}"
+        " > {log} 2>&1"
+
+
+rule render_images:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        images=directory(f"{TRAINING}/samples/stack_{{stack}}_images"),
+    log:
+        f"{LOGS}/render_images/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        version=version_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --images {output.images} > {log} 2>&1"
+
+
+rule render_nifti:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        nifti=f"{TRAINING}/samples/stack_{{stack}}.nii.gz",
+    log:
+        f"{LOGS}/render_nifti/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        version=version_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --nifti {output.nifti} > {log} 2>&1"
+
+
+# Of experiments with `masks` alone.
+rule render_masks:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        sheet=report(
+            f"{TRAINING}/samples/stack_{{stack}}_masks.png",
+            caption="../report/masks.rst",
+            category="Generated images",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "stack {stack} with its masks"},
+        ),
+    log:
+        f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        version=version_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --outlines {output.sheet} > {log} 2>&1"
+
+
+rule render_nifti_masks:
+    input:
+        settings=settings_of("render"),
+        stack=rules.sample.output.stack,
+    output:
+        nifti=f"{TRAINING}/samples/stack_{{stack}}_mask.nii.gz",
+    log:
+        f"{LOGS}/render_nifti_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+    params:
+        version=version_of("render"),
+    shell:
+        "synaxial render --config {input.settings} --stack {input.stack}"
+        " --nifti-masks {output.nifti} > {log} 2>&1"
