@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.segment import check_command, compare_command, train_command
-from synaxial.studies.segment.comparison import COLUMNS, compare
+from synaxial.studies.segment import check, compare, train
+from synaxial.studies.segment.comparison import COLUMNS
+from synaxial.studies.segment.comparison import compare as compare_results
 from synaxial.studies.segment.intervals import crossed_interval, grouped_interval
-from synaxial.studies.segment.place import NUMBERS, measure, summarise
+from synaxial.studies.segment.mask_numbers import NUMBERS, measure, summarise
 from synaxial.studies.segment.results import read_results
 from synaxial.studies.segment.slices import Slices
 
@@ -53,19 +54,19 @@ class Study:
             "device": "cpu",
             "threads": 1,
         }
-        train_command.run(**given | options)
+        train.run(**given | options)
         return output
 
     def check(self):
         output = self.folder / "masks.json"
-        check_command.run(self.held_out, [self.stack], output, self.folder / "masks.png")
+        check.run([self.stack], self.held_out, output, self.folder / "masks.png")
         return output
 
     def compare(self, trainings):
         names = {"table": "csv", "values": "json", "page": "html", "chart": "png"}
         names["markdown"] = "md"
         outputs = {name: self.folder / f"result.{suffix}" for name, suffix in names.items()}
-        compare_command.run(trainings, self.check(), **outputs)
+        compare.run(trainings, self.check(), **outputs)
         return outputs
 
     def everything(self):
@@ -145,7 +146,7 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
         assert row["held_out"] == "3"
         assert row["seeds"] == ("" if row["number"] in ("threshold", "empty") else "1 2")
     page = html.unescape(" ".join(outputs["page"].read_text().split()))
-    for text in ("4 (all)", "1 (1)", "both - real", "of whom 1 have no tumour", *NUMBERS.values()):
+    for text in ("4 (all)", "1 (1)", "both - real", "1 of these have no tumour", *NUMBERS.values()):
         assert text in page
     lines = outputs["markdown"].read_text().splitlines()
     difference = next(line for line in lines if line.startswith("| both - real | 1 (1) |"))
@@ -170,7 +171,7 @@ def test_good_generated_slices_are_told_from_wrong_ones(study):
     for name, slices in {"good": others, "wrong": wrong}.items():
         study.stack = write_pairs(study.folder / f"{name}.tif", slices)
         trainings = [study.train("synthetic", "none", seed) for seed in (1, 2)]
-        rows = compare(read_results([*real, *trainings], study.check()))
+        rows = compare_results(read_results([*real, *trainings], study.check()))
         found[name] = {row.number: row for row in rows}
     good, bad = (found[name]["synthetic"] for name in ("good", "wrong"))
     assert good.value > 0.8
@@ -180,12 +181,12 @@ def test_good_generated_slices_are_told_from_wrong_ones(study):
 
 def test_a_set_that_is_missing_leaves_its_differences_out(study):
     trainings = [study.train("real", "all", 1), study.train("synthetic", "none", 1)]
-    rows = compare(read_results(trainings, study.check()))
+    rows = compare_results(read_results(trainings, study.check()))
     assert [row.number for row in rows] == [
         *("threshold", "empty", "real", "synthetic", "synthetic - real")
     ]
     with pytest.raises(SynaxialError, match="has no seed in common"):
-        compare(read_results([trainings[0], study.train("both", "all", 2)], study.check()))
+        compare_results(read_results([trainings[0], study.train("both", "all", 2)], study.check()))
 
 
 def change(path, **differences):
@@ -210,9 +211,9 @@ def test_unequal_trainings_are_not_compared(study):
         with pytest.raises(SynaxialError, match=f"has {key} .*only equal trainings compare"):
             read_results([first, change(second, **{key: value})], check)
     held_out = json.loads(second.read_text())["held_out"] | {"masks_sha256": "0"}
-    with pytest.raises(SynaxialError, match="is of other subjects held out than"):
+    with pytest.raises(SynaxialError, match="has other held-out subjects than"):
         read_results([first, change(second, held_out=held_out)], check)
-    with pytest.raises(SynaxialError, match="is of other subjects held out than"):
+    with pytest.raises(SynaxialError, match="has other held-out subjects than"):
         read_results([first, second], change(check, held_out=held_out))
     with pytest.raises(SynaxialError, match="is the same training as"):
         read_results([first, first], check)
@@ -221,13 +222,13 @@ def test_unequal_trainings_are_not_compared(study):
 @pytest.mark.parametrize(
     ("differences", "expected"),
     [
-        ({"protocol": "0"}, "has the protocol '0'"),
-        ({"dice": ...}, "lacks something"),
-        ({"dice": {}}, "lacks a kind or Dice coefficients"),
-        ({"dice": {"a": 2}}, "beyond 0 to 1"),
-        ({"kind": "other"}, "lacks a kind"),
-        ({"updates": ...}, "lacks updates"),
-        ({"people": None}, "lacks something"),
+        ({"protocol": "0"}, "protocol: Input should be '2'"),
+        ({"dice": ...}, "dice: Field required"),
+        ({"dice": {}}, "dice: Dictionary should have at least 1 item"),
+        ({"dice": {"a": 2}}, "dice.a: Input should be less than or equal to 1"),
+        ({"kind": "other"}, "kind: Input should be 'real', 'synthetic' or 'both'"),
+        ({"updates": ...}, "updates: Field required"),
+        ({"people": None}, "people: Input should be a valid array"),
     ],
 )
 def test_a_file_of_another_kind_is_told_in_one_line(study, differences, expected):
@@ -256,12 +257,12 @@ def test_a_check_that_lacks_something_is_refused(study):
         {"images": ...},
         {"generators": ...},
     ):
-        with pytest.raises(SynaxialError, match=r"masks\.json: lacks"):
+        with pytest.raises(SynaxialError, match=r"masks\.json: .*segment check"):
             read_results([path], change(check, **differences))
     # A person may not be in one floor alone.
     for name in ("threshold", "empty"):
         floors = {**content["floors"], name: dict(list(content["floors"][name].items())[1:])}
-        with pytest.raises(SynaxialError, match="is of other subjects held out than"):
+        with pytest.raises(SynaxialError, match="has other held-out subjects than"):
             read_results([path], change(check, floors=floors))
 
 
@@ -271,7 +272,7 @@ REFUSED = {
     "too many": ({"subjects": "5"}, "segment.subjects: asks for 5 people"),
     "no number": ({"subjects": "half"}, "--subjects: found 'half'"),
     "no data": ({"dataset": None}, "--dataset: is missing"),
-    "no stacks": ({"kind": "both", "stacks": None}, "--stacks: are missing"),
+    "no stacks": ({"kind": "both", "stacks": None}, "STACKS: are missing"),
     "no such folder": ({"held_out": Path("nowhere")}, "nowhere"),
     "device": ({"device": "tpu"}, "--device: found 'tpu'"),
 }
@@ -286,7 +287,7 @@ def test_a_users_mistake_is_one_line(study, name):
 
 
 def test_people_trained_with_are_not_held_out(study):
-    with pytest.raises(SynaxialError, match=r"^--held-out: .* has 4 people of .* too") as caught:
+    with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 people with") as caught:
         study.train("real", "all", 1, dataset=study.held_out)
     assert "\n" not in str(caught.value)
     # Another timepoint of one of them.
@@ -295,7 +296,7 @@ def test_people_trained_with_are_not_held_out(study):
         slices.names[:] = [f"sub-{number + session}_ses-{session}" for number in range(4)]
         write_dataset(study.folder / folder, slices)
     folders = {"held_out": study.folder / "first", "dataset": study.folder / "second"}
-    with pytest.raises(SynaxialError, match="has 3 people of"):
+    with pytest.raises(SynaxialError, match="shares 3 people with"):
         study.train("both", "all", 1, **folders)
 
 
@@ -315,7 +316,7 @@ def test_people_held_out_without_tumours_are_refused(study):
     with pytest.raises(SynaxialError, match="has no tumour in any slice"):
         study.train("real", "all", 1, held_out=folder)
     with pytest.raises(SynaxialError, match="has 0 people with a tumour"):
-        check_command.run(folder, [study.stack], study.folder / "a.json", study.folder / "a.png")
+        check.run([study.stack], folder, study.folder / "a.json", study.folder / "a.png")
 
 
 @pytest.mark.slow
@@ -323,7 +324,7 @@ def test_the_command_line(study):
     command = [str(Path(sys.executable).with_name("synaxial")), "study", "segment", "train"]
     given = ["--config", study.config, "--held-out", study.held_out, "--dataset", study.dataset]
     outputs = ["--output", study.folder / "a.json", "--picture", study.folder / "a.png"]
-    given += ["--kind", "both", "--stacks", study.stack, study.stack]
+    given += ["--kind", "both", study.stack, study.stack]
     done = subprocess.run(
         list(map(str, [*command, *given, *outputs])), capture_output=True, text=True, check=False
     )

@@ -1,7 +1,6 @@
 """What the comparison makes of generators: which cannot be mixed, and whose seeds are no draws."""
 
 import html
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,10 @@ import pytest
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.segment.comparison import compare
+from synaxial.studies.segment.comparison_page import ONE, OWN, SHARED, make_comparison_page
 from synaxial.studies.segment.intervals import clusters_of, crossed_interval, means_of_clusters
-from synaxial.studies.segment.mixtures import check_mixture
-from synaxial.studies.segment.page import ONE, OWN, SHARED, make_segmentation_page
-from synaxial.studies.segment.place import NUMBERS
-from synaxial.studies.segment.records import Check, Results, Training
+from synaxial.studies.segment.mask_numbers import NUMBERS
+from synaxial.studies.segment.results import Check, HeldOut, Results, Training, check_sources
 
 PEOPLE = [f"person_{number}" for number in range(6)]
 TRAINING_SET = {"images_sha256": "1", "masks_sha256": "2"}
@@ -23,16 +21,18 @@ BUDGET = {"parameters": 1, "updates": 5, "batch_size": 4, "images_seen": 20}
 def make_training(kind, seed, generators=()):
     random = np.random.default_rng(seed)
     dice = dict(zip(PEOPLE, random.uniform(0.4, 0.8, len(PEOPLE)).tolist(), strict=True))
+    real = kind != "synthetic"
     return Training(
-        kind,
-        "none" if kind == "synthetic" else "all",
-        seed,
-        *(0 if kind == "synthetic" else 4, 0 if kind == "synthetic" else 12),
-        0 if kind == "real" else 20 * len(generators),
-        dice,
-        None if kind == "synthetic" else TRAINING_SET,
-        tuple(generators),
-        None if kind == "real" else "pairs",
+        kind=kind,
+        subjects="all" if real else "none",
+        seed=seed,
+        people=["a", "b", "c", "d"] if real else [],
+        real_images=12 if real else 0,
+        synthetic_images=20 * len(generators),
+        dice=dice,
+        training_set=TRAINING_SET if real else None,
+        generators=tuple(generators),
+        experiment=None if kind == "real" else "pairs",
     )
 
 
@@ -40,13 +40,17 @@ def make_results(generators):
     """Return real and both of each seed, with these generators by seed."""
     trainings = [make_training("real", seed) for seed in generators]
     trainings += [make_training("both", 100 + seed, made) for seed, made in generators.items()]
-    trainings = [replace(training, seed=training.seed % 100) for training in trainings]
+    trainings = [each.model_copy(update={"seed": each.seed % 100}) for each in trainings]
     made_by = tuple(sorted({name for made in generators.values() for name in made}))
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     masks = {which: dict.fromkeys(NUMBERS, interval) for which in ("generated", "real")}
     floors = {name: dict.fromkeys(PEOPLE, 0.1) for name in ("threshold", "empty")}
-    check = Check({"generated": 40, "real": 30}, masks, floors, made_by)
-    return Results(trainings, check, BUDGET, {"people": 7, "people_without_tumour": 1})
+    images = {"generated": 40, "real": 30}
+    check = Check(images=images, masks=masks, floors=floors, generators=made_by)
+    held_out = HeldOut(
+        images=9, people=7, people_without_tumour=1, images_sha256="1", masks_sha256="2"
+    )
+    return Results(trainings, check, BUDGET, held_out)
 
 
 def by_number(results):
@@ -113,13 +117,17 @@ def test_intervals_contain_the_truth_of_other_generators_too():
 )
 def test_the_page_names_experiment_and_generators_and_what_intervals_hold(generators, note, count):
     results = make_results(generators)
-    page = html.unescape(make_segmentation_page(compare(results), results))
+    page = html.unescape(make_comparison_page(compare(results), results))
     assert f"{count} the experiment pairs: a (seed 1" in page
     assert [text in page for text in (ONE, SHARED, OWN)] == [note is n for n in (ONE, SHARED, OWN)]
 
 
 MIXTURES = {
-    "data set": ("both", {"training_set": {"images_sha256": "other"}}, "another data set's real"),
+    "data set": (
+        "both",
+        {"training_set": {"images_sha256": "other"}},
+        "of another data set",
+    ),
     "experiment": ("synthetic", {"experiment": "final"}, "of the experiment final; expected"),
     "nameless": ("synthetic", {"experiment": None}, "of the experiment None"),
     "generator": ("synthetic", {"generators": ("b",)}, "another generator at seed 1"),
@@ -135,14 +143,14 @@ def test_what_was_trained_with_other_slices_is_refused(name):
     }
     paths = [Path(f"{kind}.json") for kind in trainings]
     check = make_results({1: ["a", "b"]}).check
-    check_mixture(paths, list(trainings.values()), Path("masks.json"), check)
-    trainings[kind] = replace(trainings[kind], **changes)
+    check_sources(paths, list(trainings.values()), Path("masks.json"), check)
+    trainings[kind] = trainings[kind].model_copy(update=changes)
     with pytest.raises(SynaxialError, match=rf"^{kind}\.json: .*{expected}") as caught:
-        check_mixture(paths, list(trainings.values()), Path("masks.json"), check)
+        check_sources(paths, list(trainings.values()), Path("masks.json"), check)
     assert "\n" not in str(caught.value)
 
 
 def test_masks_of_other_generators_are_no_check_of_these():
     training, check = make_training("both", 1, ["c"]), make_results({1: ["a"]}).check
-    with pytest.raises(SynaxialError, match=r"^masks\.json: does not look at the generator"):
-        check_mixture([Path("both.json")], [training], Path("masks.json"), check)
+    with pytest.raises(SynaxialError, match=r"^masks\.json: does not check the generator"):
+        check_sources([Path("both.json")], [training], Path("masks.json"), check)

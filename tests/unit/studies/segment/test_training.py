@@ -7,8 +7,8 @@ from synaxial.compute.devices import use_one_device
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Segment
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.segment.dice import bright_masks, dice, dice_of_people
-from synaxial.studies.segment.sizes import check_size, people_wanted
+from synaxial.studies.segment.limits import check_size, people_wanted
+from synaxial.studies.segment.mask_numbers import bright_masks, dice, dice_of_people
 from synaxial.studies.segment.slices import (
     Slices,
     augmented,

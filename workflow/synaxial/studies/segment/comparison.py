@@ -1,56 +1,50 @@
-"""Dice coefficients of real, synthetic and both, and their differences."""
+"""Dice coefficients of U-Nets trained on real, synthetic and both slices, and their differences."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.segment.intervals import clusters_of, crossed_interval, means_of_clusters
-from synaxial.studies.segment.records import Results, Training
-from synaxial.studies.segment.sizes import NONE
+from synaxial.studies.segment.limits import NONE
+from synaxial.studies.segment.results import Results, Training
 
-#: The columns of segmentation.csv: one row a number.
+#: The columns of segmentation.csv, which has a row for each number.
 COLUMNS = [
-    *("subjects", "people", "number", "value", "low", "high"),
-    *(
-        "seeds",
-        "held_out",
-        "real_images",
-        "synthetic_images",
-        "generators",
-        "updates",
-        "batch_size",
-    ),
+    *("subjects", "people", "number", "value", "low", "high", "seeds", "held_out"),
+    *("real_images", "synthetic_images", "generators", "updates", "batch_size"),
 ]
 
-#: What is taken from what, at the same size: by number.
+#: The two kinds of each difference, at the same number of people.
 DIFFERENCES = {"both - real": ("both", "real"), "synthetic - real": ("synthetic", "real")}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number.
+    """One number of the comparison.
 
     Attributes
     ----------
     subjects
-        The size of the real set as it was asked for; `none` where there is none.
+        The number of people of the real set as it was asked for; `none` without a real set.
     people
-        As many people.
+        That number of people.
     number
         A kind, a difference or a floor.
     value, low, high
-        The mean over seeds and people held out, and its interval. Where some seeds share a
+        The mean over seeds and held-out people, and its interval. Where some seeds share a
         generator, the mean over generators of their seeds' means; see `means_of_clusters`.
     by_seed
-        The mean over people of each seed; empty for what has no seed.
+        The mean over people for each seed; empty for a floor.
     held_out
-        People.
+        Number of people.
     real_images, synthetic_images
-        To train with; the least of the seeds. Of a difference, of what it is taken from.
+        Number of training images, the smallest of the seeds; for a difference, those of its first
+        kind.
     generators
-        How many made the generated images of all seeds.
+        Number of generators of the generated images of all seeds.
     """
 
     subjects: str
@@ -66,22 +60,33 @@ class Row:
     generators: int
 
 
-def compare(results: Results) -> list[Row]:
-    """Return the floors, then each kind at each size, then the differences at each size.
+def table_rows(rows: list[Row], budget: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of segmentation.csv, with the columns `COLUMNS`."""
+    return [
+        {
+            **{name: value for name, value in asdict(row).items() if name != "by_seed"},
+            **{name: f"{getattr(row, name):.6g}" for name in ("value", "low", "high")},
+            "seeds": " ".join(map(str, row.by_seed)),
+            "updates": budget["updates"],
+            "batch_size": budget["batch_size"],
+        }
+        for row in rows
+    ]
 
-    A difference is of the same seeds and the same people, so that what they have in common falls
-    out of it.
+
+def compare(results: Results) -> list[Row]:
+    """Return the floors, each kind at each number of people, and the differences at each number.
+
+    A difference is taken within the same seeds and people, so that their common effects cancel.
 
     Raises
     ------
     SynaxialError
-        There are fewer than two people with a tumour, or two kinds have no seed in common.
+        Fewer than two people have a tumour, or two kinds have no seed in common.
     """
     people = sorted(results.trainings[0].dice)
     if len(people) < 2:
-        raise SynaxialError(
-            "the subjects held out", f"are {len(people)} with a tumour", "two at least"
-        )
+        raise SynaxialError("--held-out", f"has {len(people)} people with a tumour", "at least two")
     sets: dict[tuple[str, str], dict[int, Training]] = {}
     for training in results.trainings:
         sets.setdefault((training.subjects, training.kind), {})[training.seed] = training
@@ -118,8 +123,8 @@ def _difference(
         )
     values = _matrix(left, seeds, people) - _matrix(right, seeds, people)
     row = _row(subjects, number, values, {seed: left[seed] for seed in seeds})
-    # `synthetic` itself is of nobody's size; the difference is.
-    return replace(row, people=max(right[seed].people for seed in seeds))
+    # `synthetic` has no number of people of its own; the difference has that of `right`.
+    return replace(row, people=max(len(right[seed].people) for seed in seeds))
 
 
 def _matrix(
@@ -138,7 +143,7 @@ def _row(
     interval = crossed_interval(drawn, -1.0 if number in DIFFERENCES else 0.0)
     return Row(
         subjects,
-        max((training.people for training in trainings), default=0),
+        max((len(training.people) for training in trainings), default=0),
         number,
         float(drawn.mean()),
         interval.low,

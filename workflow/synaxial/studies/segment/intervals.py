@@ -1,31 +1,32 @@
-"""How far the numbers of the comparison might have come out otherwise.
+"""Confidence intervals of the comparison.
 
-A U-Net's Dice coefficient is one of a seed and of a person held out. Both were drawn: other people,
-and other weights, orders, training people and generators, would have given others. The mean of
-crossed draws scatters by both (Owen, Annals of Applied Statistics 1, 2007). With the variances of
-the means of R seeds and of C people, and that of what is left of each number without the two,
+A Dice coefficient depends on the seed of the U-Net and on the held-out person. Both were drawn at
+random: other people, and other weights, orders, training people and generators, would have given
+other values. The mean over crossed draws varies with both (Owen, Annals of Applied Statistics 1,
+2007). Let V_seeds and V_people be the variances of the means of R seeds and of C people, and V_rest
+that of the residuals. Then
 
     V = V_seeds + V_people - V_rest
 
-estimates the variance of the mean over all without bias: what is left is in both of the first two.
-Few seeds or people say little of how much they scatter, and the interval is widened for it once, as
-Student's t for the degrees of freedom that V has after Satterthwaite (Biometrics Bulletin 2, 1946):
+is an unbiased estimate of the variance of the overall mean, because the residuals are in both of
+the first two terms. A few seeds or people estimate their variance poorly. The interval is widened
+for that as a Student's t interval with Satterthwaite's degrees of freedom (Biometrics Bulletin 2,
+1946):
 
     V^2 / (V_seeds^2 / (R - 1) + V_people^2 / (C - 1))
 
 See Burdick and Graybill, Confidence Intervals on Variance Components, Dekker 1992, and Hillis
 (Statistics in Medicine 26, 2007) for readers who each see all patients. The interval is never
-shorter than that of the seeds alone or of the people alone: two or three seeds that happen to lie
-close together would else be taken for proof that seeds scatter little. Where seeds or people
-scatter less than what is left would make them, V is the larger one of the two. So intervals are too
-wide rather than too narrow.
+shorter than that of the seeds alone or of the people alone: otherwise two or three seeds that
+happen to agree would look like proof that seeds do not matter. Where seeds or people vary less than
+the residuals imply, V is the larger of the two. So intervals are rather too wide than too narrow.
 
-Of 10 000 drawn comparisons each, with 8 people and 3 seeds, 20 and 3, and 20 and 5, where people
-scatter by 0.08, seeds by 0.02 and the rest by 0.03, 96.0, 95.7 and 95.3 % of the intervals held the
-truth, with 1.19, 1.12 and 1.05 times the width (the median) of a normal interval of the true
-variance; where seeds scatter by 0.05 and people by 0.02, 95.4, 94.8 and 95.0 % with 1.8, 1.8 and
-1.3 times. Where there is nothing but the rest, more do. Of two seeds, 95 to 99 %, with up to 4.4
-times the width: two of anything say very little.
+In 10 000 simulated comparisons each, with 8 people and 3 seeds, 20 and 3, and 20 and 5, with
+standard deviations of 0.08 among people, 0.02 among seeds and 0.03 of the residuals, 96.0, 95.7 and
+95.3 % of the intervals contained the truth; their median width was 1.19, 1.12 and 1.05 times that
+of a normal interval of the true variance. With 0.05 among seeds and 0.02 among people these were
+95.4, 94.8 and 95.0 %, and 1.8, 1.8 and 1.3 times. With residuals alone, coverage is higher. With
+two seeds it is 95 to 99 %, at up to 4.4 times the width: two values say very little.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,7 @@ from scipy.stats import t as student
 
 from synaxial.evaluation.metrics.intervals import Interval, interval_around
 
-#: How often groups are drawn anew, and the seed of the draws.
+#: The number of bootstrap draws of groups, and their seed.
 REPEATS, SEED = 1000, 0
 
 LEVEL = 0.95
@@ -48,10 +49,10 @@ def crossed_interval(values: NDArray[np.float64], least: float = 0.0) -> Interva
     Parameters
     ----------
     values
-        float64 (seeds, people), two people at least. With a single seed, the interval holds what
-        people make uncertain alone.
+        float64 (seeds, people), at least two people. With one seed, the interval covers the
+        uncertainty from people alone.
     least
-        The smallest value that there can be, at which the interval ends; the largest is 1.
+        The smallest possible value, where the interval ends; the largest is 1.
     """
     estimate = float(values.mean())
     reach = _reach(values)
@@ -59,9 +60,9 @@ def crossed_interval(values: NDArray[np.float64], least: float = 0.0) -> Interva
 
 
 def clusters_of(generators: list[tuple[str, ...]]) -> NDArray[np.int64]:
-    """Return a number for each training, int64 (N,): the same if they share a generator.
+    """Return a number for each training, int64 (N,); trainings that share a generator share it.
 
-    A training without any, on real slices alone, shares none and has a number of its own.
+    A training without generated slices has a number of its own.
     """
     numbers = list(range(len(generators)))
     for at, own in enumerate(generators):
@@ -75,17 +76,17 @@ def clusters_of(generators: list[tuple[str, ...]]) -> NDArray[np.int64]:
 def means_of_clusters(
     values: NDArray[np.float64], clusters: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the means of seeds that share a generator: float64 (clusters, people).
+    """Return the mean over the seeds of each generator, float64 (clusters, people).
 
-    Seeds of one generator are no independent draws; its mean over them is one. With a single
-    generator nothing can be said of others, and the seeds are returned as they are.
+    Seeds that share a generator are not independent draws; their mean is one. With a single
+    generator, nothing is known of others, and the values are returned unchanged.
 
     Parameters
     ----------
     values
         float64 (seeds, people).
     clusters
-        int64 (seeds,): the number of each seed's generator.
+        int64 (seeds,): the number of the generator of each seed.
     """
     numbers = np.unique(clusters)
     if len(numbers) == 1:
@@ -94,7 +95,7 @@ def means_of_clusters(
 
 
 def _reach(values: NDArray[np.float64]) -> float:
-    """Return half the width of the interval of the mean over all."""
+    """Return half the width of the interval of the overall mean."""
     seeds, people = values.shape
     of_seeds, of_people = values.mean(axis=1), values.mean(axis=0)
     by_people = float(of_people.var(ddof=1)) / people
@@ -111,7 +112,7 @@ def _reach(values: NDArray[np.float64]) -> float:
 
 
 def _student(variance: float, freedom: float) -> float:
-    """Return half the width of Student's t interval."""
+    """Return half the width of a Student's t interval."""
     reach: float = student.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(variance)
     return float(reach)
 
@@ -119,14 +120,14 @@ def _student(variance: float, freedom: float) -> float:
 def grouped_interval(
     statistic: Callable[[NDArray[np.int64]], float], groups: NDArray[np.int64]
 ) -> Interval:
-    """Return the interval of a statistic of images that are drawn anew by group.
+    """Return the bootstrap interval of a statistic, with images drawn by group.
 
     Parameters
     ----------
     statistic
-        Of the numbers of images, int64 (N,), of which some may be there several times.
+        A function of indices of images, int64 (N,), some of them repeated.
     groups
-        int64 (N,): which images are drawn together; two groups at least.
+        int64 (N,): the group of each image; at least two groups.
     """
     generator = np.random.Generator(np.random.PCG64(SEED))
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]

@@ -1,24 +1,22 @@
-"""Pictures of slices with outlines of masks."""
-
-from typing import Any
+"""Pictures of slices with the outlines of masks."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.io.images import edges
+from synaxial.io.outlines import edges
 from synaxial.io.sheets import make_sheet
 from synaxial.studies.segment.slices import Slices
 
-#: Slices side by side at most, and pixels that each is wide at least.
+#: The largest number of slices of a picture, and the smallest width of each in pixels.
 SHOWN, WIDTH = 8, 192
 
-#: Of the outlines: of the first mask, and of the second.
+#: The colours of the outlines of the first and of the second mask.
 FIRST, SECOND = (45, 212, 191), (251, 113, 133)
 
 
 def fullest_slices(slices: Slices) -> NDArray[np.int64]:
-    """Return, of the first `SHOWN` people with a tumour, the slice where it is largest."""
+    """Return the slice with the largest tumour of each of the first `SHOWN` people with one."""
     areas = slices.masks.sum(axis=(1, 2))
     best = []
     for group in np.unique(slices.groups):
@@ -35,7 +33,7 @@ def draw_outlines(
     labels: list[str],
     title: str,
 ) -> Image.Image:
-    """Draw images above, and below the same with the outlines of two masks each.
+    """Draw a row of images, and below it the same images with the outlines of two masks each.
 
     Parameters
     ----------
@@ -43,20 +41,13 @@ def draw_outlines(
         uint8 (N, S, S), at least one.
     first, second
         bool (N, S, S).
-    labels
-        Above each image.
-    title
-        Above all.
+    labels, title
+        Above each image, and above everything.
     """
-    times = max(1, -(-WIDTH // images.shape[1]))
-    plain = _enlarged(images, times)
-    drawn = np.repeat(plain[..., None], 3, axis=3)
+    plain = np.repeat(images[..., None], 3, axis=3)
+    outlined = plain.copy()
     for masks, colour in ((first, FIRST), (second, SECOND)):
-        drawn[edges(_enlarged(masks, times), width=2)] = colour
-    above = np.repeat(plain[..., None], 3, axis=3)
-    pages = np.concatenate([above, drawn])
+        outlined[edges(masks)] = colour
+    times = max(1, -(-WIDTH // images.shape[1]))
+    pages = np.concatenate([plain, outlined]).repeat(times, axis=1).repeat(times, axis=2)
     return make_sheet(pages, len(images), column_labels=labels, title=title)
-
-
-def _enlarged(images: NDArray[Any], times: int) -> NDArray[Any]:
-    return images.repeat(times, axis=1).repeat(times, axis=2)

@@ -1,134 +1,239 @@
-"""The results of `synaxial study segment train` and `check`, read again."""
+"""The files of `synaxial study segment train` and `check`, and which of them compare."""
 
-import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import read_json
-from synaxial.studies.segment.mixtures import REMEDY, check_mixture
-from synaxial.studies.segment.place import NUMBERS
-from synaxial.studies.segment.records import PROTOCOL, Check, Results, Training
-from synaxial.studies.segment.slices import KINDS
+from synaxial.studies.inputs import read_model
+from synaxial.studies.segment.mask_numbers import NUMBERS
 
-#: What all trainings must have in common, or their Dice coefficients do not compare.
-BUDGET = ("updates", "batch_size", "images_seen", "channels", "learning_rate", "parameters")
+#: The definition of the numbers in the files. Files of another one do not compare.
+PROTOCOL = "2"
+
+REMEDY = "run snakemake segment, which makes all of them again"
+
+#: A Dice coefficient for each person, by name.
+Scores = Annotated[dict[str, Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)]
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class HeldOut(_Content):
+    """The slices that the U-Nets are judged on."""
+
+    images: int
+    people: int
+    people_without_tumour: int
+    images_sha256: str
+    masks_sha256: str
+
+
+class Budget(_Content):
+    """What all trainings must share, or their Dice coefficients do not compare."""
+
+    updates: int
+    batch_size: int
+    images_seen: int
+    channels: list[int]
+    learning_rate: float = Field(validation_alias=AliasChoices("learning_rate", "alpha"))
+    parameters: int
+
+
+class Training(_Content):
+    """The result of one U-Net.
+
+    Attributes
+    ----------
+    kind
+        What it was trained with, one of `KINDS`.
+    subjects
+        How many people were asked for: `all`, `quarter`, a number, or `none`.
+    people
+        The people of the real slices, one subject each.
+    dice
+        Of each held-out person.
+    training_set
+        SHA-256 of the images and masks of the real slices' data set; None without real slices.
+    generators, experiment
+        Digests of the generators of the generated slices, and their experiment's name.
+    """
+
+    kind: Literal["real", "synthetic", "both"]
+    subjects: str
+    seed: int
+    people: list[str]
+    real_images: int
+    synthetic_images: int
+    dice: Scores
+    training_set: dict[str, str] | None
+    generators: tuple[str, ...]
+    experiment: str | None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the result as the comparison's file has it, with the number of people."""
+        return self.model_dump(include=set(Training.model_fields)) | {"people": len(self.people)}
+
+
+class TrainingFile(Training, Budget):
+    """The file of one U-Net."""
+
+    protocol: Literal["2"]
+    held_out: HeldOut
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """What must be the same in all trainings."""
+        return self.model_dump(include=set(Budget.model_fields))
+
+
+class Estimate(_Content):
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Check(_Content):
+    """Where masks lie, and what is found without training.
+
+    Attributes
+    ----------
+    images
+        The number of images of each set, `generated` and `real`.
+    masks
+        The `NUMBERS` of each set.
+    floors
+        Dice coefficients of a `threshold` and of the `empty` mask.
+    generators
+        Digests of the generators of the generated masks.
+    """
+
+    images: dict[Literal["generated", "real"], int]
+    masks: dict[Literal["generated", "real"], dict[str, Estimate | None]]
+    floors: dict[Literal["threshold", "empty"], Scores]
+    generators: tuple[str, ...]
+
+
+class CheckFile(Check):
+    """The file of a check."""
+
+    protocol: Literal["2"]
+    held_out: HeldOut
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything of a comparison: trainings of one budget, and the check of their masks."""
+
+    trainings: list[Training]
+    check: Check
+    budget: dict[str, Any]
+    held_out: HeldOut
 
 
 def read_results(paths: list[Path], check: Path) -> Results:
-    """Read what can stand in one table.
+    """Read trainings and the check of their masks, and make sure that they compare.
 
     Raises
     ------
     SynaxialError
-        A file is absent or something else, was made with another budget or other people held out
-        than the first one, or is there twice; or slices to train with are mixed.
+        A file is absent or of another kind, differs from the first one in its budget or held-out
+        people, is there twice, or was trained with other slices under the same name.
     """
-    first = _content(paths[0], "train")
+    trainings = [read_model(path, TrainingFile, _expected("train"), REMEDY) for path in paths]
+    masks = read_model(check, CheckFile, _expected("check"), REMEDY)
+    if {len(masks.floors), len(masks.masks), len(masks.images)} != {2} or any(
+        set(NUMBERS) - set(numbers) for numbers in masks.masks.values()
+    ):
+        raise SynaxialError(check, "lacks some of its numbers", _expected("check"), REMEDY)
+    first = trainings[0]
     seen: dict[tuple[str, str, int], Path] = {}
-    trainings = []
-    for path in paths:
-        content = _content(path, "train")
-        training = _training(path, content)
-        for key in BUDGET:
-            if content.get(key) != first.get(key):
+    for path, training in zip(paths, trainings, strict=True):
+        for key, value in training.budget.items():
+            if value != first.budget[key]:
                 raise SynaxialError(
                     path,
-                    f"has {key} {content.get(key)}",
-                    f"{first.get(key)}, as {paths[0]}: only equal trainings compare",
+                    f"has {key} {value}",
+                    f"{first.budget[key]}, as {paths[0]}: only equal trainings compare",
                     REMEDY,
                 )
-        _check_alike(path, content, training.dice, paths[0], first, first["dice"])
+        _check_held_out(path, training, training.dice, paths[0], first)
         name = (training.kind, training.subjects, training.seed)
         if name in seen:
-            raise SynaxialError(path, f"is the same training as {seen[name]}", "each once")
+            raise SynaxialError(path, f"is the same training as {seen[name]}", "each one once")
         seen[name] = path
-        trainings.append(training)
-    content = _content(check, "check")
-    found = _check(check, content)
-    for scores in found.floors.values():
-        _check_alike(check, content, scores, paths[0], first, first["dice"])
-    check_mixture(paths, trainings, check, found)
-    budget = {key: first[key] for key in BUDGET}
-    return Results(trainings, found, budget, first["held_out"])
+    for scores in masks.floors.values():
+        _check_held_out(check, masks, scores, paths[0], first)
+    check_sources(paths, trainings, check, masks)
+    return Results(list(trainings), masks, first.budget, first.held_out)
 
 
-def _check_alike(
-    path: Path,
-    content: dict[str, Any],
-    scores: dict[str, float],
-    first: Path,
-    other: dict[str, Any],
-    others: dict[str, float],
-) -> None:
-    """Refuse what was judged on other slices than the first file."""
-    if content.get("held_out") != other.get("held_out") or set(scores) != set(others):
-        raise SynaxialError(
-            path, f"is of other subjects held out than {first}", "the same images and masks", REMEDY
-        )
+def check_sources(paths: list[Path], trainings: list[Training], check: Path, masks: Check) -> None:
+    """Refuse trainings with different slices under one name.
 
+    Parameters
+    ----------
+    paths, trainings
+        The files and their content.
+    check, masks
+        The file of the check and its content.
 
-def _content(path: Path, command: str) -> dict[str, Any]:
-    content = read_json(path)
-    if content.get("protocol") != PROTOCOL:
-        raise SynaxialError(
-            path, f"has the protocol {content.get('protocol')!r}", _expected(command), REMEDY
-        )
-    return content
+    Raises
+    ------
+    SynaxialError
+        Real slices come from different data sets, generated ones from different experiments, those
+        of one seed from different generators, or from a generator whose masks were not checked.
+    """
+    data_sets: dict[str, Path] = {}
+    experiments: dict[str, Path] = {}
+    of_seeds: dict[int, dict[str, Path]] = {}
+    for path, training in zip(paths, trainings, strict=True):
+        if training.kind != "synthetic":
+            real = str(training.training_set)
+            _refuse_second(data_sets, real, path, "real slices of another data set")
+        if training.kind == "real":
+            continue
+        name, seed = str(training.experiment), training.seed
+        _refuse_second(experiments, name, path, f"generated slices of the experiment {name}")
+        generators = str(training.generators)
+        of_seed = of_seeds.setdefault(seed, {})
+        _refuse_second(of_seed, generators, path, f"slices of another generator at seed {seed}")
+        if not set(training.generators) <= set(masks.generators):
+            raise SynaxialError(
+                check, f"does not check the generator of {path}", "the same stacks", REMEDY
+            )
 
 
 def _expected(command: str) -> str:
-    return f"a file of `synaxial study segment {command}` of protocol {PROTOCOL}"
+    return f"a file of `synaxial study segment {command}` with protocol {PROTOCOL}"
 
 
-def _check(path: Path, content: dict[str, Any]) -> Check:
-    try:
-        return Check(
-            {name: int(content["images"][name]) for name in ("generated", "real")},
-            {which: _numbers(content["masks"][which]) for which in ("generated", "real")},
-            {
-                name: {person: float(value) for person, value in content["floors"][name].items()}
-                for name in ("threshold", "empty")
-            },
-            tuple(map(str, content["generators"])),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+def _check_held_out(
+    path: Path,
+    content: TrainingFile | CheckFile,
+    scores: dict[str, float],
+    first_path: Path,
+    first: TrainingFile,
+) -> None:
+    """Refuse a file that was judged on other slices than the first one."""
+    if content.held_out != first.held_out or set(scores) != set(first.dice):
         raise SynaxialError(
-            path, f"lacks something ({error})", _expected("check"), REMEDY
-        ) from error
-
-
-def _numbers(content: dict[str, Any]) -> dict[str, dict[str, float] | None]:
-    """Return each number of the masks with its interval; None where it has none."""
-    return {
-        name: None
-        if content[name] is None
-        else {key: float(content[name][key]) for key in ("value", "low", "high")}
-        for name in NUMBERS
-    }
-
-
-def _training(path: Path, content: dict[str, Any]) -> Training:
-    try:
-        training = Training(
-            str(content["kind"]),
-            str(content["subjects"]),
-            int(content["seed"]),
-            len(content["people"]),
-            int(content["real_images"]),
-            int(content["synthetic_images"]),
-            {name: float(value) for name, value in content["dice"].items()},
-            None if content["training_set"] is None else dict(content["training_set"]),
-            tuple(map(str, content["generators"])),
-            None if content["experiment"] is None else str(content["experiment"]),
+            path,
+            f"has other held-out subjects than {first_path}",
+            "the same images and masks",
+            REMEDY,
         )
-        missing = [key for key in (*BUDGET, "held_out") if key not in content]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SynaxialError(path, f"lacks something ({error})", _expected("train")) from error
-    if missing or training.kind not in KINDS or not training.dice:
-        raise SynaxialError(
-            path, f"lacks {', '.join(missing) or 'a kind or Dice coefficients'}", _expected("train")
-        )
-    if not all(math.isfinite(value) and 0 <= value <= 1 for value in training.dice.values()):
-        raise SynaxialError(path, "has a Dice coefficient beyond 0 to 1", _expected("train"))
-    return training
+
+
+def _refuse_second(seen: dict[str, Path], name: str, path: Path, found: str) -> None:
+    """Note a name, and refuse it if it is the second one."""
+    seen.setdefault(name, path)
+    if len(seen) > 1:
+        first = next(iter(seen.values()))
+        raise SynaxialError(path, f"has {found}", f"the same as {first}", REMEDY)

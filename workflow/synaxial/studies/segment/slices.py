@@ -1,22 +1,24 @@
-"""Slices with the tumour's masks: real ones of a data set, and generated ones of stacks."""
+"""Slices with tumour masks: real ones of a data set, and generated ones of stacks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.config.model import Segment
 from synaxial.data.dataset.reading import describe_images, open_masks, read_dataset
+from synaxial.evaluation.metrics.images import as_grey
 from synaxial.gan.networks.randomness import seed_sequence
 from synaxial.gan.train.batches import RankBatches
 from synaxial.io.errors import SynaxialError
-from synaxial.io.images import as_grey, overlap
+from synaxial.io.files import read_json
 from synaxial.io.stacks import Stack, images_of, masks_of, read_stack
-from synaxial.studies.segment.sizes import people_wanted
+from synaxial.studies.segment.limits import people_wanted
 
-#: First numbers of the names of streams of random numbers, beyond those of `networks.randomness`.
+#: First words of the names of this study's random streams; `gan` has the lower numbers.
 PEOPLE, AUGMENTATION = 100, 101
 
 #: What a U-Net may be trained with.
@@ -26,8 +28,8 @@ KINDS = {
     "both": "real and generated slices",
 }
 
-#: The farthest shift of an augmented slice along each axis, as a share of the width.
-FARTHEST = 1 / 16
+#: The longest shift of an augmented slice along each axis, as a share of the width.
+LONGEST_SHIFT = 1 / 16
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,11 @@ class Slices:
     masks
         bool (N, S, S): where the tumour is.
     groups
-        int64 (N,): of real slices the person's number, of generated ones each its own.
+        int64 (N,): the person's number for real slices; a number of its own for each generated one.
     names
-        What each group is called.
+        The name of each group.
     generators
-        The digests of what made generated slices, each once and sorted; none of real ones.
+        Digests of the generators of generated slices, sorted, each once; empty for real slices.
     """
 
     images: NDArray[np.uint8]
@@ -64,13 +66,7 @@ class Slices:
 
 
 def read_real(folder: Path) -> Slices:
-    """Return a data set's slices; a group is a person, called as the first subject that is theirs.
-
-    Raises
-    ------
-    SynaxialError
-        A file is absent, damaged, or of another data set.
-    """
+    """Return a data set's slices. A group is a person, named by that person's first subject."""
     images, rows = read_dataset(folder)
     describe_images(folder)
     masks = open_masks(folder) > 0
@@ -80,13 +76,13 @@ def read_real(folder: Path) -> Slices:
 
 
 def read_generated(paths: list[Path], size: int) -> Slices:
-    """Return the images of stacks with their masks, in the stacks' order.
+    """Return the images of stacks with their masks, in the order of the stacks.
 
     Raises
     ------
     SynaxialError
-        A file is absent or damaged, has no masks, does not say which generator made it, or has
-        images of another size than `size`.
+        A stack cannot be read, has no masks, does not name its generator, or has images of another
+        width than `size`.
     """
     images, masks = [], []
     generators: set[str] = set()
@@ -94,7 +90,9 @@ def read_generated(paths: list[Path], size: int) -> Slices:
         stack = read_stack(path)
         if stack.pages.shape[1:3] != (size, size):
             raise SynaxialError(
-                path, f"has images of {stack.pages.shape[1:3]}", f"({size}, {size}), as real ones"
+                path,
+                f"has images of {stack.pages.shape[1:3]}",
+                f"({size}, {size}), as the real ones",
             )
         found = masks_of(stack, path)
         if found is None:
@@ -109,19 +107,17 @@ def read_generated(paths: list[Path], size: int) -> Slices:
         masks.append(as_grey(found.pages) > 0)
     count = sum(map(len, images))
     names = [str(number) for number in range(count)]
-    groups = np.arange(count)
-    made_by = tuple(sorted(generators))
-    return Slices(np.concatenate(images), np.concatenate(masks), groups, names, made_by)
+    return Slices(
+        np.concatenate(images),
+        np.concatenate(masks),
+        np.arange(count),
+        names,
+        tuple(sorted(generators)),
+    )
 
 
 def generators_of(stack: Stack, path: Path) -> set[str]:
-    """Return the digests of the generators that made a stack's images.
-
-    Raises
-    ------
-    SynaxialError
-        A page does not name its generator.
-    """
+    """Return the digests of the generators of a stack's images; a page must name its generator."""
     found = {page.get("generator") for page in stack.descriptions}
     named = {name for name in found if isinstance(name, str) and name}
     if len(named) < len(found):
@@ -131,14 +127,32 @@ def generators_of(stack: Stack, path: Path) -> set[str]:
     return named
 
 
-def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
-    """Return the slices of some people, drawn by the seed; fewer are part of more.
+def describe_dataset(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the images and of the masks of a data set."""
+    record = read_json(folder / "masks.json")
+    return {"images_sha256": record["images_sha256"], "masks_sha256": record["sha256"]}
 
-    Raises
-    ------
-    SynaxialError
-        More people are asked for than there are.
+
+def describe_held_out(folder: Path, truth: Slices, scores: dict[str, float]) -> dict[str, Any]:
+    """Return which slices were segmented, of how many people, and how many have no tumour.
+
+    Parameters
+    ----------
+    folder, truth
+        The data set and its slices.
+    scores
+        A number for each person with a tumour.
     """
+    return {
+        "images": len(truth),
+        "people": len(truth.names),
+        "people_without_tumour": len(truth.names) - len(scores),
+        **describe_dataset(folder),
+    }
+
+
+def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
+    """Return the slices of people drawn by the seed; a smaller choice is part of a larger one."""
     people = len(slices.names)
     generator = np.random.Generator(np.random.SFC64(seed_sequence(PEOPLE, seed)))
     order = generator.permutation(people)
@@ -146,10 +160,10 @@ def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
 
 
 def batches(parts: list[Slices], settings: Segment, seed: int) -> Iterator[Slices]:
-    """Yield the augmented slices of each update: as many of each part.
+    """Yield the augmented slices of each update, equally many of each part.
 
-    A part's slices come in an order drawn anew for each pass over them. The augmentation of update
-    k is the same whatever the parts are.
+    Each pass over a part has a new random order. The augmentation of update k depends on the seed
+    alone, not on the parts.
     """
     share = settings.batch_size // len(parts)
     orders = [RankBatches(len(part), share, seed, 0, 1) for part in parts]
@@ -164,20 +178,20 @@ def batches(parts: list[Slices], settings: Segment, seed: int) -> Iterator[Slice
 def augmented(
     images: NDArray[np.uint8], masks: NDArray[np.bool_], generator: np.random.Generator
 ) -> Slices:
-    """Return slices mirrored, left to right, every other one by chance, and shifted a little.
+    """Return slices shifted by a few pixels, half of them mirrored left to right at random.
 
-    What comes in from outside is background. An image and its mask undergo the same.
+    Pixels that enter from outside are background. An image and its mask are changed alike.
     """
     count, side = images.shape[:2]
-    farthest = max(1, int(side * FARTHEST))
+    longest = max(1, int(side * LONGEST_SHIFT))
     mirrored = generator.random((count,)) < 0.5
-    shifts = generator.integers(-farthest, farthest + 1, (count, 2))
-    new_images, new_masks = np.zeros_like(images), np.zeros_like(masks)
-    for at in range(count):
-        (from_rows, rows), (from_columns, columns) = (
-            overlap(int(shift), side, side) for shift in shifts[at]
-        )
+    shifts = generator.integers(-longest, longest + 1, (count, 2))
+    margin = [(0, 0), (longest, longest), (longest, longest)]
+    wide_images, wide_masks = np.pad(images, margin), np.pad(masks, margin)
+    new_images, new_masks = np.empty_like(images), np.empty_like(masks)
+    for at, start in enumerate(longest - shifts):
         step = -1 if mirrored[at] else 1
-        new_images[at, rows, columns] = images[at, :, ::step][from_rows, from_columns]
-        new_masks[at, rows, columns] = masks[at, :, ::step][from_rows, from_columns]
+        rows, columns = (slice(first, first + side) for first in start)
+        new_images[at] = wide_images[at, :, ::step][rows, columns]
+        new_masks[at] = wide_masks[at, :, ::step][rows, columns]
     return Slices(new_images, new_masks, np.arange(count), [])

@@ -1,4 +1,10 @@
-"""The training of one U-Net, and what it finds."""
+"""The training of one U-Net, its loss, and its segmentation of images.
+
+The loss is the sum of the binary cross-entropy and the soft Dice loss. Sources: Milletari, Navab
+and Ahmadi, V-Net, 3DV 2016 (the soft Dice loss); Isensee et al., nnU-Net, Nature Methods 18, 2021
+(the sum of both; plain sums in the denominator of the Dice loss; sums over the whole batch, because
+an image without a tumour has no Dice coefficient of its own).
+"""
 
 import logging
 from typing import Any
@@ -10,29 +16,61 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Segment
 from synaxial.gan.train.adam import BlockedAdam
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.segment.losses import segmentation_loss
-from synaxial.studies.segment.sizes import check_size
+from synaxial.studies.segment.limits import check_size
 from synaxial.studies.segment.slices import Slices, batches
 from synaxial.studies.segment.unet import UNet
 
+F = chainer.functions
+
 log = logging.getLogger(__name__)
 
-#: With which power of the updates left the learning rate falls (Isensee et al., 2021).
+#: The learning rate falls with this power of the share of updates left (Isensee et al., 2021).
 POWER = 0.9
+
+#: Added to both sides of the Dice fraction: an empty mask found on an empty batch has no loss.
+SMOOTHING = 1.0
 
 #: Images that are segmented at a time.
 AT_A_TIME = 16
 
 #: Updates between two lines of the log.
-TOLD = 100
+LOG_EVERY = 100
+
+
+def cross_entropy(logits: Any, masks: Any) -> Any:
+    """Return the mean over all pixels of -t log p - (1 - t) log (1 - p), where p = sigmoid(z).
+
+    Computed as log(1 + exp(z)) - t z, which is the same and does not overflow.
+
+    Parameters
+    ----------
+    logits
+        float32 (N, 1, S, S): z.
+    masks
+        float32 of the same shape: t, 0 or 1.
+    """
+    return F.mean(F.softplus(logits) - masks * logits)
+
+
+def soft_dice_loss(logits: Any, masks: Any) -> Any:
+    """Return 1 - (2 sum p t + 1) / (sum p + sum t + 1), with sums over all pixels of the batch."""
+    p = F.sigmoid(logits)
+    overlap = F.sum(p * masks)
+    total = F.sum(p) + masks.sum()
+    return 1 - (2 * overlap + SMOOTHING) / (total + SMOOTHING)
+
+
+def segmentation_loss(logits: Any, masks: Any) -> Any:
+    """Return the sum of both losses."""
+    return cross_entropy(logits, masks) + soft_dice_loss(logits, masks)
 
 
 def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNet:
-    """Train a U-Net on slices, as many of each part in every update.
+    """Train a U-Net on slices, equally many of each part in every update.
 
-    The same parts, settings and seed give the same weights on any number of cores. Kinds of parts
-    differ in nothing else: not in the initial weights, the updates, the images of one, the
-    augmentation or the learning rates. There is no looking at held-out subjects on the way.
+    The same parts, settings and seed give the same weights on any number of cores. Trainings with
+    different parts share everything else: initial weights, number of updates, images per update,
+    augmentation and learning rates. Held-out subjects are not looked at during the training.
     """
     check_size(parts[0].images.shape[1], settings.channels)
     network = UNet(settings.channels, seed)
@@ -49,17 +87,15 @@ def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNe
             loss.backward()
             optimizer.update()
             losses.append(float(loss.array))
-            if (update + 1) % TOLD == 0:
-                log.info("update %d: loss %.3f", update + 1, np.mean(losses[-TOLD:]))
+            if (update + 1) % LOG_EVERY == 0:
+                log.info("update %d: loss %.3f", update + 1, np.mean(losses[-LOG_EVERY:]))
     if not np.isfinite(losses).all():
-        raise SynaxialError(
-            "segment.learning_rate", "the loss is no number any more", "a smaller one"
-        )
+        raise SynaxialError("segment.learning_rate", "the loss is not finite", "a smaller learning rate")
     return network
 
 
 def segment(network: UNet, images: NDArray[np.uint8], device: Any) -> NDArray[np.bool_]:
-    """Return where the tumour is more likely than not (a probability of 0.5): bool (N, S, S)."""
+    """Return the pixels with a tumour probability above 0.5, bool (N, S, S)."""
     found = np.empty(images.shape, np.bool_)
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         for first in range(0, len(images), AT_A_TIME):
@@ -70,5 +106,5 @@ def segment(network: UNet, images: NDArray[np.uint8], device: Any) -> NDArray[np
 
 
 def as_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return images as the network takes them: float32 (N, 1, S, S) in -1 to 1."""
+    """Return images as the network takes them, float32 (N, 1, S, S) from -1 to 1."""
     return images[:, None].astype(np.float32) / np.float32(127.5) - 1

@@ -1,11 +1,12 @@
-"""A small U-Net: from images to the tumour's logits.
+"""A small U-Net: from images to the logits of the tumour mask.
 
 Source: Ronneberger, Fischer and Brox, U-Net: Convolutional Networks for Biomedical Image
-Segmentation, MICCAI 2015. As there, a path down, a path up, and at each level what the first found
-is laid beside what the second knows. Other than there, images are padded, so that masks are as
-large as images; a 4 x 4 convolution of stride 2 halves the width (as nnU-Net's does, Isensee et
-al., 2021) and nearest-neighbour up-sampling with its 3 x 3 convolution doubles it, which are the
-layers that this package computes fast; and all but the last are normalised over the batch.
+Segmentation, MICCAI 2015: a contracting path, an expanding path, and a skip connection at each
+level. It differs from theirs in four points. Convolutions are padded, so that masks are as large as
+images. A strided 4 x 4 convolution halves the width (nnU-Net, Isensee et al., 2021, also uses
+strided convolutions). Nearest-neighbour up-sampling with a 3 x 3 convolution doubles it. All layers
+but the last have batch normalisation. The two resampling layers are those that this package
+computes fast.
 """
 
 import itertools
@@ -26,10 +27,9 @@ class Layer(chainer.Chain):
     Parameters
     ----------
     before, after
-        Channels.
+        Numbers of channels.
     random
-        Where the initial weights come from, normal with the deviation sqrt(2 / inputs of a value)
-        (He et al., 2015).
+        Source of the initial weights (He et al., 2015).
     kind
         `same`: 3 x 3. `down`: 4 x 4 of stride 2, which halves the width. `up`: 3 x 3 after
         nearest-neighbour up-sampling, which doubles it.
@@ -41,7 +41,7 @@ class Layer(chainer.Chain):
         super().__init__()
         width, stride = (4, 2) if kind == "down" else (3, 1)
         self.up = kind == "up"
-        # The normalisation takes off what a bias would add.
+        # The normalisation would remove a bias.
         options = {"nobias": True, "initialW": chainer.initializers.HeNormal(rng=random)}
         with self.init_scope():
             self.convolution = Convolution(before, after, width, stride, 1, **options)
@@ -59,9 +59,9 @@ class UNet(chainer.Chain):
     Parameters
     ----------
     channels
-        Of the levels, the finest first; each level halves the width.
+        Number of channels of each level, the finest first; each level halves the width.
     seed
-        Of the initial weights.
+        Seed of the initial weights.
     """
 
     def __init__(self, channels: list[int], seed: int) -> None:
@@ -85,17 +85,12 @@ class UNet(chainer.Chain):
             )
 
     def forward(self, images: Any) -> Any:
-        """Compute logits.
+        """Return the logits of the tumour mask, a Variable, float32 (N, 1, S, S).
 
         Parameters
         ----------
         images
-            float32 (N, 1, S, S) in -1 to 1; S divisible by 2 to the number of levels less one.
-
-        Returns
-        -------
-        Variable
-            float32 (N, 1, S, S), above 0 where the tumour is more likely than not.
+            float32 (N, 1, S, S) from -1 to 1; S is divisible by 2 ** (levels - 1).
         """
         x = images
         for layer in self.begin:

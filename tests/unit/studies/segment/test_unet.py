@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.studies.segment.losses import segmentation_loss
+from synaxial.studies.segment.training import segmentation_loss
 from synaxial.studies.segment.unet import UNet
 
 

@@ -1,35 +1,65 @@
-"""Whether masks lie where their images say."""
+"""Numbers of masks: how well two match, and whether a mask lies on its image's tumour."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from synaxial.evaluation.metrics.brain_masks import brain_mask, hyperintense_mask
-from synaxial.studies.segment.dice import dice
 from synaxial.studies.segment.intervals import grouped_interval
 from synaxial.studies.segment.slices import Slices
 
-#: The numbers, with what they are; the last ones of images whose mask is not empty.
+#: The numbers of a set of masks. All but the first are of images whose mask is not empty.
 NUMBERS = {
-    "empty": "share of images whose mask is empty",
-    "outside": "share of the masks' pixels that lie outside the brain",
+    "empty": "share of images with an empty mask",
+    "outside": "share of mask pixels outside the brain",
     "contrast": "AUC of the grey level, inside against outside the mask, within the brain",
-    "bright": "Dice coefficient of the mask with what is bright as a tumour",
+    "bright": "Dice coefficient of the mask with the pixels as bright as a tumour",
     "area": "mean area of the mask, % of the image",
     "area_lower": "lower quartile of the area",
     "area_median": "median of the area",
     "area_upper": "upper quartile of the area",
 }
 
-#: The quantile that each number of areas is; the mean for None.
+#: The quantile that each number of the areas is; None is the mean.
 AREAS = {"area": None, "area_lower": 0.25, "area_median": 0.5, "area_upper": 0.75}
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return 2 |A and B| / (|A| + |B|) (Dice, Ecology 26, 1945); NaN if both are empty."""
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else float("nan")
+
+
+def dice_of_people(found: NDArray[np.bool_], truth: Slices) -> dict[str, float]:
+    """Return each person's Dice coefficient, over all pixels of all slices of the person.
+
+    People without a tumour in any slice are left out: one wrong pixel would make their Dice 0.
+
+    Parameters
+    ----------
+    found
+        bool (N, S, S): masks of the images of `truth`.
+    truth
+        The slices with their own masks.
+    """
+    result = {}
+    for group in np.unique(truth.groups):
+        own = truth.groups == group
+        if truth.masks[own].any():
+            result[truth.names[group]] = dice(found[own], truth.masks[own])
+    return result
+
+
+def bright_masks(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return the pixels of each image that a threshold finds as bright as a tumour."""
+    return np.stack([hyperintense_mask(image, brain_mask(image)) for image in images])
 
 
 def contrast(image: NDArray[np.uint8], mask: NDArray[np.bool_], brain: NDArray[np.bool_]) -> float:
     """Return the probability that a pixel inside the mask is brighter than one outside it.
 
-    Both within the brain; equal ones count a half: the area under the ROC curve (Hanley and McNeil,
-    Radiology 143, 1982). NaN if there are none inside or none outside.
+    Only pixels of the brain count, and a tie counts one half: this is the area under the ROC curve
+    (Hanley and McNeil, Radiology 143, 1982). NaN if no pixel is inside, or none outside.
 
     Parameters
     ----------
@@ -75,13 +105,7 @@ def measure(slices: Slices) -> dict[str, NDArray[np.float64]]:
 
 
 def summarise(slices: Slices) -> dict[str, dict[str, float] | None]:
-    """Return each of `NUMBERS` with its interval, drawn by group; None if no image has it.
-
-    Raises
-    ------
-    ValueError
-        There are fewer than two groups to draw from.
-    """
+    """Return each of `NUMBERS` with its interval; None where fewer than two groups have it."""
     of_images = measure(slices)
     return {name: _with_interval(name, of_images, slices.groups) for name in NUMBERS}
 
@@ -103,7 +127,7 @@ def _with_interval(
 
     interval = grouped_interval(statistic, groups[kept])
     value = statistic(np.arange(int(kept.sum())))
-    # Where values end, the interval does: at 100 % of the image, and else at 1.
+    # An area ends at 100 % of the image; all other numbers end at 1.
     most = 100.0 if name in AREAS else 1.0
     return {"value": value, "low": max(interval.low, 0.0), "high": min(interval.high, most)}
 

@@ -1,13 +1,16 @@
-"""What the settings ask for, held against the images and people that there are."""
+"""Whether the images and people available allow what the settings ask for.
+
+Nothing heavy is imported here: the workflow asks before it starts.
+"""
 
 from synaxial.io.errors import SynaxialError
 
-#: What a command calls it that no real slices are there.
+#: The number of people of a training without real slices.
 NONE = "none"
 
 
 def check_size(size: int, channels: list[int]) -> None:
-    """Raise a SynaxialError if images of this width cannot be halved so often."""
+    """Raise a SynaxialError if images of this width cannot be halved at every level."""
     halvings = len(channels) - 1
     if size % 2**halvings or size == 2**halvings:
         raise SynaxialError(
@@ -19,12 +22,12 @@ def check_size(size: int, channels: list[int]) -> None:
 
 
 def people_wanted(asked: str, people: int) -> int:
-    """Return how many people `all`, `quarter` or a number mean, of so many.
+    """Return how many of the people `all`, `quarter` or a number means.
 
     Raises
     ------
     SynaxialError
-        It is none of these, or more than there are.
+        The text is none of these, or asks for more people than there are.
     """
     if asked == "all":
         return people

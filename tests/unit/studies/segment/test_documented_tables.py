@@ -1,4 +1,4 @@
-"""The tables of docs/results/segmentation are what their numbers say."""
+"""The tables in the documentation of the segmentation study match their numbers."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from synaxial.studies.segment.comparison import Row
-from synaxial.studies.segment.records import Check
-from synaxial.studies.segment.tables import make_markdown
+from synaxial.studies.segment.comparison_page import make_markdown
+from synaxial.studies.segment.results import Check
 
 FOLDER = Path(__file__).parents[4] / "docs" / "results" / "segmentation"
 

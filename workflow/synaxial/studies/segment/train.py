@@ -1,0 +1,195 @@
+"""`synaxial study segment train`."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from synaxial.compute.devices import use_one_device
+from synaxial.compute.machine import announce_machine, read_machine, usable_cores
+from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.parallel import use_threads
+from synaxial.config import read_study
+from synaxial.config.model import Segment
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_json, written_whole
+from synaxial.studies.inputs import check_unseen
+from synaxial.studies.segment.limits import NONE, check_size
+from synaxial.studies.segment.mask_numbers import dice_of_people
+from synaxial.studies.segment.pictures import draw_outlines, fullest_slices
+from synaxial.studies.segment.results import PROTOCOL
+from synaxial.studies.segment.slices import (
+    KINDS,
+    Slices,
+    choose_people,
+    describe_dataset,
+    describe_held_out,
+    read_generated,
+    read_real,
+)
+from synaxial.studies.segment.training import segment, train
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    held_out: Annotated[
+        Path, typer.Option(help="Data set of the held-out subjects, with their masks.")
+    ],
+    output: Annotated[Path, typer.Option(help="The Dice coefficients to write (.json).")],
+    picture: Annotated[
+        Path, typer.Option(help="The picture of some segmented slices to write (.png).")
+    ],
+    stacks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STACKS...", help="Generated images with masks (.tif)."),
+    ] = None,
+    kind: Annotated[str, typer.Option(help="Slices to train with: real, synthetic or both.")] = (
+        "real"
+    ),
+    subjects: Annotated[
+        str, typer.Option(help="People of the real slices: all, quarter, a number, or none.")
+    ] = "all",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of this training.")] = 1,
+    dataset: Annotated[
+        Path | None, typer.Option(help="Data set of the training subjects, with their masks.")
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Experiment of the stacks, for the page.")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="The study, for its section `segment`.")] = Path(
+        "config.yaml"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; all available ones by default.")
+    ] = None,
+) -> None:
+    """Train one U-Net and segment the held-out subjects.
+
+    \b
+    Example:
+      synaxial study segment train stack_0.tif stack_1.tif --kind both --dataset dataset
+        --held-out held_out --output both.json --picture both.png
+    """
+    settings = read_study(config).segment
+    check_options(kind, subjects, dataset, stacks or [])
+    if dataset is not None:
+        check_unseen(held_out, dataset)
+    truth = read_real(held_out)
+    check_size(truth.images.shape[1], settings.channels)
+    if not truth.masks.any():
+        raise SynaxialError(held_out, "has no tumour in any slice", "subjects with a tumour")
+    real = None if kind == "synthetic" or dataset is None else dataset
+    parts = read_parts(real, stacks if kind != "real" else None, truth, subjects, seed)
+    chosen = use_one_device(device)
+    machine = read_machine(chosen)
+    threads = usable_cores([machine]) if threads is None else threads
+    announce_machine([machine], threads, "lower --threads")
+    keep_freed_memory()
+    started = time.monotonic()
+    with use_threads(threads):
+        network = train(list(parts.values()), settings, seed, chosen)
+        seconds = time.monotonic() - started
+        found = segment(network, truth.images, chosen)
+    scores = dice_of_people(found, truth)
+    result = {
+        "protocol": PROTOCOL,
+        "kind": kind,
+        "subjects": subjects,
+        "seed": seed,
+        **describe_parts(parts),
+        "training_set": None if real is None else describe_dataset(real),
+        "experiment": experiment if "synthetic" in parts else None,
+        **describe_budget(settings),
+        "parameters": int(network.count_params()),
+        "held_out": describe_held_out(held_out, truth, scores),
+        "dice": scores,
+    }
+    write_json(output, result)
+    title = f"A U-Net trained with {KINDS[kind]} (real people: {subjects}), seed {seed}."
+    draw_largest_tumours(picture, truth, found, scores, title)
+    log.info(
+        "%s: mean Dice %.3f of %d people, %d updates in %.0f s",
+        *(output, np.mean(list(scores.values())), len(scores), settings.updates, seconds),
+    )
+
+
+def check_options(kind: str, subjects: str, dataset: Path | None, stacks: list[Path]) -> None:
+    """Raise a SynaxialError if the options do not fit together."""
+    if kind not in KINDS:
+        raise SynaxialError("--kind", f"found {kind!r}", f"one of {', '.join(KINDS)}")
+    if (kind == "synthetic") != (subjects == NONE):
+        raise SynaxialError(
+            "--subjects",
+            f"found {subjects!r} with --kind {kind}",
+            f"{NONE} with synthetic, and a number of people with the other kinds",
+        )
+    if kind != "synthetic" and dataset is None:
+        raise SynaxialError("--dataset", "is missing", f"the real slices, for --kind {kind}")
+    if kind != "real" and not stacks:
+        raise SynaxialError("STACKS", "are missing", f"generated images, for --kind {kind}")
+
+
+def read_parts(
+    dataset: Path | None, stacks: list[Path] | None, truth: Slices, subjects: str, seed: int
+) -> dict[str, Slices]:
+    """Return the `real` and the `synthetic` slices to train with, as far as they are given."""
+    parts = {}
+    width = truth.images.shape[1]
+    if dataset is not None:
+        real = read_real(dataset)
+        if real.images.shape[1] != width:
+            raise SynaxialError(
+                "--dataset",
+                f"has images of {real.images.shape[1]} pixels",
+                f"{width}, as --held-out",
+            )
+        parts["real"] = choose_people(real, subjects, seed)
+    if stacks:
+        parts["synthetic"] = read_generated(stacks, width)
+    return parts
+
+
+def describe_parts(parts: dict[str, Slices]) -> dict[str, Any]:
+    """Return the people, the numbers of images and the generators of the training slices."""
+    real, synthetic = parts.get("real"), parts.get("synthetic")
+    people = [] if real is None else [real.names[group] for group in np.unique(real.groups)]
+    return {
+        "people": people,
+        "real_images": 0 if real is None else len(real),
+        "synthetic_images": 0 if synthetic is None else len(synthetic),
+        "generators": [] if synthetic is None else list(synthetic.generators),
+    }
+
+
+def describe_budget(settings: Segment) -> dict[str, Any]:
+    """Return the settings that all compared trainings must share."""
+    return {
+        "updates": settings.updates,
+        "batch_size": settings.batch_size,
+        "images_seen": settings.updates * settings.batch_size,
+        "channels": settings.channels,
+        "learning_rate": settings.learning_rate,
+    }
+
+
+def draw_largest_tumours(
+    path: Path, truth: Slices, found: np.ndarray, scores: dict[str, float], title: str
+) -> None:
+    """Write a picture of the slice with the largest tumour of some people, with both masks."""
+    at = fullest_slices(truth)
+    labels = [f"Dice {scores[truth.names[group]]:.2f}" for group in truth.groups[at]]
+    explained = (
+        f"{title} Held-out people, the slice with the largest tumour of each. Green: the mask of "
+        "the data. Red: the mask of the network. Dice is over all slices of the person."
+    )
+    with written_whole(path) as partial:
+        sheet = draw_outlines(truth.images[at], truth.masks[at], found[at], labels, explained)
+        sheet.save(partial)
