@@ -90,7 +90,9 @@ def train(parts: list[Slices], settings: Segment, seed: int, device: Any) -> UNe
             if (update + 1) % LOG_EVERY == 0:
                 log.info("update %d: loss %.3f", update + 1, np.mean(losses[-LOG_EVERY:]))
     if not np.isfinite(losses).all():
-        raise SynaxialError("segment.learning_rate", "the loss is not finite", "a smaller learning rate")
+        raise SynaxialError(
+            "segment.learning_rate", "the loss is not finite", "a smaller learning rate"
+        )
     return network
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from synaxial.config import make_study
-from synaxial.studies.scaling.cost import CostModel, fit, largest_deviation, predict
-from synaxial.studies.scaling.efficiency import efficiencies
+from synaxial.studies.scaling.cost_model import CostModel, fit, largest_deviation, predict
+from synaxial.studies.scaling.points import efficiencies
 
-from .test_efficiency import make_point
+from .test_points import make_point
 
 KNOWN = CostModel(fixed=0.1, per_image=0.05, latency=2e-4, seconds_per_byte=1e-9)
 MESSAGES, BYTES = 60, 140_000_000
@@ -63,9 +63,9 @@ def test_too_few_points_are_told_and_not_fitted(ranks):
     """On two ranks latency and bandwidth cannot be told apart, however often they are measured."""
     found = fit(made(ranks))
     assert isinstance(found, str)
-    told = {1: "1 of the model's 4", 2: "3 of the model's 4"}[len(ranks)]
+    told = {1: "determine 1 of the model's 4", 2: "determine 3 of the model's 4"}[len(ranks)]
     assert told in found
-    assert fit([]).startswith("no prediction: the 0 points")
+    assert fit([]).startswith("no prediction: the 0 usable points")
 
 
 def test_crowded_points_are_not_fitted():

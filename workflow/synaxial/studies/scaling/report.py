@@ -9,28 +9,42 @@ import typer
 from synaxial.config import read_study
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv, write_text, written_whole
-from synaxial.studies.scaling.chart import draw_scaling
-from synaxial.studies.scaling.cost import fit, predict
-from synaxial.studies.scaling.efficiency import read_points
-from synaxial.studies.scaling.points import MODES, why_not
-from synaxial.studies.scaling.table import COLUMNS, make_scaling_page, rows_of
+from synaxial.studies.scaling.cost_model import fit, predict
+from synaxial.studies.scaling.points import MODES, read_points, why_not
+from synaxial.studies.scaling.report_page import (
+    COLUMNS,
+    draw_scaling,
+    make_scaling_page,
+    table_rows,
+)
+
+#: Raise it when the results of this stage change.
+VERSION = 1
 
 
 def run(
     points: Annotated[
         list[Path],
-        typer.Option(metavar="FILE...", help="Of `synaxial study scaling measure`, in any order."),
+        typer.Argument(
+            metavar="POINTS...",
+            help="Files of `synaxial study scaling measure` (.json), in any order.",
+        ),
     ],
-    table: Annotated[Path, typer.Option(help="All points, a row each, to write (.csv).")],
-    page: Annotated[Path, typer.Option(help="The table and what it means, to write (.html).")],
-    chart: Annotated[Path, typer.Option(help="The figure, to write (.png).")],
+    table: Annotated[Path, typer.Option(help="The table of all points to write (.csv).")],
+    page: Annotated[Path, typer.Option(help="The page that explains it to write (.html).")],
+    chart: Annotated[Path, typer.Option(help="The figure to write (.png).")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
-    others: Annotated[list[Path] | None, typer.Argument(hidden=True, metavar="MORE")] = None,
 ) -> None:
-    """Put the points of a scaling study together, and fit the cost model to them."""
+    """Report the points of a scaling study, and fit the cost model to them.
+
+    \b
+    Example:
+      synaxial study scaling report strong_1.json strong_2.json weak_2.json
+        --table scaling.csv --page scaling.html --chart scaling.png
+    """
     study = read_study(config)
     training = study.experiments[study.scaling_experiment]
-    measured, first = read_points([*points, *(others or [])])
+    measured, first = read_points(points)
     there = {(point.mode, point.ranks) for point in measured}
     left_out = {
         (mode, ranks): why_not(training, mode, ranks) or "not measured"
@@ -38,14 +52,12 @@ def run(
         for ranks in study.scaling.ranks
         if (mode, ranks) not in there
     }
-    if ("strong", 1) not in there and ("weak", 1) not in there:
-        raise SynaxialError(
-            "--points", "none is of one rank", "one that the others are held against"
-        )
+    if not any(point.ranks == 1 for point in measured):
+        raise SynaxialError("POINTS", "none is of one rank", "one to compare the others with")
     model = fit(measured)
     predicted = [] if isinstance(model, str) else predict(model, measured, training)
     everything = [*measured, *predicted]
-    rows = rows_of(everything, left_out)
+    rows = table_rows(everything, left_out)
     write_csv(table, COLUMNS, rows)
     write_text(page, make_scaling_page(rows, measured, first, model))
     title = f"{first['experiment']}: {first['device']}, {first['processor']}"

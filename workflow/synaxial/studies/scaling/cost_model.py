@@ -1,16 +1,15 @@
-"""What a step costs on R ranks: a model with four parameters, fitted to measured points."""
+"""The time of a step on R ranks: a model with four parameters, fitted to measured points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import nnls
 
 from synaxial.config.model import Training
-from synaxial.studies.scaling.efficiency import Point, as_predicted
-from synaxial.studies.scaling.points import MODES, training_of_point, why_not
+from synaxial.studies.scaling.points import MODES, Point, training_of_point, why_not
 
-#: How far beyond the largest measured number of ranks it is asked: doubled so often.
+#: Predictions double the largest measured number of ranks this many times.
 DOUBLINGS = 4
 
 PARAMETERS = 4
@@ -20,16 +19,16 @@ PARAMETERS = 4
 class CostModel:
     """t(R) = fixed + per_image * n + latency * m * ceil(log2 R) + s / bandwidth * 2 (R - 1) / R.
 
-    n is the images of a rank, m the messages of a step and s their bytes. The last two terms are
-    those of an allreduce by halving and doubling; a ring's has the same last one. (Thakur,
-    Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH, 2005,
-    where each message has two latencies and adding up is a term of its own: here the factor is in
-    the latency, and adding up in the bandwidth.)
+    n is the number of images of a rank, m the messages of a step and s their bytes. The last two
+    terms are those of an allreduce by halving and doubling; a ring has the same last one. Source:
+    Thakur, Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH,
+    2005. There, a message has two latencies, and the addition has a term of its own. Here, the
+    factor is part of the latency, and the addition part of the bandwidth.
 
     Attributes
     ----------
     fixed
-        Seconds of a step whatever it has of images: the optimizer, and what starts the kernels.
+        Seconds of a step without images: the optimizer, and the start of the kernels.
     per_image
         Seconds of an image.
     latency
@@ -57,8 +56,8 @@ class CostModel:
 
 
 def communication_terms(ranks: int, messages: int, payload_bytes: int) -> tuple[float, float]:
-    """Return what the latency and the inverse bandwidth are multiplied with; nothing alone."""
-    # Exact, unlike a logarithm: the rounds in which R ranks find together.
+    """Return the factors of the latency and of the inverse bandwidth; 0 for one rank."""
+    # The rounded-up logarithm of R to base 2, exact for integers.
     rounds = messages * (ranks - 1).bit_length()
     return float(rounds), payload_bytes * 2 * (ranks - 1) / ranks
 
@@ -73,28 +72,28 @@ def design_of(points: Sequence[Point]) -> np.ndarray:
 
 
 def fit(points: Sequence[Point]) -> CostModel | str:
-    """Fit the model to measured points by non-negative least squares, or say why that cannot be.
+    """Fit the model to measured points by non-negative least squares, or return why it cannot be.
 
-    Crowded points are left out: their ranks share cores, which the model does not know.
+    Crowded points are left out: their ranks share cores, which is not part of the model.
     """
     used = [p for p in points if not p.crowded and not p.predicted]
     design = design_of(used)
-    # Bytes are millions where images are a few; columns of one size lose no digits.
+    # Bytes are millions where images are a few; scaled columns keep the precision.
     sizes = design.max(axis=0, initial=0)
     sizes[sizes == 0] = 1
     distinct = np.linalg.matrix_rank(design / sizes) if used else 0
     if distinct < PARAMETERS:
         return (
-            f"no prediction: the {len(used)} points that can be used tell {distinct} of the "
-            f"model's {PARAMETERS} parameters apart; latency and bandwidth need one, two and "
-            "more ranks, each with cores or a GPU of its own"
+            f"no prediction: the {len(used)} usable points determine {distinct} of the model's "
+            f"{PARAMETERS} parameters; latency and bandwidth need points with one, two and more "
+            "ranks, each rank with its own cores or GPU"
         )
     found, _ = nnls(design / sizes, np.array([p.seconds for p in used]))
     return CostModel(*(found / sizes).tolist())
 
 
 def largest_deviation(model: CostModel, points: Sequence[Point]) -> float:
-    """Return how far the model is from the measured points at most, as a share of the measured."""
+    """Return the largest relative deviation of the model from a measured point."""
     return max(
         abs(model.seconds(p.ranks, p.images_of_a_rank, p.messages, p.payload_bytes) / p.seconds - 1)
         for p in points
@@ -103,9 +102,9 @@ def largest_deviation(model: CostModel, points: Sequence[Point]) -> float:
 
 
 def predict(model: CostModel, points: Sequence[Point], training: Training) -> list[Point]:
-    """Return the points at more ranks than any measured one, where the batch can be shared.
+    """Return points with more ranks than any measured one, where the ranks can share the batch.
 
-    Messages and bytes are those of the mode's point with the most ranks.
+    Messages and bytes are those of the measured point of the mode with the most ranks.
     """
     found = []
     for mode in MODES:
@@ -120,5 +119,15 @@ def predict(model: CostModel, points: Sequence[Point], training: Training) -> li
             sent = (last.messages, last.payload_bytes)
             seconds = model.seconds(ranks, batch // ranks, *sent)
             spent = model.communication(ranks, *sent)
-            found.append(as_predicted(last, ranks, batch, seconds, spent))
+            found.append(
+                replace(
+                    last,
+                    ranks=ranks,
+                    nodes=0,
+                    batch_size=batch,
+                    **dict.fromkeys(("seconds", "low", "high"), seconds),
+                    **dict.fromkeys(("communication", "least_communication"), spent),
+                    predicted=True,
+                )
+            )
     return found

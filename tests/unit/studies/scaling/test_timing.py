@@ -9,8 +9,7 @@ from synaxial.gan.networks.layers import running_values
 from synaxial.gan.train.communication import average_persistents, open_communicator, open_world
 from synaxial.gan.train.initial import make_networks
 from synaxial.gan.train.updater import OBSERVED
-from synaxial.studies.scaling.meter import GRADIENTS, STATISTICS, Meter
-from synaxial.studies.scaling.steps import time_steps
+from synaxial.studies.scaling.timing import GRADIENTS, STATISTICS, Meter, time_steps
 
 from ...gan.train.test_updater import tiny_training
 

@@ -7,13 +7,13 @@ import pytest
 import yaml
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.scaling.efficiency_command import run
+from synaxial.studies.scaling.report import run
 
-from .test_cost import made
+from .test_cost_model import made
 
 
 def write_points(folder, points, **changes):
-    """Write points as `synaxial study scaling measure` does, as far as they are read."""
+    """Write points as `synaxial scaling` does, as far as they are read."""
     paths = []
     for point in points:
         content = {
@@ -49,7 +49,7 @@ class Study:
         self.chart = folder / "scaling.png"
 
     def run(self, paths):
-        run(paths[:1], self.table, self.page, self.chart, self.config, paths[1:])
+        run(paths, self.table, self.page, self.chart, self.config)
         return pd.read_csv(self.table).set_index(["mode", "ranks"])
 
 
@@ -101,5 +101,7 @@ def test_points_that_cannot_stand_together_are_refused(tmp_path):
     with pytest.raises(SynaxialError, match="none is of one rank"):
         study.run(write_points(tmp_path, made([2])))
     paths[0].write_text('{"images": 3}')
-    with pytest.raises(SynaxialError, match=r"has no device; expected a file of"):
+    with pytest.raises(
+        SynaxialError, match=r"has no device; expected a file of `synaxial study sc"
+    ):
         study.run(paths)

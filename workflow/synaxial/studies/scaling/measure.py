@@ -24,18 +24,21 @@ from synaxial.gan.train.run_record import describe_software, gather_machines
 from synaxial.gan.train.train_command import TOO_MANY_THREADS, describe_dataset, read_masks
 from synaxial.io.files import write_json
 from synaxial.studies.scaling.points import training_of_point
-from synaxial.studies.scaling.steps import Steps, time_steps
+from synaxial.studies.scaling.timing import Steps, time_steps
+
+#: Raise it when the results of this stage change.
+VERSION = 1
 
 log = logging.getLogger(__name__)
 
 
 def run(
-    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
-    output: Annotated[Path, typer.Option(help="The measurement, to write (.json).")],
+    dataset: Annotated[Path, typer.Option(help="Data set of `synaxial data pack`.")],
+    output: Annotated[Path, typer.Option(help="The measurement to write (.json).")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     mode: Annotated[
         str,
-        typer.Option(help="strong: the ranks share batch_size images; weak: each has as many."),
+        typer.Option(help="strong: the ranks share batch_size images; weak: each rank has them."),
     ] = "strong",
     ranks: Annotated[int, typer.Option(min=1, help="MPI ranks this job must have.")] = 1,
     threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores a rank may use.")] = 1,
@@ -43,7 +46,13 @@ def run(
         str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
     ] = "auto",
 ) -> None:
-    """Time some steps of a training, alone or under `mpiexec -n RANKS … --ranks RANKS`."""
+    """Time some steps of a training, on one or on several MPI ranks.
+
+    \b
+    Example:
+      mpiexec -n 2 synaxial study scaling measure --ranks 2 --mode weak
+        --dataset dataset --output weak_2.json
+    """
     keep_freed_memory()
     with use_threads(threads_per_rank):
         abort_on_error(
@@ -90,7 +99,7 @@ def measure(
 
 
 def read_point(config: Path, mode: str, ranks: int) -> tuple[str, Scaling, Training]:
-    """Return the experiment's name, the section `scaling`, and the settings of a point."""
+    """Return the experiment's name, the section `scaling`, and the training settings of a point."""
     study = read_study(config)
     check_networks(study)
     name = study.scaling_experiment
@@ -98,7 +107,7 @@ def read_point(config: Path, mode: str, ranks: int) -> tuple[str, Scaling, Train
 
 
 def describe_machines(machines: list[Machine], threads: int) -> dict[str, Any]:
-    """Return where the ranks were; `crowded` if they had fewer cores than threads."""
+    """Return the ranks' machines; `crowded` if the ranks had fewer cores than threads."""
     nodes = {host: len(members) for host, members in group_by_host(machines).items()}
     return {
         "ranks": len(machines),
@@ -110,7 +119,7 @@ def describe_machines(machines: list[Machine], threads: int) -> dict[str, Any]:
 
 
 def describe_steps(steps: Steps, batch_size: int) -> dict[str, Any]:
-    """Return the numbers of a point: of each step the slowest rank's, as the others wait for it."""
+    """Return the numbers of a point; the slowest rank, for which all wait, times each step."""
     slowest = steps.seconds.max(axis=0)
     return {
         "steps": len(slowest),
@@ -118,7 +127,7 @@ def describe_steps(steps: Steps, batch_size: int) -> dict[str, Any]:
         "images_per_second": batch_size / float(np.median(slowest)),
         "communication_seconds": quartiles(steps.communication.mean(axis=0)),
         "gradient_seconds": quartiles(steps.gradients.mean(axis=0)),
-        # The rank that comes last waits for nobody.
+        # The last rank to arrive does not wait.
         "least_communication_seconds": quartiles(steps.communication.min(axis=0)),
         "bytes_per_step": steps.payload_bytes,
         "messages_per_step": steps.messages,

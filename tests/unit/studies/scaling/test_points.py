@@ -4,8 +4,14 @@ import pytest
 
 from synaxial.config import make_study, part_of_study
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.scaling.efficiency import Point, efficiencies, efficiency
-from synaxial.studies.scaling.points import points_of, training_of_point, why_not
+from synaxial.studies.scaling.points import (
+    Point,
+    efficiencies,
+    efficiency,
+    points_of,
+    training_of_point,
+    why_not,
+)
 
 
 def make_point(mode="strong", ranks=1, seconds=1.0, batch_size=8, **others):
