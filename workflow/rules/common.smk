@@ -24,7 +24,7 @@ from synaxial.io.files import read_json
 from synaxial.io.locks import take_lock
 from synaxial.plan import version_of
 from synaxial.studies.scaling.points import MODES, points_of
-from synaxial.studies.segment.sizes import check_size, people_wanted
+from synaxial.studies.segment.limits import check_size, people_wanted
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.studies.turing.choosing import most_of_a_kind
 

@@ -69,5 +69,5 @@ rule scaling:
     params:
         version=version_of("study scaling report"),
     shell:
-        "synaxial study scaling report --config {input.settings} --points {input.points}"
+        "synaxial study scaling report {input.points} --config {input.settings}"
         " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"

@@ -1,7 +1,7 @@
 # What generated images with masks are worth to a segmentation model: `snakemake segment`.
 
 
-# One U-Net. A device is the profile's to give: `--set-resources segment_training:device=gpu`.
+# One U-Net. The profile sets the device: `--set-resources segment_training:device=gpu`.
 rule segment_training:
     input:
         settings=settings_of("segment"),
@@ -38,12 +38,12 @@ rule segment_training:
         experiment=lambda wildcards, input: (
             f"--experiment {study.segment_experiment}" if input.stacks else ""
         ),
-        stacks=lambda wildcards, input: f"--stacks {input.stacks}" if input.stacks else "",
     shell:
-        "synaxial study segment train --config {input.settings} --kind {wildcards.kind}"
-        " --subjects {wildcards.people} --seed {wildcards.seed} --held-out {params.held_out}"
-        " {params.dataset} {params.experiment} --device {resources.device} --threads {threads}"
-        " --output {output.values} --picture {output.picture} {params.stacks} > {log} 2>&1"
+        "synaxial study segment train {input.stacks} --config {input.settings}"
+        " --kind {wildcards.kind} --subjects {wildcards.people} --seed {wildcards.seed}"
+        " --held-out {params.held_out} {params.dataset} {params.experiment}"
+        " --device {resources.device} --threads {threads} --output {output.values}"
+        " --picture {output.picture} > {log} 2>&1"
 
 
 rule segment_check:
@@ -66,7 +66,7 @@ rule segment_check:
         version=version_of("study segment check"),
         held_out=lambda wildcards, input: Path(input.held_out[0]).parent,
     shell:
-        "synaxial study segment check --held-out {params.held_out} --stacks {input.stacks}"
+        "synaxial study segment check {input.stacks} --held-out {params.held_out}"
         " --output {output.values} --picture {output.picture} > {log} 2>&1"
 
 
@@ -95,6 +95,6 @@ rule segment:
     params:
         version=version_of("study segment compare"),
     shell:
-        "synaxial study segment compare --trainings {input.trainings} --check {input.check}"
+        "synaxial study segment compare {input.trainings} --check {input.check}"
         " --table {output.table} --values {output.values} --page {output.page}"
         " --chart {output.chart} > {log} 2>&1"

@@ -125,8 +125,11 @@ def predict(model: CostModel, points: Sequence[Point], training: Training) -> li
                     ranks=ranks,
                     nodes=0,
                     batch_size=batch,
-                    **dict.fromkeys(("seconds", "low", "high"), seconds),
-                    **dict.fromkeys(("communication", "least_communication"), spent),
+                    seconds=seconds,
+                    low=seconds,
+                    high=seconds,
+                    communication=spent,
+                    least_communication=spent,
                     predicted=True,
                 )
             )

@@ -26,7 +26,6 @@ def run(
     points: Annotated[
         list[Path],
         typer.Argument(
-            metavar="POINTS...",
             help="Files of `synaxial study scaling measure` (.json), in any order.",
         ),
     ],

@@ -18,9 +18,7 @@ VERSION = 1
 
 
 def run(
-    stacks: Annotated[
-        list[Path], typer.Argument(metavar="STACKS...", help="Generated images with masks (.tif).")
-    ],
+    stacks: Annotated[list[Path], typer.Argument(help="Generated images with masks (.tif).")],
     held_out: Annotated[
         Path, typer.Option(help="Data set of the held-out subjects, with their masks.")
     ],

@@ -23,9 +23,7 @@ VERSION = 1
 def run(
     trainings: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="TRAININGS...", help="Files of `synaxial study segment train` (.json)."
-        ),
+        typer.Argument(help="Files of `synaxial study segment train` (.json)."),
     ],
     check: Annotated[Path, typer.Option(help="File of `synaxial study segment check` (.json).")],
     table: Annotated[Path, typer.Option(help="The table of all numbers to write (.csv).")],

@@ -1,10 +1,12 @@
 """Pictures of slices with the outlines of masks."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.io.outlines import edges
+from synaxial.io.images import edges
 from synaxial.io.sheets import make_sheet
 from synaxial.studies.segment.slices import Slices
 
@@ -44,10 +46,14 @@ def draw_outlines(
     labels, title
         Above each image, and above everything.
     """
-    plain = np.repeat(images[..., None], 3, axis=3)
+    times = max(1, -(-WIDTH // images.shape[1]))
+    plain = np.repeat(_enlarged(images, times)[..., None], 3, axis=3)
     outlined = plain.copy()
     for masks, colour in ((first, FIRST), (second, SECOND)):
-        outlined[edges(masks)] = colour
-    times = max(1, -(-WIDTH // images.shape[1]))
-    pages = np.concatenate([plain, outlined]).repeat(times, axis=1).repeat(times, axis=2)
+        outlined[edges(_enlarged(masks, times), width=2)] = colour
+    pages = np.concatenate([plain, outlined])
     return make_sheet(pages, len(images), column_labels=labels, title=title)
+
+
+def _enlarged(images: NDArray[Any], times: int) -> NDArray[Any]:
+    return images.repeat(times, axis=1).repeat(times, axis=2)

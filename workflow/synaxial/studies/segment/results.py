@@ -1,5 +1,6 @@
 """The files of `synaxial study segment train` and `check`, and which of them compare."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -174,7 +175,9 @@ def read_results(paths: list[Path], check: Path) -> Results:
     return Results(list(trainings), masks, first.budget, first.held_out)
 
 
-def check_sources(paths: list[Path], trainings: list[Training], check: Path, masks: Check) -> None:
+def check_sources(
+    paths: Sequence[Path], trainings: Sequence[Training], check: Path, masks: Check
+) -> None:
     """Refuse trainings with different slices under one name.
 
     Parameters

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from synaxial.config.model import Segment
 from synaxial.data.dataset.reading import describe_images, open_masks, read_dataset
-from synaxial.evaluation.metrics.images import as_grey
 from synaxial.gan.networks.randomness import seed_sequence
 from synaxial.gan.train.batches import RankBatches
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
+from synaxial.io.images import as_grey
 from synaxial.io.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.studies.segment.limits import people_wanted
 

@@ -48,7 +48,7 @@ def run(
     ],
     stacks: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="STACKS...", help="Generated images with masks (.tif)."),
+        typer.Argument(help="Generated images with masks (.tif)."),
     ] = None,
     kind: Annotated[str, typer.Option(help="Slices to train with: real, synthetic or both.")] = (
         "real"
