@@ -1,0 +1,488 @@
+"""What each stage is run with, and how its results are read.
+
+Each stage runs on inputs that are kept in `inputs.zip`, not on what the stage before it makes now:
+so a change shows in the stage that changed, and nowhere else.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import io
+import json
+import os
+import re
+import sqlite3
+import sys
+import types
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pandas as pd
+import tifffile
+import typer
+from PIL import Image
+
+from synaxial.cli import make_app
+
+HERE = Path(__file__).parent
+INPUTS = HERE / "inputs.zip"
+REPOSITORY = HERE.parents[1]
+
+TRAINED = "001 002"
+HELD_OUT = "003 004 005 006"
+
+#: What differs from one machine to another, or from one commit to the next.
+NOT_COMPARED = {
+    *("versions", "git_commit", "fingerprint", "digests", "generator", "generators", "sha256"),
+    *("numbers_sha256", "libraries", "device", "processor", "settings", "conclusion", "catalogue"),
+    *("alpha", "learning_rate"),
+}
+#: What takes as long as it takes.
+TIMES = (
+    *("seconds", "training_seconds", "images_per_second", "ranks", "nodes", "load_average_before"),
+    *("crowded", "communication_seconds", "gradient_seconds", "least_communication_seconds"),
+    *("step_seconds_by_rank", "communication_seconds_by_rank"),
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A command with its arguments, in a folder with the inputs.
+
+    Attributes
+    ----------
+    options
+        Words of the command line; `{to}` is where its outputs go, the other fields are chosen by
+        `defaults`.
+    files
+        The files at the end of the command line.
+    defaults
+        What the golden test runs it with.
+    skip
+        Patterns of outputs that are not compared: pages and charts, which are words and fonts.
+    within
+        Grey levels by which pixels may differ; None compares digests. What a network computes
+        differs in the last digits from one machine to another.
+    relative
+        By how much numbers may differ.
+    floor
+        The least spread of an array that `relative` is a part of: less is rounding.
+    ignore
+        Names of values that are not compared.
+    """
+
+    options: str
+    files: str = ""
+    defaults: tuple[tuple[str, str], ...] = ()
+    skip: tuple[str, ...] = ("*.html", "*.md")
+    within: int | None = None
+    relative: float = 1e-5
+    floor: float = 0.0
+    ignore: tuple[str, ...] = ()
+
+
+def _subject(number: str = "001") -> tuple[tuple[str, str], ...]:
+    return (("subject", f"BraTS20_Training_{number}"),)
+
+
+def _paths(numbers: str, folder: str) -> str:
+    return " ".join(f"{folder}/BraTS20_Training_{number}.tif" for number in numbers.split())
+
+
+PAIRS = "experiments/pairs/seed_1"
+FINAL = "experiments/final/seed_1"
+STACKS = f"{FINAL}/samples/stack_0.tif {FINAL}/samples/stack_1.tif"
+SETS = (
+    *(("name", "blurred"), ("set", "controls/blurred")),
+    *(("stacks", "controls/blurred/images.tif"), ("more", "")),
+)
+SEGMENTED = (("kind", "both"), ("seed", "5"))
+
+STAGES = {
+    "data fetch": Stage("--config study.yaml --output {to}source"),
+    "data acquire": Stage(
+        "--config study.yaml --fetched source --subject {subject} --output {to}volumes",
+        defaults=_subject(),
+    ),
+    "data manifest": Stage(
+        "--config study.yaml --output {to}manifest.csv",
+        "volumes/BraTS20_Training_001.json volumes/BraTS20_Training_002.json",
+    ),
+    "data slice": Stage(
+        "--config study.yaml --volume volumes/{subject}_flair.nii.gz"
+        " --record volumes/{subject}.json --output {to}slices/{subject}.tif",
+        defaults=_subject(),
+    ),
+    "data resize": Stage(
+        "--config study.yaml --slices slices/{subject}.tif --output {to}images/{subject}.tif",
+        defaults=_subject(),
+    ),
+    "data mask": Stage(
+        "--config study.yaml --segmentation volumes/{subject}_seg.nii.gz"
+        " --record volumes/{subject}.json --output {to}masks/{subject}.tif",
+        defaults=_subject(),
+    ),
+    "data pack": Stage(
+        "--config study.yaml --records volumes --output {to}{set}",
+        "{images}",
+        (("set", "dataset"), ("images", _paths(TRAINED, "images"))),
+    ),
+    "data pack-masks": Stage(
+        "--dataset {to}{set}", "{masks}", (("set", "dataset"), ("masks", _paths(TRAINED, "masks")))
+    ),
+    "train": Stage(
+        "--config study.yaml --experiment {experiment} --seed 1 --dataset dataset"
+        " --held-out held_out --device cpu --checkpoints {to}checkpoints"
+        " --output {to}experiments/{experiment}/seed_1",
+        defaults=(("experiment", "pairs"),),
+        skip=("*checkpoints/*", "*/curves.png", "*/previews.png"),
+        within=3,
+        relative=2e-3,
+        floor=0.05,
+        ignore=TIMES,
+    ),
+    "sample": Stage(
+        "--config study.yaml --generator experiments/{experiment}/seed_1/generator.npz"
+        " --stack {stack} --device cpu --threads 1"
+        " --output {to}experiments/{experiment}/seed_1/samples/stack_{stack}.tif",
+        defaults=(("experiment", "pairs"), ("stack", "0")),
+        within=1,
+    ),
+    "render": Stage(
+        f"--config study.yaml --stack {PAIRS}/samples/stack_0.tif --sheet {{to}}sheet.png"
+        " --images {to}stack_0_images --nifti {to}stack_0.nii.gz --outlines {to}outlines.png"
+        " --nifti-masks {to}stack_0_mask.nii.gz"
+    ),
+    "evaluate controls": Stage(
+        "--config study.yaml --kind {kind} --training dataset --held-out held_out"
+        " --output {to}controls/{kind}/images.tif",
+        defaults=(("kind", "blurred"),),
+    ),
+    "evaluate measure": Stage(
+        "--reference controls/reference/images.tif --training dataset --threads 2"
+        " --output {to}{set}/measurements.npz",
+        "{stacks}",
+        SETS,
+        relative=1e-3,
+    ),
+    "evaluate score": Stage(
+        "--config study.yaml --name {name} --measurements {set}/measurements.npz"
+        " --reference controls/reference/measurements.npz --training dataset --threads 2"
+        " --output {to}{set}/evaluation.json --nearest {to}{set}/nearest.png {more}",
+        "{stacks}",
+        SETS,
+        relative=1e-3,
+    ),
+    "evaluate compare": Stage(
+        "--table {to}comparison.csv --page {to}comparison.html --chart {to}comparison.png",
+        f"controls/real/evaluation.json controls/blurred/evaluation.json {FINAL}/evaluation.json",
+        skip=("*.html", "*.png"),
+    ),
+    "evaluate pair": Stage(
+        f"--experiment pairs --base final --seed 1 --left {PAIRS}/samples/stack_0.tif"
+        f" --right {FINAL}/samples/stack_0.tif --output {{to}}pair.png"
+    ),
+    "evaluate cases": Stage(
+        f"--measurements {FINAL}/measurements.npz"
+        " --reference controls/reference/measurements.npz --real controls/reference/images.tif"
+        " --output {to}cases.png",
+        STACKS,
+    ),
+    "study scaling measure": Stage(
+        "--config study.yaml --mode weak --dataset dataset --device cpu --output {to}weak_1.json",
+        ignore=TIMES,
+    ),
+    "study scaling report": Stage(
+        "--config study.yaml --table {to}scaling.csv --page {to}scaling.html"
+        " --chart {to}scaling.png",
+        "scaling/weak_1.json scaling/weak_2.json scaling/strong_1.json scaling/strong_2.json",
+        skip=("*.html", "*.png"),
+    ),
+    "study segment train": Stage(
+        "--config study.yaml --kind {kind} --subjects all --seed {seed} --held-out held_out"
+        " --dataset dataset --experiment pairs --device cpu --threads 1"
+        " --output {to}segment/{kind}_all_{seed}.json --picture {to}segment/{kind}_all_{seed}.png",
+        f"{PAIRS}/samples/stack_0.tif",
+        SEGMENTED,
+        skip=("*.png",),
+        relative=5e-3,
+        ignore=TIMES,
+    ),
+    "study segment check": Stage(
+        "--held-out held_out --output {to}segment/masks.json --picture {to}segment/masks.png",
+        f"{PAIRS}/samples/stack_0.tif",
+        skip=(),
+    ),
+    "study segment compare": Stage(
+        "--check segment/masks.json --table {to}segmentation.csv --values {to}segmentation.json"
+        " --page {to}segmentation.html --chart {to}segmentation.png",
+        "segment/real_all_5.json segment/both_all_5.json segment/real_all_6.json"
+        " segment/both_all_6.json",
+        skip=("*.html", "*.png"),
+    ),
+    "study turing build": Stage(
+        "--config study.yaml --training dataset --held-out held_out --page {to}page.html"
+        " --key {to}key.json",
+        STACKS,
+    ),
+    "study turing score": Stage(
+        "--key turing/key.json --output {to}result.json --page {to}result.html",
+        "turing/ada.json turing/bob.json",
+    ),
+    "catalogue load": Stage(
+        f"--config study.yaml --url sqlite:///{{to}}catalogue.sqlite --run {FINAL}/run.json"
+        f" --measurements {FINAL}/measurements.npz"
+        " --reference controls/reference/measurements.npz --training dataset"
+        " --output {to}catalogue.json",
+        STACKS,
+    ),
+    "catalogue search": Stage(
+        "--url sqlite:///catalogue.sqlite --order -realism --limit 3 --json --export {to}found"
+    ),
+    "report": Stage("--source manifest.csv --title Subjects --output {to}manifest.html", skip=()),
+}
+
+
+#: Until all commands are grouped: their old names.
+OLD_NAMES = {
+    **{f"data {name}": name for name in ("fetch", "acquire", "manifest", "slice", "resize")},
+    **{f"data {name}": name for name in ("mask", "pack", "pack-masks")},
+    "evaluate controls": "control",
+    "evaluate measure": "measure",
+    "evaluate score": "evaluate",
+    "evaluate compare": "compare",
+    "evaluate pair": "pair",
+    "evaluate cases": "cases",
+    "study scaling measure": "scaling",
+    "study scaling report": "efficiency",
+    **{f"study segment {name}": f"segment {name}" for name in ("train", "check", "compare")},
+    **{f"study turing {name}": f"turing {name}" for name in ("build", "score")},
+}
+
+
+def command_of(name: str):
+    """Return Click's command of this name."""
+    for words in (name.split(), OLD_NAMES.get(name, name).split()):
+        with contextlib.suppress(KeyError, AttributeError):
+            command = typer.main.get_command(make_app([words[0]]))
+            for word in words:
+                command = command.commands[word]
+            return command
+    raise KeyError(name)
+
+
+def module_of(name: str) -> types.ModuleType:
+    """Return the module that has the stage's `VERSION`."""
+    if name == "train":
+        # The checkpoints of a training are found by it too.
+        module = importlib.import_module("synaxial.gan.train.fingerprint")
+        if hasattr(module, "VERSION"):
+            return module
+    return sys.modules[command_of(name).callback.__module__]
+
+
+def version_of(name: str) -> int:
+    """Return the stage's `VERSION`."""
+    return getattr(module_of(name), "VERSION", 1)
+
+
+def run_stage(name: str, /, to: str = "", **fields: str) -> str:
+    """Run a stage in the current folder, and return what it printed."""
+    stage = STAGES[name]
+    values = {**dict(stage.defaults), **fields, "to": to}
+    options = stage.options.format(**values).split()
+    files = stage.files.format(**values).split()
+    command = command_of(name)
+    # Until lists are positional everywhere.
+    lists = [p.opts[0] for p in command.params if str(p.metavar).endswith("...")]
+    if lists and lists[0].startswith("--") and files:
+        files = [lists[0], *files]
+    if "--records" in lists:
+        at = options.index("--records")
+        options[at : at + 2] = ["--records", *(f"volumes/{Path(p).stem}.json" for p in files[1:])]
+    arguments = [*options, *files]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        command.main(arguments, prog_name=f"synaxial {name}", standalone_mode=False)
+    return printed.getvalue()
+
+
+def results_of(name: str, folder: Path) -> dict[str, object]:
+    """Run a stage on the kept inputs, in an empty folder; return its results by file."""
+    with zipfile.ZipFile(INPUTS) as archive:
+        archive.extractall(folder)
+    # What a command writes beside others' files.
+    for place in ("out", "out/dataset"):
+        (folder / place).mkdir()
+    for file in ("images.npy", "index.csv", "dataset.json"):
+        if name == "data pack-masks":
+            (folder / "out/dataset" / file).write_bytes((folder / "dataset" / file).read_bytes())
+    with contextlib.chdir(folder):
+        printed = run_stage(name, to="out/")
+    stage = STAGES[name]
+    results = (
+        {"printed": compared(json.loads(printed), stage)} if printed.startswith(("[", "{")) else {}
+    )
+    for path in sorted((folder / "out").rglob("*")):
+        place = path.relative_to(folder / "out").as_posix()
+        if path.is_file() and not any(fnmatch(place, pattern) for pattern in stage.skip):
+            results[place] = read_result(path, stage)
+    return results
+
+
+def read_result(path: Path, stage: Stage) -> object:
+    """Return what a file holds, as far as it is compared, as JSON has it."""
+    return READERS[path.name.partition(".")[2]](path, stage)
+
+
+def _read_stack(path: Path, stage: Stage) -> object:
+    with tifffile.TiffFile(path) as file:
+        pages = np.stack([page.asarray() for page in file.pages])
+        descriptions = [json.loads(page.description) for page in file.pages]
+    return {"pixels": summary(pages, stage), "descriptions": compared(descriptions, stage)}
+
+
+def _read_picture(path: Path, stage: Stage) -> object:
+    with Image.open(path) as image:
+        return summary(np.asarray(image), stage)
+
+
+def _read_volume(path: Path, stage: Stage) -> object:
+    volume = nibabel.load(path)
+    voxels = summary(np.asarray(volume.dataobj), stage)
+    return {"voxels": voxels, "affine": volume.affine.tolist()}
+
+
+def _read_arrays(path: Path, stage: Stage) -> object:
+    with np.load(path) as file:
+        return {key: summary(file[key], stage) for key in sorted(file.files)}
+
+
+def _read_table(path: Path, stage: Stage) -> object:
+    rows = pd.read_csv(path, keep_default_na=False).to_dict("records")
+    return compared(json.loads(json.dumps(rows, default=str)), stage)
+
+
+def _read_database(path: Path, stage: Stage) -> object:
+    """Return all tables of a database."""
+    found = {}
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for name in sorted(row[0] for row in tables):
+            rows = connection.execute(f'SELECT * FROM "{name}"')
+            found[name] = [{k: _readable(row[k]) for k in row.keys()} for row in rows]  # noqa: SIM118
+    return compared(found, stage)
+
+
+def _readable(value: object) -> object:
+    return hashlib.sha256(value).hexdigest()[:16] if isinstance(value, bytes) else value
+
+
+#: How a file is read, by its suffix. Of an HTML page, only the cells of tables are compared.
+READERS: dict[str, Callable[[Path, Stage], object]] = {
+    "tif": _read_stack,
+    "png": _read_picture,
+    "nii.gz": _read_volume,
+    "npy": lambda path, stage: summary(np.load(path), stage),
+    "npz": _read_arrays,
+    "json": lambda path, stage: compared(json.loads(path.read_text()), stage),
+    "csv": _read_table,
+    "sqlite": _read_database,
+    "html": lambda path, _: re.findall(r"<td[^>]*>(.*?)</td>", path.read_text(), re.DOTALL),
+}
+
+
+def compared(content: object, stage: Stage) -> object:
+    """Leave out what is not compared, and name a file by its last part."""
+    if isinstance(content, dict):
+        left_out = NOT_COMPARED | {*stage.ignore}
+        return {k: compared(v, stage) for k, v in content.items() if k not in left_out}
+    if isinstance(content, list):
+        return [compared(value, stage) for value in content]
+    if isinstance(content, str) and content.startswith(os.sep):
+        return Path(content).name
+    if isinstance(content, str) and re.fullmatch("[0-9a-f]{64}", content):
+        return "digest"
+    return content
+
+
+def summary(array: np.ndarray, stage: Stage) -> object:
+    """Return a digest of whole numbers, and what characterises others."""
+    if array.dtype.kind in "SU" or (array.dtype == np.uint8 and array.ndim == 1):
+        return "text"
+    if array.dtype.kind in "ub" and array.ndim > 1 and stage.within is not None:
+        flat = array.reshape(-1)
+        chosen = flat[np.linspace(0, flat.size - 1, min(512, flat.size)).astype(int)]
+        return {"shape": list(array.shape), "within": stage.within, "values": chosen.tolist()}
+    if array.dtype.kind in "uib":
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()[:16]
+        return f"{array.dtype} {array.shape} {digest}"
+    values = array.astype(np.float64)
+    if not values.size:
+        return {"shape": list(array.shape)}
+    quantiles = np.nanquantile(values, (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1)).tolist()
+    spread = float(np.nanstd(values))
+    return {
+        "shape": list(array.shape),
+        "within": stage.relative * max(spread or abs(float(np.nanmean(values))), stage.floor),
+        "values": [float(np.nanmean(values)), spread, *quantiles],
+    }
+
+
+def difference(recorded: object, found: object, relative: float, place: str = "") -> str | None:
+    """Say where two results first differ; None if they do not."""
+    if isinstance(recorded, dict) and isinstance(found, dict):
+        if "within" in recorded and "values" in found:
+            return _difference_of_summaries(recorded, found, place)
+        for key in (*recorded, *found):
+            if key not in recorded or key not in found:
+                return f"{place} {key}: is {'new' if key in found else 'missing'}"
+        places = (
+            difference(recorded[key], found[key], relative, f"{place} {key}".strip())
+            for key in recorded
+        )
+        return next((where for where in places if where), None)
+    if isinstance(recorded, list) and isinstance(found, list) and len(recorded) == len(found):
+        pairs = enumerate(zip(recorded, found, strict=True))
+        places = (difference(a, b, relative, f"{place} {n}") for n, (a, b) in pairs)
+        return next((where for where in places if where), None)
+    same = recorded == found
+    if float in (type(recorded), type(found)) and isinstance(found, (int, float)):
+        same = np.isclose(recorded, found, rtol=relative, atol=relative / 10, equal_nan=True)
+    return None if same else f"{place}: {found}; recorded {recorded}"
+
+
+def _difference_of_summaries(recorded: dict, found: dict, place: str) -> str | None:
+    if recorded["shape"] != found["shape"]:
+        return f"{place}: shape {found['shape']}; recorded {recorded['shape']}"
+    by = np.abs(np.subtract(recorded["values"], found["values"])).max(initial=0)
+    return None if by <= recorded["within"] else f"{place}: by {by:.3g}"
+
+
+def record_of(name: str) -> Path:
+    """Return where a stage's results are recorded."""
+    return HERE / "recorded" / f"{name.replace(' ', '_')}.json"
+
+
+def judge(name: str, recorded: dict, results: dict, version: int) -> str | None:
+    """Return the mistake in one line, or None."""
+    again = "then record them by `python -m tests.golden`"
+    module = Path(module_of(name).__file__).relative_to(REPOSITORY)
+    where = difference(recorded["results"], results, STAGES[name].relative)
+    if version != recorded["version"]:
+        return (
+            f"synaxial {name}: its VERSION is {version}, its results are those recorded of"
+            f" {recorded['version']}; record them by `python -m tests.golden`"
+        )
+    if where:
+        return (
+            f"synaxial {name}: its results have changed ({where[:300]});"
+            f" if that is meant, raise VERSION in {module}, {again}"
+        )
+    return None

@@ -1,0 +1,17 @@
+"""Each stage gives the results that are recorded of its VERSION."""
+
+import json
+import logging
+
+import pytest
+
+from .stages import STAGES, judge, record_of, results_of, version_of
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_results_change_with_the_version_alone(name, tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
+    recorded = json.loads(record_of(name).read_text())
+    mistake = judge(name, recorded, results_of(name, tmp_path), version_of(name))
+    if mistake:
+        pytest.fail(mistake, pytrace=False)
