@@ -12,7 +12,6 @@ import json
 import os
 import re
 import sqlite3
-import sys
 import types
 import zipfile
 from collections.abc import Callable
@@ -27,7 +26,7 @@ import tifffile
 import typer
 from PIL import Image
 
-from synaxial.cli import make_app
+from synaxial.cli import COMMANDS, make_app
 
 HERE = Path(__file__).parent
 INPUTS = HERE / "inputs.zip"
@@ -216,7 +215,7 @@ STAGES = {
     "study segment check": Stage(
         "--held-out held_out --output {to}segment/masks.json --picture {to}segment/masks.png",
         f"{PAIRS}/samples/stack_0.tif",
-        skip=(),
+        skip=("*.png",),
     ),
     "study segment compare": Stage(
         "--check segment/masks.json --table {to}segmentation.csv --values {to}segmentation.json"
@@ -248,34 +247,6 @@ STAGES = {
 }
 
 
-#: Until all commands are grouped: their old names.
-OLD_NAMES = {
-    **{f"data {name}": name for name in ("fetch", "acquire", "manifest", "slice", "resize")},
-    **{f"data {name}": name for name in ("mask", "pack", "pack-masks")},
-    "evaluate controls": "control",
-    "evaluate measure": "measure",
-    "evaluate score": "evaluate",
-    "evaluate compare": "compare",
-    "evaluate pair": "pair",
-    "evaluate cases": "cases",
-    "study scaling measure": "scaling",
-    "study scaling report": "efficiency",
-    **{f"study segment {name}": f"segment {name}" for name in ("train", "check", "compare")},
-    **{f"study turing {name}": f"turing {name}" for name in ("build", "score")},
-}
-
-
-def command_of(name: str):
-    """Return Click's command of this name."""
-    for words in (name.split(), OLD_NAMES.get(name, name).split()):
-        with contextlib.suppress(KeyError, AttributeError):
-            command = typer.main.get_command(make_app([words[0]]))
-            for word in words:
-                command = command.commands[word]
-            return command
-    raise KeyError(name)
-
-
 def module_of(name: str) -> types.ModuleType:
     """Return the module that has the stage's `VERSION`."""
     if name == "train":
@@ -283,7 +254,7 @@ def module_of(name: str) -> types.ModuleType:
         module = importlib.import_module("synaxial.gan.train.fingerprint")
         if hasattr(module, "VERSION"):
             return module
-    return sys.modules[command_of(name).callback.__module__]
+    return importlib.import_module(COMMANDS[name])
 
 
 def version_of(name: str) -> int:
@@ -297,9 +268,10 @@ def run_stage(name: str, /, to: str = "", **fields: str) -> str:
     values = {**dict(stage.defaults), **fields, "to": to}
     options = stage.options.format(**values).split()
     files = stage.files.format(**values).split()
-    command = command_of(name)
+    command = typer.main.get_command(make_app(name))
     # Until lists are positional everywhere.
-    lists = [p.opts[0] for p in command.params if str(p.metavar).endswith("...")]
+    params = _last(command, name).params
+    lists = [p.opts[0] for p in params if str(p.metavar).endswith("...")]
     if lists and lists[0].startswith("--") and files:
         files = [lists[0], *files]
     if "--records" in lists:
@@ -308,8 +280,14 @@ def run_stage(name: str, /, to: str = "", **fields: str) -> str:
     arguments = [*options, *files]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        command.main(arguments, prog_name=f"synaxial {name}", standalone_mode=False)
+        command.main([*name.split(), *arguments], prog_name="synaxial", standalone_mode=False)
     return printed.getvalue()
+
+
+def _last(command, name: str):
+    for word in name.split():
+        command = command.commands[word]
+    return command
 
 
 def results_of(name: str, folder: Path) -> dict[str, object]:
