@@ -40,7 +40,7 @@ def resample(image: NDArray[np.uint8], size: int, kernel: Filter) -> NDArray[np.
         (size, size).
     """
     squared = centre(image, max(image.shape))
-    resized = Image.fromarray(squared).resize((size, size), Image.Resampling.LANCZOS)
+    resized = Image.fromarray(squared).resize((size, size), FILTERS[kernel])
     return np.asarray(resized, np.uint8)
 
 
