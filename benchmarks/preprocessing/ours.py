@@ -3,17 +3,16 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from multiprocessing.pool import Pool, ThreadPool
 from pathlib import Path
 
 import yaml
 from benchmarks.preprocessing.work import PATTERN
 
-import synaxial.data.dataset.pack_command
-import synaxial.data.slices.resize_command
-import synaxial.data.slices.slice_command
 from synaxial.config.loading import read_study
+from synaxial.data.dataset.pack import run as pack
+from synaxial.data.slices.resize import run as resize
+from synaxial.data.slices.slice import run as cut
 from synaxial.data.sources import open_source
 from synaxial.data.volumes.acquire import acquire_subject
 
@@ -35,9 +34,8 @@ def run_functions(study: Path, subjects: list[str], results: Path, pool: Pool) -
     """
     begin = time.perf_counter()
     pool.starmap(prepare, [(study, subject, results) for subject in subjects], chunksize=1)
-    synaxial.data.dataset.pack_command.run(
-        study, results / "dataset", *_stacks_and_records(results, subjects)
-    )
+    images = [_files(results, subject)[3] for subject in subjects]
+    pack(images, records=results / "volumes", output=results / "dataset", config=study)
     return time.perf_counter() - begin
 
 
@@ -46,8 +44,8 @@ def prepare(study: Path, subject: str, results: Path) -> None:
     settings = read_study(study).acquire
     acquire_subject(open_source(settings, results), settings, subject, results / "volumes")
     volume, record, slices, images = _files(results, subject)
-    synaxial.data.slices.slice_command.run(study, volume, record, slices)
-    synaxial.data.slices.resize_command.run(study, slices, images)
+    cut(volume, record, slices, study)
+    resize(slices, images, study)
 
 
 def run_commands(study: Path, subjects: list[str], results: Path, processes: int) -> float:
@@ -57,8 +55,8 @@ def run_commands(study: Path, subjects: list[str], results: Path, processes: int
         pool.starmap(
             _prepare_by_commands, [(study, subject, results) for subject in subjects], chunksize=1
         )
-    stacks, records = _stacks_and_records(results, subjects)
-    _command(study, "pack", output=results / "dataset", images=stacks, records=records)
+    images = [_files(results, subject)[3] for subject in subjects]
+    _command(study, "pack", *images, records=results / "volumes", output=results / "dataset")
     return time.perf_counter() - begin
 
 
@@ -69,11 +67,12 @@ def _prepare_by_commands(study: Path, subject: str, results: Path) -> None:
     _command(study, "resize", slices=slices, output=images)
 
 
-def _command(study: Path, stage: str, **options: str | Path | list[Path]) -> None:
+def _command(study: Path, stage: str, *files: Path, **options: str | Path) -> None:
     """Run one stage's command as its rule does."""
     words = [sys.executable, "-m", "synaxial", "data", stage, "--config", str(study)]
     for name, value in options.items():
-        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+        words += [f"--{name}", str(value)]
+    words += map(str, files)
     subprocess.run(words, check=True, stderr=subprocess.DEVNULL)
 
 
@@ -85,9 +84,3 @@ def _files(results: Path, subject: str) -> tuple[Path, Path, Path, Path]:
         results / "slices" / f"{subject}.tif",
         results / "images" / f"{subject}.tif",
     )
-
-
-def _stacks_and_records(results: Path, subjects: list[str]) -> Iterator[list[Path]]:
-    files = [_files(results, subject) for subject in subjects]
-    yield [images for _, _, _, images in files]
-    yield [record for _, record, _, _ in files]

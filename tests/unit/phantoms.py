@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from synaxial.compute.parallel import for_each, use_threads
 from synaxial.data.phantom import make_phantom
-from synaxial.data.slices.axial import axial_slice
-from synaxial.data.slices.square import resample
+from synaxial.data.slices.resize import resample
+from synaxial.data.slices.slice import axial_slice
 from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.io.images import ImageSet
 

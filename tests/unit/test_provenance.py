@@ -9,9 +9,9 @@ from synaxial.provenance import digest_of_code, reachable_modules
 
 
 def test_a_command_reaches_its_own_stage_and_what_it_shares():
-    reached = reachable_modules("synaxial.data.slices.slice_command")
+    reached = reachable_modules("synaxial.data.slices.slice")
     assert {
-        "synaxial.data.slices.slice_command",
+        "synaxial.data.slices.slice",
         "synaxial.io.files",
         "synaxial.config.model",
     } <= reached

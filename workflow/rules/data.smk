@@ -148,10 +148,11 @@ rule pack:
         f"{BENCHMARKS}/pack.tsv"
     params:
         version=version_of("data pack"),
+        records=f"{RESULTS}/volumes",
         folder=subpath(output.images, parent=True),
     shell:
-        "synaxial data pack --config {input.settings} --output {params.folder}"
-        " --images {input.images} --records {input.records} > {log} 2>&1"
+        "synaxial data pack --config {input.settings} --records {params.records}"
+        " --output {params.folder} {input.images} > {log} 2>&1"
 
 
 use rule pack as pack_held_out with:

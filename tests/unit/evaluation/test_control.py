@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synaxial.config.model import Evaluate
-from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.evaluation.control_sets import make_control
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv

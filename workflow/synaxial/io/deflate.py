@@ -43,6 +43,21 @@ class GzipReader(igzip.IGzipFile):
         return filled
 
 
+def unpack_gzip(path: Path) -> bytes:
+    """Return the content of a gzip file, after its checksum is compared.
+
+    Raises
+    ------
+    OSError
+        The file is absent or damaged.
+    """
+    try:
+        content: bytes = igzip.decompress(path.read_bytes())
+    except (DeflateError, EOFError) as error:
+        raise OSError(f"damaged gzip data: {error}") from error
+    return content
+
+
 def pack_gzip(*parts: bytes | memoryview) -> bytes:
     """Return a gzip file's bytes, with no name or time in them, of parts that follow each other."""
     packer = isal_zlib.compressobj(LEVEL, wbits=GZIP)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
 from synaxial.compute.parallel import use_threads
-from synaxial.data.slices.axial import axial_slice
-from synaxial.data.slices.square import resample
+from synaxial.data.slices.resize import resample
+from synaxial.data.slices.slice import axial_slice
 from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.evaluation.metrics import anatomy as metric
 from synaxial.evaluation.metrics.brain_masks import brain_mask, filled, hyperintense_mask, symmetry

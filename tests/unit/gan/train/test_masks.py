@@ -11,8 +11,7 @@ from PIL import Image
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config import make_study
 from synaxial.config.model import Augmentation
-from synaxial.data.dataset.index import COLUMNS
-from synaxial.data.dataset.reading import open_images, open_masks
+from synaxial.data.dataset.reading import COLUMNS, open_images, open_masks
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness
 from synaxial.gan.networks.saving import load_generator
 from synaxial.gan.train.augmentation import augment

@@ -8,7 +8,7 @@ import pytest
 
 from synaxial.config import make_study
 from synaxial.config.model import Training
-from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.gan.networks.saving import digest_of, load_generator
 from synaxial.gan.train.validation import Validation, validation_images
 from synaxial.io.errors import SynaxialError

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.evaluation.digests import with_digests
 from synaxial.evaluation.measurement_files import write_measurements
 from synaxial.evaluation.metrics import anatomy, memorisation

@@ -5,10 +5,10 @@ import json
 import numpy as np
 
 from synaxial.compute.parallel import for_each, use_threads
-from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.data.phantom import make_phantom
-from synaxial.data.slices.axial import axial_slice
-from synaxial.data.slices.square import resample
+from synaxial.data.slices.resize import resample
+from synaxial.data.slices.slice import axial_slice
 from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.io.files import sha256_of
 from synaxial.io.stacks import write_stack

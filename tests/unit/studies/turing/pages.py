@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from synaxial.data.dataset.index import COLUMNS
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.io.files import write_csv
 from synaxial.io.stacks import write_stack
 

@@ -6,87 +6,73 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.data.dataset.index import COLUMNS
 from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
 from synaxial.io.images import ImageSet, groups_of
-from synaxial.io.stacks import INSIDE, OUTSIDE, are_binary
 
-#: Masks that are looked at in one step, to bound the memory.
-MASKS_AT_A_TIME = 256
+#: The columns of `index.csv`: the number of the image from 0, its subject, its axial slice in the
+#: volume, and the tumour voxels of that slice at native size, empty if they are unknown.
+COLUMNS = ["image", "subject", "slice", "tumour_voxels"]
+
+ONE_RUN = "both from one run of `synaxial data pack`"
 
 
 def open_images(path: Path) -> np.ndarray:
-    """Map the packed dataset into memory: uint8 (N, width, width), read-only.
+    """Map the images of a data set into memory: uint8 (N, width, width), read-only.
 
-    Every rank of a node maps the same file, so the images are in memory once.
+    All ranks of a node map the same file, so the images are in memory once.
 
     Raises
     ------
     SynaxialError
-        The file is absent, cut short or not such an array.
+        The file is absent, cut short or no such array.
     """
+    expected = "images.npy of `synaxial data pack`, uint8 of shape (images, width, width)"
     try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        images: np.ndarray = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
-        raise SynaxialError(
-            path, f"cannot be read ({error})", "the images.npy of `synaxial data pack`"
-        ) from error
-    if (
-        not isinstance(images, np.ndarray)
-        or images.dtype != np.uint8
-        or images.ndim != 3
-        or images.shape[1] != images.shape[2]
-        or len(images) == 0
-    ):
-        found = (
-            f"{images.dtype} of shape {images.shape}" if hasattr(images, "shape") else "no array"
-        )
-        raise SynaxialError(path, f"holds {found}", "uint8 of shape (images, width, width)")
+        raise SynaxialError(path, f"cannot be read ({error})", expected) from error
+    square = images.ndim == 3 and images.shape[1] == images.shape[2]
+    if images.dtype != np.uint8 or not square or images.size == 0:
+        raise SynaxialError(path, f"holds {images.dtype} of shape {images.shape}", expected)
     return images
 
 
 def describe_images(folder: Path) -> dict[str, Any]:
-    """Return the description of a data set's images: its dataset.json.
-
-    Each byte of images.npy is read once, so that its SHA-256 under `sha256` is what these very
-    images have.
+    """Return the dataset.json of a data set, after its digest is compared with images.npy.
 
     Raises
     ------
     SynaxialError
-        A file is absent, or they do not belong together.
+        A file is absent, or the two do not belong together.
     """
+    path = folder / "images.npy"
     description = read_json(folder / "dataset.json")
     try:
-        digest = sha256_of(folder / "images.npy")
+        digest = sha256_of(path)
     except OSError as error:
-        raise SynaxialError(
-            folder / "images.npy",
-            f"cannot be read ({error})",
-            "the images.npy of `synaxial data pack`",
-        ) from error
+        raise SynaxialError(path, f"cannot be read ({error})", ONE_RUN) from error
     if description.get("sha256") != digest:
         raise SynaxialError(
             folder / "dataset.json",
             "describes another images.npy",
-            "both from one run of `synaxial data pack`",
+            ONE_RUN,
             "delete images.npy and make it again",
         )
     return description
 
 
 def open_masks(folder: Path) -> np.ndarray:
-    """Map the masks of a data set's images into memory, in the images' order.
+    """Map the masks of a data set into memory, in the order of the images.
 
-    Each byte is read once, so that what comes back is what `synaxial data pack-masks` wrote for the
-    images that dataset.json describes; `describe_images` tells whether these are images.npy.
+    Their digest is compared with masks.json, and that of their images with dataset.json;
+    `describe_images` compares the latter with images.npy.
 
     Parameters
     ----------
     folder
-        With images.npy, dataset.json, masks.npy and masks.json.
+        With dataset.json, masks.npy and masks.json.
 
     Returns
     -------
@@ -96,30 +82,24 @@ def open_masks(folder: Path) -> np.ndarray:
     Raises
     ------
     SynaxialError
-        A file is absent or damaged, the masks are of another shape or type or have other values,
-        or they belong to another data set.
+        A file is absent or damaged, or the masks belong to another data set.
     """
     path, record = folder / "masks.npy", read_json(folder / "masks.json")
-    masks, images = open_images(path), open_images(folder / "images.npy")
-    if masks.shape != images.shape:
-        raise SynaxialError(
-            path, f"holds masks of shape {masks.shape}", f"{images.shape}, as images.npy"
-        )
-    for first in range(0, len(masks), MASKS_AT_A_TIME):
-        if not are_binary(masks[first : first + MASKS_AT_A_TIME]):
-            raise SynaxialError(path, f"has other values than {OUTSIDE} and {INSIDE}", "masks")
+    masks = open_images(path)
     remedy = "run `synaxial data pack-masks` again"
     if record.get("images_sha256") != read_json(folder / "dataset.json").get("sha256"):
         raise SynaxialError(
-            folder / "masks.json", "is of other images", "masks of this folder's images.npy", remedy
+            folder / "masks.json", "belongs to other images", "masks of images.npy", remedy
         )
     if record.get("sha256") != sha256_of(path):
-        raise SynaxialError(path, "is not the file that masks.json describes", "both", remedy)
+        raise SynaxialError(
+            path, "is not the file that masks.json describes", "both from one run", remedy
+        )
     return masks
 
 
 def read_index(path: Path) -> list[dict[str, str]]:
-    """Read what is known of each image, in their order; the columns are `COLUMNS`.
+    """Read the rows of an index.csv, one for each image, by `COLUMNS`.
 
     Raises
     ------
@@ -138,20 +118,18 @@ def read_index(path: Path) -> list[dict[str, str]]:
         raise SynaxialError(
             path, f"has the columns {', '.join(reader.fieldnames or [])}", ", ".join(COLUMNS)
         )
-    if any(not (row["slice"] or "").isdecimal() or not row["subject"] for row in rows):
-        raise SynaxialError(path, "has a row without a subject or the number of a slice")
     return rows
 
 
 def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
-    """Return a data set's images, each person's a group, and what is known of each.
+    """Return the images of a data set, grouped by person, and the rows of its index.
 
     The images stay on the disk until they are used.
 
     Raises
     ------
     SynaxialError
-        A file is absent, damaged, or of another data set.
+        A file is absent, damaged, or from another data set.
     """
     images = open_images(folder / "images.npy")
     rows = read_index(folder / "index.csv")
@@ -159,6 +137,6 @@ def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
         raise SynaxialError(
             folder / "index.csv",
             f"names {len(rows)} images, but images.npy holds {len(images)}",
-            "both from one run of `synaxial data pack`",
+            ONE_RUN,
         )
     return ImageSet(images, groups_of([person_of(row["subject"]) for row in rows])), rows

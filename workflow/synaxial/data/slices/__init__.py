@@ -1,1 +1,1 @@
-"""Stage `slice`: the axial slices of a volume as 8-bit pages."""
+"""Stages `slice`, `resize` and `mask`: the axial slices of a volume, and the tumour in them."""

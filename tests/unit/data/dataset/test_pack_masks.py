@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synaxial.data.dataset.pack_command import run as pack
-from synaxial.data.dataset.pack_masks_command import run
+from synaxial.data.dataset.pack import run as pack
+from synaxial.data.dataset.pack_masks import run
 from synaxial.data.dataset.reading import open_masks
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_placeholder
@@ -25,7 +25,7 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dataset = folder / "dataset"
-        self.masks = [folder / f"{name}_mask.tif" for name in ("B", "skipped", "A")]
+        self.masks = [folder / "masks" / f"{name}.tif" for name in ("B", "skipped", "A")]
         (folder / "study.yaml").write_text(f"resize: {{size: {SIZE}}}\n")
         for name, grey in {"B": 10, "A": 20}.items():
             pages = np.full((len(SLICES), SIZE, SIZE), grey, np.uint8)
@@ -33,28 +33,24 @@ class Study:
             write_stack(folder / f"{name}.tif", pages, described)
             self.write_masks(name)
         write_placeholder(folder / "skipped.tif")
-        write_placeholder(folder / "skipped_mask.tif")
+        write_placeholder(self.masks[1])
         names = ("B", "skipped", "A")
         for name in names:
             (folder / f"{name}.json").write_text(json.dumps({"subject": name}))
         pack(
-            folder / "study.yaml",
-            self.dataset,
             [folder / f"{name}.tif" for name in names],
-            [folder / f"{name}.json" for name in names],
+            folder,
+            self.dataset,
+            folder / "study.yaml",
         )
 
-    def write_masks(
-        self, name: str, size: int = SIZE, inside: int = 255, path: str = "", **facts: Any
-    ) -> None:
+    def write_masks(self, name: str, size: int = SIZE, slices: range = SLICES) -> None:
         """Write a mask of a different row for each slice of each subject."""
-        pages = np.zeros((len(SLICES), size, size), np.uint8)
-        for number in range(len(SLICES)):
-            pages[number, number + 3 * (name == "A")] = inside
-        described = [
-            {"subject": name, "slice": index, "channel": "mask", **facts} for index in SLICES
-        ]
-        write_stack(self.folder / (path or f"{name}_mask.tif"), pages, described)
+        pages = np.zeros((len(slices), size, size), np.uint8)
+        for number in range(len(slices)):
+            pages[number, number + 3 * (name == "A")] = 255
+        described = [{"subject": name, "slice": index, "channel": "mask"} for index in slices]
+        write_stack(self.folder / "masks" / f"{name}.tif", pages, described)
 
     def refused(self, expected: str) -> None:
         with pytest.raises(SynaxialError, match=expected):
@@ -96,45 +92,38 @@ def test_a_subject_that_slice_skipped_is_passed_over(study: Study) -> None:
     assert len(open_masks(study.dataset)) == 6
 
 
-def test_another_order_is_refused(study: Study) -> None:
+def test_the_order_of_the_masks_does_not_matter(study: Study) -> None:
+    run(study.masks, study.dataset)
+    masks = (study.dataset / "masks.npy").read_bytes()
     study.masks.reverse()
-    study.refused("A_mask.tif: page 0 is the mask of A slice 60; expected B slice 60, as index.csv")
+    run(study.masks, study.dataset)
+    assert (study.dataset / "masks.npy").read_bytes() == masks
+
+
+def test_masks_of_other_subjects_are_left_out(study: Study) -> None:
+    study.write_masks("C")
+    study.masks.append(study.folder / "masks" / "C.tif")
+    run(study.masks, study.dataset)
+    assert len(open_masks(study.dataset)) == 6
 
 
 def test_a_missing_subject_is_named(study: Study) -> None:
     del study.masks[2]
-    study.refused("end after 3 of 6 images; expected next those of A slice 60")
-
-
-def test_a_subject_too_many_is_named(study: Study) -> None:
-    study.write_masks("C")
-    study.masks.append(study.folder / "C_mask.tif")
-    study.refused("mask of C slice 60; expected no more images")
-
-
-def test_a_slice_too_many_is_named(study: Study) -> None:
-    described = [
-        {"subject": "A", "slice": index, "channel": "mask"} for index in (*SLICES, SLICES.stop)
-    ]
-    write_stack(study.masks[2], np.zeros((4, SIZE, SIZE), np.uint8), described)
-    study.refused("page 3 is the mask of A slice 63; expected no more images")
+    study.refused("MASKS: lack A.tif")
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"size": 9}, r"\(9, 9\); expected \(8, 8\)"),
-        ({"inside": 254}, "page 0 is no mask"),
-        ({"channel": "image"}, "page 0 is no mask"),
-        ({"slice": "60"}, "page 0 is no mask"),
-        ({"slice": 7}, "B slice 7; expected B slice 60"),
-        ({"subject": "E"}, "E slice 60; expected B slice 60"),
+        ({"slices": range(61, 64)}, r"B.tif: has masks of the slices \[61, 62, 63\]"),
+        ({"slices": range(60, 64)}, r"B.tif: has masks of the slices \[60, 61, 62, 63\]"),
     ],
 )
-def test_what_is_not_the_images_mask_is_refused(
+def test_masks_that_do_not_fit_the_images_are_refused(
     study: Study, options: dict[str, Any], expected: str
 ) -> None:
-    study.write_masks("B", path="B_mask.tif", **options)
+    study.write_masks("B", **options)
     study.refused(expected)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
-from synaxial.data.dataset.pack_command import run
+from synaxial.data.dataset.pack import run
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
@@ -22,7 +22,6 @@ class Inputs:
         self.config.write_text("resize: {size: 256}\n")
         self.output = folder / "dataset"
         self.images: list[Path] = []
-        self.records: list[Path] = []
 
     def add(
         self,
@@ -31,11 +30,10 @@ class Inputs:
         count: int = 2,
         size: int = 256,
         tumour: object = None,
-        name: str = "",
     ) -> None:
         """Add a subject whose image i is filled with `grey` + i; no images is a placeholder."""
-        images = self.folder / f"{name or subject}.tif"
-        record = self.folder / f"{name or subject}.json"
+        images = self.folder / f"{subject}.tif"
+        record = self.folder / f"{subject}.json"
         pages = [np.full((size, size), grey + number, np.uint8) for number in range(count)]
         if pages:
             described = [{"subject": subject, "slice": 60 + number} for number in range(count)]
@@ -44,11 +42,10 @@ class Inputs:
             write_placeholder(images)
         record.write_text(json.dumps({"subject": subject, "tumour_voxels_per_slice": tumour}))
         self.images.append(images)
-        self.records.append(record)
 
     def run(self) -> None:
         """Run the command in this process."""
-        run(self.config, self.output, self.images, self.records)
+        run(self.images, self.folder, self.output, self.config)
 
     @property
     def arguments(self) -> list[str | Path]:
@@ -57,8 +54,8 @@ class Inputs:
             "pack",
             *("--config", self.config),
             *("--output", self.output),
-            *("--images", *self.images),
-            *("--records", *self.records),
+            *("--records", self.folder),
+            *self.images,
         ]
 
     def assert_refused(self, expected: str) -> None:
@@ -130,20 +127,14 @@ def test_images_of_another_size(inputs: Inputs) -> None:
 
 def test_a_subject_twice(inputs: Inputs) -> None:
     inputs.add("A", 10)
-    inputs.add("A", 10, name="again")
-    inputs.assert_refused(r"again\.json: subject A is given twice")
+    inputs.images *= 2
+    inputs.assert_refused(r"A\.tif: subject A is given twice")
 
 
-def test_a_stack_beside_another_record(inputs: Inputs) -> None:
+def test_a_subject_without_a_record(inputs: Inputs) -> None:
     inputs.add("A", 10)
-    inputs.add("B", 20)
-    inputs.records.reverse()
-    inputs.assert_refused(r"A\.tif: page 0 is of subject A; expected B as in .*B\.json")
-
-
-def test_too_few_counts(inputs: Inputs) -> None:
-    inputs.add("A", 10, tumour=[1] * 61)
-    inputs.assert_refused(r"A\.json: counts tumour in 61 slices, but there is a slice 61")
+    (inputs.folder / "A.json").unlink()
+    inputs.assert_refused(r"A\.json: cannot be read")
 
 
 def test_a_stack_cut_short_leaves_nothing_and_the_old_data_set_stays(inputs: Inputs) -> None:

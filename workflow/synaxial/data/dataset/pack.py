@@ -1,0 +1,169 @@
+"""`synaxial data pack`: the images of all subjects in one data set."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import numpy as np
+import typer
+
+from synaxial.config import read_study
+from synaxial.data.dataset.overview import (
+    MAXIMUM_COLUMNS,
+    MAXIMUM_ROWS,
+    Row,
+    make_overview,
+    make_row,
+)
+from synaxial.data.dataset.reading import COLUMNS
+from synaxial.data.volumes.record import Record, read_record
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import is_placeholder, sha256_of, write_csv, write_json, written_whole
+from synaxial.io.images import evenly_spaced
+from synaxial.io.stacks import read_shape, read_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: The files of a data set, in the order in which they get their names.
+FILES = ("images.npy", "index.csv", "overview.png", "dataset.json")
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    images: Annotated[list[Path], typer.Argument(help="Stacks written by resize (SUBJECT.tif).")],
+    records: Annotated[Path, typer.Option(help="Folder of the records (SUBJECT.json).")],
+    output: Annotated[Path, typer.Option(help="Folder of the data set to write.")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+) -> None:
+    """Put the images of all subjects into one data set, in the order given.
+
+    Writes images.npy (uint8, N x size x size), index.csv (image, subject, slice, tumour_voxels),
+    overview.png, and dataset.json with counts, skipped subjects and the checksum of images.npy.
+
+    \b
+    Example: synaxial data pack --records results/volumes --output results/dataset
+      results/images/*.tif
+    """
+    size = read_study(config).resize.size
+    members, skipped = find_members(images, records, size)
+    if skipped:
+        logger.warning("%d subjects were skipped: %s", len(skipped), ", ".join(skipped))
+    with ExitStack() as files:
+        # The files get their names in the reverse order, so dataset.json is the last.
+        partials = {
+            name: files.enter_context(written_whole(output / name)) for name in reversed(FILES)
+        }
+        with partials["images.npy"].open("wb") as file:
+            index, rows = write_images(file, members, size)
+        write_csv(partials["index.csv"], COLUMNS, index)
+        make_overview(rows, len(members), len(index), len(skipped)).save(partials["overview.png"])
+        write_json(
+            partials["dataset.json"],
+            {
+                "images": len(index),
+                "size": size,
+                "subjects": [member.record.subject for member in members],
+                "skipped": skipped,
+                "sha256": sha256_of(partials["images.npy"]),
+            },
+        )
+        # An old description must not stand beside new images if this process ends here.
+        (output / "dataset.json").unlink(missing_ok=True)
+    logger.info("%s: %d images of %d subjects", output, len(index), len(members))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A subject with images: its stack, how many pages that has, and its record."""
+
+    images: Path
+    pages: int
+    record: Record
+
+
+def find_members(
+    images: Sequence[Path], records: Path, size: int
+) -> tuple[list[Member], list[str]]:
+    """Read the records, and how many images each stack has.
+
+    Parameters
+    ----------
+    images
+        Stacks, named after their subjects.
+    records
+        Folder of the records.
+    size
+        Pixels a side that every image must have.
+
+    Returns
+    -------
+    tuple[list[Member], list[str]]
+        The subjects with images, and the names of the skipped ones, both in order.
+
+    Raises
+    ------
+    SynaxialError
+        A file cannot be used, images have another size, a subject comes twice, or none is left.
+    """
+    members: list[Member] = []
+    skipped: list[str] = []
+    seen: set[str] = set()
+    for path in images:
+        if path.stem in seen:
+            raise SynaxialError(path, f"subject {path.stem} is given twice", "each once")
+        seen.add(path.stem)
+        record = read_record(records / f"{path.stem}.json")
+        if is_placeholder(path):
+            skipped.append(record.subject)
+        else:
+            members.append(Member(path, read_shape(path, (size, size))[0], record))
+    if not members:
+        raise SynaxialError(
+            "IMAGES",
+            f"all {len(skipped)} subjects were skipped ({', '.join(skipped)})",
+            "at least one subject with images",
+            "see their records for the reasons",
+        )
+    return members, skipped
+
+
+def write_images(
+    file: BinaryIO, members: list[Member], size: int
+) -> tuple[list[dict[str, Any]], list[Row]]:
+    """Write all images as one NumPy file, with one subject after the other in memory.
+
+    Returns
+    -------
+    tuple[list[dict[str, Any]], list[Row]]
+        The rows of index.csv, and those of the overview.
+    """
+    shown = set(evenly_spaced(len(members), MAXIMUM_ROWS))
+    columns = min(MAXIMUM_COLUMNS, *(member.pages for member in members))
+    index: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    total = sum(member.pages for member in members)
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
+    )
+    for number, member in enumerate(members):
+        stack = read_stack(member.images)
+        file.write(stack.pages.data)
+        slices = [description["slice"] for description in stack.descriptions]
+        tumour = member.record.tumour_voxels_per_slice
+        index += [
+            {
+                "image": image,
+                "subject": member.record.subject,
+                "slice": at,
+                "tumour_voxels": "" if tumour is None else tumour[at],
+            }
+            for image, at in enumerate(slices, start=len(index))
+        ]
+        if number in shown:
+            rows.append(make_row(member.record.subject, slices, stack.pages, columns))
+    return index, rows

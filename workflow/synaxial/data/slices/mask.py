@@ -1,0 +1,92 @@
+"""`synaxial data mask`: the tumour in each slice, at the size and place of its image."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from synaxial.config import read_study
+from synaxial.config.model import Resize
+from synaxial.data.slices.resize import resize_page
+from synaxial.data.slices.slice import axial_slice, subject_to_cut
+from synaxial.data.slices.volume import read_volume
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import is_placeholder
+from synaxial.io.images import HALF
+from synaxial.io.stacks import INSIDE, MASK, OUTSIDE, write_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+
+def run(
+    segmentation: Annotated[Path, typer.Option(help="Labels written by acquire (.nii.gz).")],
+    record: Annotated[Path, typer.Option(help="Record of the subject (.json).")],
+    output: Annotated[Path, typer.Option(help="Stack of masks to write (.tif).")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+) -> None:
+    """Write the tumour masks of the slices that `slice` cuts, at the size of the images.
+
+    A page is 255 in the whole tumour, whatever its label, and 0 elsewhere. Its description names
+    the subject and the slice. The file of a skipped subject is empty. A subject without a
+    segmentation is an error.
+
+    \b
+    Example: synaxial data mask --segmentation results/volumes/001_seg.nii.gz
+      --record results/volumes/001.json --output results/masks/001.tif
+    """
+    study = read_study(config)
+    subject = subject_to_cut(record, study, output)
+    if subject is None:
+        return
+    if is_placeholder(segmentation):
+        raise SynaxialError(
+            subject,
+            "has no segmentation",
+            "one of every subject, for training.masks",
+            "leave it out of acquire.subjects and acquire.held_out, or set directory."
+            "segmentation_pattern if it is elsewhere, or train without masks",
+        )
+    labels = read_volume(segmentation)
+    wanted = range(study.slice.first, study.slice.last + 1)
+    write_stack(
+        output,
+        (mask_page(labels, index, study.resize) for index in wanted),
+        ({"subject": subject, "slice": index, "channel": MASK} for index in wanted),
+    )
+
+
+def mask_page(labels: NDArray[Any], index: int, settings: Resize) -> NDArray[np.uint8]:
+    """Return the mask of the whole tumour in one axial slice.
+
+    The mask is resampled as the slice is, so that it lies on the image to the pixel. Then it is
+    made binary again: a pixel is inside if at least half of it is tumour.
+
+    Parameters
+    ----------
+    labels
+        Segmentation, (left, posterior, superior); any label above 0 is tumour.
+    index
+        Number of the slice, from 0 at the most inferior.
+    settings
+        Section `resize` of the study.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        (size, size): 255 inside the tumour and 0 outside.
+
+    Raises
+    ------
+    SynaxialError
+        The study wants padding, but the square is too small for the tumour.
+    """
+    native = binary(axial_slice(labels, index) > 0)
+    return binary(resize_page(native, settings) >= HALF)
+
+
+def binary(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a mask with the two values of mask files."""
+    return np.where(inside, INSIDE, OUTSIDE).astype(np.uint8)

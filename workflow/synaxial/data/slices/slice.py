@@ -1,0 +1,98 @@
+"""`synaxial data slice`: the axial slices of a volume as 8-bit pages."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from synaxial.config import Study, read_study
+from synaxial.data.slices.volume import read_volume
+from synaxial.data.slices.window import conversion_of, find_window
+from synaxial.data.volumes.record import check_wanted_slices, read_record
+from synaxial.io.errors import BadVolumeError
+from synaxial.io.files import write_placeholder
+from synaxial.io.stacks import write_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    volume: Annotated[Path, typer.Option(help="Volume written by acquire (.nii.gz).")],
+    record: Annotated[Path, typer.Option(help="Record of the subject (.json).")],
+    output: Annotated[Path, typer.Option(help="Stack of slices to write (.tif).")],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+) -> None:
+    """Cut a volume into axial 8-bit slices of native size, one page each.
+
+    Anterior is up and the patient's right is at the left. The background is 0, the brain is 1 to
+    255. The description of a page names the subject, the slice, and the intensities that became 1
+    and 255. The file of a skipped subject is empty.
+
+    \b
+    Example: synaxial data slice --volume results/volumes/001_flair.nii.gz
+      --record results/volumes/001.json --output results/slices/001.tif
+    """
+    study = read_study(config)
+    subject = subject_to_cut(record, study, output)
+    if subject is None:
+        return
+    voxels = read_volume(volume)
+    low, high = find_window(voxels, study.slice.window, str(volume))
+    convert = conversion_of(voxels, low, high)
+    wanted = range(study.slice.first, study.slice.last + 1)
+    write_stack(
+        output,
+        (convert(axial_slice(voxels, index)) for index in wanted),
+        ({"subject": subject, "slice": index, "window": [low, high]} for index in wanted),
+    )
+
+
+def subject_to_cut(record: Path, study: Study, output: Path) -> str | None:
+    """Return the name of the subject; None if it is skipped, and then `output` becomes empty.
+
+    Raises
+    ------
+    BadVolumeError
+        The volume lacks a wanted slice, and the study does not allow to skip subjects.
+    """
+    facts = read_record(record)
+    reason = "acquire skipped it" if facts.skipped else ""
+    try:
+        if not facts.skipped:
+            check_wanted_slices(facts, study.slice.first, study.slice.last)
+    except BadVolumeError as error:
+        if study.acquire.on_bad_volume == "fail":
+            raise
+        reason = str(error)
+    if not reason:
+        return facts.subject
+    logger.warning("%s is skipped, %s is empty: %s", facts.subject, output, reason)
+    write_placeholder(output)
+    return None
+
+
+def axial_slice(volume: NDArray[Any], index: int) -> NDArray[Any]:
+    """Return one axial slice in radiological display: anterior up, the patient's right at left.
+
+    The axes of the volume run to the left, to posterior and to superior. So the first column of
+    the transposed slice is the patient's right, and its first row is anterior.
+
+    Parameters
+    ----------
+    volume
+        (left, posterior, superior) voxels.
+    index
+        Number of the slice, from 0 at the most inferior.
+
+    Returns
+    -------
+    NDArray
+        (posterior, left), at native size.
+    """
+    return np.ascontiguousarray(volume[:, :, index].T)
