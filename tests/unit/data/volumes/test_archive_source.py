@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas
-import pooch
 import pytest
 import yaml
 
@@ -81,16 +80,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield running
         running.shutdown()
         thread.join()
-
-
-@pytest.fixture(autouse=True)
-def pooch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The place where pooch would put files that it is given no folder for."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
-    monkeypatch.setenv("HOME", str(home))
-    assert Path(pooch.os_cache("pooch")).is_relative_to(home)
-    return home
 
 
 def make_msd(root: Path, numbers: tuple[int, ...] = (1, 2, 3)) -> Path:
@@ -197,7 +186,7 @@ def test_the_default_checksum_is_the_default_locations() -> None:
 
 
 def test_a_download_lies_in_the_given_folder_only(
-    tmp_path: Path, msd_tar: Path, server: Server, pooch_home: Path
+    tmp_path: Path, msd_tar: Path, server: Server
 ) -> None:
     server.content = msd_tar.read_bytes()
     settings = settings_of(server.url, checksum=checksum(server.content))
@@ -207,7 +196,6 @@ def test_a_download_lies_in_the_given_folder_only(
         "archive.json",
         "downloaded/brain_20tumour.tar",
     }
-    assert not pooch_home.exists()
     assert source.read("BRATS_001").origin.startswith(server.url)
     ArchiveSource(settings, tmp_path / "source").fetch()
     assert server.asked == [None]  # the second time it is there
@@ -252,7 +240,7 @@ def test_the_next_run_goes_on_where_one_gave_up(
     server.content = msd_tar.read_bytes()
     server.drops = [20000, 0]  # the first attempt gets somewhere, the second does not
     settings = settings_of(server.url, checksum=checksum(server.content))
-    with pytest.raises(SynaxialError, match=r"download fails .*run the same command again"):
+    with pytest.raises(SynaxialError, match=r"download fails: .*run the same command again"):
         ArchiveSource(settings, tmp_path / "source").fetch()
     (partial,) = (tmp_path / "source" / "downloaded").iterdir()
     come = partial.stat().st_size
@@ -316,9 +304,9 @@ def test_no_server_is_told_without_the_password(
     source = ArchiveSource(settings_of(url, checksum=checksum(b"")), tmp_path / "source")
     with caplog.at_level(logging.DEBUG), pytest.raises(SynaxialError) as caught:
         source.fetch()
-    assert str(caught.value).startswith("http://127.0.0.1:9/a.zip: the download fails")
+    assert str(caught.value).startswith("http://127.0.0.1:9/a.zip: download fails: ConnectionError")
     assert "secret" not in str(caught.value)
-    ours = [record for record in caplog.records if record.name.startswith(("synaxial", "pooch"))]
+    ours = [record for record in caplog.records if record.name.startswith("synaxial")]
     assert ours
     assert all("secret" not in record.getMessage() for record in ours)
     assert public_address("copy/a.zip") == "copy/a.zip"

@@ -5,17 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pooch
-
 from synaxial.config.model import Acquire
-from synaxial.data.sources.download import download, public_address
-from synaxial.data.sources.layouts import (
-    LAYOUTS,
-    SubjectFiles,
-    choose_layout,
-    find_files,
-    find_volumes,
-)
+from synaxial.data.sources.download import checksum_of, download, public_address
+from synaxial.data.sources.layouts import LAYOUTS, choose_layout, find_files, find_volumes
 from synaxial.data.sources.source import RawVolume
 from synaxial.data.sources.unpacking import extract, open_archive
 from synaxial.data.subjects import select_subjects
@@ -23,12 +15,9 @@ from synaxial.data.volumes.opening import open_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
-#: What a fetched folder holds: the downloaded file, the wanted members, and the list of them.
-#: The list is written last, and what it does not name is not used.
+#: Names in the fetched folder: the downloaded file, the unpacked files, and the list of them, which
+#: is written last. Files that it does not name are not used.
 DOWNLOADED, EXTRACTED, LISTED = "downloaded", "extracted", "archive.json"
-
-#: Bytes in a gigabyte.
-GIGABYTE = 10**9
 
 
 class ArchiveSource:
@@ -37,9 +26,9 @@ class ArchiveSource:
     Parameters
     ----------
     settings
-        The section `acquire`; of the sources its part `archive` is used.
+        The section `acquire`; its part `archive` is used.
     fetched
-        The folder to download and unpack to.
+        The folder for the downloaded and the unpacked files.
     """
 
     must_be_fetched = True
@@ -52,29 +41,23 @@ class ArchiveSource:
     def fetch(self) -> None:
         """Download the archive if it has an address, and unpack the wanted files."""
         (self._fetched / LISTED).unlink(missing_ok=True)
-        maximum = int(self._settings.archive.maximum_gigabytes * GIGABYTE)
-        with open_archive(self._file(maximum)) as archive:
-            members = archive.members()
+        maximum = int(self._settings.archive.maximum_gigabytes * 10**9)
+        with open_archive(self._file(maximum)) as members:
             names = [member.name.removeprefix("./") for member in members if member.name]
             layout_name, layout = choose_layout(self._settings.archive.layout, names, self._where)
             volumes = find_volumes(names, layout)
             wanted = select_subjects(self._settings.wanted, volumes, self._where)
             found = find_files(names, layout, wanted, self._where)
-            paths = {path for files in found.values() for path in _paths(files)}
-            extract(
-                archive,
-                [member for member in members if member.name.removeprefix("./") in paths],
-                self._fetched / EXTRACTED,
-                maximum,
-                self._where,
-            )
+            paths = {path for files in found.values() for path in files.paths}
+            chosen = [member for member in members if member.name.removeprefix("./") in paths]
+            extract(chosen, self._fetched / EXTRACTED, maximum, self._where)
         write_json(
             self._fetched / LISTED,
             {
                 **self._request(),
                 "subjects": self._settings.wanted,
                 "found_layout": layout_name,
-                "files": {subject: _paths(files) for subject, files in found.items()},
+                "files": {subject: files.paths for subject, files in found.items()},
             },
         )
 
@@ -84,11 +67,11 @@ class ArchiveSource:
         return select_subjects(self._settings.wanted, self._list["files"], where)
 
     def files(self, subject: str) -> list[Path]:
-        """Return the subject's FLAIR file and, if there is one, its segmentation."""
+        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
         return [self._fetched / EXTRACTED / path for path in self._members(subject)]
 
     def read(self, subject: str) -> RawVolume:
-        """Open a subject's files."""
+        """Open the files of a subject."""
         return open_volume(
             subject,
             self.files(subject),
@@ -97,19 +80,16 @@ class ArchiveSource:
         )
 
     def _file(self, maximum: int) -> Path:
-        """Return the archive on this machine, its checksum compared."""
+        """Return the archive on this machine after its checksum was compared."""
         location, checksum = self._settings.archive.location, self._settings.archive.checksum
         if re.match(r"https?://", location):
             # The configuration refuses an address without a checksum.
             return download(location, str(checksum), self._fetched / DOWNLOADED, maximum)
         path = Path(location).expanduser()
         if checksum is not None and path.is_file():
-            kind, _, expected = checksum.partition(":")
-            found = pooch.file_hash(str(path), alg=kind)
-            if found != expected:
-                raise SynaxialError(
-                    path, f"has {kind}:{found}", checksum, "see acquire.archive.checksum"
-                )
+            found = checksum_of(path, checksum.partition(":")[0])
+            if found != checksum:
+                raise SynaxialError(path, f"has {found}", checksum, "see acquire.archive.checksum")
         return path
 
     def _members(self, subject: str) -> list[str]:
@@ -120,7 +100,7 @@ class ArchiveSource:
         return members
 
     def _request(self) -> dict[str, Any]:
-        """Return what the study asks for; a list made for something else is not used."""
+        """Return what the study asks for; a list made for another request is not used."""
         return {
             "location": self._where,
             "checksum": self._settings.archive.checksum,
@@ -133,7 +113,7 @@ class ArchiveSource:
         if not path.is_file():
             raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial data fetch")
         content = read_json(path)
-        # What was fetched of the archive may be more than is asked for now, but not less.
+        # The list may hold more subjects than the study asks for now, but not fewer.
         asked = self._request()
         if self._settings.wanted == "all":
             asked["subjects"] = "all"
@@ -146,7 +126,3 @@ class ArchiveSource:
                 "run synaxial data fetch again",
             )
         return content
-
-
-def _paths(files: SubjectFiles) -> list[str]:
-    return [path for path in (files.flair, files.segmentation) if path is not None]

@@ -1,4 +1,4 @@
-"""Source `directory`: an existing copy of a data set, which is only read."""
+"""Source `directory`: a copy of a data set on this machine, which is only read."""
 
 import os
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class DirectorySource:
     Parameters
     ----------
     settings
-        The section `acquire`; of the sources its part `directory` is used.
+        The section `acquire`; its part `directory` is used.
     """
 
     must_be_fetched = False
@@ -46,25 +46,20 @@ class DirectorySource:
         return list(self._found[1])
 
     def files(self, subject: str) -> list[Path]:
-        """Return the subject's FLAIR file and, if there is one, its segmentation."""
-        files = self._files(subject)
-        paths = (files.flair, files.segmentation)
-        return [self._root / path for path in paths if path is not None]
-
-    def read(self, subject: str) -> RawVolume:
-        """Open a subject's files."""
-        files = self.files(subject)
-        return open_volume(subject, files, self._found[0].labels, origin=str(files[0]))
-
-    def _files(self, subject: str) -> SubjectFiles:
+        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
         wanted = self._found[1]
         if subject not in wanted:
             raise SynaxialError(subject, "is not among the study's subjects", ", ".join(wanted))
-        return wanted[subject]
+        return [self._root / path for path in wanted[subject].paths]
+
+    def read(self, subject: str) -> RawVolume:
+        """Open the files of a subject."""
+        files = self.files(subject)
+        return open_volume(subject, files, self._found[0].labels, origin=str(files[0]))
 
     @cached_property
     def _found(self) -> tuple[Layout, dict[str, SubjectFiles]]:
-        """The layout, and the wanted subjects' files below the root."""
+        """The layout, and the files of the wanted subjects below the root."""
         where = str(self._root)
         directory = self._settings.directory
         paths = sorted(walk(self._root))
@@ -89,8 +84,8 @@ class DirectorySource:
 def walk(root: Path) -> Iterator[str]:
     """Yield the paths of the files below a folder, relative to it and with `/`.
 
-    Links are followed, since copies on a cluster are often made of them; a folder that is met
-    again is not entered, so that a link in a circle ends. Hidden files and folders are left out.
+    Links are followed, because copies on a cluster often consist of them. No folder is entered
+    twice, so a circle of links ends. Hidden files and folders are left out.
 
     Raises
     ------

@@ -1,22 +1,20 @@
-"""Downloading one large file: resumed where it broke off, its checksum compared, by pooch."""
+"""Downloading one large file: resumed where it broke off, its checksum compared."""
 
+import hashlib
 import logging
 import re
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import pooch
 import requests
-from tqdm import tqdm
 
 from synaxial.io.errors import SynaxialError
 
 logger = logging.getLogger(__name__)
 
-#: How often in a row a download may break off without getting further, before the run gives up;
-#: the next run goes on where it ended.
+#: A download that breaks off this often in a row without any progress ends the run; the next run
+#: resumes it.
 ATTEMPTS = 6
 
 #: Seconds before the second attempt, doubled for each further one.
@@ -25,169 +23,72 @@ FIRST_WAIT = 1.0
 #: Seconds without a byte after which a connection counts as lost.
 TIMEOUT = 60.0
 
-#: Seconds between two lines of progress: few enough for a log file.
-PROGRESS_INTERVAL = 5.0
+#: Seconds between two lines of progress.
+PROGRESS_INTERVAL = 10.0
 
-#: Answers that another attempt may change (too many requests, the server's own trouble).
+#: Answers that another attempt may change: too many requests, or trouble of the server.
 PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
-#: Bytes that are written at once; a connection that breaks loses fewer than these.
+#: Bytes that are written at once.
 CHUNK = 2**16
 
 
-class LargeDownload:
-    """A downloader for pooch that goes on with what an earlier attempt has brought.
-
-    Parameters
-    ----------
-    partial
-        The file of what has come so far; it outlives a run that fails.
-    maximum_bytes
-        A server that sends more is not sending the file.
-    """
-
-    def __init__(self, partial: Path, maximum_bytes: int) -> None:
-        self._partial = partial
-        self._maximum = maximum_bytes
-
-    def __call__(self, url: str, output_file: str, _pooch: Any, check_only: bool = False) -> None:
-        """Download `url` to `output_file`; pooch then compares the checksum."""
-        failures, furthest = 0, self._size()
-        while True:
-            try:
-                self._go_on(url)
-                break
-            except requests.RequestException as error:
-                failures = 1 if self._size() > furthest else failures + 1
-                furthest = max(furthest, self._size())
-                status = getattr(error.response, "status_code", None)
-                if failures == ATTEMPTS or (status and status not in PASSING_STATUSES):
-                    raise
-                wait = FIRST_WAIT * 2 ** (failures - 1)
-                # Not the error's text, which has the whole address, passwords included.
-                logger.warning(
-                    "download broke off at %d bytes (%s); again in %g s",
-                    self._size(),
-                    status or type(error).__name__,
-                    wait,
-                )
-                time.sleep(wait)
-        self._partial.replace(output_file)
-
-    def _go_on(self, url: str) -> None:
-        """Ask for the bytes that are missing, or for all where the server knows no ranges."""
-        size = self._size()
-        # Not compressed on the way: the checksum is that of the file as it is.
-        headers = {"Accept-Encoding": "identity"}
-        if size:
-            headers["Range"] = f"bytes={size}-"
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            if response.status_code == requests.codes.requested_range_not_satisfiable and size:
-                if _length_of_all(response) == size:
-                    return
-                # The file became shorter: another one. Begin anew.
-                self._partial.unlink()
-                raise requests.ConnectionError("the server has fewer bytes than came before")
-            response.raise_for_status()
-            if response.status_code != requests.codes.partial_content or not _begins_at(
-                response, size
-            ):
-                size = 0
-            self._receive(response, size)
-
-    def _receive(self, response: requests.Response, size: int) -> None:
-        """Append the answer's bytes to the first `size` bytes that are there."""
-        length = response.headers.get("Content-Length")
-        total = size + int(length) if length and length.isdecimal() else None
-        if total is not None and total > self._maximum:
-            raise self._too_large(total)
-        with (
-            self._partial.open("r+b" if size else "wb") as file,
-            tqdm(
-                desc="download",
-                total=total,
-                initial=size,
-                unit="B",
-                unit_scale=True,
-                mininterval=PROGRESS_INTERVAL,
-            ) as progress,
-        ):
-            file.seek(size)
-            file.truncate()
-            for chunk in response.iter_content(CHUNK):
-                file.write(chunk)
-                progress.update(len(chunk))
-                if file.tell() > self._maximum:
-                    raise self._too_large(file.tell())
-            if total is not None and file.tell() < total:
-                raise requests.ConnectionError("the connection ended early")
-
-    def _size(self) -> int:
-        return self._partial.stat().st_size if self._partial.exists() else 0
-
-    def _too_large(self, found: int) -> SynaxialError:
-        return SynaxialError(
-            self._partial.name,
-            f"the server sends {found} bytes or more",
-            f"at most {self._maximum} bytes",
-            "see acquire.archive.maximum_gigabytes",
-        )
-
-
 def download(url: str, checksum: str, folder: Path, maximum_bytes: int) -> Path:
-    """Return the file of this address in `folder`, downloaded unless it is there already.
+    """Return the file of an http(s) address in `folder`; it is downloaded unless it is there.
 
     Parameters
     ----------
     url
-        http(s).
+        The address.
     checksum
         `sha256:…` or `md5:…`.
     folder
-        Where the file, and what has come of it after a failure, lie; nothing is put elsewhere.
+        Holds the file and, after a failure, its first part.
     maximum_bytes
-        The most that is downloaded.
+        The largest size that is accepted.
 
     Raises
     ------
     SynaxialError
-        The server does not give the file, or gives another one.
+        The server does not send the file, or sends another one.
     """
     name = re.sub(r"[^A-Za-z0-9._-]", "_", Path(urlsplit(url).path).name).lstrip(".") or "archive"
-    where = public_address(url)
+    path, where = folder / name, public_address(url)
+    kind, _, digest = checksum.partition(":")
+    if path.is_file() and checksum_of(path, kind) == checksum:
+        return path
     folder.mkdir(parents=True, exist_ok=True)
-    # pooch would log the whole address, passwords included.
-    pooch.get_logger().setLevel(logging.ERROR)
+    partial = folder / f"{name}.{digest[:16]}.partial"
     logger.info("download of %s to %s", where, folder)
-    partial = folder / f"{name}.{checksum.partition(':')[2][:16]}.partial"
     try:
-        path = pooch.retrieve(
-            url,
-            known_hash=checksum,
-            fname=name,
-            path=folder,
-            downloader=LargeDownload(partial, maximum_bytes),
-        )
+        _try_often(url, partial, maximum_bytes)
     except requests.RequestException as error:
-        status = getattr(error.response, "status_code", None)
-        found = f"the server answers {status}" if status else f"fails ({type(error).__name__})"
+        status = _status_of(error)
         raise SynaxialError(
             where,
-            f"the download {found}" if not status else found,
+            f"the server answers {status}" if status else f"download fails: {_name_of(error)}",
             "the file",
-            "run the same command again: it goes on where it broke off"
+            "run the same command again to resume the download"
             if partial.exists()
             else "see acquire.archive.location",
         ) from error
-    except ValueError as error:
-        # pooch's word for a checksum that differs.
+    found = checksum_of(partial, kind)
+    if found != checksum:
+        partial.unlink()
         raise SynaxialError(
             where,
-            f"what was downloaded has another checksum ({error})",
+            f"the downloaded file has another checksum ({found})",
             checksum,
             "it was removed; see acquire.archive.checksum",
-        ) from error
-    return Path(path)
+        )
+    partial.replace(path)
+    return path
+
+
+def checksum_of(path: Path, kind: str) -> str:
+    """Return the checksum of a file as `kind:digest`; `kind` is `sha256` or `md5`."""
+    with path.open("rb") as file:
+        return f"{kind}:{hashlib.file_digest(file, kind).hexdigest()}"
 
 
 def public_address(url: str) -> str:
@@ -196,11 +97,68 @@ def public_address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _begins_at(response: requests.Response, size: int) -> bool:
-    return response.headers.get("Content-Range", "").startswith(f"bytes {size}-")
+def _try_often(url: str, partial: Path, maximum_bytes: int) -> None:
+    """Resume the download until it is complete, or fails `ATTEMPTS` times without progress."""
+    failures, furthest = 0, _size(partial)
+    while True:
+        try:
+            _resume(url, partial, maximum_bytes)
+            return
+        except requests.RequestException as error:
+            failures = 1 if _size(partial) > furthest else failures + 1
+            furthest = max(furthest, _size(partial))
+            status = _status_of(error)
+            if failures == ATTEMPTS or (status and status not in PASSING_STATUSES):
+                raise
+            wait = FIRST_WAIT * 2 ** (failures - 1)
+            # The text of the error would show the whole address, passwords included.
+            logger.warning(
+                "download broke off at %d bytes (%s); again in %g s",
+                _size(partial),
+                status or _name_of(error),
+                wait,
+            )
+            time.sleep(wait)
 
 
-def _length_of_all(response: requests.Response) -> int | None:
-    """Return the file's length from the answer to a range beyond it: `bytes */1234`."""
-    match = re.fullmatch(r"bytes \*/(\d+)", response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
+def _resume(url: str, partial: Path, maximum_bytes: int) -> None:
+    """Ask for the missing bytes and append them; a server without ranges sends all again."""
+    size = _size(partial)
+    # Not compressed on the way: the checksum is that of the file itself.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        sent = response.headers.get("Content-Range", "")
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            if sent == f"bytes */{size}":
+                return
+            partial.unlink(missing_ok=True)
+            raise requests.ConnectionError("the file on the server has become shorter")
+        response.raise_for_status()
+        resumed = sent.startswith(f"bytes {size}-")
+        total = (size if resumed else 0) + int(response.headers.get("Content-Length", 0))
+        shown = time.monotonic()
+        with partial.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_content(CHUNK):
+                file.write(chunk)
+                if max(total, file.tell()) > maximum_bytes:
+                    raise SynaxialError(
+                        partial.name,
+                        f"the server sends {max(total, file.tell())} bytes or more",
+                        f"at most {maximum_bytes} bytes",
+                        "see acquire.archive.maximum_gigabytes",
+                    )
+                if time.monotonic() - shown > PROGRESS_INTERVAL:
+                    shown = time.monotonic()
+                    logger.info("%.2f of %.2f GB downloaded", file.tell() / 1e9, total / 1e9)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _status_of(error: requests.RequestException) -> int | None:
+    return None if error.response is None else error.response.status_code
+
+
+def _name_of(error: Exception) -> str:
+    return type(error).__name__

@@ -1,6 +1,6 @@
-"""How data sets lay out their files, as patterns over paths, and what is found with them.
+"""File layouts of the known data sets, as patterns over paths.
 
-Nothing here touches the disk: the paths may be those of a folder or of an archive's members.
+Nothing here reads the disk: the paths are those of a folder or of the members of an archive.
 """
 
 import re
@@ -17,7 +17,7 @@ _NIFTI = r"\.nii(?:\.gz)?"
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a data set has its volumes.
+    """The paths of the files in a data set.
 
     Attributes
     ----------
@@ -26,8 +26,8 @@ class Layout:
     segmentation
         The same for a segmentation; None if there is none.
     labels
-        What each label of a segmentation is in BraTS 2020 (1 necrotic or non-enhancing core,
-        2 oedema, 4 enhancing); None if they are these already, or are not known.
+        The label of BraTS 2020 for each label (1 necrotic or non-enhancing core, 2 oedema,
+        4 enhancing tumour); None if the labels are these already, or are not known.
     """
 
     flair: re.Pattern[str]
@@ -37,16 +37,21 @@ class Layout:
 
 @dataclass(frozen=True)
 class SubjectFiles:
-    """The paths of one subject's files, with `/`, below the source's root."""
+    """Paths of the files of one subject, with `/`, below the root of the source."""
 
     flair: str
     segmentation: str | None
 
+    @property
+    def paths(self) -> list[str]:
+        """The path of the FLAIR volume and, if there is one, of the segmentation."""
+        return [path for path in (self.flair, self.segmentation) if path is not None]
+
 
 #: The known layouts, in the order in which `auto` tries them.
 LAYOUTS: dict[str, Layout] = {
-    # One folder a subject, in MICCAI_BraTS2020_TrainingData/ (on Kaggle below a second such
-    # folder), beside CSV tables. Subject 355's segmentation has kept its hospital's name.
+    # A folder for each subject, in MICCAI_BraTS2020_TrainingData/ (on Kaggle below a second such
+    # folder), beside CSV tables. The segmentation of subject 355 has its original file name.
     "brats2020": Layout(
         re.compile(rf"{_ABOVE}(?P<subject>BraTS20_[A-Za-z]+_\d+)/(?P=subject)_flair{_NIFTI}"),
         re.compile(
@@ -64,15 +69,15 @@ LAYOUTS: dict[str, Layout] = {
         re.compile(rf"{_ABOVE}(?P<subject>BraTS-[A-Za-z]+-\d+-\d+)/(?P=subject)-seg{_NIFTI}"),
         {0: 0, 1: 1, 2: 2, 3: 4},
     ),
-    # Medical Segmentation Decathlon, Task01: 4-D files, and labels of its own order.
+    # Medical Segmentation Decathlon, Task01: 4-D files, and labels in another order.
     "msd": Layout(
         re.compile(rf"{_ABOVE}images(?:Tr|Ts)/(?P<subject>BRATS_\d+){_NIFTI}"),
         re.compile(rf"{_ABOVE}labelsTr/(?P<subject>BRATS_\d+){_NIFTI}"),
         {0: 0, 1: 2, 2: 1, 3: 4},
     ),
-    # A subject's name has all its entities (session, run, …), or two runs would share one.
-    # A segmentation (`_dseg`) lies beside the image or in a derivative; an image in a derivative
-    # is a processed copy, and not meant.
+    # The name of a subject has all its entities (session, run, …), so that two runs differ.
+    # A segmentation (`_dseg`) lies beside the image or in a derivative. An image in a derivative
+    # is a processed copy and is not used.
     "bids": Layout(
         re.compile(
             rf"(?!(?:.*/)?(?:derivatives|sourcedata)/){_ABOVE}"
@@ -87,10 +92,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def layout_of_pattern(flair: str, segmentation: str | None) -> Layout:
-    """Return the layout that a study describes with `{subject}` in a path.
-
-    `*` stands for any part of a file's or folder's name.
-    """
+    """Return the layout of two path patterns: `{subject}` is the name, `*` any part of a name."""
     return Layout(
         _compile(flair), None if segmentation is None else _compile(segmentation), labels=None
     )
@@ -128,7 +130,7 @@ def find_files(
 ) -> dict[str, SubjectFiles]:
     """Return the files of these subjects.
 
-    Of a `.nii` and a `.nii.gz` of one name the `.nii.gz` is taken: its checksum shows damage.
+    Of a `.nii` and a `.nii.gz` of one name the `.nii.gz` is taken, because it has a checksum.
 
     Raises
     ------
@@ -142,9 +144,9 @@ def find_files(
     for subject in subjects:
         flair = _the_only(volumes[subject], f"{where}: {subject}")
         beside = segmentations.get(subject, [])
-        # A derivative may have a second segmentation; the one beside the image is its own.
+        # A derivative may have a second segmentation; the one beside the image comes first.
         near = [path for path in beside if _folder(path) == _folder(flair)] or beside
-        # Subject 355 might have been given a second, properly named copy.
+        # A copy may hold a second, properly named segmentation of subject 355.
         named = [path for path in near if subject in PurePosixPath(path).name] or near
         segmentation = _the_only(named, f"{where}: {subject}") if named else None
         found[subject] = SubjectFiles(flair, segmentation)
@@ -152,7 +154,7 @@ def find_files(
 
 
 def is_noise(path: str) -> bool:
-    """Tell whether a path is the operating system's: hidden, macOS's `._*` or `__MACOSX`."""
+    """Tell whether a path is hidden (such as `._*`) or below the folder `__MACOSX` of macOS."""
     return any(
         (part.startswith(".") and part not in {".", ".."}) or part == "__MACOSX"
         for part in PurePosixPath(path).parts

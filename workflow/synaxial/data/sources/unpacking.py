@@ -6,12 +6,13 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from stat import S_ISLNK, S_ISREG
-from typing import IO, Any, Protocol, cast
+from stat import S_ISREG
+from typing import IO, Any
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
@@ -29,120 +30,36 @@ DAMAGE = (
     OverflowError,
 )
 
-#: The longest name, link or attribute that a tar archive may ask to be read at once. tarfile
-#: believes the length in the header, and a few kilobytes of gzip can back gigabytes of it.
+#: The longest name or attribute (bytes) in the header of a tar archive. tarfile trusts the length
+#: in the header, and a few kilobytes of gzip can unpack to gigabytes of it.
 LONGEST_TAR_READ = 2**24
-
-_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
 class Member:
-    """One entry of an archive, as its header describes it.
+    """An entry of an archive.
 
     Attributes
     ----------
     name
-        Its path, as it is written there.
+        Its path in the archive.
     size
-        Its bytes, as the header claims.
+        Its bytes, as the header says; the standard library reads no more.
     is_file
         Whether it is a regular file, and no folder, link or device.
-    handle
-        The standard library's description of it.
+    open
+        Opens a regular file for reading.
     """
 
     name: str
     size: int
     is_file: bool
-    handle: zipfile.ZipInfo | tarfile.TarInfo
-
-
-class OpenArchive(Protocol):
-    """A zip or tar archive that is open."""
-
-    def members(self) -> list[Member]:
-        """Return its entries in their order."""
-
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
-        """Open a regular file among them."""
-
-
-class ZipArchive:
-    """An open zip archive."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
-
-    def members(self) -> list[Member]:
-        """Return its entries in their order."""
-        return [
-            Member(info.filename, info.file_size, _is_file_in_zip(info), info)
-            for info in self._archive.infolist()
-        ]
-
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
-        """Open a regular file among them."""
-        return self._archive.open(cast(zipfile.ZipInfo, member.handle))
-
-
-class TarArchive:
-    """An open tar archive."""
-
-    def __init__(self, archive: tarfile.TarFile) -> None:
-        self._archive = archive
-
-    def members(self) -> list[Member]:
-        """Return its entries in their order."""
-        return [
-            Member(info.name, info.size, info.isreg(), info) for info in self._archive.getmembers()
-        ]
-
-    def open(self, member: Member) -> AbstractContextManager[IO[bytes]]:
-        """Open a regular file among them."""
-        file = self._archive.extractfile(cast(tarfile.TarInfo, member.handle))
-        if file is None:
-            raise tarfile.ReadError(f"{member.name} is no file")
-        return file
-
-
-class ShortReads:
-    """A file that refuses to read much at once.
-
-    Parameters
-    ----------
-    file
-        Open for reading bytes.
-    """
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        """Read `size` bytes."""
-        if not 0 <= size <= LONGEST_TAR_READ:
-            raise tarfile.ReadError(f"a header claims a name or attribute of {size} bytes")
-        data: bytes = self._file.read(size)
-        return data
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        """Go to a position."""
-        reached: int = self._file.seek(position, whence)
-        return reached
-
-    def seekable(self) -> bool:
-        """Tell whether `seek` works."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        position: int = self._file.tell()
-        return position
+    open: Callable[[], Any]
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[OpenArchive]:
-    """Open an archive; its kind is known from its first bytes, not from its name.
+def open_archive(path: Path) -> Iterator[list[Member]]:
+    """Open an archive and give its members; its first bytes tell its kind, not its name.
 
     Raises
     ------
@@ -152,107 +69,95 @@ def open_archive(path: Path) -> Iterator[OpenArchive]:
     if not path.is_file():
         raise SynaxialError(path, "is not there", "an archive", "see acquire.archive.location")
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(2)
         file.seek(0)
         try:
-            if start[:2] == b"PK":
+            if start == b"PK":
                 with zipfile.ZipFile(file) as archive:
-                    yield ZipArchive(archive)
-            elif start[:2] == b"\x1f\x8b":
-                with gzip.open(file) as unpacked, _open_tar(unpacked) as archive:
-                    yield TarArchive(archive)
+                    yield [
+                        Member(
+                            info.filename,
+                            info.file_size,
+                            _is_file(info),
+                            partial(archive.open, info),
+                        )
+                        for info in archive.infolist()
+                    ]
             else:
-                with _open_tar(file) as archive:
-                    yield TarArchive(archive)
+                source = _ShortReads(file) if start == b"\x1f\x8b" else file
+                with tarfile.open(fileobj=source, mode="r:", errorlevel=2) as archive:
+                    yield [
+                        Member(
+                            info.name, info.size, info.isreg(), partial(archive.extractfile, info)
+                        )
+                        for info in archive.getmembers()
+                    ]
         except DAMAGE as error:
             raise SynaxialError(
                 path, f"cannot be unpacked ({error})", "a whole zip, tar or tar.gz file"
             ) from error
 
 
-def extract(
-    archive: OpenArchive, members: Iterable[Member], folder: Path, maximum_bytes: int, where: str
-) -> None:
-    """Write members below a folder, under their own paths; all of them or none.
+def extract(members: list[Member], folder: Path, maximum_bytes: int, where: str) -> None:
+    """Write members below a folder, under their own paths; all are checked before any is written.
 
     Parameters
     ----------
-    archive
-        Where they are.
     members
-        The wanted ones.
+        The wanted ones, of an open archive.
     folder
         They are written below it and nowhere else.
     maximum_bytes
-        The most that they may unpack to, by the bytes that really come and not by the header.
+        The largest size that they may have together.
     where
-        What an error message calls the archive.
+        The name of the archive in messages.
 
     Raises
     ------
     SynaxialError
-        A member is no regular file, has a path that leads out of the folder, is not as long as
-        its header says, or they are too large together.
+        A member is no regular file or has a path that leads out of the folder, or they are too
+        large together.
     """
     left = maximum_bytes
-    written: list[Path] = []
-    try:
-        for member in members:
-            _check_member(member, left, where)
-            path = folder / PurePosixPath(member.name)
-            with written_whole(path) as partial:
-                left -= _copy(archive, member, partial, left, where)
-                if path.is_file() and filecmp.cmp(partial, path, shallow=False):
-                    # The same file keeps its time, so that nothing made of it is made again.
-                    shutil.copystat(path, partial)
-            written.append(path)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
+    for member in members:
+        path = PurePosixPath(member.name)
+        left -= member.size
+        if not member.is_file:
+            raise SynaxialError(where, f"{member.name!r} is a link or a device", "a regular file")
+        if path.is_absolute() or ".." in path.parts:
+            raise SynaxialError(
+                where, f"{member.name!r} leads out of the archive's folder", "a path inside it"
+            )
+        if left < 0:
+            raise SynaxialError(
+                where,
+                f"{member.name!r} unpacks beyond the limit of {maximum_bytes} bytes",
+                "less",
+                "see acquire.archive.maximum_gigabytes",
+            )
+    for member in members:
+        file = folder / member.name
+        with written_whole(file) as new:
+            with member.open() as source, new.open("wb") as target:
+                shutil.copyfileobj(source, target)
+            if file.is_file() and filecmp.cmp(new, file, shallow=False):
+                # An unchanged file keeps its time, so that nothing made from it is made again.
+                shutil.copystat(file, new)
 
 
-def _check_member(member: Member, left: int, where: str) -> None:
-    """Refuse what is no regular file inside the folder, before anything is written."""
-    if not member.is_file:
-        raise SynaxialError(where, f"{member.name!r} is a link or a device", "a regular file")
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts:
-        raise SynaxialError(
-            where, f"{member.name!r} leads out of the archive's folder", "a path inside it"
-        )
-    if member.size > left:
-        raise _too_large(member, where)
+class _ShortReads(gzip.GzipFile):
+    """A gzip file that refuses long reads."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(fileobj=file, mode="rb")
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= LONGEST_TAR_READ:
+            raise tarfile.ReadError(f"a header claims a name or attribute of {size} bytes")
+        return super().read(size)
 
 
-def _copy(archive: OpenArchive, member: Member, path: Path, left: int, where: str) -> int:
-    """Copy a member to a file, counting bytes; return how many they are."""
-    copied = 0
-    with archive.open(member) as source, path.open("wb") as target:
-        while chunk := source.read(_CHUNK):
-            copied += len(chunk)
-            if copied > min(left, member.size):
-                raise _too_large(member, where)
-            target.write(chunk)
-    if copied != member.size:
-        raise SynaxialError(where, f"{member.name!r} ends after {copied} bytes", f"{member.size}")
-    return copied
-
-
-def _too_large(member: Member, where: str) -> SynaxialError:
-    return SynaxialError(
-        where,
-        f"{member.name!r} unpacks beyond the limit, or beyond what its header says",
-        "wanted members within acquire.archive.maximum_gigabytes",
-    )
-
-
-def _open_tar(file: Any) -> tarfile.TarFile:
-    # Typed as a file, of which tarfile uses these three methods only.
-    return tarfile.open(fileobj=cast(IO[bytes], ShortReads(file)), mode="r:", errorlevel=2)
-
-
-def _is_file_in_zip(info: zipfile.ZipInfo) -> bool:
-    """Tell whether an entry is a regular file; archives made on Windows have no type at all."""
+def _is_file(info: zipfile.ZipInfo) -> bool:
+    """Tell whether an entry is a regular file; archives made on Windows do not say."""
     kind = info.external_attr >> 16
-    return not info.is_dir() and not S_ISLNK(kind) and (kind < 2**12 or S_ISREG(kind))
+    return not info.is_dir() and (kind < 2**12 or S_ISREG(kind))
