@@ -8,7 +8,7 @@ import pytest
 
 from synaxial.cli import find_command, make_app
 
-from .phantoms import Phantoms, make_phantoms
+from .phantoms import Phantoms, read_phantoms
 
 # A shared machine's pauses are no failures.
 hypothesis.settings.register_profile("synaxial", deadline=None)
@@ -60,5 +60,5 @@ def assert_clear_error() -> Callable[[subprocess.CompletedProcess[str], str], No
 
 @pytest.fixture(scope="session")
 def phantoms() -> Phantoms:
-    """Make the phantoms' slices, once for all tests: it is half a minute."""
-    return make_phantoms()
+    """Slices of six pseudo-subjects, for the metrics."""
+    return read_phantoms()

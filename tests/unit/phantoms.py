@@ -1,16 +1,24 @@
-"""The slices of a few pseudo-subjects, that metrics are tried on."""
+"""Slices of a few pseudo-subjects, for the tests of the metrics.
+
+They are kept as pictures, for making them takes a minute. `test_phantoms.py` checks that the
+pipeline still makes them so; `python -m tests.unit.phantoms` makes them anew.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from synaxial.compute.parallel import for_each, use_threads
 from synaxial.data.phantom import make_phantom
 from synaxial.data.slices.resize import resample
 from synaxial.data.slices.slice import axial_slice
 from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.io.images import ImageSet
+
+KEPT = Path(__file__).with_name("phantoms.png")
+KEPT_TUMOURS = Path(__file__).with_name("phantoms_tumours.png")
 
 SUBJECTS = 6
 SLICES = range(60, 108, 4)
@@ -29,23 +37,33 @@ class Phantoms:
         return ImageSet(self.images.pixels[chosen], self.images.groups[chosen])
 
 
-def make_phantoms() -> Phantoms:
-    """Make six subjects, every fourth slice of the paper's, as the pipeline makes images."""
-    pixels = np.empty((SUBJECTS, len(SLICES), 256, 256), np.uint8)
-    tumours = np.empty(pixels.shape, np.bool_)
-
-    def make(number: int) -> None:
-        phantom = make_phantom(0, number)
-        low, high = find_window(phantom.image, (0.5, 99.5), f"phantom {number}")
-        convert = conversion_of(phantom.image, low, high)
-        for at, index in enumerate(SLICES):
-            pixels[number, at] = resample(
-                convert(axial_slice(phantom.image, index)), 256, "bicubic"
-            )
-            labels = axial_slice(phantom.segmentation, index)
-            tumours[number, at] = resample(labels, 256, "nearest") > 0
-
-    with use_threads(2):
-        for_each(make, list(range(SUBJECTS)))
+def read_phantoms() -> Phantoms:
+    """Read the kept slices: six subjects, every fourth slice of the paper's."""
+    pixels, tumours = (
+        np.asarray(Image.open(path)).reshape(-1, 256, 256) for path in (KEPT, KEPT_TUMOURS)
+    )
     groups = np.repeat(np.arange(SUBJECTS, dtype=np.int64), len(SLICES))
-    return Phantoms(ImageSet(pixels.reshape(-1, 256, 256), groups), tumours.reshape(-1, 256, 256))
+    return Phantoms(ImageSet(pixels, groups), tumours)
+
+
+def make_phantom_slices(number: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Make a subject's slices and their tumours, as the pipeline makes images."""
+    phantom = make_phantom(0, number)
+    low, high = find_window(phantom.image, (0.5, 99.5), f"phantom {number}")
+    convert = conversion_of(phantom.image, low, high)
+    images = [
+        resample(convert(axial_slice(phantom.image, index)), 256, "bicubic") for index in SLICES
+    ]
+    labels = [resample(axial_slice(phantom.segmentation, at), 256, "nearest") for at in SLICES]
+    return np.stack(images), np.stack(labels) > 0
+
+
+def main() -> None:
+    """Make all subjects' slices, and keep them."""
+    images, tumours = zip(*(make_phantom_slices(n) for n in range(SUBJECTS)), strict=True)
+    for path, pages in ((KEPT, images), (KEPT_TUMOURS, tumours)):
+        Image.fromarray(np.concatenate(pages).reshape(-1, 256)).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
