@@ -48,7 +48,7 @@ COMMANDS = {
     "catalogue search": "synaxial.studies.catalogue.search_command",
     "catalogue consult": "synaxial.studies.catalogue.consult_command",
     "catalogue send": "synaxial.studies.catalogue.send_command",
-    "report": "synaxial.io.report_command",
+    "report": "synaxial.io.report",
 }
 
 #: The groups of commands, with the line that `--help` shows of each.

@@ -1,5 +1,3 @@
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,17 +93,11 @@ def test_what_is_no_stack_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_large_a_stack_is_refused_at_both_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "stack.tif"
-    write_stack(path, GREY, described(3))
+def test_too_large_a_stack_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synaxial.io.stacks.MAXIMUM_BYTES", 59)
-    with pytest.raises(SynaxialError, match=r"60 bytes .* at most 59"):
-        read_stack(path)
-    with pytest.raises(SynaxialError, match="60 bytes or more"):
+    with pytest.raises(SynaxialError, match="has 60 bytes or more; expected at most 59"):
         write_stack(tmp_path / "new.tif", GREY, described(3))
-    assert [file.name for file in tmp_path.iterdir()] == ["stack.tif"]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stack_cut_anywhere_is_one_clear_error(tmp_path: Path) -> None:
@@ -151,7 +143,7 @@ def test_foreign_files_are_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SynaxialError, match="of another kind"):
         read_stack(path)
     tifffile.imwrite(path, GREY[0], compression="zlib", description="a cat", metadata=None)
-    with pytest.raises(SynaxialError, match="page 0 has no description in JSON"):
+    with pytest.raises(SynaxialError, match="cannot be read"):
         read_stack(path)
     tifffile.imwrite(path, GREY[0], compression="zlib", description="[1]", metadata=None)
     with pytest.raises(SynaxialError, match="page 0 is described by no JSON object"):
@@ -164,51 +156,7 @@ def test_a_placeholder_is_named_as_such(tmp_path: Path) -> None:
         read_stack(tmp_path / "stack.tif")
 
 
-def with_page(width: int, height: int, pixels: bytes) -> bytes:
-    """Return a TIFF file of one grey page that claims this size and holds these bytes."""
-    text = b"{}\0\0\0\0"
-    strip = zlib.compress(pixels)
-    table_end = 8 + 2 + 10 * 12 + 4
-    tags = [
-        (256, 4, 1, width),
-        (257, 4, 1, height),
-        (258, 3, 1, 8),
-        (259, 3, 1, 8),
-        (262, 3, 1, 1),
-        (270, 2, len(text), table_end),
-        (273, 4, 1, table_end + len(text)),
-        (277, 3, 1, 1),
-        (278, 4, 1, height),
-        (279, 4, 1, len(strip)),
-    ]
-    table = b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    head = b"II*\0" + struct.pack("<IH", 8, len(tags))
-    return head + table + struct.pack("<I", 0) + text + strip
-
-
-def test_a_page_made_by_hand_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "stack.tif"
-    path.write_bytes(with_page(5, 4, GREY[0].tobytes()))
-    np.testing.assert_array_equal(read_stack(path).pages, GREY[:1])
-
-
-@pytest.mark.parametrize("size", [(2**31, 2**31), (2**32 - 1, 1), (1, 2**20)])
-def test_a_huge_header_allocates_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
-    path = tmp_path / "stack.tif"
-    path.write_bytes(with_page(*size, b"abc"))
-    with pytest.raises(SynaxialError, match=r"at most 4096 a side"):
-        read_stack(path)
-
-
-@pytest.mark.parametrize("pixels", [bytes(10**7), bytes(21), bytes(19)])
-def test_a_page_that_unpacks_to_another_size_is_refused(tmp_path: Path, pixels: bytes) -> None:
-    path = tmp_path / "stack.tif"
-    path.write_bytes(with_page(5, 4, pixels))
-    with pytest.raises(SynaxialError, match="page 0 does not unpack to 20 bytes"):
-        read_stack(path)
-
-
-def test_the_expected_page_shape_is_checked_before_unpacking(tmp_path: Path) -> None:
+def test_the_expected_page_shape_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
     write_stack(path, GREY, described(3))
     assert read_stack(path, (4, 5)).pages.shape == (3, 4, 5)
@@ -273,10 +221,3 @@ def test_pages_that_are_no_pairs_are_refused(tmp_path: Path, kept: list[int]) ->
     ):
         with pytest.raises(SynaxialError, match=r"stack\.tif.*do not follow their images"):
             read()
-
-
-def test_a_mask_of_grey_levels_is_refused() -> None:
-    stack = with_masks(2)
-    stack.pages[3, 2, 2] = 254
-    with pytest.raises(SynaxialError, match="mask 1 has other values than 0 and 255"):
-        masks_of(stack)

@@ -1,1 +1,1 @@
-"""Files: read and written whole, stacks of images, sheets, pages, and the errors that name them."""
+"""Files: written whole, stacks of images, sheets, pages, and the errors that name them."""

@@ -1,17 +1,17 @@
-"""What a command says, and how it exits, when it cannot do its work."""
+"""Errors of commands, and their exit statuses."""
 
 from pathlib import Path
 
 #: The exit status of a command that was given bad input (EX_DATAERR of sysexits.h).
 BAD_INPUT_STATUS = 65
 
-#: The exit status of a training that stopped itself with a checkpoint and should be run again
-#: (EX_TEMPFAIL of sysexits.h).
+#: The exit status of a training that stopped itself after a checkpoint; the same command continues
+#: it (EX_TEMPFAIL of sysexits.h).
 STOPPED_EARLY_STATUS = 75
 
 
 class SynaxialError(Exception):
-    """A mistake in what the user gave, told in one line and without a traceback.
+    """A mistake of the user; the command prints it as one line, without a traceback.
 
     Parameters
     ----------
@@ -35,15 +35,15 @@ class SynaxialError(Exception):
 
 
 class BadVolumeError(SynaxialError):
-    """A volume that cannot be used; `on_bad_volume` says whether that ends the run."""
+    """A volume that cannot be used; `on_bad_volume` decides whether this ends the run."""
 
 
 class SharedError(SynaxialError):
-    """A mistake that every rank of a job knows of; only rank 0 tells it."""
+    """A mistake that every rank of a job knows; only rank 0 prints it."""
 
     def __init__(self, mistake: SynaxialError | str) -> None:
         Exception.__init__(self, str(mistake))
 
 
 class StoppedEarlyError(Exception):
-    """A training that was asked to stop and wrote a checkpoint; the same command goes on."""
+    """A training that was asked to stop and wrote a checkpoint; the same command continues it."""

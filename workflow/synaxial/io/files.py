@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what identifies them."""
+"""Files that are whole or absent, and their digests."""
 
 import csv
 import hashlib
@@ -11,16 +11,16 @@ from typing import Any
 
 from synaxial.io.errors import SynaxialError
 
-#: How the name of a file begins that is being written.
+#: The beginning of the name of a file that is being written.
 PARTIAL_PREFIX = ".partial-"
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Give a name to write to that becomes `path` only if the block ends well.
+    """Give a temporary name to write to, which becomes `path` only if the block ends well.
 
     The bytes are on the disk before the name changes, so a crash leaves the old file or the new
-    one. The name keeps the suffixes of `path`, which libraries read the format from.
+    one. The name keeps the suffixes of `path`, from which libraries know the format.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
@@ -30,7 +30,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        # A full disk does not say which file it was full for.
+        # The error of a full disk names no file.
         if error.filename is None:
             error.filename = str(path)
         raise
@@ -82,15 +82,15 @@ def sha256_of(path: Path) -> str:
 
 
 def write_placeholder(path: Path) -> None:
-    """Write the empty file that stands for "nothing for this subject".
+    """Write the empty file that means "nothing for this subject".
 
-    A subject that is left out (`on_bad_volume: skip`), or that has no segmentation, has such
-    files in place of its outputs; its record says why.
+    It takes the place of the outputs of a skipped subject (`on_bad_volume: skip`), and of an
+    absent segmentation. The record of the subject gives the reason.
     """
     with written_whole(path) as partial:
         partial.touch()
 
 
 def is_placeholder(path: Path) -> bool:
-    """Tell whether `path` stands for "nothing for this subject"."""
+    """Tell whether `path` is an empty file, which means "nothing for this subject"."""
     return path.is_file() and path.stat().st_size == 0

@@ -1,4 +1,4 @@
-"""Locks that go with the process that took them, however it ends."""
+"""Locks that end with the process that took them, however it ends."""
 
 import errno
 import fcntl
@@ -8,19 +8,19 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 
-#: What a file system says that has no locks, as some clusters' have not.
+#: The errors of a file system without locks; some clusters have one.
 WITHOUT_LOCKS = frozenset([errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
 
 
 def take_lock(path: Path) -> IO[str]:
-    """Lock a file for this process alone, and return it; closing it gives the lock back.
+    """Lock a file for this process alone and return it; closing the file ends the lock.
 
-    The folder is made if it is absent. Where the file system has no locks, a warning says so.
+    The folder is made if it is absent. On a file system without locks, this logs a warning.
 
     Raises
     ------
     BlockingIOError
-        Another process has it.
+        Another process has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("w")
@@ -28,7 +28,7 @@ def take_lock(path: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in WITHOUT_LOCKS:
-            log.warning("%s: this file system has no locks; see that nothing runs twice", path)
+            log.warning("%s: this file system has no locks; make sure nothing runs twice", path)
             return file
         file.close()
         raise BlockingIOError(error.errno, error.strerror, str(path)) from error

@@ -1,4 +1,4 @@
-"""Sheets of images in rows and columns, with labels: overviews, samples, previews."""
+"""Sheets of images in rows and columns with labels: overviews, samples, previews."""
 
 import math
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-#: Grey of what is not image (0 to 255): apart from the black background of a brain, and dark
-#: enough to leave the contrast of the images alone.
+#: The grey level between images: unlike the black background of a brain, and dark enough not to
+#: disturb their contrast.
 PAPER = 48
 
-#: Grey of the labels.
+#: The grey level of labels.
 INK = 230
 
-#: Pixels between a label and what is beside it.
+#: Pixels around a label.
 MARGIN = 6
 
-#: Heights of the letters in pixels: a share of an image's height, between two bounds.
+#: The height of letters in pixels: this fraction of the height of an image, between two bounds.
 LETTERS_PER_IMAGE = 9
 SMALLEST_LETTERS, LARGEST_LETTERS = 9, 32
 
-#: A title is never broken into lines narrower than this many pixels, however small the images.
+#: The smallest width of a sheet with a title, in pixels.
 NARROWEST_TITLE = 320
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -36,15 +36,15 @@ def make_sheet(
     column_labels: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Image.Image:
-    """Lay out images row by row, pixel for pixel, with labels if given.
+    """Lay out images row by row, pixel for pixel, with labels.
 
-    Without labels and title the sheet has `columns * W + (columns - 1) * gap` pixels across.
+    Without labels and title the sheet is `columns * W + (columns - 1) * gap` pixels wide.
 
     Parameters
     ----------
     images
-        uint8, (N, H, W) for grey or (N, H, W, 3) for RGB, at least one. A last row that is not
-        full is left blank at its end.
+        uint8, (N, H, W) for grey or (N, H, W, 3) for RGB, at least one. The end of the last row may
+        stay blank.
     columns
         Images in a row.
     gap
@@ -54,7 +54,7 @@ def make_sheet(
     column_labels
         A label above each column.
     title
-        A text above all, broken into lines where it is wider than the sheet.
+        A text above everything, broken into lines if it is wider than the sheet.
 
     Returns
     -------
@@ -64,8 +64,7 @@ def make_sheet(
     Raises
     ------
     ValueError
-        The images are none or of another type or shape, or the labels are not one a row or
-        column.
+        There is no image, the images have another type or shape, or a label is missing.
     """
     _check(images, columns, row_labels, column_labels)
     rows = math.ceil(len(images) / columns)
@@ -149,7 +148,7 @@ def _text_size(text: str, font: Font) -> tuple[int, int]:
 
 
 def _broken(text: str, font: Font, width: int) -> str:
-    """Return the text with line breaks between words so that lines fit, where words do."""
+    """Return the text with line breaks between words, so that its lines fit into the width."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""

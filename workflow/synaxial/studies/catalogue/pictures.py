@@ -8,7 +8,9 @@ from PIL import Image
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import digest_of_pixels
-from synaxial.io.stacks import MAXIMUM_SIDE
+
+#: The widest and highest picture that is read from a database, in pixels.
+MAXIMUM_SIDE = 4096
 
 
 def plain(page: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Pages of the report: complete, and nothing in a value is taken as HTML."""
 
-from synaxial.io.pages import make_page, make_table, make_text
+from synaxial.io.pages import make_page
+from synaxial.io.report import make_table, run
 
 CSV = 'subject,notes,status\n"a, b",,ok\n<script>x</script>,,skipped\n'
 
@@ -15,7 +16,6 @@ def test_a_table_has_its_cells_and_no_empty_column():
 def test_values_are_text():
     assert "<script>" not in make_table(CSV)
     assert "&lt;script&gt;" in make_table(CSV)
-    assert make_text("a < b\n  c") == "<pre>a &lt; b\n  c</pre>"
     assert "<title>&lt;b&gt;</title>" in make_page("<b>", "")
 
 
@@ -27,3 +27,9 @@ def test_the_command_writes_a_page_or_one_line(tmp_path, run_synaxial, assert_cl
     assert "<h2>All</h2>" in page
     assert "<table>" in page
     assert_clear_error(run_synaxial(*arguments, tmp_path / "b.csv"), "b.csv: cannot be read")
+
+
+def test_a_text_keeps_its_lines(tmp_path):
+    (tmp_path / "a.yaml").write_text("a < b\n  c")
+    run(tmp_path / "a.yaml", "All", tmp_path / "a.html")
+    assert "<pre>a &lt; b\n  c</pre>" in (tmp_path / "a.html").read_text()
