@@ -1,4 +1,4 @@
-"""Which subjects of a source the study wants."""
+"""The subjects of a study: which names it selects, and which of them are held out."""
 
 import re
 from collections import defaultdict
@@ -7,37 +7,45 @@ from collections.abc import Iterable
 from synaxial.config.model import Acquire
 from synaxial.io.errors import SynaxialError
 
-#: A range of subject numbers beyond this is a slip of the pen; no data set comes near it.
+#: A longer range of subject numbers is a typing error.
 LARGEST_RANGE = 100_000
 
-#: Halves of two subjects each: no set can be drawn anew from one.
+#: Fewest people that may be held out: they are split in halves, and no statistic of a half can be
+#: resampled from one person.
 FEWEST_HELD_OUT = 4
 
-#: How many names an error message lists before it says "and N more".
+#: How many names an error message lists.
 NAMES_IN_MESSAGE = 8
 
-#: What a name may be: it becomes a file name, and a word of a command line.
+#: A usable name of a subject: it becomes a file name and a word of a command line.
 USABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+#: Names of subjects, with the number of the person and not that of a timepoint, session or run.
+NAME_PATTERNS = (
+    r"(?P<series>sub-[^_]*?)(?P<number>\d+)(?P<rest>[A-Za-z]*)(?:_.*)?",
+    r"(?P<series>BraTS-[A-Za-z]+-)(?P<number>\d+)(?P<rest>)-\d+",
+    r"(?P<series>.*?)(?P<number>\d+)(?P<rest>\D*)",
+)
 
 
 def select_subjects(wanted: str | list[str], available: Iterable[str], where: str) -> list[str]:
-    """Return the names that the study wants, in natural order and each once.
+    """Return the wanted names, each once, in natural order.
 
     Parameters
     ----------
     wanted
-        `acquire.subjects`: `all`, or names, numbers and ranges of numbers (a list, or one text
-        with commas). A number means every name that it identifies: all timepoints of a subject.
+        `acquire.subjects`: `all`, or names, numbers and ranges of numbers (a list, or a text with
+        commas). A number means all timepoints of that person.
     available
         The names that the source has.
     where
-        What an error message calls the source.
+        The name of the source in messages.
 
     Raises
     ------
     SynaxialError
-        A wanted subject is not there, a number could mean several people, a range is not one, or
-        a name cannot be a file name.
+        A wanted subject is missing, a number fits several people, a range is wrong, or a name
+        cannot be a file name.
     """
     names = sorted(set(available), key=natural_key)
     chosen = set(names) if wanted == "all" else _look_up(_items(wanted), names, where)
@@ -56,98 +64,53 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
 def split_subjects(
     subjects: list[str], settings: Acquire, where: str
 ) -> tuple[list[str], list[str]]:
-    """Return the subjects that train the networks, and those that are held out.
-
-    Parameters
-    ----------
-    subjects
-        All of the study's, by name.
-    settings
-        The section `acquire`.
-    where
-        What an error message calls the source.
+    """Return the names of `subjects` that train the networks, and those that are held out.
 
     Raises
     ------
     SynaxialError
-        A subject is in both lists, too few are held out, or none is left to train with.
+        A person is in both lists, too few people are held out, or nobody is left to train with.
     """
     held_out = select_subjects(settings.held_out, subjects, where) if settings.held_out else []
-    training = [name for name in subjects if name not in held_out]
-    if settings.subjects != "all":
-        training = select_subjects(settings.subjects, subjects, where)
     people = {person_of(name) for name in held_out}
     if settings.subjects == "all":
-        training = [name for name in training if person_of(name) not in people]
-    both = [name for name in training if person_of(name) in people]
-    _refuse_bad_split(both, len(people))
+        training = [name for name in subjects if person_of(name) not in people]
+    else:
+        training = select_subjects(settings.subjects, subjects, where)
+    _check_split([name for name in training if person_of(name) in people], len(people))
     if not training:
         raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
     return training, held_out
 
 
 def check_lists(settings: Acquire) -> None:
-    """Find those mistakes in the two lists of subjects that need no look at the source.
+    """Find the mistakes in `subjects` and `held_out` that show without the source.
 
-    Whether two different ways to name a subject mean the same one, only its names can say. What
-    looks like a range is taken for one.
+    Only the names of the source tell whether a name and a number mean the same person.
 
     Raises
     ------
     SynaxialError
-        A range is none, the same subject is in both lists, or too few are held out.
+        A range is wrong, a subject is in both lists, or too few are held out.
     """
     training = {} if settings.subjects == "all" else _people_meant(settings.subjects)
     held_out = _people_meant(settings.held_out)
     both = [name for person, name in held_out.items() if person in training]
-    _refuse_bad_split(sorted(both, key=natural_key), len(held_out))
-
-
-def _people_meant(wanted: str | list[str]) -> dict[str, str]:
-    """Return the name or number of each person in a list, by what tells people apart in it.
-
-    Somebody who is there by name and by number is there twice.
-    """
-    people: dict[str, str] = {}
-    for item in _items(wanted):
-        numbers = parse_numbers(item)
-        if numbers is None:
-            people[person_of(item)] = item
-        else:
-            people |= {str(number): f"{number:03d}" for number in numbers}
-    return people
-
-
-def _refuse_bad_split(both: list[str], people: int) -> None:
-    """Refuse subjects in both lists, and too few people held out."""
-    if both:
-        raise SynaxialError(
-            "acquire.held_out",
-            f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
-            "subjects that no network is trained with",
-        )
-    if 0 < people < FEWEST_HELD_OUT:
-        raise SynaxialError(
-            "acquire.held_out",
-            f"names {people} subjects",
-            f"none or at least {FEWEST_HELD_OUT}: half of them stand for all, the others show how "
-            "far apart real subjects are",
-        )
+    _check_split(sorted(both, key=natural_key), len(held_out))
 
 
 def parse_numbers(item: str) -> range | None:
-    """Return the numbers that `7`, `007` or `001-015` mean, or None if it is no number.
+    """Return the numbers that `7`, `007` or `001-015` mean, or None for a name.
 
     Raises
     ------
     SynaxialError
-        A range that falls, or one beyond any data set.
+        A range falls, or is too long.
     """
     match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", item)
     if match is None:
         return None
-    first = int(match[1])
-    last = int(match[2]) if match[2] is not None else first
+    first, last = int(match[1]), int(match[2] or match[1])
     if last < first or last - first >= LARGEST_RANGE:
         raise SynaxialError(
             "acquire.subjects or held_out",
@@ -158,16 +121,11 @@ def parse_numbers(item: str) -> range | None:
 
 
 def identify(name: str) -> tuple[str, int] | None:
-    """Return the series that a subject belongs to and its number there, or None without one.
+    """Return the series of a subject and the number of the person in it, or None without one.
 
-    The number is the one that stands for the person, not for a timepoint, session or run:
-    3 for `BraTS20_Training_003`, `BraTS-GLI-00003-001` and `sub-003_ses-02_run-1`.
+    The number is 3 for `BraTS20_Training_003`, `BraTS-GLI-00003-001` and `sub-003_ses-02_run-1`.
     """
-    for pattern in (
-        r"(?P<series>sub-[^_]*?)(?P<number>\d+)(?P<rest>[A-Za-z]*)(?:_.*)?",
-        r"(?P<series>BraTS-[A-Za-z]+-)(?P<number>\d+)(?P<rest>)-\d+",
-        r"(?P<series>.*?)(?P<number>\d+)(?P<rest>\D*)",
-    ):
+    for pattern in NAME_PATTERNS:
         match = re.fullmatch(pattern, name)
         if match is not None:
             return f"{match['series']}#{match['rest']}", int(match["number"])
@@ -175,7 +133,7 @@ def identify(name: str) -> tuple[str, int] | None:
 
 
 def person_of(name: str) -> str:
-    """Return what a person's names have in common: without timepoint, session and run."""
+    """Return what all names of a person share: the name without timepoint, session and run."""
     identity = identify(name)
     return name if identity is None else f"{identity[0]}{identity[1]}"
 
@@ -194,16 +152,42 @@ def _items(wanted: str | list[str]) -> list[str]:
     return [text.strip() for text in texts if text.strip()]
 
 
+def _people_meant(wanted: str | list[str]) -> dict[str, str]:
+    """Return the name or number of each person in a list, by what tells people apart in it."""
+    people: dict[str, str] = {}
+    for item in _items(wanted):
+        numbers = parse_numbers(item)
+        if numbers is None:
+            people[person_of(item)] = item
+        else:
+            people |= {str(number): f"{number:03d}" for number in numbers}
+    return people
+
+
+def _check_split(both: list[str], people: int) -> None:
+    """Refuse subjects in both lists, and too few people held out."""
+    if both:
+        raise SynaxialError(
+            "acquire.held_out",
+            f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
+            "subjects that no network is trained with",
+        )
+    if 0 < people < FEWEST_HELD_OUT:
+        raise SynaxialError(
+            "acquire.held_out",
+            f"names {people} subjects",
+            f"none or at least {FEWEST_HELD_OUT}, because half of them are compared with the other "
+            "half",
+        )
+
+
 def _look_up(items: list[str], names: list[str], where: str) -> set[str]:
     """Return the names that the items mean."""
-    known = set(names)
-    by_number: dict[int, list[str]] = defaultdict(list)
+    of_number: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for name in names:
-        identity = identify(name)
-        if identity is not None:
-            by_number[identity[1]].append(name)
-    chosen: set[str] = set()
-    missing: list[str] = []
+        if (identity := identify(name)) is not None:
+            of_number[identity[1]].append((identity[0], name))
+    known, chosen, missing = set(names), set(), []
     for item in items:
         numbers = parse_numbers(item)
         if item in known:
@@ -212,10 +196,9 @@ def _look_up(items: list[str], names: list[str], where: str) -> set[str]:
             missing.append(item)
         else:
             for number in numbers:
-                matches = _of_one_series(number, by_number.get(number, []), where)
-                chosen.update(matches)
-                if not matches:
-                    missing.append(f"{number:03d}")
+                found = _of_one_series(number, of_number.get(number, []), where)
+                chosen |= found
+                missing += [] if found else [f"{number:03d}"]
     if missing:
         raise SynaxialError(
             where,
@@ -226,27 +209,24 @@ def _look_up(items: list[str], names: list[str], where: str) -> set[str]:
     return chosen
 
 
-def _of_one_series(number: int, matches: list[str], where: str) -> list[str]:
-    """Return those of the names with a number that are one person's.
+def _of_one_series(number: int, found: list[tuple[str, str]], where: str) -> set[str]:
+    """Return the names of one person among (series, name) with the same number.
 
-    Training and validation sets count from 1 each, and lie side by side in Kaggle's copy: there a
-    number means the training subject, which has a segmentation.
+    Where a training and a validation set lie side by side, as in the copy on Kaggle, a number means
+    the training subject, which has a segmentation.
     """
-    series = {identity[0] for name in matches if (identity := identify(name)) is not None}
+    series = {series for series, _ in found}
     if len(series) > 1:
-        series = {text for text in series if "train" in text.lower()}
+        series = {name for name in series if "train" in name.lower()}
         if len(series) != 1:
+            names = [name for _, name in found]
             raise SynaxialError(
                 where,
-                f"has several subjects of number {number}: {_shortened(matches)}",
+                f"has several subjects of number {number}: {_shortened(names)}",
                 "one",
                 "name the subjects in acquire.subjects",
             )
-    return [
-        name
-        for name in matches
-        if (identity := identify(name)) is not None and identity[0] in series
-    ]
+    return {name for own, name in found if own in series}
 
 
 def _shortened(names: list[str]) -> str:

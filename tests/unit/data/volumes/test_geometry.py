@@ -87,7 +87,7 @@ def rotated(degrees: float) -> np.ndarray:
 
 def test_a_small_tilt_is_noted() -> None:
     volume = make_canonical(make_image(make_head(), rotated(10)), CHECK, "copy")
-    assert volume.notes == ("tilted by 10.0 degrees; slices are the file's own, not resampled",)
+    assert volume.notes == ("tilted by 10.0 degrees; slices are those of the file, not resampled",)
 
 
 def test_two_orientations_in_one_header_are_noted() -> None:

@@ -1,4 +1,4 @@
-"""From an image as its source has it to checked arrays in the one canonical orientation."""
+"""From the image of a source to checked arrays in the canonical orientation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.config.model import VolumeCheck
-from synaxial.data.volumes.geometry import Geometry, check_geometry, corners, read_geometry
+from synaxial.data.volumes.geometry import Geometry, check_geometry, read_geometry
 from synaxial.data.volumes.intensities import Voxels, make_positive
 from synaxial.data.volumes.opening import DAMAGE
 from synaxial.io.errors import BadVolumeError
 
-#: A volume with more voxels is no brain at 1 mm or 0.5 mm; its header is damaged, or made to
-#: exhaust the memory.
+#: More voxels are not a brain at 0.5 mm or more: the header is damaged or made to do harm.
 MOST_VOXELS = 2**28
 
-#: The corners of a segmentation's grid may be this far (mm) from the image's: headers hold
-#: rotations as 32-bit quaternions.
+#: Largest distance (mm) of the corners of a segmentation from those of the image: headers round
+#: rotations to 32 bits.
 GRID_TOLERANCE = 0.1
 
 #: Labels are stored in one byte.
@@ -36,7 +35,7 @@ class CanonicalVolume:
     affine
         From voxel indices to mm (RAS+), float64 (4, 4).
     found
-        The geometry that it had.
+        The geometry before.
     notes
         What is unusual but usable, and what was done about it.
     """
@@ -53,27 +52,22 @@ def make_canonical(image: Any, check: VolumeCheck, where: str) -> CanonicalVolum
     Parameters
     ----------
     image
-        An opened NIfTI image: 3-D, or 4-D with the FLAIR volume as one channel.
+        A NIfTI image: 3-D, or 4-D with the FLAIR volume as one channel.
     check
-        What it must be.
+        What the study expects.
     where
-        What an error message calls it: the subject and the file.
+        The subject and the file, for messages.
 
     Raises
     ------
     BadVolumeError
-        It is not what it must be, or its voxels cannot be read.
+        It is not as expected, or its voxels cannot be read.
     """
     geometry = read_geometry(image, where)
     index = _channel_index(geometry.shape, check.channel, where)
     check_geometry(geometry, check, where)
     voxels, notes = make_positive(geometry.turn(_read_voxels(image, index, where)), where)
-    return CanonicalVolume(
-        voxels=voxels,
-        affine=geometry.canonical_affine,
-        found=geometry,
-        notes=(*geometry.notes, *notes),
-    )
+    return CanonicalVolume(voxels, geometry.canonical_affine, geometry, (*geometry.notes, *notes))
 
 
 def make_canonical_segmentation(
@@ -84,13 +78,13 @@ def make_canonical_segmentation(
     Parameters
     ----------
     image
-        An opened NIfTI image of labels.
+        A NIfTI image of labels.
     flair
-        The geometry of the volume that it belongs to.
+        The geometry of the FLAIR volume.
     labels
-        What each label becomes; None keeps them.
+        The new label for each label; None keeps them.
     where
-        What an error message calls it.
+        The subject and the file, for messages.
 
     Returns
     -------
@@ -110,19 +104,18 @@ def make_canonical_segmentation(
             f"the segmentation has {geometry.canonical_shape} voxels",
             f"{flair.canonical_shape} as the volume",
         )
-    distance = float(np.linalg.norm(corners(geometry) - corners(flair), axis=1).max())
+    distance = float(np.linalg.norm(geometry.corners() - flair.corners(), axis=1).max())
     if distance > GRID_TOLERANCE:
         raise BadVolumeError(
             where,
-            f"the segmentation's grid lies up to {distance:.3g} mm from the volume's",
+            f"the grid of the segmentation lies up to {distance:.3g} mm from that of the volume",
             "one grid",
         )
     voxels = _read_voxels(image, index, where)
-    present = np.unique(voxels)
-    allowed = np.arange(LARGEST_LABEL + 1) if labels is None else np.array(sorted(labels))
-    unknown = present[~np.isin(present, allowed)]
+    allowed = range(LARGEST_LABEL + 1) if labels is None else sorted(labels)
+    unknown = np.setdiff1d(voxels, allowed)
     if unknown.size:
-        named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{sorted(labels)}"
+        named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{allowed}"
         shown = ", ".join(f"{value:g}" for value in unknown[:5])
         raise BadVolumeError(where, f"the segmentation holds labels {shown}", named)
     table = np.arange(LARGEST_LABEL + 1, dtype=np.uint8)
@@ -144,26 +137,26 @@ def _channel_index(shape: tuple[int, ...], channel: int, where: str) -> tuple[sl
         raise BadVolumeError(
             where, f"{list(shape)} voxels", f"at least 1 an axis and at most {MOST_VOXELS} in all"
         )
+    if axes == 4 and channel >= shape[3]:
+        raise BadVolumeError(
+            where,
+            f"{shape[3]} channels",
+            f"channel {channel} (counted from 0)",
+            "see acquire.volume.channel",
+        )
     index: list[slice | int] = [slice(None)] * 3 + [0] * (len(shape) - 3)
     if axes == 4:
-        if channel >= shape[3]:
-            raise BadVolumeError(
-                where,
-                f"{shape[3]} channels",
-                f"channel {channel} (counted from 0)",
-                "see acquire.volume.channel",
-            )
         index[3] = channel
     return tuple(index)
 
 
 def _read_voxels(image: Any, index: tuple[slice | int, ...], where: str) -> NDArray[Any]:
-    """Read one 3-D volume, scaled as the header says, in the file's orientation."""
+    """Read one 3-D volume, scaled as the header says, in the orientation of the file."""
     stored = np.dtype(image.get_data_dtype())
     if stored.kind not in "iuf":
         raise BadVolumeError(where, f"voxels of type {stored}", "integers or real numbers")
     try:
-        # An overflow gives an infinity, which the check of the values reports.
+        # An overflow gives an infinity, which the check of the values refuses.
         with np.errstate(all="ignore"):
             return np.asanyarray(image.dataobj[index])
     except DAMAGE as error:

@@ -1,11 +1,10 @@
-"""Shape, voxel size and orientation of a volume, known from its header alone."""
+"""Shape, voxel size and orientation of a volume, from its header alone."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.affines import obliquity, voxel_sizes
+from nibabel.affines import apply_affine, obliquity, voxel_sizes
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
@@ -20,94 +19,94 @@ from numpy.typing import NDArray
 from synaxial.config.model import VolumeCheck
 from synaxial.io.errors import BadVolumeError
 
-#: The one orientation of all volumes, BraTS's own: along the axes the index grows to the
-#: patient's left, to posterior, to superior. A radiological slice is `volume[:, :, k].T`.
+#: The orientation of all written volumes, which is that of BraTS: the indices grow to the left of
+#: the patient, to posterior and to superior. A radiological slice is `volume[:, :, k].T`.
 CANONICAL_AXES = ("L", "P", "S")
 
-#: A volume tilted further is not one of axial slices, and turning its axes would not make it so.
+#: A volume that is tilted further has no axial slices.
 LARGEST_TILT_DEGREES = 15.0
 
-#: Tilts below this are the rounding of a header's 32-bit numbers.
+#: Smaller tilts are rounding of the 32-bit numbers in a header.
 NOTED_TILT_DEGREES = 0.1
 
-#: How far the voxel size may be from the expected one.
+#: Largest relative difference between the voxel size and the expected one.
 SPACING_TOLERANCE = 0.01
 
-#: Numbers in an affine beyond this (mm) are damage.
+#: Larger numbers (mm) in an affine are damage.
 LARGEST_COORDINATE = 1e6
 
-#: Cosine matrices with a smaller determinant have axes that lie in one plane.
+#: A matrix of cosines with a smaller determinant has axes that lie in one plane.
 SMALLEST_DETERMINANT = 1e-3
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """What a header says of a volume's grid.
+    """The grid of a volume, as its header describes it.
 
     Attributes
     ----------
     shape
-        Voxels along the file's axes, channels included.
+        Voxels along the axes of the file, channels included.
     spacing
-        Voxel size in mm along the file's first three axes.
+        Voxel size in mm along the first three axes of the file.
     axes
-        The directions in which the file's first three axes grow, such as `LPS`.
+        The directions of these three axes, such as `LPS`.
     affine
-        From the file's voxel indices to mm (RAS+), float64 (4, 4).
+        From voxel indices of the file to mm (RAS+), float64 (4, 4).
     to_canonical
-        nibabel's orientation transform to `CANONICAL_AXES`, (3, 2).
+        Orientation transform of nibabel to `CANONICAL_AXES`, (3, 2).
     notes
         What is unusual but usable.
     """
 
     shape: tuple[int, ...]
-    spacing: tuple[float, float, float]
+    spacing: tuple[float, ...]
     axes: str
     affine: NDArray[np.float64]
     to_canonical: NDArray[np.float64]
     notes: tuple[str, ...]
 
     @property
-    def canonical_shape(self) -> tuple[int, int, int]:
+    def canonical_shape(self) -> tuple[int, ...]:
         """Voxels along the canonical axes."""
-        x, y, z = (self.shape[self._file_axis(axis)] for axis in range(3))
-        return x, y, z
+        return tuple(self.shape[axis] for axis in np.argsort(self.to_canonical[:, 0]))
 
     @property
-    def canonical_spacing(self) -> tuple[float, float, float]:
+    def canonical_spacing(self) -> tuple[float, ...]:
         """Voxel size in mm along the canonical axes."""
-        x, y, z = (self.spacing[self._file_axis(axis)] for axis in range(3))
-        return x, y, z
+        return tuple(self.spacing[axis] for axis in np.argsort(self.to_canonical[:, 0]))
 
     @property
     def canonical_affine(self) -> NDArray[np.float64]:
         """From canonical voxel indices to mm (RAS+), float64 (4, 4)."""
         turned = self.affine @ inv_ornt_aff(self.to_canonical, self.shape[:3])
-        # No negative zeros: copies that differ in orientation give the same bytes.
+        # No negative zeros: copies in different orientations give the same bytes.
         return np.asarray(turned + 0.0, dtype=np.float64)
 
     def turn(self, voxels: NDArray[Any]) -> NDArray[Any]:
-        """Return voxels (3-D, the file's axes) along the canonical axes; a view."""
+        """Return a view of voxels (3-D, axes of the file) along the canonical axes."""
         turned: NDArray[Any] = apply_orientation(voxels, self.to_canonical)
         return turned
 
-    def _file_axis(self, canonical_axis: int) -> int:
-        return int(np.flatnonzero(self.to_canonical[:, 0] == canonical_axis)[0])
+    def corners(self) -> NDArray[np.float64]:
+        """Return the positions in mm (8, 3) of the corner voxels, in the canonical order."""
+        indices = np.array(list(np.ndindex(2, 2, 2))) * (np.array(self.canonical_shape) - 1)
+        return np.asarray(apply_affine(self.canonical_affine, indices), dtype=np.float64)
 
 
 def read_geometry(image: Any, where: str) -> Geometry:
-    """Read a NIfTI image's geometry from its header; no voxel is read.
+    """Read the geometry of a NIfTI image from its header.
 
     Raises
     ------
     BadVolumeError
-        The orientation is not known or no orientation at all, or the axes are tilted.
+        The orientation is missing or invalid, or the axes are tilted.
     """
     header = image.header
     if not (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0):
         raise BadVolumeError(
             where,
-            "neither sform nor qform is set, so which side is left is not known",
+            "neither sform nor qform is set, so left and right are not known",
             "a header with an orientation",
         )
     affine = np.asarray(image.affine, dtype=np.float64)
@@ -127,17 +126,17 @@ def read_geometry(image: Any, where: str) -> Geometry:
     if tilt > LARGEST_TILT_DEGREES:
         raise BadVolumeError(
             where,
-            f"the axes are tilted by {tilt:.1f} degrees from the patient's",
+            f"the axes are tilted by {tilt:.1f} degrees from those of the patient",
             f"at most {LARGEST_TILT_DEGREES:g}",
             "resample it to axial slices first",
         )
     notes = _note_disagreement(header)
     if tilt > NOTED_TILT_DEGREES:
-        notes.append(f"tilted by {tilt:.1f} degrees; slices are the file's own, not resampled")
+        notes.append(f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled")
     orientation = io_orientation(affine)
     return Geometry(
         shape=tuple(int(size) for size in image.shape),
-        spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        spacing=tuple(float(size) for size in spacing),
         axes="".join(ornt2axcodes(orientation)),
         affine=affine,
         to_canonical=ornt_transform(orientation, axcodes2ornt(CANONICAL_AXES)),
@@ -146,12 +145,12 @@ def read_geometry(image: Any, where: str) -> Geometry:
 
 
 def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
-    """Compare a geometry with what the study expects, along the canonical axes.
+    """Compare shape and voxel size along the canonical axes with what the study expects.
 
     Raises
     ------
     BadVolumeError
-        The shape is another, or the voxel size is off by more than 1 %.
+        One of them differs.
     """
     if check.shape is not None and geometry.canonical_shape != check.shape:
         raise BadVolumeError(
@@ -171,16 +170,8 @@ def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
         )
 
 
-def corners(geometry: Geometry) -> NDArray[np.float64]:
-    """Return the positions in mm (8, 3) of the corner voxels of the canonical grid."""
-    last = np.array(geometry.canonical_shape) - 1
-    indices = np.array(list(np.ndindex(2, 2, 2))) * last
-    positions = nibabel.affines.apply_affine(geometry.canonical_affine, indices)
-    return np.asarray(positions, dtype=np.float64)
-
-
 def _note_disagreement(header: Any) -> list[str]:
-    """Say if the two orientations that a header can hold are both set and differ."""
+    """Return a note if both orientations of a header are set and differ."""
     if not (int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0):
         return []
     sform = "".join(ornt2axcodes(io_orientation(header.get_sform())))
