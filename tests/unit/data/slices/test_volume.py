@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from synaxial.data.slices.volume import read_volume
-from synaxial.data.volumes.volume_files import write_volume
+from synaxial.data.volumes.nifti import write_volume
 from synaxial.io.errors import SynaxialError
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -12,7 +12,7 @@ import yaml
 
 from synaxial.data.sources import fetch
 from synaxial.data.volumes import acquire, manifest
-from synaxial.data.volumes.volume_files import write_volume
+from synaxial.data.volumes.nifti import write_volume
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import is_placeholder
 

@@ -11,7 +11,7 @@ from synaxial.data.sources.layouts import LAYOUTS, choose_layout, find_files, fi
 from synaxial.data.sources.source import RawVolume
 from synaxial.data.sources.unpacking import extract, open_archive
 from synaxial.data.subjects import select_subjects
-from synaxial.data.volumes.opening import open_volume
+from synaxial.data.volumes.nifti import open_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 

@@ -17,7 +17,7 @@ from synaxial.data.sources.layouts import (
 )
 from synaxial.data.sources.source import RawVolume
 from synaxial.data.subjects import select_subjects
-from synaxial.data.volumes.opening import open_volume
+from synaxial.data.volumes.nifti import open_volume
 from synaxial.io.errors import SynaxialError
 
 

@@ -18,8 +18,8 @@ from synaxial.data.volumes.canonical import (
     make_canonical,
     make_canonical_segmentation,
 )
+from synaxial.data.volumes.nifti import write_volume
 from synaxial.data.volumes.record import PERCENTILES, SKIPPED, Record, write_record
-from synaxial.data.volumes.volume_files import write_volume
 from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder, written_whole
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from synaxial.config.model import VolumeCheck
 from synaxial.data.volumes.geometry import Geometry, check_geometry, read_geometry
 from synaxial.data.volumes.intensities import Voxels, make_positive
-from synaxial.data.volumes.opening import DAMAGE
+from synaxial.data.volumes.nifti import DAMAGE
 from synaxial.io.errors import BadVolumeError
 
 #: More voxels are not a brain at 0.5 mm or more: the header is damaged or made to do harm.

@@ -7,44 +7,34 @@ from numpy.typing import NDArray
 
 from synaxial.io.errors import BadVolumeError
 
-#: Interpolation rings at the brain's edge and leaves a few negative voxels, of little meaning.
-#: More than this share of the voxels that are not 0 is no ringing but another intensity scale.
+#: Interpolation leaves a few negative voxels at the edge of the brain. More than this share of the
+#: voxels that are not 0 means another intensity scale.
 LARGEST_RINGING_SHARE = 0.05
 
-#: The border of a skull-stripped volume is background but for a brain that the field of view
-#: cuts; a value that fills less of the border than this is no background.
+#: The border of a skull-stripped volume is background, unless the field of view cuts the brain. A
+#: value that fills a smaller share of the border is not background.
 SMALLEST_BACKGROUND_SHARE = 0.5
 
-#: Where the background lies between the brain's values, the brain's lowest voxel becomes this
-#: share of the brain's range: above 0, but below one step of an 8-bit slice.
+#: Where the background lies between the values of the brain, the lowest voxel of the brain becomes
+#: this share of its range: above 0, but below one step of an 8-bit slice.
 FLOOR_SHARE = 0.001
 
-#: Values are stored as 32-bit numbers, with room for a shift.
+#: Largest absolute value: stored with 32 bits, with room for a shift.
 LARGEST_VALUE = float(np.finfo(np.float32).max) / 4
 
-#: A volume's type in memory and in its file.
+#: Voxels in memory and in a file.
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 
 def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
-    """Return the volume with background exactly 0 and brain above 0, and notes of what was done.
+    """Return a 3-D volume with background 0 and brain above 0, and notes of what was changed.
 
-    Parameters
-    ----------
-    voxels
-        Any real type, 3-D.
-    where
-        What an error message calls the volume.
-
-    Returns
-    -------
-    tuple
-        The volume as int16 if all its values are integers that fit, else as float32; the notes.
+    It is int16 if all values are integers that fit, else float32.
 
     Raises
     ------
     BadVolumeError
-        A value is NaN, infinite or too large, no background can be told, or there is no brain.
+        A value is NaN, infinite or too large, the background is not clear, or there is no brain.
     """
     _check_finite(voxels, where)
     if not voxels.any():
@@ -68,7 +58,7 @@ def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
 
 
 def find_background(voxels: NDArray[Any]) -> tuple[float, float]:
-    """Return the most common value of the volume's six faces, and its share of them."""
+    """Return the most common value of the six faces of a volume, and its share of them."""
     faces = [np.moveaxis(voxels, axis, 0)[side].ravel() for axis in range(3) for side in (0, -1)]
     values, counts = np.unique(np.concatenate(faces), return_counts=True)
     most = int(counts.argmax())
@@ -97,10 +87,10 @@ def _clipped(
 
 
 def _shifted(voxels: NDArray[Any], background: float, where: str) -> tuple[Voxels, list[str]]:
-    """Set the background to 0 and shift what differs from it, the brain, above 0.
+    """Set the background to 0 and shift the brain, which is all the rest, above 0.
 
-    A z-scored copy has its background below the brain's values, or 0 amidst them. In the second
-    case a brain voxel that is exactly the background's value cannot be told from it.
+    The background of a z-scored copy lies below the values of the brain, or is 0 among them. In the
+    second case a voxel of the brain with exactly the value of the background counts as background.
     """
     values = voxels.astype(np.float64)
     brain = values != background
@@ -119,7 +109,7 @@ def _shifted(voxels: NDArray[Any], background: float, where: str) -> tuple[Voxel
 
 
 def _stored(voxels: NDArray[Any], where: str) -> Voxels:
-    """Return non-negative voxels as int16 if that loses nothing, else as float32."""
+    """Return non-negative voxels as int16 if that is exact, else as float32."""
     whole = voxels.dtype.kind in "iu" or bool(np.array_equal(voxels, np.rint(voxels)))
     stored: Voxels
     if whole and voxels.max() <= np.iinfo(np.int16).max:

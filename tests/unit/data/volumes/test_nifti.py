@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from synaxial.config.model import VolumeCheck
-from synaxial.data.volumes import opening
+from synaxial.data.volumes import nifti
 from synaxial.data.volumes.canonical import make_canonical
-from synaxial.data.volumes.opening import open_image
+from synaxial.data.volumes.nifti import open_image
 from synaxial.io.errors import BadVolumeError
 
 from .heads import CHECK, LPS, SHAPE, make_head, make_image, save
@@ -104,7 +104,7 @@ def test_a_wanted_channel_is_read_from_what_is_kept_or_from_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
     if not kept:
-        monkeypatch.setattr(opening, "MOST_BYTES_KEPT", 1000)
+        monkeypatch.setattr(nifti, "MOST_BYTES_KEPT", 1000)
     channels = np.stack([make_head(0), make_head(1)], axis=-1)
     image = nibabel.Nifti1Image(channels, LPS)
     image.header.set_slope_inter(2, 0)
@@ -165,7 +165,7 @@ def test_any_damage_is_a_bad_volume_or_harmless(
 def test_a_file_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "MOST_BYTES", 10**6)
+    monkeypatch.setattr(nifti, "MOST_BYTES", 10**6)
     path = tmp_path / "bomb.nii.gz"
     path.write_bytes(gzip.compress(WHOLE + bytes(2 * 10**6)))
     with pytest.raises(BadVolumeError, match="unpacks to over 1000000 bytes"):

@@ -1,4 +1,4 @@
-"""Opening NIfTI files of strangers, which may be damaged or made to do harm."""
+"""Reading NIfTI files of strangers, which may be damaged or made to do harm; writing our own."""
 
 import io
 import math
@@ -14,7 +14,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from synaxial.data.sources.source import RawVolume
-from synaxial.io.deflate import PIECE, DeflateError, GzipReader
+from synaxial.io.deflate import PIECE, DeflateError, GzipReader, pack_gzip
 from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import sha256_of
 
@@ -31,6 +31,9 @@ MOST_BYTES_KEPT = 2**28
 
 #: Bytes that hold the header of NIfTI-1 (348) or of NIfTI-2.
 LARGEST_HEADER = 540
+
+#: The code in NIfTI for coordinates of a scanner, which the files of BraTS have.
+SCANNER_COORDINATES = 1
 
 
 def open_volume(
@@ -82,6 +85,18 @@ def open_image(path: Path, where: str) -> Any:
         raise BadVolumeError(where, f"cannot be read ({error})", "a NIfTI file") from error
     image.set_filename(str(path))
     return image
+
+
+def write_volume(path: Path, voxels: NDArray[np.number[Any]], affine: NDArray[np.float64]) -> None:
+    """Write voxels (left, posterior, superior) and their affine to mm (RAS+) as `.nii.gz`.
+
+    The voxels are uint8, int16 or float32. The same volume gives the same bytes.
+    """
+    image = nibabel.Nifti1Image(voxels, affine)
+    image.set_sform(affine, SCANNER_COORDINATES)
+    image.set_qform(affine, SCANNER_COORDINATES)
+    image.header.set_xyzt_units("mm", "sec")
+    path.write_bytes(pack_gzip(image.to_bytes()))
 
 
 def _read(path: Path, where: str) -> tuple[bytes, int, bytearray | None]:
