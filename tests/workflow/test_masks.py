@@ -78,7 +78,7 @@ def test_networks_without_a_channel_for_it_are_refused(tmp_path, channels):
     }
     done = prepare(tmp_path, study).run("--dry-run")
     assert done.returncode != 0
-    expected = f"the last of generator.channels is {channels}; expected 2 with masks: true"
+    expected = f"the last number of generator.channels is {channels}; expected 2 with masks: true"
     assert expected in done.stdout + done.stderr
 
 

@@ -14,10 +14,9 @@ from synaxial.config import (
     part_of_training,
     read_study,
 )
-from synaxial.config.experiments import PAPER_EXPERIMENTS
+from synaxial.config.experiments import PAPER_EXPERIMENTS, PRESETS
 from synaxial.config.loading import merge
 from synaxial.config.model import Study, Training
-from synaxial.config.presets import PRESETS
 from synaxial.io.errors import SynaxialError
 
 STAGES = (
@@ -70,24 +69,33 @@ MISTAKES = {
         {"experiments": {"a": {"generator": {"dropout": 1.5}}}},
         "experiments.a.generator.dropout: found 1.5",
     ),
-    "backwards": ({"slice": {"first": 9, "last": 3}}, "slice: last (3) lies before first (9)"),
-    "window": ({"slice": {"window": [99, 1]}}, "slice: window [99.0, 1.0] does not rise"),
+    "backwards": (
+        {"slice": {"first": 9, "last": 3}},
+        "slice: last (3) is below first (9); exchange them",
+    ),
+    "window": (
+        {"slice": {"window": [99, 1]}},
+        "slice: window: found [99.0, 1.0]; expected the lower value first",
+    ),
     "unquoted": (
         {"acquire": {"subjects": [8]}},
         "acquire.subjects: found the number 8; put subjects in quotes",
     ),
     "no folder": ({"acquire": {"source": "directory"}}, "directory.path is not set"),
-    "endless": ({"acquire": {"subjects": "all"}}, "has no end"),
+    "endless": ({"acquire": {"subjects": "all"}}, "the phantom source is endless; give a range"),
     "no checksum": (
         {"acquire": {"archive": {"location": "https://a/b.tar", "checksum": None}}},
         "a URL needs a checksum",
     ),
     "told once": (
         {"training": {"seeds": [-1]}},
-        "my.yaml: training.seeds.0: found -1; input should be greater than or equal to 0",
+        "my.yaml: training.seeds.0: found -1; expected greater than or equal to 0",
     ),
     "spacing": ({"acquire": {"volume": {"spacing": [1, -1, 1]}}}, "acquire.volume.spacing.1"),
-    "nobody": ({"acquire": {"subjects": []}}, "an empty list; name at least one subject"),
+    "nobody": (
+        {"acquire": {"subjects": []}},
+        "acquire: subjects: found an empty list; name at least one subject",
+    ),
     "infinite": (
         {"training": {"optimizer": {"learning_rate": float("inf")}}, "experiments": {"a": {}}},
         "training.optimizer.learning_rate: found inf",
@@ -97,16 +105,16 @@ MISTAKES = {
     "no results": ({"results": ""}, "results: found ''"),
     "layers": (
         {"training": {"discriminator": {"channels": [1, 2]}}, "experiments": {"a": {}}},
-        "2 channels but 9 kernels",
+        "found 2 channels but 9 kernels; expected one of each for every convolution",
     ),
     "a preset for all": (
         {"training": {"preset": "modern"}},
-        "training.preset: the keys beside it would win over it",
+        "training.preset: found modern, but a preset belongs to an experiment; write experiments:",
     ),
     "no such preset": ({"experiments": {"a": {"preset": "x"}}}, "experiments.a.preset: found 'x'"),
     "upsampling": (
         {"experiments": {"a": {"generator": {"upsampling": ["nearest"]}}}},
-        "1 upsampling but 6 stages after the first of channels; name one for all, or one a stage",
+        "upsampling: found a list of 1; expected one word for all stages, or a list of 6",
     ),
     "no such upsampling": (
         {"experiments": {"a": {"generator": {"upsampling": "subpixel"}}}},
@@ -114,22 +122,22 @@ MISTAKES = {
     ),
     "two bounds": (
         {"experiments": {"a": {"preset": "modern", "clipping": 0.01}}},
-        "clipping and discriminator.spectral_normalization are two ways",
+        "clipping and discriminator.spectral_normalization both constrain the discriminator",
     ),
     "truth": ({"experiments": {"a": {"clipping": True}}}, "experiments.a: clipping: found True"),
     "penalty": (
         {"experiments": {"a": {"gradient_penalty": 10}}},
-        "gradient_penalty is of each image by itself",
+        "set discriminator.batch_normalization to false",
     ),
     "target": (
         {"experiments": {"a": {"augmentation": {"target": 0.6}}}},
-        "augmentation.target needs a loss whose scores change sign",
+        "augmentation.target needs a loss whose scores have opposite signs",
     ),
     "kinds": (
         {"experiments": {"a": {"augmentation": {"kinds": ["flip", "flip"]}}}},
-        "names a kind twice",
+        "experiments.a.augmentation.kinds: ['flip', 'flip'] has a value twice; remove one",
     ),
-    "no experiment": ({"experiments": {}}, "experiments is empty"),
+    "no experiment": ({"experiments": {}}, "experiments: found none; name at least one"),
     "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
     "section": ({"experiments": {"a": 3}}, "experiments.a: found 3"),
     "pattern": (
@@ -161,19 +169,19 @@ NETWORKS = {
                 "discriminator": {"channels": [1] * 4, "kernels": [4] * 4},
             },
         },
-        "halve the image 4 times, which 8 pixels",
+        "halve the image 4 times, which is not possible with 8 pixels",
     ),
     "channels": (
         {"training": {"generator": {"channels": [8, 8, 8, 8, 8, 8, 2]}}},
-        "the last of generator.channels is 2; expected 1 or 3, or 2 with masks: true",
+        "the last number of generator.channels is 2; expected 1 or 3 without masks",
     ),
     "a mask's channel": (
         {"training": {"masks": True}},
-        "the last of generator.channels is 3; expected 2 with masks: true",
+        "the last number of generator.channels is 3; expected 2 with masks: true",
     ),
     "a mask and a colour": (
         {"training": {"masks": True, "generator": {"channels": [8, 8, 8, 8, 8, 8, 1]}}},
-        "the last of generator.channels is 1; expected 2 with masks: true",
+        "the last number of generator.channels is 1; expected 2 with masks: true",
     ),
 }
 
@@ -340,7 +348,7 @@ def test_a_seed_is_a_training_of_its_own():
     assert make_study(parts[0]).experiments["one"].seed == 2
     with pytest.raises(SynaxialError, match=r"seed 3 of experiment 'one'.*expected one of 4, 2"):
         part_of_training(few, "one", 3)
-    with pytest.raises(SynaxialError, match="names a seed twice"):
+    with pytest.raises(SynaxialError, match=r"training.seeds: .* has a value twice"):
         make_study({"training": {"seeds": [1, 1]}})
 
 
@@ -374,7 +382,9 @@ def test_the_default_experiments_are_of_the_study():
     content = {"experiments": {"a": {}, "b": {}}}
     assert make_study(content).chosen_experiments == ["a", "b"]
     assert make_study({**content, "default_experiments": ["b"]}).chosen_experiments == ["b"]
-    with pytest.raises(SynaxialError, match="default_experiments: 'c' is not among"):
+    with pytest.raises(
+        SynaxialError, match="default_experiments: found 'c'; expected an experiment of this study"
+    ):
         make_study({**content, "default_experiments": ["c"]})
 
 
@@ -383,7 +393,7 @@ def test_held_out_subjects_belong_to_their_subjects():
     assert make_study({"acquire": {"subjects": "001-003"}}).acquire.held_out == []
     both = {"subjects": "001-003", "held_out": ["x_4", "005"]}
     assert make_study({"acquire": both}).acquire.wanted == ["001-003", "x_4", "005"]
-    for wrong, said in {"all": "must leave subjects", "005 ": None}.items():
+    for wrong, said in {"all": "leave subjects to train with", "005 ": None}.items():
         content = {"acquire": {"subjects": "001-003", "held_out": wrong}}
         if said is None:
             make_study(content)

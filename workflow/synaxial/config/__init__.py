@@ -2,15 +2,12 @@
 
 from synaxial.config.loading import (
     as_yaml,
-    check_evaluation,
-    check_networks,
     make_study,
-    part_of_study,
-    part_of_training,
     read_keys,
     read_study,
 )
-from synaxial.config.model import Study
+from synaxial.config.model import Study, check_evaluation, check_networks
+from synaxial.config.parts import part_of_study, part_of_training
 
 __all__ = [
     "Study",

@@ -1,177 +1,183 @@
-"""The reference page of the configuration and the commented `config.yaml`, from the model.
+"""The files that are generated from the model: `make docs` writes them, and a test compares them.
 
-`python -m synaxial.config.reference` writes both; a test says when that was forgotten.
+They are the reference page, the JSON schema for editors, and `config.yaml` with the common keys.
 """
 
+import ast
 import inspect
-import re
-import textwrap
+import itertools
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic.fields import FieldInfo
 
-from synaxial.config.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS
+from synaxial.config.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS, PRESETS
 from synaxial.config.model import Section, Study
+from synaxial.config.sections import COMMON, is_section
 from synaxial.io.files import write_text
 
 PAGE = Path("docs/configuration.md")
+SCHEMA_FILE = Path("docs/config.schema.json")
 STUDY_FILE = Path("config.yaml")
 
-#: Width of the comments in config.yaml, in characters.
-WIDTH = 98
+#: Defaults that `loading.py` adds to the model's.
+DEFAULTS = {"default_experiments": DEFAULT_EXPERIMENTS, "experiments": "see below"}
+
+#: Words for the types and bounds of JSON schema, where they are not the same.
+TYPES = {"string": "text", "boolean": "true or false", "object": "name: keys of `training`"}
+BOUNDS = {
+    "minimum": "from",
+    "exclusiveMinimum": "above",
+    "maximum": "to",
+    "exclusiveMaximum": "below",
+    "multipleOf": "multiple of",
+}
+
+INTRODUCTION = f"""# Configuration
+
+All keys of a study file (`config.yaml`). A key that is not in the file has its default. The
+defaults are the paper's values; where the paper leaves a value open, the text says so. Editors with
+a YAML language server complete and check the keys, if the file begins with the line
+`# yaml-language-server: $schema=…` and the path of `{SCHEMA_FILE}`.
+
+This page is generated from `workflow/synaxial/config/` by `make docs`.
+"""
+
+HEAD = f"""# yaml-language-server: $schema={SCHEMA_FILE}
+#
+# The study: what to compute. How and where to compute it is in a profile (profiles/).
+# These are the keys that are changed most often. All others are in {PAGE}.
+# The defaults are the paper's values."""
+
+TAIL = """
+# Your own experiments, in place of the paper's (then remove default_experiments above). Each gives
+# only what differs from `training`:
+# experiments:
+#   final: {}
+#   hinge: {loss: hinge, epochs: 50}
+"""
 
 
-def render_page() -> str:
-    """Return the reference page: every section and key with type, default and meaning."""
-    lines = [
-        "# Configuration",
-        "",
-        "All keys of a study file (`config.yaml`), generated from the model in",
-        "`workflow/synaxial/configuration/model.py` by `make docs`. A key that is not given has",
-        "its default; the defaults are the published method's. Each experiment under",
-        "`experiments` may have any key of `training`, and has its values for the others.",
-        "",
-        *_page_of(Study, "", "Study"),
-    ]
-    return "\n".join(lines)
+def render_schema() -> dict[str, Any]:
+    """Return the JSON schema of a study file, with the docstrings of the keys."""
+    schema = Study.model_json_schema()
+    for section in find_sections(Study).values():
+        part = schema if section is Study else schema["$defs"][section.__name__]
+        for name, text in docstrings(section).items():
+            part["properties"][name]["description"] = text
+        for name, key in part["properties"].items():
+            key.pop("title", None)
+            if is_section(section.model_fields[name].annotation):
+                # An empty section is null in YAML.
+                part["properties"][name] = {"anyOf": [{"$ref": key["$ref"]}, {"type": "null"}]}
+    named = schema["properties"]["experiments"]
+    named["additionalProperties"] = {"anyOf": [named["additionalProperties"], {"type": "null"}]}
+    return schema
 
 
 def render_study_file() -> str:
-    """Return a `config.yaml` with every key at its default and its meaning as a comment."""
-    lines = [
-        "# The study: what is computed. How and where is the profiles' to say.",
-        "#",
-        "# Every key is here with its default, which is the published method's where that says",
-        "# anything; a key that is left out has the same value. Types: docs/configuration.md.",
-        "",
-    ]
-    defaults = Study().model_dump(mode="json")
-    defaults["experiments"] = EXPERIMENTS
-    defaults["default_experiments"] = DEFAULT_EXPERIMENTS
-    lines += _yaml_of(Study, defaults, 0)
-    return "\n".join(lines) + "\n"
+    """Return `config.yaml`: the common keys with their defaults, and a line about each."""
+    return "\n".join(
+        [HEAD, *_lines_of(Study, Study().model_dump(mode="json") | DEFAULTS, ""), TAIL]
+    )
 
 
-def _page_of(section: type[Section], path: str, title: str) -> list[str]:
-    lines = [f"## {f'`{path}`' if path else title}", "", _text_of(section), ""]
-    keys = {name: field for name, field in section.model_fields.items() if not _inner(field)}
-    if keys:
-        lines += ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
-        lines += [_row(name, field) for name, field in keys.items()]
-        lines.append("")
+def _lines_of(section: type[Section], values: dict[str, Any], indent: str) -> list[str]:
+    """Return the lines of a section's common keys, none if it has no such key."""
+    lines = []
+    texts = docstrings(section)
     for name, field in section.model_fields.items():
-        inner = _inner(field)
-        if inner is not None:
-            lines += _page_of(inner, f"{path}.{name}".lstrip("."), name)
+        if is_section(field.annotation):
+            inner = _lines_of(field.annotation, values[name], f"{indent}  ")
+            lines += ["", f"{indent}{name}:", *inner] if inner else []
+        elif COMMON in field.metadata:
+            comment = texts[name].split(". ")[0].removesuffix(".")
+            lines += [] if indent else [""]
+            lines += [f"{indent}# {comment}.", f"{indent}{name}: {_on_one_line(values[name])}"]
     return lines
 
 
-def _row(name: str, field: FieldInfo) -> str:
-    named = {
-        "experiments": "the paper's 18, and modern",
-        "default_experiments": DEFAULT_EXPERIMENTS,
+def render_page() -> str:
+    """Return the reference page: every key with its type, default and meaning."""
+    schema = render_schema()
+    lines = [INTRODUCTION]
+    for path, section in find_sections(Study).items():
+        keys = schema if section is Study else schema["$defs"][section.__name__]
+        lines += [
+            f"## `{path}`" if path else "## Study",
+            "",
+            " ".join((section.__doc__ or "").split()),
+            "",
+        ]
+        rows = [
+            _row(name, keys["properties"][name])
+            for name, field in section.model_fields.items()
+            if not is_section(field.annotation)
+        ]
+        if rows:
+            lines += ["| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
+    lines += ["## The default experiments", "", "| name | differences from `training` |"]
+    lines += ["| --- | --- |"]
+    lines += [f"| `{name}` | `{_on_one_line(keys)}` |" for name, keys in EXPERIMENTS.items()]
+    lines += ["", "## The preset `modern`", "", "```yaml"]
+    lines += [yaml.safe_dump(PRESETS["modern"], sort_keys=False) + "```", ""]
+    return "\n".join(lines)
+
+
+def _row(name: str, key: dict[str, Any]) -> str:
+    default = DEFAULTS.get(name, key.get("default"))
+    shown = f"`{_on_one_line(default)}`"
+    cells = [f"`{name}`", describe_type(key), shown, " ".join(key["description"].split())]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def describe_type(key: dict[str, Any]) -> str:
+    """Return the type of a key's value in words, from its JSON schema."""
+    if "anyOf" in key:
+        return " or ".join(describe_type(kind) for kind in key["anyOf"])
+    if "enum" in key:
+        return "one of " + ", ".join(str(value) for value in key["enum"])
+    if "prefixItems" in key:
+        return "list of " + ", ".join(describe_type(kind) for kind in key["prefixItems"])
+    if key["type"] == "array":
+        return f"list of {describe_type(key['items'])}"
+    bounds = [f" {word} {key[bound]:g}" for bound, word in BOUNDS.items() if bound in key]
+    return "".join([TYPES.get(key["type"], key["type"]), *bounds])
+
+
+def docstrings(section: type[Section]) -> dict[str, str]:
+    """Return the docstring below each key, read from the section's source."""
+    (definition,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(definition, ast.ClassDef)
+    return {
+        ast.unparse(key.target): inspect.cleandoc(text.value.value)
+        for key, text in itertools.pairwise(definition.body)
+        if isinstance(key, ast.AnnAssign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
     }
-    value = named.get(name, field.get_default(call_default_factory=True))
-    shown = _flow(_plain(value))
-    bounds = ", ".join(_bound(item) for item in field.metadata if _bound(item))
-    kind = _type_name(field.annotation) + (f", {bounds}" if bounds else "")
-    meaning = " ".join((field.description or "").split())
-    return (
-        "| "
-        + " | ".join(
-            cell.replace("|", "\\|") for cell in (f"`{name}`", kind, f"`{shown}`", meaning)
-        )
-        + " |"
-    )
 
 
-def _bound(item: object) -> str:
-    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
-    return " and ".join(
-        f"{word} {getattr(item, key):g}"
-        for key, word in words.items()
-        if getattr(item, key, None) is not None
-    )
-
-
-def _type_name(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    text = text if "[" not in str(annotation) else str(annotation)
-    for long, short in {
-        "typing.": "",
-        "pathlib._local.": "",  # Python 3.13
-        "pathlib.": "",
-        "Annotated[float, FieldInfo(annotation=NoneType, required=True, "
-        "metadata=[Ge(ge=0), Le(le=100)])]": "0 to 100",
-        "Annotated[int, FieldInfo(annotation=NoneType, required=True, metadata=[Gt(gt=0)])]": (
-            "int above 0"
-        ),
-        "Annotated[float, FieldInfo(annotation=NoneType, required=True, metadata=[Gt(gt=0)])]": (
-            "float above 0"
-        ),
-        "Annotated[int, FieldInfo(annotation=NoneType, required=True, metadata=[Ge(ge=0)])]": (
-            "int from 0"
-        ),
-        "Annotated[float, FieldInfo(annotation=NoneType, required=True, "
-        "metadata=[Gt(gt=0), Lt(lt=1)])]": "float between 0 and 1",
-        "synaxial.config.model.": "",
-        "NoneType": "null",
-        "None": "null",
-        "Literal": "one of ",
-    }.items():
-        text = text.replace(long, short)
-    return re.sub(r"one of \[(.*?)\]", lambda m: "one of " + m[1].replace("'", ""), text)
-
-
-def _yaml_of(section: type[Section], values: dict[str, Any], depth: int) -> list[str]:
-    lines: list[str] = []
+def find_sections(section: type[Section], path: str = "") -> dict[str, type[Section]]:
+    """Return a section and all within it by their paths in the study file."""
+    found = {path: section}
     for name, field in section.model_fields.items():
-        inner = _inner(field)
-        meaning = _text_of(inner) if inner is not None and not field.description else ""
-        meaning = field.description or meaning
-        if lines and (inner is not None or depth == 0):
-            lines.append("")
-        lines += textwrap.wrap(
-            " ".join(meaning.split()),
-            WIDTH,
-            initial_indent="  " * depth + "# ",
-            subsequent_indent="  " * depth + "# ",
-        )
-        if inner is not None:
-            lines += ["  " * depth + f"{name}:", *_yaml_of(inner, values[name], depth + 1)]
-        elif name == "experiments":
-            lines += [f"{name}:", *(f"  {key}: {_flow(own)}" for key, own in values[name].items())]
-        else:
-            lines.append("  " * depth + f"{name}: {_flow(values[name])}")
-    return lines
+        if is_section(field.annotation):
+            found |= find_sections(field.annotation, f"{path}.{name}".lstrip("."))
+    return found
 
 
-def _inner(field: FieldInfo) -> type[Section] | None:
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
-
-
-def _text_of(section: type[Section]) -> str:
-    return " ".join((inspect.getdoc(section) or "").split())
-
-
-def _flow(value: Any) -> str:
+def _on_one_line(value: Any) -> str:
     """Return a value as YAML on one line."""
-    # In its own order: an experiment's place says whether it is the base.
-    dumped = yaml.safe_dump(
+    dumped: str = yaml.safe_dump(
         value, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False
     )
     return dumped.removesuffix("\n...\n").strip()
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return value
-
-
 if __name__ == "__main__":
     write_text(PAGE, render_page())
+    write_text(SCHEMA_FILE, json.dumps(render_schema(), indent=2, ensure_ascii=False) + "\n")
     write_text(STUDY_FILE, render_study_file())

@@ -58,7 +58,7 @@ def test_patience_counts_looks_without_a_smaller_distance(distances, patience, b
 def test_what_is_validated_needs_held_out_subjects():
     content = {"experiments": {"a": {"keep": "best"}}}
     make_study(content)
-    with pytest.raises(SynaxialError, match=r"'a': keep: best and patience need acquire.held_out"):
+    with pytest.raises(SynaxialError, match=r"'a': keep: best and patience need held-out subjects"):
         make_study({**content, "acquire": {"held_out": []}})
 
 

@@ -82,11 +82,11 @@ def test_points_that_cannot_share_the_batch_are_left_out_with_a_reason():
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"ranks": [2, 4]}, "has no 1"),
-        ({"ranks": [1, 2, 2]}, "names a number twice"),
+        ({"ranks": [2, 4]}, "add 1, the baseline"),
+        ({"ranks": [1, 2, 2]}, "has a value twice"),
         ({"ranks": []}, "at least 1 item"),
         ({"steps": 1}, "greater than or equal to 3"),
-        ({"experiment": "nobody"}, "'nobody' is not among the experiments"),
+        ({"experiment": "nobody"}, "found 'nobody'; expected an experiment of this study"),
     ],
 )
 def test_a_mistake_in_the_section_is_named(section, expected):

@@ -1,0 +1,219 @@
+"""The sections about data: where the volumes come from, and how they become images."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from synaxial.config.sections import COMMON, Count, Millimetres, Percentage, Positive, Section, Seed
+
+#: The file layouts that a copy of a data set may have.
+Layout = Literal["auto", "brats2020", "brats2021", "brats2023", "msd", "bids"]
+
+#: Subjects: a word or range, or a list of names and numbers.
+Subjects = str | list[str]
+
+
+class Phantom(Section):
+    """Simulated subjects in BraTS geometry, made from the MNI152 template."""
+
+    seed: Seed = 2020
+    """Seed of the set. A subject depends on this seed and its number only."""
+
+
+class Directory(Section):
+    """A copy of a data set on this machine. Its files are only read."""
+
+    path: Annotated[Path | None, COMMON] = None
+    """The folder with the subjects, or a folder above it; for `source: directory`."""
+
+    layout: Layout = "auto"
+    """How the files are laid out. `auto` takes the first layout that matches."""
+
+    pattern: str | None = None
+    """For another layout: the path of a FLAIR volume below `path`, with `{subject}` in it."""
+
+    segmentation_pattern: str | None = None
+    """With `pattern`: the path of the segmentation, with the same `{subject}`."""
+
+    @model_validator(mode="after")
+    def _check_patterns(self) -> Self:
+        for key in ("pattern", "segmentation_pattern"):
+            value = getattr(self, key)
+            if value is not None and "{subject}" not in value:
+                raise ValueError(f"{key} must contain {{subject}}, found {value!r}")
+        if self.segmentation_pattern is not None and self.pattern is None:
+            raise ValueError("segmentation_pattern needs pattern; set both")
+        return self
+
+
+class Archive(Section):
+    """A zip or tar(.gz) file, on this machine or at a URL."""
+
+    location: Annotated[str, COMMON] = (
+        "https://msd-for-monai.s3-us-west-2.amazonaws.com/Task01_BrainTumour.tar"
+    )
+    """A path or an http(s) URL; for `source: archive`. The default is MSD Task01 (CC BY-SA 4.0,
+    7.1 GB)."""
+
+    checksum: Annotated[str | None, COMMON] = "md5:240a19d752f0d9e9101544901065d872"
+    """`sha256:…` or `md5:…` of the archive; a URL needs one. The default belongs to the default
+    location. For another location the default is null: no check."""
+
+    layout: Layout = "auto"
+    """How the files in the archive are laid out. `auto` takes the first layout that matches."""
+
+    maximum_gigabytes: Positive = 64.0
+    """Refuse an archive whose needed files unpack to more than this."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_default_checksum(cls, content: Any) -> Any:
+        """Keep the default checksum for the default location only."""
+        default = cls.model_fields["location"].default
+        if isinstance(content, dict) and content.get("location", default) != default:
+            return {"checksum": None, **content}
+        return content
+
+    @model_validator(mode="after")
+    def _check_checksum(self) -> Self:
+        if self.checksum is not None and not re.fullmatch(
+            r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", self.checksum
+        ):
+            raise ValueError(
+                f"checksum: found {self.checksum!r}; expected md5: and 32, or sha256: and 64, "
+                "lower-case hexadecimal digits"
+            )
+        if re.match(r"https?://", self.location) and self.checksum is None:
+            raise ValueError("a URL needs a checksum (sha256:… or md5:…); set it beside location")
+        return self
+
+
+class Kaggle(Section):
+    """A data set on Kaggle. It needs the extra `kaggle` and a Kaggle token."""
+
+    dataset: str = "awsaf49/brats20-dataset-training-validation"
+    """The data set's handle, `owner/name`."""
+
+    layout: Layout = "brats2020"
+    """How the files are laid out."""
+
+
+class VolumeCheck(Section):
+    """What every volume must have. Others are bad volumes; see `on_bad_volume`."""
+
+    shape: tuple[Count, Count, Count] | None = (240, 240, 155)
+    """Voxels along the axes left, posterior and superior. Null accepts any shape."""
+
+    spacing: tuple[Millimetres, Millimetres, Millimetres] | None = (1.0, 1.0, 1.0)
+    """Voxel size in mm along the same axes, within 1 %. Null accepts any size."""
+
+    channel: Annotated[int, Field(ge=0)] = 0
+    """The channel to take from a 4-D file (0 is FLAIR in MSD Task01)."""
+
+
+class Acquire(Section):
+    """The source of the volumes, and the subjects."""
+
+    source: Annotated[Literal["phantom", "directory", "archive", "kaggle"], COMMON] = "phantom"
+    """Where the volumes come from: phantom (simulated here), directory, archive or kaggle."""
+
+    subjects: Annotated[Subjects, COMMON] = "001-015"
+    """Training subjects: `all`, a range such as 001-015, or a list of names or numbers. The paper
+    has 001 to 015."""
+
+    held_out: Annotated[Subjects, COMMON] = "016-035"
+    """Subjects kept apart for the evaluation, in the same form; `[]` means no evaluation. The
+    default goes with the default `subjects`; for other subjects it is `[]`. With `subjects: all`,
+    the held-out subjects are not trained with."""
+
+    on_bad_volume: Annotated[Literal["fail", "skip"], COMMON] = "fail"
+    """Stop at a volume that fails its checks (fail), or leave it out and report it (skip)."""
+
+    volume: VolumeCheck = VolumeCheck()
+    phantom: Phantom = Phantom()
+    directory: Directory = Directory()
+    archive: Archive = Archive()
+    kaggle: Kaggle = Kaggle()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_default_held_out(cls, content: Any) -> Any:
+        """Keep the default held-out subjects for the default subjects only."""
+        default = cls.model_fields["subjects"].default
+        if isinstance(content, dict) and content.get("subjects", default) != default:
+            return {"held_out": [], **content}
+        return content
+
+    @field_validator("subjects", "held_out", mode="before")
+    @classmethod
+    def _check_numbers_are_quoted(cls, value: object) -> object:
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, int):
+                raise ValueError(
+                    f"found the number {item}; put subjects in quotes, because YAML reads 010 as 8"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _check_subjects(self) -> Self:
+        if self.subjects == []:
+            raise ValueError("subjects: found an empty list; name at least one subject")
+        if self.held_out == "all":
+            raise ValueError("held_out: found all; leave subjects to train with: a range or a list")
+        if self.source == "directory" and self.directory.path is None:
+            raise ValueError("source is directory, but directory.path is not set; set it")
+        if self.source == "phantom" and self.subjects == "all":
+            raise ValueError(
+                "subjects: found all, but the phantom source is endless; give a range such as "
+                "001-015"
+            )
+        return self
+
+    @property
+    def wanted(self) -> Subjects:
+        """All subjects of the study, with those held out, in the form of `subjects`."""
+        if self.subjects == "all" or not self.held_out:
+            return self.subjects
+        parts = [self.subjects, self.held_out]
+        return [
+            item for part in parts for item in (part.split(",") if isinstance(part, str) else part)
+        ]
+
+
+class Slice(Section):
+    """Axial slices as 8-bit pages. Anterior is up, and the patient's right is on the left."""
+
+    first: Annotated[int, Field(ge=0), COMMON] = 60
+    """First axial slice, counted from 0 at the inferior end (the paper: 60)."""
+
+    last: Annotated[int, Field(ge=0), COMMON] = 107
+    """Last axial slice, included (the paper: 107, which makes 48 slices a subject)."""
+
+    window: tuple[Percentage, Percentage] = (0.5, 99.5)
+    """Intensity window: these percentiles of the volume's brain voxels become the grey levels 1
+    and 255. The background is 0. Open in the paper."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) is below first ({self.first}); exchange them")
+        if self.window[1] <= self.window[0]:
+            raise ValueError(f"window: found {list(self.window)}; expected the lower value first")
+        return self
+
+
+class Resize(Section):
+    """From native slices to the size of the network's images."""
+
+    size: Annotated[Count, COMMON] = 256
+    """Width and height of the images in pixels (the paper: 256). The networks must fit: see
+    `channels` of the generator, and `kernels` of the discriminator."""
+
+    mode: Literal["resize", "pad"] = "resize"
+    """`resize` resamples the slice (the paper). `pad` centres it on a black square without
+    resampling; if the square is smaller than the slice, only black may be cut off."""
+
+    filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    """Pillow's resampling filter. Open in the paper."""

@@ -1,0 +1,69 @@
+"""The sections about generated images: stacks, pictures and evaluation."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from synaxial.config.sections import COMMON, Count, Positive, Section, Seed
+
+#: The control sets that generated images are compared with. No experiment may have such a name.
+CONTROLS = ("real", "copies", "blurred", "grid", "noise")
+
+
+class Sample(Section):
+    """Stacks of generated images."""
+
+    seed: Seed = 7
+    """Seed of the stacks. Image i of stack k depends on the generator, this seed, k and i, and with
+    `batch_normalization: batch` on the other images of its stack."""
+
+    stacks: Annotated[Count, COMMON] = 3
+    """Stacks of generated images for each training."""
+
+    images: Annotated[Count, COMMON] = 100
+    """Images in a stack (the paper: 100)."""
+
+    dropout: bool = False
+    """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""
+
+    batch_normalization: Literal["calibrated", "running", "batch"] = "calibrated"
+    """The statistics for the generator's batch normalisation. `calibrated`: from a fixed set of
+    latents, computed without dropout at the end of the training. `running`: the averages of the
+    training; with `dropout` on, `calibrated` means these too, because dropout widens them.
+    `batch`: those of the stack. Open in the paper."""
+
+
+class Evaluate(Section):
+    """The comparison of generated images with images of the held-out subjects."""
+
+    images: Count = 1000
+    """Number of images in each set that is compared, or the size of the smallest set if that is
+    less. Of the generated images, the first ones of the stacks are used."""
+
+    repeats: Annotated[int, Field(ge=10)] = 100
+    """Bootstrap repeats for the intervals."""
+
+    seed: Seed = 11
+    """Seed of the controls and of the bootstrap."""
+
+    blur: Positive = 2.0
+    """Control `blurred`: standard deviation of the Gaussian filter in pixels."""
+
+    grid_amplitude: Positive = 12.0
+    """Control `grid`: amplitude of the grid in grey levels (of 255)."""
+
+    grid_period: Annotated[int, Field(ge=2)] = 4
+    """Control `grid`: pixels from line to line."""
+
+
+class Render(Section):
+    """Pictures of the stacks."""
+
+    columns: Count = 10
+    """Images in a row of the sheet."""
+
+    images: Annotated[bool, COMMON] = False
+    """Write each generated image as a PNG file too."""
+
+    nifti: Annotated[bool, COMMON] = False
+    """Write each stack as a NIfTI volume too."""

@@ -1,0 +1,107 @@
+"""The part of a study that a stage reads, as a settings file of its own.
+
+A stage's output must depend on these keys and no others, so that a change elsewhere in
+`config.yaml` does not run the stage again.
+"""
+
+from typing import Any
+
+from synaxial.config.model import Study
+from synaxial.io.errors import SynaxialError
+
+#: The keys of each stage that reads more, or less, than the section of its name. They are in the
+#: form of pydantic's `include`.
+KEYS: dict[str, dict[str, Any]] = {
+    "manifest": {"slice": {"first", "last"}, "acquire": {"on_bad_volume"}},
+    "slice": {"slice": True, "acquire": {"on_bad_volume"}},
+    # Masks depend on which slices there are and on the size of the images, not on grey levels.
+    "mask": {"slice": {"first", "last"}, "resize": True, "acquire": {"on_bad_volume"}},
+    "pack": {"resize": {"size"}},
+    # There are as many reference images as generated ones.
+    "reference": {"evaluate": {"images"}, "sample": {"stacks", "images"}},
+    "control": {
+        "evaluate": {"images", "seed", "blur", "grid_amplitude", "grid_period"},
+        "sample": {"stacks", "images"},
+    },
+    "evaluate": {"evaluate": {"repeats", "seed"}},
+    # The volume and the size of the images give the size of a pixel in mm.
+    "catalogue": {
+        "catalogue": True,
+        "acquire": {"volume": {"shape", "spacing"}},
+        "resize": {"size", "mode"},
+    },
+    # More seeds or sizes do not change a training.
+    "segment": {"segment": {"updates", "batch_size", "channels", "learning_rate"}},
+}
+
+#: The keys of a stage's own section that it does not read.
+UNREAD: dict[str, dict[str, Any]] = {
+    # A stack does not depend on the number of stacks.
+    "sample": {"sample": {"stacks"}},
+}
+
+
+def part_of_study(study: Study, stage: str) -> dict[str, Any]:
+    """Return the keys that a stage reads; a training's are `part_of_training`'s.
+
+    Parameters
+    ----------
+    study
+        The whole study.
+    stage
+        The stage's name.
+    """
+    if stage in {"scaling", "efficiency"}:
+        return _part_of_scaling(study, stage)
+    if stage in {"fetch", "acquire"}:
+        # A change of the sources that are not used runs nothing, and another subject does not
+        # change this one's volume.
+        read = {"source", "on_bad_volume", "volume", study.acquire.source}
+        keys: dict[str, Any] = {
+            "acquire": read | ({"subjects", "held_out"} if stage == "fetch" else set())
+        }
+    else:
+        keys = KEYS.get(stage, {stage: True})
+    return study.model_dump(mode="json", include=keys, exclude=UNREAD.get(stage))
+
+
+def _part_of_scaling(study: Study, stage: str) -> dict[str, Any]:
+    """Return the keys of the scaling study, with the settings of its experiment."""
+    name = study.scaling_experiment
+    # More points do not change a point.
+    keys = {"experiment", "steps", "warm_up"} if stage == "scaling" else {"experiment", "ranks"}
+    part = study.model_dump(
+        mode="json",
+        include={"resize": {"size"}, "scaling": keys, "experiments": {name}},
+        # How long and how often it would train does not matter.
+        exclude={"experiments": {name: {"epochs", "seeds"}}},
+    )
+    part["scaling"]["experiment"] = name
+    return part
+
+
+def part_of_training(study: Study, experiment: str, seed: int) -> dict[str, Any]:
+    """Return the keys that one training reads: an experiment with one of its seeds.
+
+    Raises
+    ------
+    SynaxialError
+        The study has no such experiment or seed.
+    """
+    if experiment not in study.experiments:
+        raise SynaxialError(
+            f"experiment {experiment!r}",
+            "is not in the study",
+            f"one of {', '.join(study.experiments)}",
+        )
+    settings = study.experiments[experiment]
+    if seed not in settings.seeds:
+        raise SynaxialError(
+            f"seed {seed} of experiment {experiment!r}",
+            "is not in the study",
+            f"one of {', '.join(map(str, settings.seeds))}",
+        )
+    return {
+        "resize": {"size": study.resize.size},
+        "experiments": {experiment: settings.with_seed(seed).model_dump(mode="json")},
+    }

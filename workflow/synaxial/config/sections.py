@@ -1,0 +1,80 @@
+"""What all sections of the study share: the base class, types of values, and the marked keys."""
+
+import os
+from typing import Annotated, Any, Final, TypeGuard
+
+# Looking for plugins of pydantic would read the metadata of every installed package.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: Marks a key that users often change: `config.yaml` shows it, with the first sentence of its
+#: docstring as the comment.
+COMMON: Final = "common"
+
+#: A length in mm.
+Millimetres = Annotated[float, Field(gt=0)]
+
+#: A percentage.
+Percentage = Annotated[float, Field(ge=0, le=100)]
+
+#: A number of things, at least one.
+Count = Annotated[int, Field(gt=0)]
+
+#: A seed of a random number generator.
+Seed = Annotated[int, Field(ge=0)]
+
+#: A number that must be larger than 0.
+Positive = Annotated[float, Field(gt=0)]
+
+#: A number that may be 0 but not less.
+NotNegative = Annotated[float, Field(ge=0)]
+
+#: A share of a whole, neither none nor all of it.
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+#: A share of a whole, which may be none of it but not all.
+FractionOrZero = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A group of keys. An unknown key is an error.
+
+    The docstring below a key documents it. `reference.py` reads these docstrings from the source;
+    pydantic could do so too, but would take 30 ms at every start of a command.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_yaml_as_it_looks(cls, content: object) -> object:
+        """Use the defaults for an empty section, and refuse `yes` where a number is expected."""
+        if not isinstance(content, dict):
+            return content
+        kept = dict(content)
+        for name, field in cls.model_fields.items():
+            kind, value = field.annotation, content.get(name)
+            if isinstance(value, bool) and kind is not bool:
+                raise ValueError(
+                    f"{name}: found {value}, as YAML reads yes, no, on and off; expected another "
+                    "value, or quotes around a text"
+                )
+            if name in content and value is None and is_section(kind):
+                del kept[name]
+        return kept
+
+
+def is_section(kind: object) -> TypeGuard[type[Section]]:
+    """Whether a type is a section of keys."""
+    return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def _check_distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"{values} has a value twice; remove one")
+    return values
+
+
+#: For a list that must not have a value twice.
+DISTINCT = AfterValidator(_check_distinct)
