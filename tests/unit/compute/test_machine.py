@@ -4,6 +4,7 @@ import logging
 import os
 from dataclasses import replace
 
+import joblib
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -15,11 +16,10 @@ from synaxial.compute.machine import (
     announce_machine,
     choose_blas,
     core_warning,
-    cpu_quota,
     describe_machine,
     kernel_warning,
-    processor_name,
     read_machine,
+    value_of,
     vector_instructions,
 )
 
@@ -30,7 +30,7 @@ NODE = Machine(
     processor="AMD EPYC",
     vector_instructions="AVX-512",
     cores=(0, 1, 2, 3),
-    cpu_quota=None,
+    quota=None,
     blas=Blas("OpenBLAS", "0.3.31", "SkylakeX", 4),
 )
 
@@ -122,16 +122,16 @@ def test_ranks_that_are_bound_to_cores_of_their_own_share_none():
     assert "share 4 cores" in core_warning([replace(m, cores=m.cores[:1]) for m in bound], 2, "")
 
 
-@pytest.mark.parametrize(("quota", "cores"), [(2.0, 2), (1.5, 2), (0.2, 1)])
+@pytest.mark.parametrize(("quota", "cores"), [(2, 2), (1, 1)])
 def test_a_quota_of_processor_time_counts(quota, cores):
-    limited = replace(NODE, cpu_quota=quota)
+    limited = replace(NODE, quota=quota)
     assert f"share {cores} core" in core_warning([limited], 4, "")
     assert core_warning([limited], cores, "") == ""
-    assert core_warning([replace(NODE, cpu_quota=64.0)], 4, "") == ""
+    assert core_warning([replace(NODE, quota=64)], 4, "") == ""
 
 
 def test_each_warning_is_one_line_of_the_log(caplog):
-    slow = replace(with_kernel("Prescott"), cpu_quota=1.0)
+    slow = replace(with_kernel("Prescott"), quota=1)
     with caplog.at_level(logging.INFO):
         announce_machine([slow, slow], 2, "start fewer ranks")
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
@@ -184,50 +184,21 @@ def test_a_library_that_says_little_is_named_as_far_as_it_goes():
 def test_the_instructions_are_read_from_the_flags(flags, expected):
     text = "".join(CPUINFO.format(number=number, flags=flags) for number in range(2))
     assert vector_instructions(text) == expected
-    assert processor_name(text) == "Intel(R) Xeon(R)"
+    assert value_of("model name", text) == "Intel(R) Xeon(R)"
 
 
-def test_a_processor_without_a_name_is_named_by_its_architecture():
+def test_a_processor_of_another_kind_has_no_name_and_no_flags():
     text = "processor\t: 0\nFeatures\t: fp asimd\n"
-    assert processor_name(text) == os.uname().machine
+    assert value_of("model name", text) == ""
     assert vector_instructions(text) == ""
 
 
-def write_groups(top, files):
-    for path, text in files.items():
-        (top / path).parent.mkdir(parents=True, exist_ok=True)
-        (top / path).write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("membership", "files", "expected"),
-    [
-        ("0::/job/step", {"job/step/cpu.max": "max 100000\n"}, None),
-        ("0::/job/step", {"job/step/cpu.max": "150000 100000\n"}, 1.5),
-        # The smaller one holds, wherever it is.
-        (
-            "0::/job/step",
-            {"job/step/cpu.max": "800000 100000\n", "job/cpu.max": "200000 100000\n"},
-            2.0,
-        ),
-        # A container's own group is mounted on top; its path is one outside.
-        ("0::/../outside", {"cpu.max": "300000 100000\n"}, 3.0),
-        (
-            "4:memory:/a\n3:cpu,cpuacct:/a",
-            {"cpu/a/cpu.cfs_quota_us": "400000\n", "cpu/a/cpu.cfs_period_us": "100000\n"},
-            4.0,
-        ),
-        (
-            "1:cpu:/\n0::/",
-            {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
-            None,
-        ),
-        ("", {}, None),
-    ],
-)
-def test_the_quota_is_the_smallest_of_all_groups_above(tmp_path, membership, files, expected):
-    write_groups(tmp_path, files)
-    assert cpu_quota(membership, tmp_path) == expected
+def test_a_quota_of_a_container_is_read(monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    machine = read_machine(chainer.get_device("@numpy"))
+    assert (machine.cores, machine.quota) == ((0, 1, 2), 1)
+    assert "share 1 core" in core_warning([machine], 2, "")
 
 
 def test_this_machine_is_read():

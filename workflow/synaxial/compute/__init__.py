@@ -1,1 +1,1 @@
-"""What the code computes with: cores, compiled loops, devices, and Chainer on today's stack."""
+"""Cores, compiled loops, devices, and Chainer on today's libraries."""

@@ -1,16 +1,16 @@
-"""Chainer 7.8.1 on a stack that is years younger than it.
+"""Chainer 7.8.1 on much newer libraries.
 
-Chainer's last release does not import under NumPy 2 or Python 3.12. Importing this module makes
-`import chainer` and `import chainermn` work there, and imports them. Everything in the package
-takes both from here and knows nothing of the rest.
+The last release of Chainer cannot be imported under NumPy 2 or Python 3.12. This module makes
+`import chainer` and `import chainermn` work there, and imports both. The rest of the package
+imports them from here; no other module knows what Chainer lacks.
 
-What is gone and what stands in for it:
+What Chainer misses:
 
-* `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn of stacks
-  that it does not know: the whole check is left out.
+* `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn about
+  unknown versions: the whole check is skipped.
 * `numpy.sctypes`, used by `chainer.functions.array.as_strided`.
 * `numpy.float`, used by `chainer.functions.array.resize_images`.
-* the name `half` in CuPy 14's headers, used by ChainerMN's kernels that pack gradients.
+* the name `half` in CuPy 14's headers, used by the kernels of ChainerMN that pack gradients.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-#: NumPy 1's lists of scalar types, as far as Chainer reads them.
+#: The part of NumPy 1's lists of scalar types that Chainer reads.
 SCALAR_TYPES = {
     "int": [np.int8, np.int16, np.int32, np.int64],
     "float": [np.float16, np.float32, np.float64],
@@ -29,7 +29,7 @@ SCALAR_TYPES = {
 
 
 class NumpyWithOldNames(types.ModuleType):
-    """NumPy as one of Chainer's modules sees it: the same, and a few names that are gone."""
+    """NumPy with a few removed names, for one module of Chainer."""
 
     sctypes = SCALAR_TYPES
     float = np.float64
@@ -39,7 +39,7 @@ class NumpyWithOldNames(types.ModuleType):
 
 
 def skip_environment_check() -> None:
-    """Put an empty check in the place of `chainer._environment_check`."""
+    """Replace `chainer._environment_check` by an empty check."""
     name = "chainer._environment_check"
     check = types.ModuleType(name)
     check.check = lambda: None  # type: ignore[attr-defined]
@@ -47,7 +47,7 @@ def skip_environment_check() -> None:
 
 
 def import_chainer() -> Any:
-    """Import Chainer while NumPy has the name that Chainer asks for on import."""
+    """Import Chainer while NumPy has the name that Chainer needs on import."""
     missing = not hasattr(np, "sctypes")
     if missing:
         np.sctypes = SCALAR_TYPES  # type: ignore[attr-defined] # noqa: NPY201
@@ -59,11 +59,11 @@ def import_chainer() -> Any:
 
 
 def mend_functions() -> None:
-    """Give the two functions that need an old NumPy name their own view of NumPy."""
+    """Give the two functions that need a removed NumPy name their own NumPy."""
     old = NumpyWithOldNames("numpy")
     as_strided = importlib.import_module("chainer.functions.array.as_strided")
     vars(as_strided)["np"] = old
-    # Only this function: its module compares `xp is numpy`, which a stand-in would fail.
+    # Only this function: its module compares `xp is numpy`, which would fail with another NumPy.
     resize_images = importlib.import_module("chainer.functions.array.resize_images")
     function = vars(resize_images)["compute_indices_and_weights"]
     mended = types.FunctionType(function.__code__, {**function.__globals__, "numpy": old})
@@ -71,9 +71,9 @@ def mend_functions() -> None:
 
 
 def mend_gradient_packing() -> None:
-    """Include the header of `half` in ChainerMN's CUDA kernels, which CuPy 14 no longer does."""
-    # This import starts MPI, on the CPU too. Under Slurm's PMI2 it must be early: with MPI started
-    # after all imports, ranks were seen to hang in it.
+    """Include the header of `half` in the CUDA kernels of ChainerMN; CuPy 14 no longer does."""
+    # This import starts MPI, on the CPU too. With Slurm's PMI2 it must be early: ranks were seen to
+    # hang when MPI started after all imports.
     memory_utility = importlib.import_module("chainermn.communicators._memory_utility")
     chainer_of_module = vars(memory_utility)["chainer"]
     if not chainer_of_module.cuda.available:
@@ -87,7 +87,7 @@ def mend_gradient_packing() -> None:
     vars(memory_utility)["chainer"] = stand_in
 
 
-# CuPy 14 has no cuDNN; Chainer would warn at every start that it does not find it.
+# CuPy 14 has no cuDNN, and Chainer would warn about that at every start.
 os.environ.setdefault("CHAINER_CUDNN", "0")
 skip_environment_check()
 chainer = import_chainer()

@@ -1,8 +1,8 @@
 """Loops that Numba compiles for the processor they run on.
 
-Compiled once for a machine, on first use, and kept on disk beside the sources, or in the user's
-cache if that cannot be written to (`NUMBA_CACHE_DIR` names another place). They let go of Python's
-lock, so that threads run them side by side.
+Each is compiled once on a machine, on first use. The result is kept beside the sources, or in the
+user's cache if that folder is read-only (`NUMBA_CACHE_DIR` names another folder). The loops release
+Python's global lock, so threads run them in parallel.
 """
 
 import functools
@@ -13,8 +13,8 @@ import numba
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-#: Sums may be taken in another order, as vector instructions do; values that are no numbers stay.
-#: (Numba's cache does not notice a change here: delete the `.nbi` files of `__pycache__` then.)
+#: Sums may be reordered for vector instructions; NaN and infinity keep their meaning. (The cache of
+#: Numba ignores a change here: delete the `.nbi` files in `__pycache__` after one.)
 FREEDOM = {"reassoc", "contract"}
 
 
@@ -24,5 +24,5 @@ def compiled(function: Function) -> Function:
     try:
         return cast(Function, compile_it(cache=True)(function))
     except RuntimeError:
-        # No place on this machine where a cache could be kept.
+        # Numba finds no folder for its cache.
         return cast(Function, compile_it()(function))

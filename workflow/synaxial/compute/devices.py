@@ -1,34 +1,34 @@
-"""Which device a network is on: a GPU through CuPy, or the CPU."""
+"""The device of a network: a GPU through CuPy, or the CPU."""
 
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.io.errors import SynaxialError
 
-#: What a command's option --device may be.
+#: The values of the option --device.
 NAMES = ("auto", "cpu", "gpu")
 
 
 def check_device_name(name: str) -> None:
-    """Raise a SynaxialError if this is no device's name."""
+    """Raise a SynaxialError if this is no value of --device."""
     if name not in NAMES:
         raise SynaxialError("--device", f"found {name!r}", f"one of {', '.join(NAMES)}")
 
 
 def count_gpus() -> int:
-    """Return how many GPUs CuPy can use here; 0 without CuPy or without a driver."""
+    """Return the number of GPUs that CuPy finds; 0 without CuPy or without a driver."""
     if not chainer.backends.cuda.available:
         return 0
     return int(chainer.backends.cuda.cupy.cuda.runtime.getDeviceCount())
 
 
 def use_one_device(name: str) -> Any:
-    """Return the Chainer device for a process on its own, and make it the current one.
+    """Return the Chainer device for a single process, and make it the current one.
 
     Raises
     ------
     SynaxialError
-        A GPU is asked for and there is none.
+        The user wants a GPU and there is none.
     """
     check_device_name(name)
     gpus = count_gpus()
@@ -44,7 +44,7 @@ def check_gpus(gpus: int, ranks: int) -> None:
     if gpus < ranks:
         raise SynaxialError(
             "--device gpu",
-            f"CuPy finds {gpus} GPUs here for {ranks} ranks",
-            "a GPU a rank, and CuPy (the environment of envs/cuda12.txt or envs/cuda13.txt)",
+            f"CuPy finds {gpus} GPUs on this node for {ranks} ranks",
+            "one GPU for each rank, and CuPy (install envs/cuda12.txt or envs/cuda13.txt)",
             "start fewer ranks on a node, or use --device cpu",
         )

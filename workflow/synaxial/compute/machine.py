@@ -1,7 +1,6 @@
-"""What a process computes with: one line at the start, and warnings where it would be slow."""
+"""What a process computes with: one line at the start, and warnings if it would be slow."""
 
 import logging
-import math
 import os
 import platform
 import socket
@@ -10,26 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from threadpoolctl import threadpool_info
 
 log = logging.getLogger(__name__)
 
-#: The names of threadpoolctl and of the libraries' makers.
+#: Names of linear algebra libraries: threadpoolctl's, and their makers'.
 BLAS_NAMES = {"openblas": "OpenBLAS", "blis": "BLIS", "mkl": "MKL", "flexiblas": "FlexiBLAS"}
 
-#: Kernels of x86 processors without AVX2. A library that does not know a processor falls back to
-#: one of them. (Of kernels that it was built without OpenBLAS says any of the names.)
+#: Kernels of OpenBLAS for x86 processors without AVX2, which it also uses on processors that it
+#: does not know.
 GENERIC_KERNELS = (
     "generic unknown katmai coppermine northwood prescott banias atom core2 penryn dunnington "
     "nehalem athlon opteron opteron_sse3 barcelona nano bobcat sandybridge bulldozer piledriver "
     "steamroller"
 )
 
-#: The parts of AVX-512 that OpenBLAS wants for its SkylakeX kernel.
+#: The parts of AVX-512 that the SkylakeX kernel of OpenBLAS needs.
 AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
 
-#: The OpenBLAS kernel that processors with these instructions have in common.
+#: The OpenBLAS kernel that all processors with these instructions can use.
 KERNEL_OF_INSTRUCTIONS = {"AVX-512": "SkylakeX", "AVX2": "Haswell"}
 
 
@@ -42,9 +42,9 @@ class Blas:
     name, version
         Such as OpenBLAS and 0.3.31; empty if unknown.
     kernel
-        The processor that its kernel was written for; empty if it does not say.
+        The processor that its kernel is written for; empty if unknown.
     threads
-        How many threads it would use by itself.
+        How many threads it uses by default.
     """
 
     name: str
@@ -60,21 +60,21 @@ class Machine:
     Attributes
     ----------
     host
-        The node's name.
+        Name of the node.
     device
-        `cpu (x86_64)`, or a GPU's name.
+        `cpu (x86_64)`, or the name of a GPU.
     gpu_software
-        The versions of CuPy and CUDA; empty on the CPU.
+        Versions of CuPy and CUDA; empty on the CPU.
     processor
-        The CPU's name.
+        Name of the CPU.
     vector_instructions
-        `AVX-512`, `AVX2` or nothing.
+        `AVX-512`, `AVX2` or empty.
     cores
-        The numbers of the cores that this process may run on.
-    cpu_quota
-        The processor time that its control groups allow, in cores, or None.
+        Numbers of the cores that this process may run on.
+    quota
+        The processor time that its container allows, in cores; None without a limit below `cores`.
     blas
-        NumPy's linear algebra library.
+        The linear algebra library of NumPy.
     """
 
     host: str
@@ -83,21 +83,21 @@ class Machine:
     processor: str
     vector_instructions: str
     cores: tuple[int, ...]
-    cpu_quota: float | None
+    quota: int | None
     blas: Blas
 
 
 def announce_machine(machines: Sequence[Machine], threads: int, remedy: str) -> None:
-    """Log one line on what a job computes with, and one for each thing that makes it slow.
+    """Log one line on what a job computes with, and one warning for each cause of slowness.
 
     Parameters
     ----------
     machines
-        Each rank's, by rank.
+        The machine of each rank.
     threads
-        How many threads a rank computes with.
+        Threads of each rank.
     remedy
-        What to do where there are more threads than cores.
+        What to do if there are more threads than cores.
     """
     log.info("%s", describe_machine(machines, threads))
     for warning in (kernel_warning(machines), core_warning(machines, threads, remedy)):
@@ -114,14 +114,13 @@ def describe_machine(machines: Sequence[Machine], threads: int) -> str:
     """
     first = machines[0]
     blas = " ".join(filter(None, (first.blas.name, first.blas.version, first.blas.kernel)))
-    on_gpus = first.gpu_software != ""
     nodes = group_by_host(machines)
     cores = counted(sum(map(usable_cores, nodes.values())), "core")
     parts = (
         f"Python {platform.python_version()}",
         f"NumPy {np.__version__}",
         blas or "unknown BLAS",
-        f"{first.gpu_software}, {first.device}" if on_gpus else "",
+        f"{first.gpu_software}, {first.device}" if first.gpu_software else "",
         first.processor,
         f"{counted(len(machines), 'rank')} x {counted(threads, 'thread')} on {cores}"
         + (f" of {len(nodes)} nodes" if len(nodes) > 1 else ""),
@@ -130,9 +129,9 @@ def describe_machine(machines: Sequence[Machine], threads: int) -> str:
 
 
 def kernel_warning(machines: Sequence[Machine]) -> str:
-    """Return a line if the linear algebra of a rank on a CPU leaves AVX unused; else nothing.
+    """Return a warning if the linear algebra of a rank on a CPU does not use AVX; else "".
 
-    On GPUs the CPU multiplies nothing that matters.
+    On a GPU the linear algebra of the CPU does not matter.
     """
     slow = [
         machine
@@ -157,7 +156,7 @@ def kernel_warning(machines: Sequence[Machine]) -> str:
 
 
 def core_warning(machines: Sequence[Machine], threads: int, remedy: str) -> str:
-    """Return a line if a node has fewer cores than its ranks have threads; else nothing."""
+    """Return a warning if a node has fewer cores than its ranks have threads; else ""."""
     for host, members in group_by_host(machines).items():
         cores = usable_cores(members)
         if len(members) * threads > cores:
@@ -179,15 +178,12 @@ def group_by_host(machines: Sequence[Machine]) -> dict[str, list[Machine]]:
 def usable_cores(machines: Sequence[Machine]) -> int:
     """Return how many cores the ranks of one node have together.
 
-    A launcher may have bound each rank to cores of its own, so it is all of theirs. Control groups
-    limit time, not cores, and mostly a whole job's: then the largest quota is that of all.
+    A launcher may bind each rank to its own cores, so the cores of all ranks count. A container
+    limits the processor time of all its ranks, so only the largest quota counts.
     """
     cores = len({core for machine in machines for core in machine.cores})
-    quotas = [machine.cpu_quota for machine in machines]
-    limits = [quota for quota in quotas if quota is not None]
-    if len(limits) < len(quotas):
-        return cores
-    return max(1, min(cores, math.ceil(max(limits))))
+    limits = [machine.quota for machine in machines if machine.quota is not None]
+    return cores if len(limits) < len(machines) else min(cores, max(limits))
 
 
 def counted(number: int, noun: str) -> str:
@@ -196,52 +192,48 @@ def counted(number: int, noun: str) -> str:
 
 
 def read_machine(device: Any) -> Machine:
-    """Return what this process can compute with.
-
-    Parameters
-    ----------
-    device
-        The Chainer device that it uses.
-    """
-    processors = read_text(Path("/proc/cpuinfo"))
+    """Return what this process can compute with, on a Chainer device."""
+    try:
+        processors = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        processors = ""
+    cores = tuple(sorted(os.sched_getaffinity(0)))
+    # joblib knows the quotas of containers (control groups, version 1 and 2), beside the cores.
+    quota = joblib.cpu_count()
+    name, software = describe_device(device)
     return Machine(
         host=socket.gethostname(),
-        device=device_label(device),
-        gpu_software=describe_gpu_software(device),
-        processor=processor_name(processors),
+        device=name,
+        gpu_software=software,
+        processor=value_of("model name", processors) or platform.machine(),
         vector_instructions=vector_instructions(processors),
-        cores=tuple(sorted(os.sched_getaffinity(0))),
-        cpu_quota=cpu_quota(read_text(Path("/proc/self/cgroup")), Path("/sys/fs/cgroup")),
+        cores=cores,
+        quota=quota if quota < len(cores) else None,
         blas=choose_blas(threadpool_info()),
     )
 
 
-def device_label(device: Any) -> str:
-    """Return the name of a GPU, or the processor's architecture."""
+def describe_device(device: Any) -> tuple[str, str]:
+    """Return the name of a Chainer device, and the versions of CuPy and CUDA; "" on the CPU."""
     if device.xp.__name__ == "numpy":
-        return f"cpu ({platform.machine()})"
-    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
-    return f"{device.name} ({properties['name'].decode()})"
-
-
-def describe_gpu_software(device: Any) -> str:
-    """Return the versions of CuPy and of CUDA's runtime; nothing for the CPU."""
-    if device.xp.__name__ == "numpy":
-        return ""
-    version = device.xp.cuda.runtime.runtimeGetVersion()
-    return f"CuPy {device.xp.__version__}, CUDA {version // 1000}.{version % 1000 // 10}"
+        return f"cpu ({platform.machine()})", ""
+    runtime = device.xp.cuda.runtime
+    name = runtime.getDeviceProperties(device.device.id)["name"].decode()
+    version = runtime.runtimeGetVersion()
+    cuda = f"CUDA {version // 1000}.{version % 1000 // 10}"
+    return f"{device.name} ({name})", f"CuPy {device.xp.__version__}, {cuda}"
 
 
 def choose_blas(libraries: Sequence[dict[str, Any]]) -> Blas:
-    """Return NumPy's linear algebra library among all that threadpoolctl finds.
+    """Return the linear algebra library of NumPy among all that threadpoolctl finds.
 
-    SciPy's wheel brings one of its own, which may be another version.
+    SciPy's wheel has its own library, which may be another version.
     """
     found = [library for library in libraries if library["user_api"] == "blas"]
     if not found:
         return Blas(name="", version="", kernel="", threads=1)
-    mine = [library for library in found if "numpy" in library["filepath"]]
-    blas = (mine or found)[0]
+    of_numpy = [library for library in found if "numpy" in library["filepath"]]
+    blas = (of_numpy or found)[0]
     return Blas(
         name=BLAS_NAMES.get(blas["internal_api"], blas["internal_api"]),
         version=".".join((blas.get("version") or "").split(".")[:3]),
@@ -250,13 +242,8 @@ def choose_blas(libraries: Sequence[dict[str, Any]]) -> Blas:
     )
 
 
-def processor_name(processors: str) -> str:
-    """Return the processor's name from the text of /proc/cpuinfo, or its architecture."""
-    return value_of("model name", processors) or platform.machine()
-
-
 def vector_instructions(processors: str) -> str:
-    """Return the widest vector instructions that /proc/cpuinfo has: AVX-512, AVX2 or nothing."""
+    """Return the widest vector instructions in /proc/cpuinfo: `AVX-512`, `AVX2` or ""."""
     flags = set(value_of("flags", processors).split())
     if flags >= AVX512:
         return "AVX-512"
@@ -264,60 +251,9 @@ def vector_instructions(processors: str) -> str:
 
 
 def value_of(key: str, processors: str) -> str:
-    """Return the value of the first line `key : value`, or nothing."""
+    """Return the value of the first line `key : value` of /proc/cpuinfo; "" without one."""
     for line in processors.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
             return value.strip()
     return ""
-
-
-def cpu_quota(membership: str, mounted: Path) -> float | None:
-    """Return the processor time that a process's control groups allow, in cores, or None.
-
-    Parameters
-    ----------
-    membership
-        The text of /proc/self/cgroup: lines `hierarchy:controllers:path`.
-    mounted
-        Where the control groups are mounted: /sys/fs/cgroup.
-    """
-    quotas = []
-    for line in membership.splitlines():
-        _, controllers, path = line.split(":", 2)
-        names = controllers.split(",")
-        if names == [""]:
-            top = mounted
-        elif "cpu" in names:
-            top = mounted / "cpu"
-        else:
-            continue
-        # A limit of any group above holds too. Seen from a container the path may not exist.
-        folder = top / path.lstrip("/")
-        for group in (folder, *folder.parents):
-            if not group.is_relative_to(top):
-                break
-            quotas.append(quota_of_group(group))
-    limits = [quota for quota in quotas if quota is not None]
-    return min(limits) if limits else None
-
-
-def quota_of_group(group: Path) -> float | None:
-    """Return the quota of one control group, of version 2 or 1, in cores; None without one."""
-    words = read_text(group / "cpu.max").split()
-    if not words:
-        names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        words = [word for name in names for word in read_text(group / name).split()]
-    # No limit is `max` in version 2 and -1 in version 1.
-    if len(words) != 2 or not words[0].isdigit():
-        return None
-    quota, period = map(int, words)
-    return quota / period
-
-
-def read_text(path: Path) -> str:
-    """Return what one of the kernel's files says; nothing if there is no such file."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -1,11 +1,11 @@
-"""Work on several cores: NumPy uses one, but lets go of Python's lock while it computes.
+"""Work on several cores: NumPy uses one core, but releases Python's global lock in computing.
 
-A function here is called for every item of a list, by a few threads that take the next item when
-they are done with one. Who computes an item never shows in the result: what an item covers is
-decided by shapes alone, so that the same input gives the same bytes on any number of threads.
+`for_each` calls a function for every item of a list. A few threads each take the next item when
+they finish one. Shapes alone decide what an item covers, so the same input gives the same bytes on
+any number of threads.
 
-The products of matrices within the items are single-threaded: `use_threads` limits BLAS to one
-thread, or each of our threads would start as many again.
+Matrix products within an item use one thread: `use_threads` limits BLAS to one, because otherwise
+each of our threads would start as many again.
 """
 
 import itertools
@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class Workers:
-    """The threads of this process that compute; beside the main thread there are `threads` - 1."""
+    """The computing threads of this process: the main thread and `threads` - 1 others."""
 
     def __init__(self) -> None:
         self.threads = 1
@@ -48,14 +48,14 @@ def use_threads(threads: int) -> Iterator[None]:
 
 
 def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
-    """Call a function with each item, in no certain order, and return when all are done.
+    """Call a function with each item, in any order, and return when all calls are done.
 
-    Within such a call another one uses no further threads: all might wait for a free one.
+    A nested call uses no other threads, because all threads might wait for a free one.
 
     Raises
     ------
     Exception
-        The first one that a call raised.
+        The first exception of a call.
     """
     if workers.pool is None or len(items) == 1 or getattr(_busy, "working", False):
         for item in items:
@@ -66,7 +66,7 @@ def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
     def take_items() -> None:
         _busy.working = True
         try:
-            # A list's iterator gives each item to one thread only.
+            # An iterator of a list gives each item to one thread only.
             for item in remaining:
                 function(item)
         finally:
@@ -77,7 +77,7 @@ def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
     try:
         take_items()
     finally:
-        # Not before the others are done: they write into arrays of the caller.
+        # Wait for the others, which write into arrays of the caller.
         failures = [future.exception() for future in futures]
     for failure in failures:
         if failure is not None:
@@ -85,7 +85,7 @@ def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
 
 
 def cut(length: int, largest: int) -> list[slice]:
-    """Cut 0 … length into as few ranges as have at most `largest` (at least 1) each, alike long."""
+    """Cut 0 to `length` into the fewest ranges of at most `largest`, which differ by 1 at most."""
     parts = max(1, -(-length // max(1, largest)))
     bounds = [length * part // parts for part in range(parts + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]

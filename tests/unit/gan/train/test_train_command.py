@@ -161,7 +161,7 @@ MISTAKES = {
         "2 images over 2 ranks are one image a rank; expected at least two",
     ),
     "ranks": ({"processes": 2, "ranks": 3}, "one of 2 ranks; expected 3"),
-    "gpu": ({"options": ["--device", "gpu"]}, "--device gpu: CuPy finds 0 GPUs here for 1 ranks"),
+    "gpu": ({"options": ["--device", "gpu"]}, "--device gpu: CuPy finds 0 GPUs on this node"),
     "device": (
         {"options": ["--device", "tpu"], "ranks": 2},
         "--device: found 'tpu'; expected one of",
