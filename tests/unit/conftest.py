@@ -1,12 +1,19 @@
+import contextlib
+import io
+import logging
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from synaxial.cli import find_command, make_app
+from synaxial.cli import find_command, main, make_app
 
 from .phantoms import Phantoms, read_phantoms
 
@@ -19,7 +26,13 @@ RunSynaxial = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def run_synaxial() -> RunSynaxial:
-    """Run a command as a rule does: `python -m synaxial ARGUMENTS`, in a process of its own."""
+    """Run `synaxial ARGUMENTS` in this process, and return what a process would."""
+    return run_in_this_process
+
+
+@pytest.fixture
+def run_process() -> RunSynaxial:
+    """Run `python -m synaxial ARGUMENTS` in a process of its own, as a rule does."""
 
     def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -31,6 +44,49 @@ def run_synaxial() -> RunSynaxial:
         )
 
     return run
+
+
+def run_in_this_process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Call `main` with these arguments; what it changes of this process is changed back."""
+    words = [str(argument) for argument in arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, unchanged_process():
+        patch.setattr(sys, "argv", ["synaxial", *words])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                main()
+                status = 0
+            except SystemExit as end:
+                status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            except Exception:
+                # As the interpreter ends on a mistake of the program.
+                traceback.print_exc()
+                status = 1
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def unchanged_process() -> Iterator[None]:
+    """Bring back logging, warnings, the environment, the folder and the handlers of signals."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    environment, folder = dict(os.environ), Path.cwd()
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+    signals = {number: signal.getsignal(number) for number in watched}
+    # The command sets up its own logging, on the stream of errors that there is now.
+    root.handlers[:] = []
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        os.chdir(folder)
 
 
 @pytest.fixture
