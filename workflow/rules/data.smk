@@ -1,8 +1,8 @@
 # From the source's volumes to the data set: one file a subject, then one array of all images.
 
 
-# Snakemake looks at parameters, not at config.yaml. Each stage's part of it is a file of its own,
-# written anew only if that part has changed; so a change reruns that stage and what follows.
+# Each stage reads a file with its own part of the study. Snakemake writes the file again only if
+# that part has changed, so a change in config.yaml reruns that stage and the stages after it.
 rule settings:
     output:
         study=f"{RESULTS}/settings/{{stage}}.yaml",
@@ -22,7 +22,7 @@ use rule settings as resolved_configuration with:
         f"{LOGS}/settings/configuration.log",
     localrule: True
     params:
-        # A function, for Snakemake takes `{subject}` in a text for a wildcard of its own.
+        # A function, because Snakemake would take `{subject}` in a text for a wildcard.
         part=lambda wildcards: as_yaml(study.model_dump(mode="json")),
 
 
@@ -57,7 +57,7 @@ rule acquire:
         mem_mb=2000,
     params:
         version=version_of("data acquire"),
-        fetched=f"{RESULTS}/source",
+        fetched=str(plan.results / "source"),
         folder=subpath(output.volume, parent=True),
     shell:
         "synaxial data acquire --config {input.settings} --subject {wildcards.subject}"
@@ -67,7 +67,7 @@ rule acquire:
 rule manifest:
     input:
         settings=settings_of("manifest"),
-        records=of_subjects(rules.acquire.output.record, subjects),
+        records=of_subjects(rules.acquire.output.record, plan.subjects),
     output:
         table=f"{RESULTS}/manifest.csv",
     log:
@@ -130,8 +130,8 @@ rule mask:
 rule pack:
     input:
         settings=settings_of("pack"),
-        images=of_subjects(rules.resize.output.images, training_subjects),
-        records=of_subjects(rules.acquire.output.record, training_subjects),
+        images=of_subjects(rules.resize.output.images, plan.training_subjects),
+        records=of_subjects(rules.acquire.output.record, plan.training_subjects),
     output:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
@@ -158,8 +158,8 @@ rule pack:
 use rule pack as pack_held_out with:
     input:
         settings=settings_of("pack"),
-        images=of_subjects(rules.resize.output.images, held_out_subjects),
-        records=of_subjects(rules.acquire.output.record, held_out_subjects),
+        images=of_subjects(rules.resize.output.images, plan.held_out_subjects),
+        records=of_subjects(rules.acquire.output.record, plan.held_out_subjects),
     output:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",
@@ -176,13 +176,13 @@ use rule pack as pack_held_out with:
         f"{BENCHMARKS}/pack_held_out.tsv"
 
 
-# For experiments with `masks` alone: no other study makes any.
+# Only experiments with `masks: true` ask for these.
 rule pack_masks:
     input:
         images=rules.pack.output.images,
         index=rules.pack.output.index,
         dataset=rules.pack.output.description,
-        masks=of_subjects(rules.mask.output.masks, training_subjects),
+        masks=of_subjects(rules.mask.output.masks, plan.training_subjects),
     output:
         masks=f"{RESULTS}/dataset/masks.npy",
         description=f"{RESULTS}/dataset/masks.json",
@@ -200,7 +200,7 @@ use rule pack_masks as pack_masks_held_out with:
         images=rules.pack_held_out.output.images,
         index=rules.pack_held_out.output.index,
         dataset=rules.pack_held_out.output.description,
-        masks=of_subjects(rules.mask.output.masks, held_out_subjects),
+        masks=of_subjects(rules.mask.output.masks, plan.held_out_subjects),
     output:
         masks=f"{RESULTS}/held_out/masks.npy",
         description=f"{RESULTS}/held_out/masks.json",

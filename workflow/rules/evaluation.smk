@@ -1,5 +1,7 @@
 # Generated images compared with unseen real images, in numbers, tables and figures.
 
+from synaxial.config.model import CONTROLS
+
 
 rule control:
     input:
@@ -26,9 +28,7 @@ rule control:
 
 rule measure:
     input:
-        stacks=expand(
-            rules.sample.output.stack, stack=range(study.sample.stacks), allow_missing=True
-        ),
+        stacks=expand(rules.sample.output.stack, stack=STACKS, allow_missing=True),
         reference=expand(rules.control.output.images, control="reference"),
         training=rules.pack.output.images,
     output:
@@ -87,15 +87,16 @@ rule evaluate:
         mem_mb=4000,
     params:
         version=version_of("evaluate score"),
+        name="{experiment} --seed {seed}",
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate score --config {input.settings} --name {wildcards.experiment}"
-        " --seed {wildcards.seed} --measurements {input.measurements}"
-        " --reference {input.reference} --stacks {input.stacks} --training {params.training}"
-        " --threads {threads} --output {output.values} --nearest {output.nearest} > {log} 2>&1"
+        "synaxial evaluate score --config {input.settings} --name {params.name}"
+        " --measurements {input.measurements} --reference {input.reference}"
+        " --stacks {input.stacks} --training {params.training} --threads {threads}"
+        " --output {output.values} --nearest {output.nearest} > {log} 2>&1"
 
 
-rule evaluate_control:
+use rule evaluate as evaluate_control with:
     input:
         settings=settings_of("evaluate"),
         measurements=rules.measure_control.output.measurements,
@@ -109,23 +110,16 @@ rule evaluate_control:
         f"{LOGS}/evaluate/{{control}}.log",
     benchmark:
         f"{BENCHMARKS}/evaluate/{{control}}.tsv"
-    threads: 4
-    resources:
-        mem_mb=4000,
     params:
         version=version_of("evaluate score"),
+        name="{control}",
         training=subpath(input.training, parent=True),
-    shell:
-        "synaxial evaluate score --config {input.settings} --name {wildcards.control}"
-        " --measurements {input.measurements} --reference {input.reference}"
-        " --stacks {input.stacks} --training {params.training} --threads {threads}"
-        " --output {output.values} --nearest {output.nearest} > {log} 2>&1"
 
 
 rule compare:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
-        experiments=of_trainings(rules.evaluate.output.values, study.chosen_experiments),
+        experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
     output:
         table=f"{RESULTS}/comparison.csv",
         page=report(
@@ -153,7 +147,7 @@ rule compare:
 use rule compare as compare_all with:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
-        experiments=of_trainings(rules.evaluate.output.values, study.experiments),
+        experiments=of_trainings(rules.evaluate.output.values, plan.trainings(study.experiments)),
     output:
         table=f"{RESULTS}/figures/comparison.csv",
         page=report(
@@ -229,6 +223,10 @@ rule cases:
 rule figures:
     input:
         comparison=rules.compare_all.output if study.acquire.held_out else [],
-        cases=cases_of_base(),
-        pairs=pairs_of_all_experiments(),
+        cases=(
+            of_trainings(rules.cases.output.picture, plan.trainings([study.base_experiment]))
+            if study.acquire.held_out
+            else []
+        ),
+        pairs=of_trainings(rules.pair.output.picture, plan.pairs()),
     localrule: True

@@ -13,18 +13,26 @@ use rule settings as experiment with:
         ),
 
 
-# How often to write checkpoints and previews changes no result: its settings are `ancient`, so that
-# they run nothing again.
+# The profile sets the number of ranks, cores and GPUs.
 #
-# The checkpoints are no output: Snakemake deletes outputs before a job and after a failed one, and
-# a training must find them again. Their folder is named by what the model depends on.
+# The settings of `monitoring` are `ancient`, because they change no result: how often checkpoints
+# and previews are written.
+#
+# The checkpoints are not an output, because Snakemake deletes outputs before a job and after a failed
+# one, and a training must find its checkpoints again. Their folder is named after everything that the
+# model depends on.
 rule train:
     input:
         settings=rules.experiment.output.study,
         monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
-        held_out=held_out_of_training,
+        # Only if the training compares its images with them as it goes on.
+        held_out=lambda wildcards: (
+            [rules.pack_held_out.output.images, rules.pack_held_out.output.index]
+            if study.experiments[wildcards.experiment].validated
+            else []
+        ),
         masks=lambda wildcards: masks_of_training(wildcards.experiment),
     output:
         generator=f"{TRAINING}/generator.npz",
@@ -67,7 +75,7 @@ rule train:
         held_out=lambda wildcards, input: (
             f"--held-out {Path(input.held_out[0]).parent}" if input.held_out else ""
         ),
-        checkpoints=f"{RESULTS}/checkpoints",
+        checkpoints=str(plan.results / "checkpoints"),
     shell:
         "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
         " --experiment {wildcards.experiment} --seed {wildcards.seed}"
@@ -107,7 +115,7 @@ rule render:
         settings=settings_of("render"),
         stack=rules.sample.output.stack,
     output:
-        sheet=report(
+        report(
             f"{TRAINING}/samples/stack_{{stack}}.png",
             caption="../report/sheet.rst",
             category="Generated images",
@@ -118,48 +126,36 @@ rule render:
         f"{LOGS}/render/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         version=version_of("render"),
+        kind="sheet",
     shell:
-        "synaxial render --config {input.settings} --stack {input.stack} --sheet {output.sheet}"
+        "synaxial render --config {input.settings} --stack {input.stack} --{params.kind} {output}"
         " > {log} 2>&1"
 
 
-rule render_images:
-    input:
-        settings=settings_of("render"),
-        stack=rules.sample.output.stack,
+use rule render as render_images with:
     output:
-        images=directory(f"{TRAINING}/samples/stack_{{stack}}_images"),
+        directory(f"{TRAINING}/samples/stack_{{stack}}_images"),
     log:
         f"{LOGS}/render_images/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         version=version_of("render"),
-    shell:
-        "synaxial render --config {input.settings} --stack {input.stack}"
-        " --images {output.images} > {log} 2>&1"
+        kind="images",
 
 
-rule render_nifti:
-    input:
-        settings=settings_of("render"),
-        stack=rules.sample.output.stack,
+use rule render as render_nifti with:
     output:
-        nifti=f"{TRAINING}/samples/stack_{{stack}}.nii.gz",
+        f"{TRAINING}/samples/stack_{{stack}}.nii.gz",
     log:
         f"{LOGS}/render_nifti/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         version=version_of("render"),
-    shell:
-        "synaxial render --config {input.settings} --stack {input.stack}"
-        " --nifti {output.nifti} > {log} 2>&1"
+        kind="nifti",
 
 
-# Of experiments with `masks` alone.
-rule render_masks:
-    input:
-        settings=settings_of("render"),
-        stack=rules.sample.output.stack,
+# The next two are for experiments with `masks: true` only.
+use rule render as render_masks with:
     output:
-        sheet=report(
+        report(
             f"{TRAINING}/samples/stack_{{stack}}_masks.png",
             caption="../report/masks.rst",
             category="Generated images",
@@ -170,21 +166,14 @@ rule render_masks:
         f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         version=version_of("render"),
-    shell:
-        "synaxial render --config {input.settings} --stack {input.stack}"
-        " --outlines {output.sheet} > {log} 2>&1"
+        kind="outlines",
 
 
-rule render_nifti_masks:
-    input:
-        settings=settings_of("render"),
-        stack=rules.sample.output.stack,
+use rule render as render_nifti_masks with:
     output:
-        nifti=f"{TRAINING}/samples/stack_{{stack}}_mask.nii.gz",
+        f"{TRAINING}/samples/stack_{{stack}}_mask.nii.gz",
     log:
         f"{LOGS}/render_nifti_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
     params:
         version=version_of("render"),
-    shell:
-        "synaxial render --config {input.settings} --stack {input.stack}"
-        " --nifti-masks {output.nifti} > {log} 2>&1"
+        kind="nifti-masks",

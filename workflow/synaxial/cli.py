@@ -19,7 +19,7 @@ from synaxial.io.errors import (
 
 #: The module of each command. Its function `run` is the command.
 COMMANDS = {
-    "check": "synaxial.check_command",
+    "check": "synaxial.plan",
     "data fetch": "synaxial.data.sources.fetch",
     "data acquire": "synaxial.data.volumes.acquire",
     "data manifest": "synaxial.data.volumes.manifest",

@@ -1,18 +1,390 @@
-"""What a run of the workflow makes."""
+"""What a run of the workflow makes: its targets, its checks before any work, its closing words.
+
+The rule files ask this module. Nothing in it needs Snakemake.
+"""
 
 import ast
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
 
 from synaxial.cli import COMMANDS, source_of
+from synaxial.config import (
+    Study,
+    as_yaml,
+    check_evaluation,
+    check_networks,
+    make_study,
+    read_keys,
+    read_study,
+)
+from synaxial.data.sources import open_source
+from synaxial.data.sources.source import Source
+from synaxial.data.subjects import check_lists, person_of, split_subjects
+from synaxial.gan.train.slurm import check_environment, check_slurm
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import read_json
+from synaxial.io.locks import take_lock
+from synaxial.studies.scaling.points import points_of
+from synaxial.studies.segment.limits import NONE, check_size, people_wanted
+from synaxial.studies.turing.choosing import most_of_a_kind
+
+#: A training of the study: the experiment and the seed.
+Training = tuple[str, int]
+
+#: How many lines of an unfinished training's log are shown at the end of a failed run.
+LAST_LINES = 15
 
 
 def version_of(command: str) -> int:
-    """Return the `VERSION` of a command's module, read from its source.
+    """Return the `VERSION` of a command's module, read from its source without importing it.
 
-    It is a parameter of the command's rule, so that a new version runs the rule again.
+    It is a parameter of the command's rule, so that raising it runs the rule again.
     """
     for node in source_of(COMMANDS[command]).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == "VERSION" for target in targets):
-                return int(ast.literal_eval(node.value))
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id == "VERSION" and isinstance(node, ast.Assign):
+            return int(ast.literal_eval(node.value))
     return 1
+
+
+def read_configuration(config: Mapping[str, Any], files: Iterable[str | Path]) -> Study:
+    """Return the checked study of Snakemake's `config`, which came from these files.
+
+    Raises
+    ------
+    SynaxialError
+        A key is unknown, is in a file twice, or has a bad value, or two values do not fit.
+    """
+    # Snakemake has read the files, but takes the last of two equal keys without a word.
+    for file in files:
+        read_keys(Path(file))
+    study = make_study(config, "configuration")
+    check_study(study)
+    return study
+
+
+def check_study(study: Study) -> None:
+    """Check whatever can be checked without the volumes.
+
+    Raises
+    ------
+    SynaxialError
+        A network does not fit the images' size, the images are too small to be evaluated, or
+        `segment.channels` are too many for them.
+    """
+    check_networks(study)
+    check_evaluation(study)
+    if _can_segment(study):
+        check_size(study.resize.size, study.segment.channels)
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="The study to check.")] = Path("config.yaml"),
+) -> None:
+    """Check a study file, and print the study with all its defaults.
+
+    \b
+    Example: synaxial check --config config.yaml
+    """
+    study = read_study(config)
+    check_study(study)
+    check_lists(study.acquire)
+    sys.stdout.write(as_yaml(study.model_dump(mode="json")))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study's run makes.
+
+    Attributes
+    ----------
+    study
+        The checked study.
+    results
+        The folder of results. It differs from `study.results` where another workflow uses this one
+        as a module with a prefix.
+    started
+        When the run began, in seconds of Unix time: older logs are another run's.
+    """
+
+    study: Study
+    results: Path
+    started: float = field(default_factory=time.time)
+
+    def __post_init__(self) -> None:
+        """Check the lists of subjects; before a long download, as far as that goes without it.
+
+        Raises
+        ------
+        SynaxialError
+            The source does not have the subjects, or the lists contradict each other.
+        """
+        if self.source.must_be_fetched:
+            check_lists(self.study.acquire)
+            return
+        self.training_subjects()
+        if _can_segment(self.study):
+            people = len({person_of(subject) for subject in self.training_subjects()})
+            for asked in self.study.segment.subjects:
+                people_wanted(str(asked), people)
+
+    @cached_property
+    def source(self) -> Source:
+        """The source of the volumes."""
+        return open_source(self.study.acquire, self.results / "source")
+
+    @cached_property
+    def catalogue(self) -> str:
+        """The URL of the catalogue of all generated images."""
+        return self.study.catalogue.url or f"sqlite:///{self.results}/catalogue.sqlite"
+
+    @cached_property
+    def _subjects(self) -> list[str]:
+        return self.source.subjects()
+
+    @cached_property
+    def _split(self) -> tuple[list[str], list[str]]:
+        return split_subjects(self._subjects, self.study.acquire, "the study")
+
+    def subjects(self) -> list[str]:
+        """Return all subjects; those of an archive are known once it is fetched."""
+        return self._subjects
+
+    def training_subjects(self) -> list[str]:
+        """Return the subjects whose images train the networks."""
+        return self._split[0]
+
+    def held_out_subjects(self) -> list[str]:
+        """Return the subjects that no network sees."""
+        return self._split[1]
+
+    def trainings(self, experiments: Iterable[str]) -> list[Training]:
+        """Return the experiment and the seed of each training of these experiments."""
+        return [(name, seed) for name in experiments for seed in self.study.experiments[name].seeds]
+
+    def pictures(self, trainings: list[Training]) -> list[tuple[str, Training]]:
+        """Return the rules that draw the stacks of each training, with the training."""
+        found = []
+        for training in trainings:
+            masks, nifti = self.study.experiments[training[0]].masks, self.study.render.nifti
+            wanted = {
+                "render": True,
+                "render_images": self.study.render.images,
+                "render_nifti": nifti,
+                "render_masks": masks,
+                "render_nifti_masks": masks and nifti,
+            }
+            found += [(rule, training) for rule, is_wanted in wanted.items() if is_wanted]
+        return found
+
+    def pairs(self) -> list[Training]:
+        """Return the experiments to show beside the base, with the seeds that both have."""
+        base = self.study.base_experiment
+        shared = set(self.study.experiments[base].seeds)
+        others = [name for name in self.study.experiments if name != base]
+        return [(name, seed) for name, seed in self.trainings(others) if seed in shared]
+
+    def points(self) -> list[tuple[str, int]]:
+        """Return the modes and numbers of ranks of the scaling study.
+
+        Numbers of ranks that cannot share the batch are left out; the study's table says why.
+        """
+        training = self.study.experiments[self.study.scaling_experiment]
+        return points_of(training, self.study.scaling.ranks)
+
+    def check_turing(self) -> None:
+        """Raise a SynaxialError if there are not enough images for the readers' page."""
+        self._need_held_out("turing")
+        images, sample = self.study.turing.images, self.study.sample
+        most = most_of_a_kind(images)
+        if sample.stacks * sample.images < most:
+            raise SynaxialError(
+                "turing.images",
+                f"{images} may need {most} generated images, but sample.stacks and sample.images "
+                f"make {sample.stacks * sample.images}",
+            )
+
+    def check_segment(self) -> None:
+        """Raise a SynaxialError if no subjects are held out to judge the segmentation on."""
+        self._need_held_out("segment")
+
+    def _need_held_out(self, study: str) -> None:
+        if not self.study.acquire.held_out:
+            raise SynaxialError(
+                study, "needs subjects that no network sees", remedy="see acquire.held_out"
+            )
+
+    def segment_experiment(self) -> str:
+        """Return the experiment whose images with masks train a segmentation model.
+
+        Raises
+        ------
+        SynaxialError
+            The study has none, or the one that it names makes no masks.
+        """
+        name = self.study.segment_experiment
+        if name is None:
+            found = "no experiment has masks: true"
+            raise SynaxialError("segment", found, remedy="see docs/studies/segmentation.md")
+        if not self.study.experiments[name].masks:
+            raise SynaxialError("segment.experiment", f"{name!r} does not have masks: true")
+        return name
+
+    def segment_trainings(self) -> list[tuple[str, int]]:
+        """Return the kind of images with the number of people, and the seed, of each U-Net."""
+        self.segment_experiment()
+        sets = [
+            f"{kind}_{people}"
+            for people in self.study.segment.subjects
+            for kind in ("real", "both")
+        ]
+        return [
+            (name, seed)
+            for name in [*sets, f"synthetic_{NONE}"]
+            for seed in self.study.segment.seeds
+        ]
+
+    def segment_generators(self, kind: str, seed: int) -> list[Training]:
+        """Return the experiment and seed of the generator whose images a U-Net is trained with.
+
+        There is none for the kind `real`. Each U-Net's seed takes the experiment's next seed.
+
+        Raises
+        ------
+        SynaxialError
+            The study has no U-Net of this seed.
+        """
+        if kind == "real":
+            return []
+        name, seeds = self.segment_experiment(), self.study.segment.seeds
+        if seed not in seeds:
+            raise SynaxialError("segment.seeds", f"{seed} is not among {seeds}")
+        trainings = self.study.experiments[name].seeds
+        return [(name, trainings[seeds.index(seed) % len(trainings)])]
+
+    def catalogue_is_lost(self, record: Path) -> bool:
+        """Tell whether a training was loaded into a catalogue's file that is gone."""
+        kind, _, path = self.catalogue.partition(":///")
+        return kind == "sqlite" and record.exists() and not Path(path).exists()
+
+    def lock_results(self) -> IO[str]:
+        """Take the folder of results for this process, until the returned file is closed.
+
+        Snakemake's own lock stays when a Snakemake is killed; profiles/slurm does without it.
+
+        Raises
+        ------
+        SynaxialError
+            Another Snakemake has the folder.
+        """
+        try:
+            return take_lock(self.results / ".lock")
+        except BlockingIOError:
+            raise SynaxialError(
+                self.results, "another Snakemake is at work here", remedy="wait for it or end it"
+            ) from None
+
+    def summary(self) -> str:
+        """Return what a finished run has made to look at."""
+        found = []
+        for name, training in self.study.experiments.items():
+            folder = self.results / "experiments" / name / f"seed_{training.seeds[0]}"
+            found += [
+                (f"sheet, {name}", folder / "samples" / "stack_0.png"),
+                (f"curves, {name}", folder / "curves.png"),
+            ]
+        found += [
+            (what, self.results / path)
+            for what, path in {
+                "numbers, and what they mean": "comparison.html",
+                "the same, as in the paper": "figures/comparison.html",
+                "gain for a segmentation": "segment/segmentation.html",
+                "scaling": "scaling/scaling.html",
+                "page for readers": "turing/page.html",
+                "catalogue of all images": "catalogue.sqlite",
+            }.items()
+        ]
+        lines = [f"  {what:<28}{path}" for what, path in found if path.exists()]
+        if lines:
+            lines = ["", "Finished. Results to look at:", *lines]
+        description = self.results / "dataset" / "dataset.json"
+        skipped = read_json(description)["skipped"] if description.exists() else []
+        if skipped:
+            table = self.results / "manifest.csv"
+            lines.append(f"{len(skipped)} subjects were left out; {table} says why.")
+        return "\n".join(lines)
+
+    def advice(self) -> str:
+        """Return what a failed run's logs say, and what to do."""
+        logs = self.results / "logs"
+        written = sorted(
+            path for path in logs.rglob("*.log") if path.stat().st_mtime >= self.started
+        )
+        slurm = Path("logs", "slurm")
+        return "\n".join(
+            [
+                "",
+                *self._ends_of_trainings(written),
+                *_errors_in(written),
+                f"Not finished. Each job has its own log in {logs}. What is finished is kept.",
+                "Remove the cause, and give the same command again.",
+                *([f"Slurm's own logs are in {slurm}, by rule."] if slurm.exists() else []),
+            ]
+        )
+
+    def _ends_of_trainings(self, logs: list[Path]) -> list[str]:
+        """Return the last lines of the logs of unfinished trainings, without the progress."""
+        found = []
+        trainings = self.results / "logs" / "train"
+        for path in [path for path in logs if trainings in path.parents]:
+            folder = self.results / "experiments" / path.parent.name / path.stem
+            if not (folder / "run.json").exists():
+                lines = path.read_text(errors="replace").splitlines()
+                said = [line for line in lines if line and not line.startswith("training [")]
+                found += [f"The end of {path}:", *(f"  {line}" for line in said[-LAST_LINES:]), ""]
+        return found
+
+
+def nodes_for(ranks: int, tasks: int, nodes: int | None) -> int:
+    """Return the nodes that MPI ranks fill, at as many ranks a node as a training has.
+
+    Parameters
+    ----------
+    ranks
+        Of the job.
+    tasks, nodes
+        The training's ranks and nodes; None without a cluster.
+    """
+    return 1 if nodes is None else math.ceil(ranks / math.ceil(tasks / nodes))
+
+
+def check_cluster(device: str) -> None:
+    """Check that Slurm is there, and what its jobs need for trainings on this device.
+
+    Raises
+    ------
+    SynaxialError
+        Slurm's commands are missing or do not answer, or GPUs are wanted without CuPy.
+    """
+    check_environment(device)
+    check_slurm()
+
+
+def _can_segment(study: Study) -> bool:
+    name = study.segment_experiment
+    return name is not None and study.experiments[name].masks and bool(study.acquire.held_out)
+
+
+def _errors_in(logs: list[Path]) -> list[str]:
+    """Return the errors that commands have written into logs, each once."""
+    lines = [line for path in logs for line in path.read_text(errors="replace").splitlines()]
+    errors = [line for line in lines if line.startswith("synaxial ") and ": error" in line]
+    return list(dict.fromkeys(errors))

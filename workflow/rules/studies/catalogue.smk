@@ -1,9 +1,11 @@
 # All generated images with their numbers in one database, to search and to look at.
 
 
-# The database is no output: Snakemake would delete it before each training's job. Its record is;
-# loading the same again changes nothing. A job of seconds, and where Snakemake runs: SQLite's locks
-# hold between processes of one machine, not surely between nodes.
+# The database is not an output, because Snakemake would delete it before each training's job. The
+# record of what was loaded is the output; loading the same images again changes nothing.
+#
+# The job takes seconds, and runs where Snakemake runs: SQLite's locks hold between the processes of
+# one machine, but perhaps not between the nodes of a cluster.
 rule catalogue_load:
     input:
         settings=settings_of("catalogue"),
@@ -20,9 +22,9 @@ rule catalogue_load:
     localrule: True
     params:
         version=version_of("catalogue load"),
-        url=CATALOGUE,
-        # No part of the command: that it has changed runs the job.
-        lost=catalogue_is_lost,
+        url=plan.catalogue,
+        # Not a part of the command. Its change runs the job again where the database was deleted.
+        lost=lambda wildcards, output: plan.catalogue_is_lost(Path(output.record)),
         training=subpath(input.training, parent=True),
     shell:
         "synaxial catalogue load --config {input.settings} --url {params.url:q} --run {input.run}"
@@ -33,5 +35,5 @@ rule catalogue_load:
 
 rule catalogue:
     input:
-        of_trainings(rules.catalogue_load.output.record, study.chosen_experiments),
+        of_trainings(rules.catalogue_load.output.record, CHOSEN),
     localrule: True

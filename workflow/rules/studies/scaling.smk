@@ -1,11 +1,13 @@
 # How the training's speed grows with the ranks: `snakemake scaling`.
 #
-# A point's ranks are the study's to say (`scaling.ranks`); the rest is the profile's, as it is for
-# `train`: so many ranks a node, and so many cores and GPUs a rank.
+# The study says how many ranks each point has (`scaling.ranks`). The profile says the rest, as it does
+# for `train`: the ranks of a node, and the cores and GPUs of a rank.
+
+from synaxial.studies.scaling.points import MODES
 
 
-# The launcher may have `{nodes}`, which is the point's own number. Nothing else of the machine's
-# should run beside it: it waits for trainings, and they for it.
+# `{nodes}` in the launcher stands for the point's own number of nodes. A point waits for trainings and
+# they for it, since nothing else should run on the machine meanwhile.
 rule scaling_run:
     input:
         settings=settings_of("scaling"),
@@ -22,13 +24,18 @@ rule scaling_run:
     threads: lambda wildcards: int(wildcards.ranks)
     resources:
         launcher="mpiexec",
-        nodes=nodes_of_point,
+        nodes=lambda wildcards: nodes_for(
+            int(wildcards.ranks), resource_of_train("tasks", 1), resource_of_train("nodes", None)
+        ),
         tasks=lambda wildcards: int(wildcards.ranks),
-        # The plugin's word for "an MPI job", which one rank must not be.
+        # This marks an MPI job for the Slurm plugin; one rank must not be an MPI job.
         mpi=lambda wildcards: "yes" if int(wildcards.ranks) > 1 else "",
         cpus_per_task=1,
         device="auto",
-        gpu=gpus_of_point,
+        # As many for each rank as the training has. (On Slurm the profile's `gres` says it.)
+        gpu=lambda wildcards: (
+            int(wildcards.ranks) * resource_of_train("gpu", 0) // resource_of_train("tasks", 1)
+        ),
         trainings=1,
         runtime=60,
         mem_mb=8000,
@@ -48,7 +55,7 @@ rule scaling_run:
 rule scaling:
     input:
         settings=settings_of("efficiency"),
-        points=[f"{RESULTS}/scaling/{mode}_{ranks}.json" for mode, ranks in POINTS],
+        points=[f"{RESULTS}/scaling/{mode}_{ranks}.json" for mode, ranks in plan.points()],
     output:
         table=f"{RESULTS}/scaling/scaling.csv",
         page=report(

@@ -1,13 +1,20 @@
-# What generated images with masks are worth to a segmentation model: `snakemake segment`.
+# What generated images with masks add to a segmentation model: `snakemake segment`.
 
 
 # One U-Net. The profile sets the device: `--set-resources segment_training:device=gpu`.
 rule segment_training:
     input:
         settings=settings_of("segment"),
-        real=real_to_segment,
-        stacks=stacks_to_segment,
-        held_out=held_out_to_segment,
+        real=lambda wildcards: (
+            [] if wildcards.kind == "synthetic" else [*rules.pack.output, *rules.pack_masks.output]
+        ),
+        stacks=lambda wildcards: of_trainings(
+            rules.sample.output.stack,
+            plan.segment_generators(wildcards.kind, int(wildcards.seed)),
+        ),
+        held_out=after_check(
+            plan.check_segment, *rules.pack_held_out.output, *rules.pack_masks_held_out.output
+        ),
     output:
         values=f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.json",
         picture=report(
@@ -48,8 +55,12 @@ rule segment_training:
 
 rule segment_check:
     input:
-        stacks=all_stacks_to_segment,
-        held_out=held_out_to_segment,
+        stacks=lambda wildcards: of_trainings(
+            rules.sample.output.stack, plan.trainings([plan.segment_experiment()])
+        ),
+        held_out=after_check(
+            plan.check_segment, *rules.pack_held_out.output, *rules.pack_masks_held_out.output
+        ),
     output:
         values=f"{RESULTS}/segment/masks.json",
         picture=report(
@@ -72,7 +83,9 @@ rule segment_check:
 
 rule segment:
     input:
-        trainings=trainings_to_segment,
+        trainings=lambda wildcards: [
+            f"{RESULTS}/segment/{name}/seed_{seed}.json" for name, seed in plan.segment_trainings()
+        ],
         check=rules.segment_check.output.values,
     output:
         table=f"{RESULTS}/segment/segmentation.csv",

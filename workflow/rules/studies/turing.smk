@@ -1,7 +1,7 @@
 # The page of a visual Turing test, of the base's first training: `snakemake turing`.
 
 
-# Readers' answers are worth nothing without the key of their very page: it is not overwritten.
+# The key is protected, because readers' answers are worth nothing without the key of their own page.
 rule turing:
     input:
         settings=settings_of("turing"),
@@ -9,10 +9,10 @@ rule turing:
             rules.sample.output.stack,
             experiment=study.base_experiment,
             seed=study.experiments[study.base_experiment].seeds[0],
-            stack=range(study.sample.stacks),
+            stack=STACKS,
         ),
         training=rules.pack.output.index,
-        held_out=held_out_to_show,
+        held_out=after_check(plan.check_turing, rules.pack_held_out.output.images),
         held_out_index=rules.pack_held_out.output.index,
     output:
         page=f"{RESULTS}/turing/page.html",

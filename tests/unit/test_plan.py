@@ -1,0 +1,300 @@
+"""What a run makes and refuses, without Snakemake."""
+
+import copy
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from synaxial.io.errors import SynaxialError
+from synaxial.plan import Plan, nodes_for, read_configuration, version_of
+
+REPOSITORY = Path(__file__).parents[2]
+
+NETWORKS = {
+    "latent": {"size": 6},
+    "generator": {"channels": [8, 8, 8, 8, 3]},
+    "discriminator": {"channels": [4, 8, 8, 8], "kernels": [4, 4, 4, 4]},
+}
+MASKS = {"masks": True, "generator": {"channels": [8, 8, 8, 8, 2]}, "seeds": [1, 2]}
+STUDY = {
+    "acquire": {
+        "source": "directory",
+        "directory": {"path": "data"},
+        "subjects": "001-002",
+        "held_out": "003-006",
+    },
+    "resize": {"size": 64},
+    "training": {"batch_size": 4, **NETWORKS},
+    "experiments": {"final": {"seeds": [1, 2]}, "relu": {"seeds": [2, 3]}, "pairs": MASKS},
+    "default_experiments": ["final"],
+    "sample": {"stacks": 2, "images": 10},
+    "segment": {"seeds": [5, 6, 7], "channels": [4, 8]},
+    "turing": {"images": 10},
+}
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    """A folder with six subjects; what a plan decides does not need their voxels."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(1, 7):
+        folder = tmp_path / "data" / f"BraTS20_Training_{number:03d}"
+        folder.mkdir(parents=True)
+        for kind in ("flair", "seg"):
+            (folder / f"{folder.name}_{kind}.nii.gz").touch()
+
+
+def plan_of(**changes):
+    return Plan(read_configuration({**STUDY, **changes}, []), Path("results"))
+
+
+def names(*numbers):
+    return [f"BraTS20_Training_{number:03d}" for number in numbers]
+
+
+def test_subjects_are_trained_with_or_held_out():
+    plan = plan_of()
+    assert plan.subjects() == names(1, 2, 3, 4, 5, 6)
+    assert plan.training_subjects() == names(1, 2)
+    assert plan.held_out_subjects() == names(3, 4, 5, 6)
+    assert plan.source.files(names(1)[0])
+
+
+def test_an_archive_is_not_asked_for_its_subjects_before_it_is_fetched():
+    plan = plan_of(acquire={"source": "archive", "archive": {"location": "data.tar.gz"}})
+    assert plan.source.must_be_fetched
+    with pytest.raises(SynaxialError, match="is not fetched"):
+        plan.subjects()
+
+
+def test_trainings_and_what_is_drawn_of_them():
+    plan = plan_of(render={"images": True, "nifti": True})
+    assert plan.trainings(["final", "relu"]) == [
+        *(("final", 1), ("final", 2)),
+        *(("relu", 2), ("relu", 3)),
+    ]
+    plain = ["render", "render_images", "render_nifti"]
+    assert [rule for rule, _ in plan.pictures([("final", 1)])] == plain
+    masked = ["render_masks", "render_nifti_masks"]
+    assert plan.pictures([("pairs", 2)]) == [(rule, ("pairs", 2)) for rule in [*plain, *masked]]
+    assert [rule for rule, _ in plan_of().pictures([("pairs", 1)])] == ["render", "render_masks"]
+
+
+def test_pairs_have_a_seed_of_the_base():
+    assert plan_of().pairs() == [("relu", 2), ("pairs", 1), ("pairs", 2)]
+    assert plan_of(base="relu").pairs() == [("final", 2), ("pairs", 2)]
+
+
+def test_points_can_share_the_batch():
+    points = plan_of(scaling={"ranks": [1, 2, 3, 4]}).points()
+    # Three ranks cannot share four images; four would have one each to normalise over.
+    strong = [("strong", 1), ("strong", 2)]
+    assert points == [*strong, ("weak", 1), ("weak", 2), ("weak", 3), ("weak", 4)]
+
+
+@pytest.mark.parametrize(
+    ("ranks", "tasks", "nodes", "expected"),
+    [(4, 1, None, 1), (1, 4, 2, 1), (2, 4, 2, 1), (3, 4, 2, 2), (8, 4, 2, 4), (3, 3, 2, 2)],
+)
+def test_nodes_follow_from_the_trainings_ranks_a_node(ranks, tasks, nodes, expected):
+    assert nodes_for(ranks, tasks, nodes) == expected
+
+
+def test_segmentation_models_take_the_generators_in_turn():
+    plan = plan_of()
+    sets = ["real_all", "both_all", "real_quarter", "both_quarter", "synthetic_none"]
+    assert plan.segment_trainings() == [(name, seed) for name in sets for seed in (5, 6, 7)]
+    assert plan.segment_generators("real", 5) == []
+    generators = [plan.segment_generators("both", seed) for seed in (5, 6, 7)]
+    assert generators == [[("pairs", 1)], [("pairs", 2)], [("pairs", 1)]]
+    with pytest.raises(SynaxialError, match=r"segment.seeds: 8 is not among \[5, 6, 7\]"):
+        plan.segment_generators("synthetic", 8)
+
+
+#: Mistakes in a study, and what their one line says.
+MISTAKES = {
+    "key": ({"slices": 3}, "unknown key slices"),
+    "value": ({"slice": {"first": "x"}}, "slice.first: found 'x'"),
+    "networks": ({"resize": {"size": 128}}, "resize.size is 128"),
+    "folder": (
+        {"acquire": {"source": "directory", "directory": {"path": "nowhere"}}},
+        "nowhere",
+    ),
+    "subject": ({"acquire": {**STUDY["acquire"], "subjects": ["77"]}}, "77"),
+    "both lists": (
+        {"acquire": {**STUDY["acquire"], "subjects": "001-003"}},
+        "acquire.held_out: names BraTS20_Training_003",
+    ),
+    "both lists of an archive": (
+        {"acquire": {"source": "archive", "subjects": "1-3", "held_out": "3-6"}},
+        "acquire.held_out: names 003",
+    ),
+    "too small": (
+        {
+            "resize": {"size": 32},
+            "training": {
+                "generator": {"channels": [8, 8, 8, 3]},
+                "discriminator": {"channels": [4, 8, 8], "kernels": [4, 4, 4]},
+            },
+            "experiments": {"final": {}},
+        },
+        "resize.size: 32 pixels are too few",
+    ),
+    "no channel for masks": (
+        {"experiments": {"final": {"masks": True, "generator": {"channels": [8, 8, 8, 8, 3]}}}},
+        "the last of generator.channels is 3; expected 2 with masks: true",
+    ),
+    "no such experiment to segment": (
+        {"segment": {"experiment": "x"}},
+        "segment.experiment: 'x' is not",
+    ),
+    "odd batch": ({"segment": {"batch_size": 3}}, "segment.batch_size: found 3"),
+    "seed twice": ({"segment": {"seeds": [1, 1]}}, "segment.seeds: [1, 1] names one twice"),
+    "too many people": (
+        {"segment": {**STUDY["segment"], "subjects": ["all", 999]}},
+        "segment.subjects: asks for 999 people; expected at most the 2 trained with",
+    ),
+    "too deep": (
+        {"segment": {**STUDY["segment"], "channels": [4] * 8}},
+        "segment.channels: 8 levels halve the width 7 times, which 64 pixels do not allow",
+    ),
+    "half the people": ({"segment": {"subjects": ["half"]}}, "segment.subjects"),
+    "too few images to read": ({"turing": {"images": 5}}, "turing.images: found 5"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_refused_in_one_line(name):
+    changes, expected = MISTAKES[name]
+    with pytest.raises(SynaxialError) as refused:
+        plan_of(**copy.deepcopy(changes))
+    assert expected in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+NOBODY = {"acquire": {**STUDY["acquire"], "held_out": []}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "expected"),
+    [
+        (NOBODY, "check_turing", "turing: needs subjects that no network sees; see acquire.held"),
+        (
+            {"turing": {"images": 40}},
+            "check_turing",
+            "turing.images: 40 may need 24 generated images, but sample.stacks and sample.images "
+            "make 20",
+        ),
+        (NOBODY, "check_segment", "segment: needs subjects that no network sees; see acquire."),
+        (
+            {"experiments": {"final": {}}},
+            "segment_trainings",
+            "segment: no experiment has masks: true",
+        ),
+        (
+            {"segment": {"experiment": "final"}},
+            "segment_trainings",
+            "segment.experiment: 'final' does not have masks: true",
+        ),
+    ],
+)
+def test_a_further_study_is_refused_only_if_it_is_wanted(changes, check, expected):
+    plan = plan_of(**changes)
+    with pytest.raises(SynaxialError) as refused:
+        getattr(plan, check)()
+    assert str(refused.value).startswith(expected)
+
+
+def test_segment_is_not_checked_where_no_experiment_has_masks():
+    settings = {"subjects": [999], "channels": [4] * 8}
+    assert plan_of(experiments={"final": {}}, segment=settings).trainings(["final"])
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(STUDY) + "slice: {first: 2, last: 3}\nslice: {first: 4}\n")
+    with pytest.raises(SynaxialError, match="the key 'slice' is there twice"):
+        read_configuration(STUDY, [file])
+
+
+def test_the_catalogue_is_in_the_results_unless_the_study_says_otherwise():
+    plan = plan_of()
+    assert plan.catalogue == "sqlite:///results/catalogue.sqlite"
+    assert plan_of(catalogue={"url": "postgresql://host/name"}).catalogue.startswith("postgresql")
+    record = Path("results/catalogue.json")
+    assert not plan.catalogue_is_lost(record)
+    record.parent.mkdir()
+    record.touch()
+    assert plan.catalogue_is_lost(record)
+    Path("results/catalogue.sqlite").touch()
+    assert not plan.catalogue_is_lost(record)
+
+
+def test_two_runs_do_not_share_a_folder_of_results():
+    plan = plan_of()
+    held = plan.lock_results()
+    with pytest.raises(SynaxialError, match="results: another Snakemake is at work here"):
+        plan.lock_results()
+    held.close()
+    plan.lock_results().close()
+
+
+def test_a_summary_names_what_there_is():
+    plan = plan_of()
+    assert plan.summary() == ""
+    for name in ("comparison.html", "experiments/final/seed_1/curves.png"):
+        path = Path("results", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert re.findall(r"\S+$", plan.summary(), re.MULTILINE) == [
+        "at:",
+        "results/experiments/final/seed_1/curves.png",
+        "results/comparison.html",
+    ]
+    Path("results/dataset").mkdir()
+    Path("results/dataset/dataset.json").write_text('{"skipped": ["A"]}')
+    assert plan.summary().endswith("1 subjects were left out; results/manifest.csv says why.")
+
+
+def test_advice_repeats_this_runs_errors_and_ends_of_trainings():
+    plan = plan_of()
+    lines = {
+        "slice/A.log": ["12:00:00 INFO A", "synaxial data slice: error: A: hold no brain"],
+        "slice/B.log": ["synaxial data slice: error: A: hold no brain"],
+        "train/final/seed_1.log": ["training [####]", "loss is nan"],
+        "train/final/seed_2.log": ["it is done"],
+    }
+    for name, text in lines.items():
+        path = Path("results/logs", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(text))
+    record = Path("results/experiments/final/seed_2/run.json")
+    record.parent.mkdir(parents=True)
+    record.touch()
+    advice = plan.advice().splitlines()
+    assert advice.count("synaxial data slice: error: A: hold no brain") == 1
+    assert "The end of results/logs/train/final/seed_1.log:" in advice
+    assert "  loss is nan" in advice
+    assert not any("####" in line or "it is done" in line or "12:00" in line for line in advice)
+    assert "Not finished. Each job has its own log in results/logs. What is finished is kept." in (
+        advice
+    )
+    later = Plan(plan.study, plan.results, started=time.time() + 60)
+    assert "loss is nan" not in later.advice()
+
+
+def test_every_command_of_a_rule_has_a_version():
+    rules = "".join(path.read_text() for path in REPOSITORY.glob("workflow/rules/**/*.smk"))
+    commands = set(re.findall(r'version_of\("([^"]+)"\)', rules))
+    assert commands == set(re.findall(r"synaxial ([a-z]+(?: [a-z-]+)*?) (?:--|\{)", rules))
+    assert all(version_of(command) >= 1 for command in commands)
+
+
+def test_check_prints_the_complete_study(tmp_path, capsys, run_here):
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(STUDY))
+    run_here(["check", "--config", file])
+    assert yaml.safe_load(capsys.readouterr().out)["scaling"]["ranks"]
