@@ -21,11 +21,6 @@ def test_a_command_reaches_its_own_stage_and_what_it_shares():
     )
 
 
-def test_acquire_reaches_its_sources():
-    reached = reachable_modules("synaxial.data.volumes.acquire")
-    assert {"synaxial.data.sources.directory", "synaxial.data.phantom.tumour"} <= reached
-
-
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package of two modules that stands in for this one; rewrite it and ask again."""

@@ -326,7 +326,7 @@ def test_what_was_fetched_for_something_else_is_not_used(tmp_path: Path, msd_tar
         ArchiveSource(settings_of(msd_tar, subjects="001-003"), fetched).subjects()
     fewer = ArchiveSource(settings_of(msd_tar, subjects=["BRATS_002"]), fetched)
     assert fewer.subjects() == ["BRATS_002"]
-    with pytest.raises(SynaxialError, match="is not among the fetched subjects"):
+    with pytest.raises(SynaxialError, match="is not among the subjects of the study"):
         fewer.files("BRATS_003")
 
 

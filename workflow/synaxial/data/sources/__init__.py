@@ -1,40 +1,26 @@
 """The sources of volumes, by the name that `acquire.source` has in the configuration."""
 
+import importlib
 from pathlib import Path
 
 from synaxial.config.model import Acquire
 from synaxial.data.sources.source import Source
 
-# ruff: noqa: PLC0415 - a source is imported when it is chosen: kagglehub and the phantom's
-# template are not everybody's. By name, so that a digest of the code follows the imports.
-
 
 def open_source(settings: Acquire, fetched: Path) -> Source:
-    """Return the source that a study has chosen; only its module is imported.
+    """Return the source that a study has chosen: `NameSource` of the module `name` in this folder.
 
-    To add one: write its module beside this file, name it here and in `configuration/model.py`.
+    Only that module is imported. A new source needs its module here and its name in the model of
+    the configuration.
 
     Parameters
     ----------
     settings
         The section `acquire`.
     fetched
-        The folder that `synaxial data fetch` has written, or will write; not used by every source.
+        The folder for fetched files; some sources need none.
     """
-    match settings.source:
-        case "phantom":
-            from synaxial.data.sources.phantom import PhantomSource
-
-            return PhantomSource(settings)
-        case "directory":
-            from synaxial.data.sources.directory import DirectorySource
-
-            return DirectorySource(settings)
-        case "archive":
-            from synaxial.data.sources.archive import ArchiveSource
-
-            return ArchiveSource(settings, fetched)
-        case "kaggle":
-            from synaxial.data.sources.kaggle import KaggleSource
-
-            return KaggleSource(settings, fetched)
+    name = settings.source
+    module = importlib.import_module(f"{__name__}.{name}")
+    source: Source = getattr(module, f"{name.title()}Source")(settings, fetched)
+    return source

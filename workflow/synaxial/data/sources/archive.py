@@ -8,10 +8,9 @@ from typing import Any
 from synaxial.config.model import Acquire
 from synaxial.data.sources.download import checksum_of, download, public_address
 from synaxial.data.sources.layouts import LAYOUTS, choose_layout, find_files, find_volumes
-from synaxial.data.sources.source import RawVolume
+from synaxial.data.sources.source import FileSource, FoundFiles
 from synaxial.data.sources.unpacking import extract, open_archive
 from synaxial.data.subjects import select_subjects
-from synaxial.data.volumes.nifti import open_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -20,18 +19,16 @@ from synaxial.io.files import read_json, write_json
 DOWNLOADED, EXTRACTED, LISTED = "downloaded", "extracted", "archive.json"
 
 
-class ArchiveSource:
-    """The subjects in an archive, of which only the wanted files are unpacked.
+class ArchiveSource(FileSource):
+    """The subjects in the archive `acquire.archive`; only the wanted files are unpacked.
 
     Parameters
     ----------
     settings
-        The section `acquire`; its part `archive` is used.
+        The section `acquire`.
     fetched
         The folder for the downloaded and the unpacked files.
     """
-
-    must_be_fetched = True
 
     def __init__(self, settings: Acquire, fetched: Path) -> None:
         self._settings = settings
@@ -47,8 +44,8 @@ class ArchiveSource:
             layout_name, layout = choose_layout(self._settings.archive.layout, names, self._where)
             volumes = find_volumes(names, layout)
             wanted = select_subjects(self._settings.wanted, volumes, self._where)
-            found = find_files(names, layout, wanted, self._where)
-            paths = {path for files in found.values() for path in files.paths}
+            files = find_files(names, layout, wanted, self._where)
+            paths = {path for found in files.values() for path in found.paths}
             chosen = [member for member in members if member.name.removeprefix("./") in paths]
             extract(chosen, self._fetched / EXTRACTED, maximum, self._where)
         write_json(
@@ -57,27 +54,25 @@ class ArchiveSource:
                 **self._request(),
                 "subjects": self._settings.wanted,
                 "found_layout": layout_name,
-                "files": {subject: files.paths for subject, files in found.items()},
+                "files": {subject: found.paths for subject, found in files.items()},
             },
         )
 
-    def subjects(self) -> list[str]:
-        """Return the wanted subjects, in natural order."""
-        where = f"{self._where} (fetched for subjects {self._list['subjects']!r})"
-        return select_subjects(self._settings.wanted, self._list["files"], where)
-
-    def files(self, subject: str) -> list[Path]:
-        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
-        return [self._fetched / EXTRACTED / path for path in self._members(subject)]
-
-    def read(self, subject: str) -> RawVolume:
-        """Open the files of a subject."""
-        return open_volume(
-            subject,
-            self.files(subject),
-            LAYOUTS[self._list["found_layout"]].labels,
-            origin=f"{self._where}: {self._members(subject)[0]}",
+    @cached_property
+    def found(self) -> FoundFiles:
+        """The files of the wanted subjects, from the list in the fetched folder."""
+        listed = self._read_list()
+        where = f"{self._where} (fetched for subjects {listed['subjects']!r})"
+        wanted = select_subjects(self._settings.wanted, listed["files"], where)
+        folder = self._fetched / EXTRACTED
+        return FoundFiles(
+            {subject: [folder / path for path in listed["files"][subject]] for subject in wanted},
+            LAYOUTS[listed["found_layout"]].labels,
         )
+
+    def origin(self, path: Path) -> str:
+        """Return the archive and the path of the file in it."""
+        return f"{self._where}: {path.relative_to(self._fetched / EXTRACTED).as_posix()}"
 
     def _file(self, maximum: int) -> Path:
         """Return the archive on this machine after its checksum was compared."""
@@ -92,13 +87,6 @@ class ArchiveSource:
                 raise SynaxialError(path, f"has {found}", checksum, "see acquire.archive.checksum")
         return path
 
-    def _members(self, subject: str) -> list[str]:
-        files = self._list["files"]
-        if subject not in files:
-            raise SynaxialError(subject, "is not among the fetched subjects", ", ".join(files))
-        members: list[str] = files[subject]
-        return members
-
     def _request(self) -> dict[str, Any]:
         """Return what the study asks for; a list made for another request is not used."""
         return {
@@ -107,8 +95,7 @@ class ArchiveSource:
             "layout": self._settings.archive.layout,
         }
 
-    @cached_property
-    def _list(self) -> dict[str, Any]:
+    def _read_list(self) -> dict[str, Any]:
         path = self._fetched / LISTED
         if not path.is_file():
             raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial data fetch")

@@ -7,32 +7,31 @@ from pathlib import Path
 
 from synaxial.config.model import Acquire
 from synaxial.data.sources.layouts import (
-    Layout,
-    SubjectFiles,
     choose_layout,
     find_files,
     find_volumes,
     is_noise,
     layout_of_pattern,
 )
-from synaxial.data.sources.source import RawVolume
+from synaxial.data.sources.source import FileSource, FoundFiles
 from synaxial.data.subjects import select_subjects
-from synaxial.data.volumes.nifti import open_volume
 from synaxial.io.errors import SynaxialError
 
 
-class DirectorySource:
-    """The subjects below a folder.
+class DirectorySource(FileSource):
+    """The subjects below the folder `acquire.directory.path`.
 
     Parameters
     ----------
     settings
-        The section `acquire`; its part `directory` is used.
+        The section `acquire`.
+    fetched
+        Not used.
     """
 
     must_be_fetched = False
 
-    def __init__(self, settings: Acquire) -> None:
+    def __init__(self, settings: Acquire, fetched: Path | None = None) -> None:
         if settings.directory.path is None:
             raise SynaxialError("acquire.directory.path", "is not set", "a folder")
         self._settings = settings
@@ -41,25 +40,9 @@ class DirectorySource:
     def fetch(self) -> None:
         """Do nothing: the files are there."""
 
-    def subjects(self) -> list[str]:
-        """Return the wanted subjects, in natural order."""
-        return list(self._found[1])
-
-    def files(self, subject: str) -> list[Path]:
-        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
-        wanted = self._found[1]
-        if subject not in wanted:
-            raise SynaxialError(subject, "is not among the study's subjects", ", ".join(wanted))
-        return [self._root / path for path in wanted[subject].paths]
-
-    def read(self, subject: str) -> RawVolume:
-        """Open the files of a subject."""
-        files = self.files(subject)
-        return open_volume(subject, files, self._found[0].labels, origin=str(files[0]))
-
     @cached_property
-    def _found(self) -> tuple[Layout, dict[str, SubjectFiles]]:
-        """The layout, and the files of the wanted subjects below the root."""
+    def found(self) -> FoundFiles:
+        """The files of the wanted subjects."""
         where = str(self._root)
         directory = self._settings.directory
         paths = sorted(walk(self._root))
@@ -78,7 +61,11 @@ class DirectorySource:
                 "see acquire.directory",
             )
         wanted = select_subjects(self._settings.wanted, volumes, where)
-        return layout, find_files(paths, layout, wanted, where)
+        files = find_files(paths, layout, wanted, where)
+        return FoundFiles(
+            {subject: [self._root / path for path in files[subject].paths] for subject in wanted},
+            layout.labels,
+        )
 
 
 def walk(root: Path) -> Iterator[str]:

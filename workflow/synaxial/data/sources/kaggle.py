@@ -4,7 +4,6 @@ It needs the extra `kaggle`. kagglehub keeps the files in its own cache and read
 user; the fetched folder holds a small file with the path of the cache, and no copy.
 """
 
-import dataclasses
 import importlib
 import logging
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from synaxial.config.model import Acquire, Directory
 from synaxial.data.sources.directory import DirectorySource
-from synaxial.data.sources.source import RawVolume
+from synaxial.data.sources.source import FileSource, FoundFiles
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -22,18 +21,16 @@ logger = logging.getLogger(__name__)
 REMEMBERED = "kaggle.json"
 
 
-class KaggleSource:
-    """The subjects of a data set on Kaggle.
+class KaggleSource(FileSource):
+    """The subjects of the data set `acquire.kaggle.dataset`.
 
     Parameters
     ----------
     settings
-        The section `acquire`; its parts `kaggle` and `volume` are used.
+        The section `acquire`.
     fetched
         The folder for the file `REMEMBERED`.
     """
-
-    must_be_fetched = True
 
     def __init__(self, settings: Acquire, fetched: Path) -> None:
         self._settings = settings
@@ -67,22 +64,9 @@ class KaggleSource:
             ) from error
         write_json(self._remembered, {"dataset": dataset, "path": str(Path(path).absolute())})
 
-    def subjects(self) -> list[str]:
-        """Return the wanted subjects, in natural order."""
-        return self._files.subjects()
-
-    def files(self, subject: str) -> list[Path]:
-        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
-        return self._files.files(subject)
-
-    def read(self, subject: str) -> RawVolume:
-        """Open the files of a subject."""
-        raw = self._files.read(subject)
-        return dataclasses.replace(raw, origin=f"{self._where}: {raw.origin}")
-
     @cached_property
-    def _files(self) -> DirectorySource:
-        """The folder in the cache as a source."""
+    def found(self) -> FoundFiles:
+        """The files of the wanted subjects in the cache."""
         wanted = self._settings.kaggle.dataset
         if not self._remembered.is_file():
             raise SynaxialError(
@@ -97,4 +81,8 @@ class KaggleSource:
                 "run synaxial data fetch again",
             )
         directory = Directory(path=Path(content["path"]), layout=self._settings.kaggle.layout)
-        return DirectorySource(self._settings.model_copy(update={"directory": directory}))
+        return DirectorySource(self._settings.model_copy(update={"directory": directory})).found
+
+    def origin(self, path: Path) -> str:
+        """Return the data set and the file."""
+        return f"{self._where}: {path}"

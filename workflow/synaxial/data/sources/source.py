@@ -5,24 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from synaxial.data.volumes.nifti import open_image
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import sha256_of
+
 
 @dataclass(frozen=True)
 class RawVolume:
-    """A subject's FLAIR volume as its source has it, unchecked.
+    """The FLAIR volume of a subject as its source has it, unchecked.
 
     Attributes
     ----------
     image
-        The opened NIfTI image; its voxels are not read yet.
+        The NIfTI image; its voxels are not read yet.
     segmentation
-        The opened segmentation on the same grid, or None where the source has none.
+        The segmentation on the same grid, or None.
     origin
-        Where the volume comes from, for the manifest: a file, or how it was made.
+        The file, or the way the volume was made, for the manifest.
     sha256
-        Of the source's FLAIR file, or of the voxels where there is no file.
+        Digest of the FLAIR file, or of the voxels where there is no file.
     labels
-        What each label of the segmentation is in BraTS 2020 (1 necrotic or non-enhancing core,
-        2 oedema, 4 enhancing), or None if they are these already.
+        The label of BraTS 2020 for each label (see `Layout`), or None if they are the same.
     """
 
     image: Any
@@ -33,25 +36,79 @@ class RawVolume:
 
 
 class Source(Protocol):
-    """Something that has subjects. To add one: a file in `acquire/sources` with such a class."""
+    """A source of subjects; to add one, see `open_source`."""
 
     #: Whether `fetch` must run before the subjects are known and can be read.
     must_be_fetched: bool
 
     def fetch(self) -> None:
-        """Bring the wanted files to this machine (archives, downloads)."""
+        """Bring the files of the wanted subjects to this machine."""
 
     def subjects(self) -> list[str]:
-        """Return the names of the subjects that the study wants, in order.
+        """Return the names of the wanted subjects, in order.
 
         Raises
         ------
         SynaxialError
-            A wanted subject is not there, or none is.
+            A wanted subject is missing, or there is none.
         """
 
     def files(self, subject: str) -> list[Path]:
-        """Return the files that a subject's volume is read from; none if it is made."""
+        """Return the FLAIR file of a subject and its segmentation, as far as there are files."""
 
     def read(self, subject: str) -> RawVolume:
-        """Open a subject's volume."""
+        """Open the volume of a subject."""
+
+
+@dataclass(frozen=True)
+class FoundFiles:
+    """The files of the wanted subjects.
+
+    Attributes
+    ----------
+    files
+        By subject, in natural order: the FLAIR file and, if there is one, its segmentation.
+    labels
+        As in `RawVolume`.
+    """
+
+    files: dict[str, list[Path]]
+    labels: Mapping[int, int] | None
+
+
+class FileSource:
+    """A source whose volumes are files. A subclass finds them (`found`) and may fetch them."""
+
+    must_be_fetched = True
+
+    @property
+    def found(self) -> FoundFiles:
+        """The files of the wanted subjects."""
+        raise NotImplementedError
+
+    def origin(self, path: Path) -> str:
+        """Return what the manifest says about the origin of a file."""
+        return str(path)
+
+    def subjects(self) -> list[str]:
+        """Return the wanted subjects, in natural order."""
+        return list(self.found.files)
+
+    def files(self, subject: str) -> list[Path]:
+        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
+        files = self.found.files
+        if subject not in files:
+            raise SynaxialError(subject, "is not among the subjects of the study", ", ".join(files))
+        return files[subject]
+
+    def read(self, subject: str) -> RawVolume:
+        """Open the files of a subject."""
+        paths = self.files(subject)
+        images = [open_image(path, f"{subject} ({path})") for path in paths]
+        return RawVolume(
+            image=images[0],
+            segmentation=images[1] if len(images) > 1 else None,
+            origin=self.origin(paths[0]),
+            sha256=sha256_of(paths[0]),
+            labels=self.found.labels,
+        )

@@ -3,7 +3,6 @@
 import io
 import math
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from synaxial.data.sources.source import RawVolume
 from synaxial.io.deflate import PIECE, DeflateError, GzipReader, pack_gzip
 from synaxial.io.errors import BadVolumeError
-from synaxial.io.files import sha256_of
 
 #: What nibabel, NumPy and the unpackers raise for a damaged file.
 DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, DeflateError, HeaderDataError)
@@ -34,26 +31,6 @@ LARGEST_HEADER = 540
 
 #: The code in NIfTI for coordinates of a scanner, which the files of BraTS have.
 SCANNER_COORDINATES = 1
-
-
-def open_volume(
-    subject: str, files: list[Path], labels: Mapping[int, int] | None, origin: str
-) -> RawVolume:
-    """Open the FLAIR file of a subject and, if it has one, its segmentation.
-
-    Raises
-    ------
-    BadVolumeError
-        A file is no whole NIfTI file.
-    """
-    images = [open_image(path, f"{subject} ({path})") for path in files]
-    return RawVolume(
-        image=images[0],
-        segmentation=images[1] if len(images) > 1 else None,
-        origin=origin,
-        sha256=sha256_of(files[0]),
-        labels=labels,
-    )
 
 
 def open_image(path: Path, where: str) -> Any:
