@@ -1,4 +1,4 @@
-# The page of a visual Turing test, of the base's first training: `snakemake turing`.
+# The page of a visual Turing test on the first training of the base experiment: `snakemake turing`.
 
 
 # The key is protected, because readers' answers are worth nothing without the key of their own page.
@@ -26,6 +26,6 @@ rule turing:
         training=subpath(input.training, parent=True),
         held_out=subpath(input.held_out_index, parent=True),
     shell:
-        "synaxial study turing build --config {input.settings} --stacks {input.stacks}"
+        "synaxial study turing build {input.stacks} --config {input.settings}"
         " --training {params.training} --held-out {params.held_out} --page {output.page}"
         " --key {output.key} > {log} 2>&1"

@@ -21,14 +21,14 @@ def real_and_generated(seed=0):
 
 
 def write_sources(folder):
-    """Write a held-out data set and two stacks; return the options that name them."""
+    """Write a held-out data set and two stacks; return the arguments that name them."""
     held_out, stacks = real_and_generated()
     write_dataset(folder / "held_out", held_out, "secret_subject")
     paths = []
     for number, pages in enumerate(stacks):
         paths.append(folder / f"secret_stack_{number}.tif")
         write_stack(paths[-1], pages, [{"generated": True, "image": i} for i in range(len(pages))])
-    return {"--held-out": folder / "held_out", "--stacks": paths}
+    return {"STACKS": paths, "--held-out": folder / "held_out"}
 
 
 def write_dataset(folder, images, name, slices=8):
@@ -47,11 +47,11 @@ def write_dataset(folder, images, name, slices=8):
 
 
 def words_of(options):
-    """Return options as a command line's words; a list is several values of one option."""
+    """Return options as the words of a command line; STACKS are its positional arguments."""
     return [
         word
         for name, value in options.items()
-        for word in (name, *(value if isinstance(value, list) else [value]))
+        for word in (value if name == "STACKS" else (name, value))
     ]
 
 

@@ -6,8 +6,8 @@ Each bound is some four standard deviations of what it is of, from what should b
 import numpy as np
 import pytest
 
-from synaxial.studies.turing.planning import power_of_difference, power_of_equivalence
-from synaxial.studies.turing.resampling import draws_of, interval_of, interval_of_such, numbers_of
+from synaxial.studies.turing.judgements import draws_of, interval_of, interval_of_such, numbers_of
+from synaxial.studies.turing.sample_size import power_of_difference, power_of_equivalence
 from synaxial.studies.turing.scoring import score_all, score_reader
 from synaxial.studies.turing.statistics import areas, binomial_test, equivalence_test, wilson
 
@@ -85,12 +85,12 @@ def test_the_interval_of_the_area_holds_the_true_one(skill):
 def test_the_intervals_of_all_readers_hold_the_truth(readers, scatter, difficulty):
     """Of these readers, their own mean skill; of readers like these, the mean of all there are."""
     of_these, of_such = [], []
-    for seed in range(200):
+    for seed in range(100):
         skills = 0.65 + scatter * np.random.default_rng(1000 + seed).normal(size=readers)
         reading = simulate(truth_of(), skills, seed, difficulty=difficulty)
-        low, high = interval_of(draws_of(reading, False, 400)["accuracy"])
+        low, high = interval_of(draws_of(reading, False, 300)["accuracy"])
         of_these.append(low <= skills.mean() <= high)
-        such = draws_of(reading, True, 400)["accuracy"]
+        such = draws_of(reading, True, 300)["accuracy"]
         low, high = interval_of_such(numbers_of(reading)["accuracy"], such, readers)
         of_such.append(low <= 0.65 <= high)
     assert 0.88 < np.mean(of_these) < 0.995
@@ -127,7 +127,7 @@ def test_few_judgements_leave_it_undecided_and_say_what_they_could_have_shown():
     assert sum(UNDECIDED in words for words in said) >= 26
     assert not any(SAME in words for words in said)
     undecided = next(words for words in said if UNDECIDED in words)
-    assert "20 judgements show, with a power of 80 %, an accuracy of 0.8 or more" in undecided
+    assert "20 judgements can show, with a power of 80 %, an accuracy of 0.8 or more" in undecided
     assert "equivalence within 32.5 points" in undecided
 
 
@@ -139,7 +139,7 @@ def test_who_says_the_same_of_all_is_not_said_to_be_fooled():
     assert numbers["sensitivity"]["value"] == 1
     assert numbers["specificity"]["value"] == 0
     words = " ".join(numbers["conclusion"])
-    assert "100 % of the images generated: that is hardly a judgement" in words
+    assert "100 % of the images generated: this is hardly a judgement" in words
     assert SAME not in words
 
 
@@ -166,7 +166,7 @@ def test_confidences_that_know_more_than_the_answers_are_told():
         numbers = score_reader(simulate(truth, [0.5], seed, sure), 0.1)
         assert numbers["auc"]["low"] > 0.5
         words += " ".join(numbers["conclusion"])
-    assert "the confidences carry more than the answers" in words
+    assert "the confidences carry more information than the answers" in words
 
 
 def test_the_words_for_several_readers():
@@ -176,6 +176,6 @@ def test_the_words_for_several_readers():
     assert len(able) == 1
     guessing = " ".join(score_all(simulate(truth, [0.5] * 3, 0), 0.1)["conclusion"])
     assert "within 10 points of chance" in guessing
-    assert "3 readers are too few to speak of others" in guessing
+    assert "3 readers are too few to conclude about others" in guessing
     mixed = " ".join(score_all(simulate(truth, [0.5, 0.62, 0.5, 0.65, 0.45], 0), 0.1)["conclusion"])
     assert UNDECIDED in mixed

@@ -1,4 +1,7 @@
-"""Which images are shown, and in which order: drawn, so that nothing but the pixels tells."""
+"""The choice of the images of a page and of their order.
+
+Both are random, so that only the pixels tell real from generated images.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: The share of either kind is at most this; which one is drawn is not told: who knew could count.
+#: The largest share of either kind. The drawn share is secret: readers who knew it could count.
 LARGEST_SHARE = 0.6
 
 
@@ -17,13 +20,13 @@ class Shown:
     Attributes
     ----------
     identifier
-        Eight hexadecimal digits, drawn.
+        Eight random hexadecimal digits.
     generated
-        The truth.
+        Whether it was generated.
     origin
-        Its number among the generated or among the held-out images.
+        Its number among the generated or the held-out images.
     repeat_of
-        The place, from 0, at which it was shown before.
+        The place, from 0, where it was shown before.
     """
 
     identifier: str
@@ -42,30 +45,30 @@ def choose(
 ) -> list[Shown]:
     """Draw the images of a page, in the order in which they are shown.
 
-    Generated ones are drawn at random, none twice. Real ones are spread evenly over the slice
-    levels, and over the subjects as far as that goes. Images that are shown twice are drawn from
-    the first third, whatever they are, and come again in the last third.
+    Generated images are drawn without replacement. Real ones are spread evenly over the slice
+    levels, and over the subjects as far as possible. Images that are shown twice are drawn from the
+    first third of the page, of either kind, and come again in the last third.
 
     Parameters
     ----------
     generated
-        How many generated images there are.
+        Number of generated images available.
     subjects, levels
-        Of each held-out image, its subject and its axial slice.
+        The subject and the axial slice of each held-out image.
     images
-        How many are shown, real and generated together.
+        Number of images to show, real and generated together.
     repeats
-        So large a share of them is shown twice, 0 to 1/3.
+        The share of them that is shown twice, 0 to 1/3.
     seed
-        The same seed draws the same.
+        Seed of the draws.
 
     Raises
     ------
     ValueError
-        There are not enough images of a kind; the message does not tell how many were drawn.
+        There are too few images of a kind. The message does not reveal how many were drawn.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    # Enough for any share, or the mistake would tell the share that was drawn.
+    # Enough for any share, or the error would reveal the drawn one.
     for what, there in (("generated", generated), ("held-out", len(levels))):
         if there < most_of_a_kind(images):
             raise ValueError(f"{there} {what} images, expected {most_of_a_kind(images)} or more")
@@ -80,7 +83,7 @@ def choose(
     twice = generator.choice(third, min(round(images * repeats), third), replace=False)
     late = generator.integers(images - third, images, len(twice), endpoint=True)
     places: list[tuple[float, int]] = [(float(place), place) for place in range(images)]
-    # Before the image at that place, at its end after the last.
+    # Before the image at that place, or after the last one.
     places += [(place - 0.5, int(which)) for place, which in zip(late, twice, strict=True)]
     places.sort()
     names = identifiers(len(places), generator)
@@ -92,7 +95,7 @@ def choose(
 
 
 def most_of_a_kind(images: int) -> int:
-    """Return how many images of either kind a page of so many may show."""
+    """Return the largest number of images of one kind on a page."""
     return int(np.floor(round(images * LARGEST_SHARE, 6)))
 
 
@@ -101,18 +104,17 @@ def spread(
 ) -> list[int]:
     """Draw images that are spread evenly over the slice levels, then over the subjects.
 
-    Of the images in the order of their levels, every (N / count)-th one's level is wanted, from a
-    drawn start; the image is one of that level whose subject has the fewest so far, and by chance
-    among these.
+    The levels are those of every (N / count)-th image in the order of levels, from a random start.
+    Each level gives an image of the subject with the fewest so far, at random among equals.
 
     Parameters
     ----------
     subjects, levels
-        Of N images.
+        Those of N images.
     count
-        How many are drawn, at most N; none is drawn twice.
+        Number of images to draw without replacement, at most N.
     generator
-        Of the draws.
+        Source of the draws.
     """
     rank = generator.permutation(len(levels))
     ordered = np.lexsort((rank, np.asarray(levels)))
@@ -132,6 +134,6 @@ def spread(
 
 
 def identifiers(count: int, generator: np.random.Generator) -> list[str]:
-    """Draw names of eight hexadecimal digits, none twice; they carry nothing."""
+    """Draw different names of eight hexadecimal digits, which carry no information."""
     drawn: NDArray[np.int64] = generator.choice(2**32, count, replace=False)
     return [f"{number:08x}" for number in drawn]

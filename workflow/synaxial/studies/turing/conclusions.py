@@ -1,38 +1,39 @@
-"""What the numbers of a reading say in plain words, and what they do not."""
+"""The numbers of a reading in plain words."""
 
 from typing import Any
 
-from synaxial.studies.turing.planning import LEVEL, POWER
+from synaxial.studies.turing.sample_size import LEVEL, POWER
 
-#: Who says one of the two answers in so few of all has not really judged.
+#: A reader who gives one of the two answers less often than this has hardly judged.
 FEWEST_OF_AN_ANSWER = 0.1
 
-#: Readers below which nothing is said of other readers.
+#: With fewer readers, nothing is concluded about other readers.
 FEWEST_READERS = 5
 
 NOTES = """
-Sensitivity is the share of generated images that were called generated, specificity the share of
-real ones that were called real: look at both, for an accuracy near 0.5 may be of one answer given
-to all. An image that was shown twice counts once, with its first answer.
+Sensitivity is the share of generated images that were called generated. Specificity is the share
+of real images that were called real. Look at both: a reader who gives one answer to all images has
+an accuracy near 0.5. An image that was shown twice counts once, with the first answer.
 
-The exact binomial test is of the accuracy against 0.5. It supposes as many images of each kind,
-or a reader who says either as often. Fisher's exact test beside it does not, and nobody is said
-to tell the images apart unless both say so. A test that does not reject shows nothing: that a
-reader cannot tell is only said where the test of equivalence shows it, and the balanced
-accuracy's 90 % interval lies within the margin too.
+The exact binomial test compares the accuracy with 0.5. It assumes equally many images of each
+kind, or a reader who gives each answer equally often. Fisher's exact test does not assume this. A
+reader is said to tell the images apart only if both tests agree. A test that does not reject shows
+nothing. A reader is said not to tell the images apart only if the test of equivalence shows it and
+the 90 % interval of the balanced accuracy also lies within the margin.
 
-Each reader is tested at 5 %: of twenty who guess, one is expected to be found telling them apart.
+Each reader is tested at 5 %: of twenty readers who guess, one is expected to seem to tell the
+images apart.
 
-Readers of the same images are not independent. The intervals of all readers are drawn by image,
-with all answers to it (these readers), and by reader and image (readers like these). What is
-found holds for these images on these screens, and for real images of these held-out subjects. It
-says nothing of whether the generated ones are useful, diverse, or copies. Answers that a program
-gave are no readers', and show nothing.
+Readers of the same images are not independent. The intervals of all readers are from drawn images
+with all their answers (these readers), or from drawn readers and images (readers like these). The
+result holds for these images on these screens, and for real images of these held-out subjects. It
+does not show whether the generated images are useful, diverse or copies. Answers of a program are
+not answers of readers and show nothing.
 """
 
 
 def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
-    """Return what one reader's numbers say, a sentence each.
+    """Return what one reader's numbers show, as sentences.
 
     Parameters
     ----------
@@ -55,33 +56,37 @@ def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
             "images of one kind, and the reader gave that answer more often."
         )
     elif follows:
-        said.append("The answers follow the truth, though the accuracy alone does not show it.")
+        said.append("The answers follow the truth, although the accuracy alone does not show it.")
     equal = numbers["equivalence_p"] < LEVEL
     balanced = _within(numbers["balanced_accuracy_90"], margin)
     one_sided = not FEWEST_OF_AN_ANSWER <= share <= 1 - FEWEST_OF_AN_ANSWER
     if one_sided and not follows:
         said.append(
-            f"Called {100 * share:.0f} % of the images generated: that is hardly a judgement, and "
-            "whether they can be told apart it does not show."
+            f"Called {100 * share:.0f} % of the images generated: this is hardly a judgement, and "
+            "does not show whether the images can be told apart."
         )
     elif equal and balanced:
         said.append(
-            f"Did not tell them apart: the accuracy is within {_points(margin)} of chance, as the "
-            "test of equivalence shows."
+            f"Did not tell them apart: the test of equivalence shows an accuracy within "
+            f"{_points(margin)} of chance."
         )
-        said += _auc_differs(numbers["auc"])
+        if _differs(numbers["auc"]):
+            said.append(
+                "However, the confidences carry more information than the answers: the area under "
+                "the ROC curve is not 0.5."
+            )
     elif not (off_chance or follows):
         said.append(_undecided(count, numbers))
         if equal:
             said.append(
-                f"(The accuracy is shown to be within {_points(margin)} of chance, but not the "
-                "balanced accuracy.)"
+                f"(The accuracy is shown to be within {_points(margin)} of chance, but the "
+                "balanced accuracy is not.)"
             )
     return said
 
 
 def of_all(numbers: dict[str, Any], margin: float) -> list[str]:
-    """Return what the numbers of all readers say, a sentence each.
+    """Return what the numbers of all readers show, as sentences.
 
     Parameters
     ----------
@@ -94,47 +99,38 @@ def of_all(numbers: dict[str, Any], margin: float) -> list[str]:
     which, whom = (
         ("these_readers", "These readers") if few else ("readers_like_these", "Readers like these")
     )
-    said = []
     interval = numbers["balanced_accuracy"][which]
-    narrower = numbers["balanced_accuracy_90"][which]
     if interval is None:
         return ["No reader judged images of both kinds."]
+    said = []
     low, high = interval
     differs = low > 0.5 or high < 0.5
     if differs:
         said.append(
             f"{whom} tell real from generated images {'better' if low > 0.5 else 'worse'} than by "
-            "chance: the balanced accuracy's 95 % interval does not hold 0.5."
+            "chance: the 95 % interval of the balanced accuracy does not contain 0.5."
         )
-    if _within({"low": narrower[0], "high": narrower[1]}, margin):
+    narrower = dict(zip(("low", "high"), numbers["balanced_accuracy_90"][which], strict=True))
+    if _within(narrower, margin):
         said.append(
-            f"On average they are within {_points(margin)} of chance: the balanced accuracy's 90 % "
-            "interval is. A single one may not be."
+            f"On average they are within {_points(margin)} of chance, by the 90 % interval of the "
+            "balanced accuracy. A single reader may not be."
         )
     elif not differs:
         said.append(
-            "Undecided: neither that they can tell them apart is shown, nor that they cannot. More "
-            "readers or images would be needed."
+            "Undecided: it is shown neither that they can tell the images apart nor that they "
+            "cannot. This needs more readers or images."
         )
     if few:
         said.append(
-            f"{numbers['readers']} readers are too few to speak of others, which would need "
-            f"{FEWEST_READERS} or more."
+            f"{numbers['readers']} readers are too few to conclude about others; {FEWEST_READERS} "
+            "or more are needed."
         )
     return said
 
 
-def _auc_differs(auc: dict[str, float | None]) -> list[str]:
-    """Return a sentence if the confidences tell what the answers do not."""
-    if auc["low"] is None or auc["high"] is None or auc["low"] <= 0.5 <= auc["high"]:
-        return []
-    return [
-        "But the confidences carry more than the answers: the area under the ROC curve is not 0.5."
-    ]
-
-
 def _undecided(count: int, numbers: dict[str, Any]) -> str:
-    """Say what so few judgements could have shown."""
+    """Say what this number of judgements could have shown."""
     accuracy, margin = numbers["detectable_accuracy"], numbers["detectable_margin"]
     could = (
         "no accuracy at all"
@@ -143,9 +139,16 @@ def _undecided(count: int, numbers: dict[str, Any]) -> str:
     )
     equal = "no equivalence" if margin is None else f"equivalence within {_points(margin)}"
     return (
-        f"Undecided: neither that the reader can tell them apart is shown, nor the contrary. "
-        f"{count} judgements show, with a power of {100 * POWER:.0f} %, {could}, or {equal}."
+        "Undecided: it is shown neither that the reader can tell the images apart nor that the "
+        f"reader cannot. {count} judgements can show, with a power of {100 * POWER:.0f} %, {could}, "
+        f"or {equal}."
     )
+
+
+def _differs(interval: dict[str, float | None]) -> bool:
+    """Tell whether an interval is known and does not contain 0.5."""
+    low, high = interval["low"], interval["high"]
+    return low is not None and high is not None and not low <= 0.5 <= high
 
 
 def _within(interval: dict[str, float | None], margin: float) -> bool:

@@ -1,15 +1,17 @@
-"""The key and the answers: what may be in them, and nothing of it trusted."""
+"""The files of a reading: the key of a page, and the answers of its readers.
 
-import json
+Answers come from other people's computers. Every key and value is checked.
+"""
+
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import read_json, write_text
+from synaxial.studies.inputs import read_model
 
-#: What a judgement can be by.
+#: The reasons that a reader can give.
 REASONS = ("grid", "blur", "anatomy", "contrast", "other")
 
 Kind = Literal["real", "generated"]
@@ -18,18 +20,15 @@ Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
-#: The largest file that is read, in bytes; answers to a thousand images have some 0.2 MB.
-LARGEST = 50_000_000
-
 
 class Checked(BaseModel):
-    """An object whose keys and values are the declared ones, without conversions."""
+    """An object with exactly the declared keys, whose values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 class KeyImage(Checked):
-    """What is known of one image of the page."""
+    """The truth of one image of the page."""
 
     image: Identifier
     truth: Kind
@@ -38,7 +37,7 @@ class KeyImage(Checked):
 
 
 class Key(Checked):
-    """The truth of one page. It stays with whoever leads the reading."""
+    """The truth of one page. The person who conducts the reading keeps it."""
 
     format: Literal["synaxial turing key 1"]
     page: Digest
@@ -54,12 +53,12 @@ class Key(Checked):
             if image.repeat_of is not None and (
                 image.repeat_of not in first or first[image.repeat_of].truth != image.truth
             ):
-                raise ValueError(f"image {image.image} repeats none of the same truth")
+                raise ValueError(f"image {image.image} repeats no image of the same truth")
         return self
 
 
 class Reader(Checked):
-    """Who read."""
+    """A reader."""
 
     name: Text
     years: Annotated[float, Field(ge=0, le=80)]
@@ -83,7 +82,7 @@ class Display(Checked):
 
 
 class Answers(Checked):
-    """What a reader's page saved."""
+    """The file that a reader's page saved."""
 
     format: Literal["synaxial turing answers 1"]
     page: Digest
@@ -103,23 +102,9 @@ class Answers(Checked):
         return self
 
 
-File = TypeVar("File", Key, Answers)
-
-
-def write_key(path: Path, key: Key) -> None:
-    """Write a key, whole or not at all."""
-    write_text(path, json.dumps(key.model_dump(mode="json"), indent=1) + "\n")
-
-
 def read_key(path: Path) -> Key:
-    """Read a key.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent, damaged or no key.
-    """
-    return _read(path, Key, "the key that `synaxial study turing build` wrote")
+    """Read a key."""
+    return read_model(path, Key, "the key that `synaxial study turing build` wrote")
 
 
 def read_answers(path: Path, key: Key) -> Answers:
@@ -128,14 +113,14 @@ def read_answers(path: Path, key: Key) -> Answers:
     Raises
     ------
     SynaxialError
-        The file is absent, damaged, no answers, of another page, or of images it has not.
+        The file is absent or damaged, or its answers are of another page or of unknown images.
     """
-    answers = _read(path, Answers, "the answers that the page saved")
+    answers = read_model(path, Answers, "the answers that the page saved")
     if answers.page != key.page:
         raise SynaxialError(
             path,
             f"answers another page ({answers.page[:12]})",
-            f"the key's ({key.page[:12]})",
+            f"that of the key ({key.page[:12]})",
             "give the key that was written with the page",
         )
     known = {image.image for image in key.images}
@@ -151,7 +136,7 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
     Raises
     ------
     SynaxialError
-        As `read_answers`, or two files are of one reader, or one a copy of the other.
+        As `read_answers`, or two files have the same reader or the same answers.
     """
     found: dict[str, Path] = {}
     everyone: list[Answers] = []
@@ -161,17 +146,17 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
         if name in found:
             raise SynaxialError(
                 path,
-                f"is of reader {answers.reader.name!r}, as {found[name]} is",
-                "one file a reader",
-                "give the complete one, or another name in it",
+                f"has the reader {answers.reader.name!r}, as {found[name]} has",
+                "one file for each reader",
+                "give the complete one, or change the name in it",
             )
         for other in everyone:
-            # Also the time of each: no two people have read alike to the millisecond.
-            if answers.answers and answers.answers == other.answers:
+            # The times are compared too: no two people take the same milliseconds.
+            if answers.answers == other.answers:
                 raise SynaxialError(
                     path,
-                    f"has the very answers that {found[_same(other)]} has",
-                    "one file a reader",
+                    f"has the same answers and times as {found[_same(other)]}",
+                    "one file for each reader",
                     "leave out the copy",
                 )
         found[name] = path
@@ -180,24 +165,5 @@ def read_readers(paths: list[Path], key: Key) -> list[Answers]:
 
 
 def _same(answers: Answers) -> str:
-    """Return the reader's name, the same however it is spaced and capitalised."""
+    """Return the reader's name without differences of spaces and capitals."""
     return " ".join(answers.reader.name.split()).casefold()
-
-
-def _read(path: Path, kind: type[File], expected: str) -> File:
-    """Read an object, with the first finding as the mistake."""
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise SynaxialError(path, f"cannot be read ({error})", expected) from error
-    if size > LARGEST:
-        raise SynaxialError(path, f"has {size} bytes", expected)
-    content = read_json(path)
-    try:
-        return kind.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        what = f"{where}: {message}" if where else message
-        raise SynaxialError(path, what[:300], expected) from error

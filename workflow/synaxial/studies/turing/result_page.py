@@ -1,148 +1,133 @@
-"""The page of a reading's numbers."""
+"""The page with the numbers of a reading."""
 
 import html
 from typing import Any
 
-from synaxial.io.pages import make_page
+from synaxial.io.pages import make_page, table_of
 from synaxial.studies.turing.conclusions import NOTES
 from synaxial.studies.turing.files import REASONS
 
-#: The columns of shares and areas, with what they are called.
+#: The numbers with intervals, and their names.
 NUMBERS = {
     "accuracy": "accuracy",
-    "sensitivity": "sensitivity<br><small>generated called so</small>",
-    "specificity": "specificity<br><small>real called so</small>",
+    "sensitivity": "sensitivity (generated images called generated)",
+    "specificity": "specificity (real images called real)",
     "balanced_accuracy": "balanced accuracy",
     "auc": "area under the ROC curve",
 }
 TESTS = {
-    "binomial_p": "binomial test<br><small>p, accuracy is 0.5</small>",
-    "fisher_p": "Fisher's test<br><small>p, answers as truth</small>",
-    "equivalence_p": "equivalence<br><small>p, within {points:.3g} points</small>",
+    "binomial_p": "binomial test: p of accuracy 0.5",
+    "fisher_p": "Fisher's test: p of answers independent of the truth",
+    "equivalence_p": "equivalence: p of not being within {points:.3g} points of chance",
 }
 KINDS = ("real", "generated")
 
 
-def make_result(found: dict[str, Any]) -> str:
-    """Return the page of what `score` found."""
+def make_result_page(found: dict[str, Any]) -> str:
+    """Return the page of the numbers of `score`."""
     images = found["images"]
     parts = [
         f"<p>{images['real']} real and {images['generated']} generated images, "
-        f"{images['shown_twice']} of them shown twice. In brackets: 95 % intervals.</p>",
-        _readers(found),
-        *_all_readers(found["all_readers"]),
-        "<h3>What they say</h3>",
+        f"{images['shown_twice']} of them shown twice. Brackets: 95 % confidence intervals.</p>",
+        table_of(_reader_rows(found)),
+    ]
+    pooled = found["all_readers"]
+    if pooled is not None:
+        parts += ["<h3>All readers</h3>", table_of(_pooled_rows(pooled))]
+    conclusions = [(reader["name"], reader["conclusion"]) for reader in found["readers"]]
+    if pooled is not None:
+        conclusions.append(("All readers", pooled["conclusion"]))
+    parts += [
+        "<h3>What the numbers show</h3>",
         *(
             _paragraph(f"<b>{html.escape(name)}</b>: {html.escape(' '.join(said))}")
-            for name, said in _conclusions(found)
+            for name, said in conclusions
         ),
         "<h3>Agreement</h3>",
-        _agreement(found),
+        *_agreement(found),
         "<h3>Reasons</h3>",
-        _reasons(found["reasons"]),
+        table_of(_reason_rows(found["reasons"])),
         "<h3>How to read this</h3>",
         *(_paragraph(html.escape(note)) for note in NOTES.strip().split("\n\n")),
     ]
     return make_page("Visual Turing test", "\n".join(parts))
 
 
-def _paragraph(text: str) -> str:
-    """Return a paragraph of readable width; the text is HTML."""
-    return f"<p style='max-width: 60em'>{text}</p>"
-
-
-def _readers(found: dict[str, Any]) -> str:
-    heading = ["reader", "years", "answered", "s an image", *NUMBERS.values()]
-    heading += [title.format(points=100 * found["margin"]) for title in TESTS.values()]
-    rows = [
-        [
-            html.escape(reader["name"]),
-            f"{reader['years']:g}",
-            f"{reader['answered']} of {reader['shown']}",
-            f"{reader['median_seconds']:.1f}",
-            *(_cell(reader[name]["value"], reader[name]) for name in NUMBERS),
-            *(_p(reader[name]) for name in TESTS),
-        ]
-        for reader in found["readers"]
+def _reader_rows(found: dict[str, Any]) -> list[list[str]]:
+    """Return a table with a column for each reader."""
+    readers = found["readers"]
+    points = 100 * found["margin"]
+    return [
+        ["reader", *(reader["name"] for reader in readers)],
+        ["years of experience", *(f"{reader['years']:g}" for reader in readers)],
+        ["answered", *(f"{reader['answered']} of {reader['shown']}" for reader in readers)],
+        ["median seconds an image", *(f"{reader['median_seconds']:.1f}" for reader in readers)],
+        *(
+            [title, *(_with_interval(**reader[name]) for reader in readers)]
+            for name, title in NUMBERS.items()
+        ),
+        *(
+            [title.format(points=points), *(_p_value(reader[name]) for reader in readers)]
+            for name, title in TESTS.items()
+        ),
     ]
-    return _table(heading, rows)
 
 
-def _all_readers(numbers: dict[str, Any] | None) -> list[str]:
-    if numbers is None:
-        return []
-    rows = []
-    for which, title in (
-        ("these_readers", "these readers"),
-        ("readers_like_these", "readers like these"),
-    ):
-        cells = []
-        for name in NUMBERS:
-            low, high = numbers[name][which] or (None, None)
-            cells.append(_cell(numbers[name]["value"], {"low": low, "high": high}))
-        rows.append([title, *cells])
-    heading = [f"all {numbers['readers']}", *NUMBERS.values()]
-    return ["<h3>All readers</h3>", _table(heading, rows)]
+def _pooled_rows(pooled: dict[str, Any]) -> list[list[str]]:
+    """Return a table with a column for each kind of interval."""
+    kinds = ("these_readers", "readers_like_these")
+    return [
+        [f"all {pooled['readers']} readers", "these readers", "readers like these"],
+        *(
+            [
+                title,
+                *(
+                    _with_interval(pooled[name]["value"], *(pooled[name][which] or (None, None)))
+                    for which in kinds
+                ),
+            ]
+            for name, title in NUMBERS.items()
+        ),
+    ]
 
 
-def _conclusions(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    said = [(reader["name"], reader["conclusion"]) for reader in found["readers"]]
-    if found["all_readers"] is not None:
-        said.append(("All readers", found["all_readers"]["conclusion"]))
-    return said
-
-
-def _agreement(found: dict[str, Any]) -> str:
+def _agreement(found: dict[str, Any]) -> list[str]:
     agreement = found["agreement"]
-    lines = [
+    rows = [["reader", "images answered twice", "the same answer", "Cohen's kappa"]]
+    for reader in found["readers"]:
+        repeats = reader["repeats"]
+        numbers = (_value(repeats["same"]), _value(repeats["kappa"]))
+        rows.append([reader["name"], str(repeats["pairs"]), *numbers])
+    return [
         f"<p>Between readers: Fleiss' kappa {_value(agreement['fleiss_kappa'])} "
-        f"(of {agreement['images_of_all']} images that all judged), Krippendorff's alpha "
-        f"{_value(agreement['krippendorff_alpha'])}. 0 is chance, 1 is all the same.</p>"
+        f"(over {agreement['images_of_all']} images that all judged), Krippendorff's alpha "
+        f"{_value(agreement['krippendorff_alpha'])}. 0 is chance, 1 is full agreement.</p>",
+        table_of(rows),
     ]
-    rows = [
-        [
-            html.escape(reader["name"]),
-            str(reader["repeats"]["pairs"]),
-            _value(reader["repeats"]["same"]),
-            _value(reader["repeats"]["kappa"]),
-        ]
-        for reader in found["readers"]
-    ]
-    heading = ["reader", "answered twice", "the same answer", "Cohen's kappa"]
-    return "\n".join([*lines, _table(heading, rows)])
 
 
-def _reasons(counts: dict[str, dict[str, dict[str, int]]]) -> str:
+def _reason_rows(counts: dict[str, dict[str, dict[str, int]]]) -> list[list[str]]:
     rows = [
         [f"{truth}, called {said}", *(str(counts[truth][said][reason]) for reason in REASONS)]
         for truth in KINDS
         for said in KINDS
     ]
-    return _table(["images", *REASONS], rows)
+    return [["images", *REASONS], *rows]
 
 
-def _table(heading: list[str], rows: list[list[str]]) -> str:
-    """Return a table; the cells are HTML."""
-    lines = [_row("th", heading), *(_row("td", row) for row in rows)]
-    return "<table>" + "\n".join(lines) + "</table>"
+def _paragraph(text: str) -> str:
+    """Return HTML as a paragraph of readable width."""
+    return f"<p style='max-width: 60em'>{text}</p>"
 
 
-def _row(tag: str, cells: list[str]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-
-
-def _cell(value: float | None, interval: dict[str, float | None]) -> str:
-    low, high = interval["low"], interval["high"]
-    if value is None:
-        return "-"
-    if low is None or high is None:
-        return f"{value:.3f}"
-    return f"{value:.3f}<br><small>({low:.3f} to {high:.3f})</small>"
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    interval = "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+    return _value(value) + interval
 
 
 def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _p(value: float) -> str:
-    return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

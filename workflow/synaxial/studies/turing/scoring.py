@@ -1,4 +1,4 @@
-"""All numbers of a reading: of each reader, and of all together."""
+"""All numbers of a reading: those of each reader, and those of all readers together."""
 
 from typing import Any
 
@@ -7,9 +7,16 @@ import numpy as np
 from synaxial.evaluation.metrics.intervals import Interval
 from synaxial.studies.turing.conclusions import of_all, of_reader
 from synaxial.studies.turing.files import Answers, Key
-from synaxial.studies.turing.judgements import Judgements, judgements_of, reasons_by_truth
-from synaxial.studies.turing.planning import detectable_accuracy, detectable_margin
-from synaxial.studies.turing.resampling import draws_of, interval_of, interval_of_such, numbers_of
+from synaxial.studies.turing.judgements import (
+    Judgements,
+    draws_of,
+    interval_of,
+    interval_of_such,
+    judgements_of,
+    numbers_of,
+    reasons_by_truth,
+)
+from synaxial.studies.turing.sample_size import detectable_accuracy, detectable_margin
 from synaxial.studies.turing.statistics import (
     association_test,
     binomial_test,
@@ -20,21 +27,19 @@ from synaxial.studies.turing.statistics import (
     wilson,
 )
 
-#: Two one-sided tests at 5 % are a 90 % interval within the margins.
+#: Two one-sided tests at 5 % correspond to a 90 % interval within the margin.
 LEVEL_OF_EQUIVALENCE = 0.9
 
 
 def score(key: Key, everyone: list[Answers], margin: float) -> dict[str, Any]:
-    """Return all numbers of a reading, as JSON has them.
+    """Return all numbers of a reading, ready for JSON.
 
     Parameters
     ----------
-    key
-        Of the page.
-    everyone
-        The readers' answers to it, each at least one.
+    key, everyone
+        The key of the page, and the readers' answers to it.
     margin
-        Of equivalence: an accuracy of 0.5, give or take so much, counts as chance.
+        An accuracy within this distance of 0.5 counts as chance.
     """
     judgements = judgements_of(key, everyone)
     readers = []
@@ -69,10 +74,11 @@ def score(key: Key, everyone: list[Answers], margin: float) -> dict[str, Any]:
 
 
 def score_reader(judgements: Judgements, margin: float) -> dict[str, Any]:
-    """Return one reader's numbers, and what they say in words.
+    """Return one reader's numbers, and what they show in words.
 
-    Intervals are of the level 0.95: Wilson's for shares, of drawn images for the balanced accuracy
-    and the area under the ROC curve. Sensitivity is of generated images, specificity of real ones.
+    Intervals have the level 0.95: Wilson's for shares, and the bootstrap over images for the
+    balanced accuracy and the area under the ROC curve. Sensitivity is for generated images,
+    specificity for real ones.
     """
     calls = judgements.calls[0]
     judged = ~np.isnan(calls)
@@ -111,10 +117,10 @@ def score_reader(judgements: Judgements, margin: float) -> dict[str, Any]:
 
 
 def score_all(judgements: Judgements, margin: float) -> dict[str, Any]:
-    """Return the numbers of several readers together, and what they say in words.
+    """Return the numbers of several readers together, and what they show in words.
 
-    Of each number two intervals: of these readers, with images drawn, and of readers like these,
-    with both drawn; and both for equivalence, of the level 0.9.
+    Each number has two intervals: for these readers, with drawn images, and for readers like these,
+    with drawn readers and images. Both also exist with the level 0.9, for equivalence.
     """
     values = numbers_of(judgements)
     of_these = draws_of(judgements, readers_too=False)
@@ -138,7 +144,7 @@ def score_all(judgements: Judgements, margin: float) -> dict[str, Any]:
 
 
 def _share(hits: int, count: int) -> dict[str, float | None]:
-    """Return a share with Wilson's interval; of nothing there is none."""
+    """Return a share with Wilson's interval; both None without judgements."""
     if count == 0:
         return _number(None, None)
     return _number(hits / count, wilson(hits, count))

@@ -1,7 +1,6 @@
 """Shares, tests and agreement of judgements, each by its published formula.
 
-What SciPy and scikit-learn have is theirs; the rest is a few lines here, held in the tests against
-published examples.
+SciPy and scikit-learn compute what they have. The tests compare the rest with published examples.
 """
 
 import numpy as np
@@ -31,9 +30,9 @@ def binomial_test(hits: int, count: int) -> float:
 
 
 def equivalence_test(hits: int, count: int, margin: float) -> float:
-    """Return the p value of two exact one-sided tests: that the share is 0.5, give or take.
+    """Return the p value of two exact one-sided tests that the share is within 0.5 +- margin.
 
-    The larger of that of "0.5 + margin or more" and that of "0.5 - margin or less". Source:
+    It is the larger p value of "0.5 + margin or more" and of "0.5 - margin or less". Source:
     Schuirmann, A comparison of the two one-sided tests procedure and the power approach for
     assessing the equivalence of average bioavailability, Journal of Pharmacokinetics and
     Biopharmaceutics 15, 1987; with binomial tests in place of Student's.
@@ -46,9 +45,9 @@ def equivalence_test(hits: int, count: int, margin: float) -> float:
 def association_test(calls: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     """Return the p value of Fisher's exact test that answers do not follow the truth.
 
-    Unlike the test of the accuracy it does not suppose that there are as many images of a kind, or
-    that who guesses says either as often: with 60 % generated images, who always says "generated"
-    is right in 60 %.
+    Unlike the test of the accuracy, it does not assume equally many images of each kind, or a
+    guessing reader who gives each answer equally often: with 60 % generated images, a reader who
+    always answers "generated" is right in 60 %.
     """
     table = [
         [int(((calls == call) & (truth == kind)).sum()) for call in (1, 0)]
@@ -58,16 +57,16 @@ def association_test(calls: NDArray[np.float64], truth: NDArray[np.bool_]) -> fl
 
 
 def areas(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the area under the ROC curve, from counts of each score: (…, K) and (…, K) to (…).
+    """Return the area under the ROC curve, (…); NaN without positives or negatives.
 
-    The probability that a positive has the higher score, plus half that of a tie (Mann and
-    Whitney; Hanley and McNeil, The meaning and use of the area under a receiver operating
-    characteristic (ROC) curve, Radiology 143, 1982). NaN without positives or negatives.
+    It is the probability that a positive has the higher score, plus half that of a tie (Hanley and
+    McNeil, The meaning and use of the area under a receiver operating characteristic (ROC) curve,
+    Radiology 143, 1982).
 
     Parameters
     ----------
     positive, negative
-        How many, or with what weight, of each score, from the lowest.
+        (…, K): the number or weight of each score, from the lowest.
     """
     lower = np.cumsum(negative, axis=-1) - negative
     pairs = positive.sum(-1) * negative.sum(-1)
@@ -77,10 +76,10 @@ def areas(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> NDArr
 
 
 def fleiss_kappa(calls: Calls) -> float | None:
-    """Return the agreement of readers beyond chance, of the images that all have judged.
+    """Return the agreement of readers beyond chance, over the images that all have judged.
 
     Source: Fleiss, Measuring nominal scale agreement among many raters, Psychological Bulletin 76,
-    1971. None with fewer than two readers or images, or where all answers are the same.
+    1971. None with fewer than two readers or images, or if all answers are the same.
     """
     judged = calls[:, ~np.isnan(calls).any(axis=0)]
     readers, images = judged.shape
@@ -93,11 +92,11 @@ def fleiss_kappa(calls: Calls) -> float | None:
 
 
 def krippendorff_alpha(calls: Calls) -> float | None:
-    """Return the agreement of readers beyond chance, of all images that two or more have judged.
+    """Return the agreement of readers beyond chance, over all images that two or more have judged.
 
-    Nominal. Source: Krippendorff, Computing Krippendorff's alpha-reliability, University of
-    Pennsylvania 2011, section C: one less the disagreement observed over the one expected. None
-    where nothing is judged twice, or all answers are the same.
+    It is 1 - observed / expected disagreement, for nominal answers. Source: Krippendorff, Computing
+    Krippendorff's alpha-reliability, University of Pennsylvania 2011, section C. None if no image
+    is judged twice, or if all answers are the same.
     """
     values = np.unique(calls[~np.isnan(calls)])
     counts = (
@@ -116,10 +115,10 @@ def krippendorff_alpha(calls: Calls) -> float | None:
 
 
 def cohen_kappa(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Return the agreement of two rows of answers beyond chance; scikit-learn's.
+    """Return the agreement of two rows of answers beyond chance.
 
     Source: Cohen, A coefficient of agreement for nominal scales, Educational and Psychological
-    Measurement 20, 1960. None for no answers, or where all are the same.
+    Measurement 20, 1960. None without answers, or if all are the same.
     """
     if len(first) == 0 or len(np.unique(np.concatenate([first, second]))) < 2:
         return None

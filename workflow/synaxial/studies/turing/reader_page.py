@@ -1,4 +1,4 @@
-"""The page that readers answer: one HTML file that holds everything but the truth."""
+"""The page that readers answer: one HTML file with everything but the truth."""
 
 import base64
 import hashlib
@@ -11,41 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-#: The parts of the page, beside this file.
-FOLDER = Path(__file__).parent
-TEMPLATE, STYLE, SCRIPT = "page.html", "page.css", "page.js"
-
-#: An image is shown at the largest whole multiple of its size that is not above so many pixels.
+#: Images are enlarged by the largest whole factor that keeps them within this many pixels.
 LARGEST_SHOWN = 512
 
 
 def as_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return a grey image as a PNG that is as long as any other of its size.
+    """Return a grey image, uint8 (H, W), as a PNG without compression.
 
-    It is stored and not compressed: the length of a compressed one would tell of its content.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (H, W).
+    All images of one size have the same length, which therefore tells nothing of their content.
     """
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG", compress_level=0)
     return file.getvalue()
 
 
-def make_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[str, str]:
+def make_reader_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[str, str]:
     """Return the page as HTML, and the digest that its answers name.
 
-    The digest is of the images in their order and of their identifiers. A policy in the page
-    forbids the browser every request, and every script and style but the page's own.
+    The digest is of the images in their order and of their identifiers. A content security policy
+    forbids the browser all requests, and all scripts and styles but the page's own.
 
     Parameters
     ----------
     identifiers
-        Of each image.
+        Those of the images.
     pixels
-        uint8 (N, S, S), in the order in which they are shown.
+        uint8 (N, S, S), in the order of the page.
     """
     size = pixels.shape[1]
     images = [
@@ -59,8 +50,9 @@ def make_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[st
         "scale": max(1, LARGEST_SHOWN // size),
         "images": images,
     }
-    template, style, script = (
-        (FOLDER / name).read_text(encoding="utf-8") for name in (TEMPLATE, STYLE, SCRIPT)
+    page, style, script = (
+        Path(__file__).with_name(f"reader_page.{suffix}").read_text(encoding="utf-8")
+        for suffix in ("html", "css", "js")
     )
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
@@ -71,15 +63,14 @@ def make_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[st
         "style": style,
         "script": script,
         "count": str(len(images)),
-        # In hexadecimal and base64 there is nothing that would end the script element.
+        # Hexadecimal and base64 cannot end the script element.
         "data": json.dumps(data),
     }
-    page = template
     for name, text in parts.items():
         page = page.replace(f"{{{{{name}}}}}", text)
     return page, digest
 
 
 def _hash_of(text: str) -> str:
-    """Return a part's hash as a content security policy names it."""
+    """Return the hash of a part for the content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -146,7 +146,7 @@ def test_a_whole_reading(browser, built, tmp_path, run_here):
         assert 0 < one.seconds < 60
     run_here(
         [
-            *("study", "turing", "score", "--key", built["--key"], "--answers", path),
+            *("study", "turing", "score", path, "--key", built["--key"]),
             *("--output", tmp_path / "result.json", "--page", tmp_path / "result.html"),
         ]
     )

@@ -1,10 +1,10 @@
-"""How many judgements a reading needs, by the power of the very tests that score it.
+"""The number of judgements that a reading needs, from the power of the tests that score it.
 
-The tests are exact, so their power is a sum of binomial probabilities. It goes up and down by a
-little from one number of judgements to the next, for hits are whole: what is given is the number
-from which on it stays above what is asked. The normal approximation of textbooks gives a few
-judgements fewer (Chow, Shao and Wang, Sample Size Calculations in Clinical Research, 2nd edition,
-Chapman and Hall 2008, section 4.1, tests for one proportion and for equivalence).
+The tests are exact, so their power is a sum of binomial probabilities. Because hits are whole
+numbers, it goes slightly up and down from one number of judgements to the next. The result here is
+the number from which on the power stays above the target. The normal approximation of textbooks
+gives slightly smaller numbers (Chow, Shao and Wang, Sample Size Calculations in Clinical Research,
+2nd edition, Chapman and Hall 2008, section 4.1, tests for one proportion and for equivalence).
 """
 
 from functools import cache
@@ -13,24 +13,24 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-#: The error of the first kind and the power where nobody says otherwise, and the margin of
-#: equivalence: an accuracy of 0.5, give or take so much, counts as chance.
+#: Defaults of the type I error, of the power, and of the margin of equivalence: an accuracy within
+#: the margin of 0.5 counts as chance.
 LEVEL, POWER, MARGIN = 0.05, 0.8, 0.1
 
 #: The accuracies and the margins of the table.
 ACCURACIES, MARGINS = (0.55, 0.6, 0.65, 0.7, 0.8), (0.05, 0.1, 0.15)
 
-#: The most judgements that are looked at.
+#: The largest number of judgements that is tried.
 MOST = 2000
 
 
 def power_of_difference(
     judgements: ArrayLike, accuracy: float, level: float = LEVEL
 ) -> NDArray[np.float64]:
-    """Return how probably the two-sided exact test of 0.5 rejects, at numbers of judgements.
+    """Return the power of the two-sided exact test of 0.5, for each number of judgements.
 
-    At 0.5 the distribution is symmetric, and the p value is twice the smaller tail: fewer hits
-    than `fewest` reject, or as many misses.
+    The distribution at 0.5 is symmetric, so the p value is twice the smaller tail: the test rejects
+    with fewer hits or fewer misses than `fewest`.
     """
     count = np.asarray(judgements)
     fewest = binom.ppf(level / 2, count, 0.5)
@@ -43,9 +43,9 @@ def power_of_difference(
 def power_of_equivalence(
     judgements: ArrayLike, margin: float, accuracy: float = 0.5, level: float = LEVEL
 ) -> NDArray[np.float64]:
-    """Return how probably both one-sided exact tests reject, at numbers of judgements.
+    """Return the power of both one-sided exact tests together, for each number of judgements.
 
-    Fewer hits than `most`, and as few misses, are improbable at the margins.
+    The tests reject where hits and misses are both fewer than `most`.
     """
     count = np.asarray(judgements)
     most = binom.ppf(level, count, 0.5 + margin)
@@ -56,29 +56,25 @@ def power_of_equivalence(
 
 
 def judgements_for_difference(accuracy: float) -> int:
-    """Return how many judgements show that a reader of some accuracy does not guess.
-
-    With the probability `POWER` or more, at this number and at every larger one up to `MOST`.
-    """
+    """Return how many judgements show, with the power `POWER`, that a reader does not guess."""
     counts = np.arange(1, MOST + 1)
-    return _from_which_on(power_of_difference(counts, accuracy))
+    return _smallest(power_of_difference(counts, accuracy))
 
 
 def judgements_for_equivalence(margin: float) -> int:
-    """Return how many judgements show, of a reader who guesses, that the accuracy is 0.5.
+    """Return how many judgements show that the accuracy of a guessing reader is near 0.5.
 
-    Give or take the margin, with the probability `POWER` or more, at this number and at every
-    larger one up to `MOST`.
+    Near is within the margin, and the power is `POWER`.
     """
     counts = np.arange(1, MOST + 1)
-    return _from_which_on(power_of_equivalence(counts, margin))
+    return _smallest(power_of_equivalence(counts, margin))
 
 
 @cache
 def detectable_accuracy(judgements: int) -> float | None:
-    """Return the smallest accuracy above 0.5 that is shown with the probability `POWER`.
+    """Return the smallest accuracy above 0.5 shown with the power `POWER`, in steps of 0.005.
 
-    In steps of 0.005; None if so few judgements show none.
+    None if the judgements are too few for any.
     """
     return next(
         (
@@ -92,9 +88,9 @@ def detectable_accuracy(judgements: int) -> float | None:
 
 @cache
 def detectable_margin(judgements: int) -> float | None:
-    """Return the smallest margin of equivalence that is shown with the probability `POWER`.
+    """Return the smallest margin of equivalence shown with the power `POWER`, in steps of 0.005.
 
-    In steps of 0.005; None if so few judgements show none.
+    None if the judgements are too few for any.
     """
     return next(
         (
@@ -115,18 +111,18 @@ def table_of_sizes() -> str:
         for accuracy in ACCURACIES
     ]
     lines += [
-        f"| one who guesses is right in 50 %, give or take {100 * margin:.0f} points | "
+        f"| a reader who guesses is right in 50 %, plus or minus {100 * margin:.0f} points | "
         f"{judgements_for_equivalence(margin)} |"
         for margin in MARGINS
     ]
     return "\n".join(lines)
 
 
-def _from_which_on(power: NDArray[np.float64]) -> int:
-    """Return the number of judgements, from 1, from which on a power stays at `POWER` or above."""
+def _smallest(power: NDArray[np.float64]) -> int:
+    """Return the number of judgements, from 1, from which on the power stays at least `POWER`."""
     too_low = np.flatnonzero(power < POWER)
     if len(too_low) and too_low[-1] == len(power) - 1:
-        raise ValueError(f"more than {MOST} judgements are needed")
+        raise ValueError(f"needs more than {MOST} judgements")
     return int(too_low[-1]) + 2 if len(too_low) else 1
 
 

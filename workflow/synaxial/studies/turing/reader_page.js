@@ -4,11 +4,11 @@
   const element = (id) => document.getElementById(id);
   const STORE = `synaxial turing ${page}`;
   const KEYS = { r: "real", g: "generated", d: "grid", b: "blur", a: "anatomy", c: "contrast", o: "other" };
-  // What is known so far; `answers` are of the first images, in their order.
+  // The state of the reading; `answers` are those of the first images, in order.
   let state = null;
   let shownAt = null;
 
-  // Some browsers give a file no storage, or none in private windows.
+  // Some browsers have no storage for local files or in private windows.
   const store = {
     read() {
       try {
@@ -20,7 +20,7 @@
     write() {
       try { localStorage.setItem(STORE, JSON.stringify(state)); return true; } catch { return false; }
     },
-    clear() { try { localStorage.removeItem(STORE); } catch { /* There was none. */ } },
+    clear() { try { localStorage.removeItem(STORE); } catch { /* There is no storage. */ } },
     works() {
       try {
         localStorage.setItem(`${STORE} test`, "1");
@@ -48,7 +48,7 @@
     open("start");
   }
 
-  // Whole multiples only, so that each pixel is as large as the next; smaller in a narrow window.
+  // Whole factors only, so that all pixels have the same size; smaller in a narrow window.
   function scale() {
     const room = Math.min(document.documentElement.clientWidth - 24, screen.width || Infinity);
     return Math.max(1, Math.min(largest, Math.floor(room / size)));
@@ -129,7 +129,7 @@
 
   function press(event) {
     const typed = event.target instanceof HTMLInputElement && ["text", "number"].includes(event.target.type);
-    // Nothing is said of an image that is not to be seen yet.
+    // An image that is not visible yet cannot be answered.
     if (element("trial").hidden || shownAt === null || typed || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
     const key = event.key.toLowerCase();
     if (key === "enter" && !(event.target instanceof HTMLButtonElement)) {
@@ -139,7 +139,7 @@
     const value = KEYS[key] ?? (/^[1-5]$/.test(key) ? key : null);
     if (value === null) return;
     event.preventDefault();
-    // The bar of progress has a value too.
+    // The progress bar has a value too.
     document.querySelector(`#judgement input[value="${value}"]`).click();
   }
 
@@ -160,7 +160,7 @@
   element("save").addEventListener("click", save);
   for (const id of ["discard", "another"]) {
     element(id).addEventListener("click", () => {
-      if (!confirm("Delete the answers that this browser holds? Saved files stay.")) return;
+      if (!confirm("Delete the answers that this browser holds? Saved files are kept.")) return;
       store.clear();
       element("reader").reset();
       start();

@@ -1,0 +1,167 @@
+"""`synaxial study turing build`."""
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from synaxial.config import read_study
+from synaxial.config.model import Study
+from synaxial.data.dataset.reading import read_dataset
+from synaxial.data.subjects import person_of
+from synaxial.evaluation.image_sets import read_set
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_json, write_text
+from synaxial.io.stacks import count_images, read_shape, read_stack
+from synaxial.studies.inputs import check_unseen
+from synaxial.studies.turing.choosing import Shown, choose
+from synaxial.studies.turing.files import Key, KeyImage
+from synaxial.studies.turing.reader_page import make_reader_page
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+logger = logging.getLogger(__name__)
+
+
+def run(
+    stacks: Annotated[list[Path], typer.Argument(help="Stacks of generated images (.tif).")],
+    held_out: Annotated[Path, typer.Option(help="Data set of the held-out subjects.")],
+    page: Annotated[Path, typer.Option(help="The page to write (.html).")],
+    key: Annotated[Path, typer.Option(help="The truth to write (.json); hide it from readers.")],
+    training: Annotated[
+        Path | None,
+        typer.Option(help="Data set of the training subjects, to check that none is held out."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="The study, for its section `turing`; else the defaults.")
+    ] = None,
+    images: Annotated[
+        int | None,
+        typer.Option(
+            min=10,
+            help="Replaces turing.images. With 230 images (the default), one reader who is right"
+            " in 60 % is shown not to guess, and one who guesses is shown to be right in 50 % plus"
+            " or minus 10 points, each with a power of 80 %. docs/studies/turing.md has other"
+            " numbers.",
+        ),
+    ] = None,
+    repeats: Annotated[
+        float | None, typer.Option(min=0, max=1 / 3, help="Replaces turing.repeats.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replaces turing.seed.")] = None,
+) -> None:
+    """Make a page on which readers tell generated images from real ones, and its key.
+
+    The page is one file. It works in any browser, sends nothing, and does not contain the truth.
+
+    \b
+    Example:
+      synaxial study turing build stack_0.tif stack_1.tif --held-out held_out
+        --page page.html --key key.json
+    """
+    settings = (Study() if config is None else read_study(config)).turing
+    given = {"images": images, "repeats": repeats, "seed": seed}
+    settings = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
+    check_outputs(page, key)
+    check_stacks(stacks)
+    counts = [count_images(stack) for stack in stacks]
+    generated = read_set(stacks, sum(counts)).pixels
+    real, rows = read_dataset(held_out)
+    if generated.shape[1:] != real.pixels.shape[1:]:
+        raise SynaxialError(
+            held_out,
+            f"its images have the shape {real.pixels.shape[1:]}",
+            f"{generated.shape[1:]}, as those of {stacks[0]}",
+        )
+    if training is not None:
+        check_unseen(held_out, training)
+    subjects, levels = zip(*((person_of(r["subject"]), int(r["slice"])) for r in rows), strict=True)
+    numbers = (settings.images, settings.repeats, settings.seed)
+    try:
+        chosen = choose(len(generated), subjects, levels, *numbers)
+    except ValueError as error:
+        raise SynaxialError(
+            "turing.images", f"there are {error}", remedy="show fewer or make more"
+        ) from error
+    pixels: NDArray[np.uint8] = np.stack(
+        [(generated if image.generated else real.pixels)[image.origin] for image in chosen]
+    )
+    text, digest = make_reader_page([image.identifier for image in chosen], pixels)
+    origins = origins_of(stacks, counts, rows)
+    write_json(key, make_key(chosen, digest, settings.seed, origins).model_dump(mode="json"))
+    write_text(page, text)
+    logger.info("%s: %d images; hide %s from the readers", page, len(chosen), key)
+
+
+def check_outputs(page: Path, key: Path) -> None:
+    """Refuse to overwrite a page that readers may have, or its key."""
+    if page.resolve() == key.resolve():
+        raise SynaxialError("--key", f"is {key}, as --page", "a file of its own")
+    for path in (page, key):
+        if path.exists():
+            raise SynaxialError(
+                path,
+                "exists already, and answers to a page are worthless without its key",
+                "a new file",
+                "choose another name, or move page and key away together",
+            )
+
+
+def check_stacks(stacks: list[Path]) -> None:
+    """Refuse a stack that is given twice, and images that no generator made."""
+    seen: set[Path] = set()
+    for path in stacks:
+        if path.resolve() in seen:
+            raise SynaxialError(path, "is given twice", "each stack once")
+        seen.add(path.resolve())
+        if not all(page.get("generated") is True for page in read_stack(path).descriptions):
+            raise SynaxialError(
+                path, "has images that were not generated", "a stack of `synaxial sample`"
+            )
+
+
+#: Where images come from: True is the list of the generated ones, False that of the held-out ones.
+Origins = dict[bool, list[dict[str, Any]]]
+
+
+def origins_of(stacks: list[Path], counts: list[int], rows: list[dict[str, str]]) -> Origins:
+    """Return the stack and page of generated images, and the subject and slice of real ones.
+
+    Parameters
+    ----------
+    stacks, counts
+        The stacks of generated images and their numbers of images; every second page is a mask
+        where a stack has masks.
+    rows
+        The index of the held-out data set.
+    """
+    generated = [
+        {"stack": str(stack), "page": page}
+        for stack, count in zip(stacks, counts, strict=True)
+        for pages in [read_shape(stack)[0]]
+        for page in range(0, pages, pages // count)
+    ]
+    real = [{"subject": row["subject"], "slice": int(row["slice"])} for row in rows]
+    return {True: generated, False: real}
+
+
+def make_key(chosen: list[Shown], digest: str, seed: int, origins: Origins) -> Key:
+    """Return the key of a page."""
+    return Key(
+        format="synaxial turing key 1",
+        page=digest,
+        seed=seed,
+        images=[
+            KeyImage(
+                image=image.identifier,
+                truth="generated" if image.generated else "real",
+                repeat_of=None if image.repeat_of is None else chosen[image.repeat_of].identifier,
+                origin=origins[image.generated][image.origin],
+            )
+            for image in chosen
+        ],
+    )
