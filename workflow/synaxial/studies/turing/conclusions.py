@@ -140,8 +140,8 @@ def _undecided(count: int, numbers: dict[str, Any]) -> str:
     equal = "no equivalence" if margin is None else f"equivalence within {_points(margin)}"
     return (
         "Undecided: it is shown neither that the reader can tell the images apart nor that the "
-        f"reader cannot. {count} judgements can show, with a power of {100 * POWER:.0f} %, {could}, "
-        f"or {equal}."
+        f"reader cannot. {count} judgements can show, with a power of {100 * POWER:.0f} %, "
+        f"{could}, or {equal}."
     )
 
 
