@@ -16,7 +16,7 @@ from synaxial.data.volumes.nifti import write_volume
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import is_placeholder
 
-from .heads import LPS, SHAPE, make_brats2020, make_head, make_labels, save
+from ..heads import LPS, SHAPE, make_brats2020, make_head, make_labels, save
 
 NAMES = [f"BraTS20_Training_{number:03d}" for number in (1, 2, 3)]
 

@@ -18,7 +18,7 @@ from synaxial.data.volumes.canonical import make_canonical, make_canonical_segme
 from synaxial.data.volumes.geometry import read_geometry
 from synaxial.io.errors import BadVolumeError
 
-from .heads import CHECK, LPS, SHAPE, make_head, make_image, make_labels
+from ..heads import CHECK, LPS, SHAPE, make_head, make_image, make_labels
 
 #: All 48 orders and directions that three axes can have.
 ALL_AXES = [

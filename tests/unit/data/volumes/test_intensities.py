@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from synaxial.data.volumes.intensities import make_positive
 from synaxial.io.errors import BadVolumeError
 
-from .heads import SHAPE, make_head
+from ..heads import SHAPE, make_head
 
 BRAIN = make_head() > 0
 

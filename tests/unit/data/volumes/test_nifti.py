@@ -14,7 +14,7 @@ from synaxial.data.volumes.canonical import make_canonical
 from synaxial.data.volumes.nifti import open_image
 from synaxial.io.errors import BadVolumeError
 
-from .heads import CHECK, LPS, SHAPE, make_head, make_image, save
+from ..heads import CHECK, LPS, SHAPE, make_head, make_image, save
 
 WHOLE = make_image(make_head()).to_bytes()
 

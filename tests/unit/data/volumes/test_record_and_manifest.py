@@ -19,7 +19,7 @@ from synaxial.data.volumes.record import (
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import write_csv
 
-from .heads import CHECK, SHAPE, make_head, make_image, make_labels
+from ..heads import CHECK, SHAPE, make_head, make_image, make_labels
 
 
 def record_of(subject: str = "BRATS_001", labelled: bool = True) -> Record:

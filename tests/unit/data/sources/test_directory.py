@@ -14,7 +14,7 @@ from synaxial.data.volumes.record import check_wanted_slices
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import sha256_of
 
-from .heads import directory_settings, make_brats2020, make_head, make_image, make_labels, save
+from ..heads import directory_settings, make_brats2020, make_head, make_image, make_labels, save
 
 NAMES = [f"BraTS20_Training_{number:03d}" for number in (1, 2, 3)]
 

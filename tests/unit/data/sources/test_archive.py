@@ -20,7 +20,7 @@ from synaxial.data.sources.download import public_address
 from synaxial.data.volumes import acquire
 from synaxial.io.errors import SynaxialError
 
-from .heads import SHAPE, make_head, make_image, make_labels, save
+from ..heads import SHAPE, make_head, make_image, make_labels, save
 
 
 class Server(http.server.ThreadingHTTPServer):

@@ -15,7 +15,7 @@ from synaxial.config.model import Acquire
 from synaxial.data.sources.kaggle import KaggleSource
 from synaxial.io.errors import SynaxialError
 
-from .heads import SHAPE, make_brats2020
+from ..heads import SHAPE, make_brats2020
 
 NAMES = [f"BraTS20_Training_{number:03d}" for number in (1, 2)]
 
