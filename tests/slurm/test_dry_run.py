@@ -9,6 +9,8 @@ import pytest
 
 from ..workflow.conftest import REPOSITORY, SNAKEMAKE, Workflow, jobs_of
 
+pytestmark = pytest.mark.snakemake
+
 #: All subjects of BraTS 2020's training data, and the paper's comparisons.
 FULL_STUDY = {
     "acquire": {"source": "phantom", "subjects": "001-320", "held_out": "321-369"},

@@ -10,7 +10,7 @@ from ..workflow.test_evidence import SUBJECTS as PEOPLE
 from .conftest import TWO_RANKS, ClusterWorkflow, submissions
 from .test_submission import asked_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 
 @pytest.fixture(scope="module")

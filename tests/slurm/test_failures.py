@@ -12,7 +12,7 @@ import pytest
 from ..workflow.conftest import SNAKEMAKE
 from .conftest import EVERY_ITERATION, MANY_EPOCHS, NO_REGULAR, TWO_RANKS, assert_same
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from .cluster import GPU_NODES
 from .conftest import MANY_EPOCHS, NO_REGULAR, TWO_RANKS
 from .test_failures import node_of, ranks_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from .conftest import submissions
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 
 def test_the_nodes_of_a_point_follow_from_its_ranks(workflow):

@@ -15,6 +15,8 @@ from ..workflow.conftest import Workflow, write_subject
 from .cluster import free_ports, search_path
 from .filling import fill_in
 
+pytestmark = pytest.mark.snakemake
+
 #: What Snakemake itself needs of a machine.
 SHELL = ("sh", "bash", "which")
 
@@ -63,7 +65,6 @@ def test_without_slurms_commands(tmp_path):
     assert seconds < 30
 
 
-@pytest.mark.slow
 def test_a_controller_that_does_not_answer(tmp_path, monkeypatch):
     """A configuration that points where nobody listens."""
     if shutil.which("squeue", path=search_path()) is None:

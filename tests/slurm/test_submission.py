@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import FOUR_RANKS, MANY_EPOCHS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 CASES = {
     "two nodes with two GPUs each": (

@@ -13,7 +13,7 @@ from .conftest import (
     submissions,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slurm
 
 #: As profiles/slurm/config.yaml suggests it.
 MPIEXEC = (

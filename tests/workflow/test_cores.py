@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.snakemake
 
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 

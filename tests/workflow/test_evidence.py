@@ -11,7 +11,7 @@ from PIL import Image
 
 from .conftest import STUDY, Workflow, jobs_of, write_subject
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.snakemake
 
 SUBJECTS = [f"BraTS20_Training_{number:03d}" for number in range(1, 7)]
 

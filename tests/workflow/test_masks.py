@@ -15,6 +15,8 @@ from synaxial.io.stacks import images_of, masks_of, read_stack
 from .conftest import Workflow, jobs_of, write_subject
 from .test_evidence import EVIDENCE, SUBJECTS
 
+pytestmark = pytest.mark.snakemake
+
 MASKED = {
     **EVIDENCE,
     "experiments": {
@@ -92,14 +94,12 @@ def test_a_run_makes_masks_where_they_are_wanted(tmp_path):
     assert "pack_masks_held_out" not in jobs
 
 
-@pytest.mark.slow
 def test_what_is_made_is_not_made_again(masked):
     assert jobs_of(masked.output)["mask"] == 2
     done = masked.run(*TARGETS, "--dry-run")
     assert jobs_of(done.stdout + done.stderr) == {}
 
 
-@pytest.mark.slow
 def test_packed_masks_are_the_tumours_of_the_images(masked):
     images, masks = (np.load(masked.results("dataset", f"{n}.npy")) for n in ("images", "masks"))
     assert masks.shape == images.shape == (16, 64, 64)
@@ -119,7 +119,6 @@ def test_packed_masks_are_the_tumours_of_the_images(masked):
     assert len(record["ranks"]) == 2
 
 
-@pytest.mark.slow
 def test_stacks_and_pictures_have_both(masked):
     samples = masked.results("experiments", "pairs", "seed_1", "samples")
     stack = read_stack(samples / "stack_0.tif")
@@ -142,7 +141,6 @@ def test_stacks_and_pictures_have_both(masked):
     np.testing.assert_array_equal(found * 255, masks.pages[..., 0])
 
 
-@pytest.mark.slow
 def test_numbers_and_catalogue_are_of_the_images(masked):
     folder = masked.results("experiments", "pairs", "seed_1")
     assert json.loads((folder / "evaluation.json").read_text())["images"] == 12
@@ -154,7 +152,6 @@ def test_numbers_and_catalogue_are_of_the_images(masked):
     assert counts == [12, 12, 12]
 
 
-@pytest.mark.slow
 def test_a_subject_without_a_segmentation_is_named(tmp_path):
     workflow = prepare(tmp_path)
     (workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_seg.nii.gz").unlink()

@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of, write_subject
 
+pytestmark = pytest.mark.snakemake
+
 PHANTOM = {"acquire": {"source": "phantom", "subjects": "001-015"}}
 
 STUDIES = {
@@ -113,7 +115,6 @@ def test_a_mistake_is_one_line_and_nothing_runs(workflow, name):
     assert not workflow.results("volumes").exists()
 
 
-@pytest.mark.slow
 def test_a_bad_volume_can_be_left_out(workflow):
     path = workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_flair.nii.gz"
     path.write_bytes(path.read_bytes()[:500])
@@ -140,7 +141,6 @@ def test_a_bad_volume_can_be_left_out(workflow):
     assert description["images"] == 16
 
 
-@pytest.mark.slow
 def test_an_archive_is_fetched_and_then_its_subjects_are_known(workflow):
     with tarfile.open(workflow.folder / "data.tar.gz", "w:gz") as archive:
         archive.add(workflow.folder / "data", "MICCAI_BraTS2020_TrainingData")

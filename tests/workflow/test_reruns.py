@@ -8,7 +8,7 @@ import pytest
 
 from .conftest import SUBJECTS, jobs_of, write_subject
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.snakemake
 
 AFTER_TRAINING = {"train": 1, "sample": 1, "render": 1}
 AFTER_SLICING = {"slice": 3, "resize": 3, "pack": 1, **AFTER_TRAINING}

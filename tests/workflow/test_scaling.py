@@ -9,6 +9,8 @@ import yaml
 
 from .conftest import STUDY, SUBJECTS, Workflow, jobs_of, write_subject
 
+pytestmark = pytest.mark.snakemake
+
 TWO = {"scaling": {"ranks": [1, 2], "steps": 3, "warm_up": 1}}
 
 
@@ -73,7 +75,6 @@ def test_on_slurm_the_nodes_follow_from_the_ranks(planned, tmp_path):
     assert "--nodes=1 " in points["weak_2"][1]
 
 
-@pytest.mark.slow
 def test_a_scaling_study_on_one_and_two_ranks(workflow):
     workflow.write({**workflow.study, **TWO})
     done = workflow.run("scaling")

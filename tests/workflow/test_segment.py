@@ -10,6 +10,8 @@ from PIL import Image
 from .conftest import Workflow, jobs_of, write_subject
 from .test_evidence import EVIDENCE, SUBJECTS
 
+pytestmark = pytest.mark.snakemake
+
 MASKS = {"masks": True, "generator": {"channels": [8, 8, 8, 8, 2]}, "seeds": [1, 2]}
 STUDY = {
     **EVIDENCE,
@@ -103,7 +105,6 @@ def test_a_study_without_masks_is_not_held_against_what_segment_needs(planned):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_a_comparison_from_volumes_to_the_report(planned):
     done = planned.run("segment")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -12,7 +12,7 @@ from PIL import Image
 
 from .conftest import STUDY, SUBJECTS, jobs_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.snakemake
 
 
 def test_every_stage_ran(finished):

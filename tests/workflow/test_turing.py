@@ -7,6 +7,8 @@ import pytest
 from .conftest import Workflow, jobs_of, write_subject
 from .test_evidence import EVIDENCE, SUBJECTS
 
+pytestmark = pytest.mark.snakemake
+
 HELD_OUT = {**EVIDENCE, "turing": {"images": 10, "seed": 3}}
 
 
@@ -53,7 +55,6 @@ def test_a_mistake_is_told_before_any_work(planned, name):
     assert not planned.results("volumes").exists()
 
 
-@pytest.mark.slow
 def test_the_page_is_made_of_the_first_training(planned):
     done = planned.run("turing")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -26,8 +26,6 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.images import ImageSet, digest_of_pixels, subset
 from synaxial.io.stacks import write_stack
 
-pytestmark = pytest.mark.slow
-
 #: Numbers of which a lower one is better, and the controls that each must see. Of so few images
 #: and subjects the Fréchet distance of wavelets does not see the grid: its floor is too high.
 DISTANCES = {

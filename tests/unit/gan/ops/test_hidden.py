@@ -127,7 +127,7 @@ def test_the_edges_of_an_activation_are_chainers(activation):
     np.testing.assert_array_equal(ours.grad[known], theirs.grad[known])
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 @pytest.mark.parametrize("activation", ["leaky_relu", "tanh"])
 def test_a_batch_of_several_ranks_is_normalised_as_that_of_one(tmp_path, activation):
     """Result, gradients, second gradients and running statistics, with a real MPI."""

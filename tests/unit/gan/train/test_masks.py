@@ -177,7 +177,7 @@ def job(tmp_path):
     return job
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 @pytest.mark.parametrize(
     ("ranks", "settings"), [(1, PAIRS), (2, PAIRS), (1, BEYOND), (2, BEYOND)], ids=str
 )
@@ -200,7 +200,7 @@ def test_killed_after_ten_iterations_it_ends_with_the_same_bits(job, ranks, sett
         assert_same(job.arrays(straight["output"], name), job.arrays(name=name))
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_it_writes_what_a_training_writes(job):
     job.configure(epochs=6, **PAIRS)
     done = job.run()
@@ -220,7 +220,7 @@ def test_it_writes_what_a_training_writes(job):
     assert all(-1 <= float(row["similarity_generated"]) <= 1 for row in rows)
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_the_best_generator_is_chosen_by_its_images(job):
     folder = job.folder / "held_out"
     write_dataset(folder, images=24)
@@ -239,7 +239,7 @@ def test_the_best_generator_is_chosen_by_its_images(job):
     assert record["nearest_to_held_out"]["distance"] == pytest.approx(min(distances), rel=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_other_masks_begin_another_model(job):
     assert job.run().returncode == 0
     assert "resuming" in job.run().stderr
@@ -250,7 +250,7 @@ def test_other_masks_begin_another_model(job):
     assert len(list(job.checkpoints.iterdir())) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_masks_that_were_exchanged_are_refused(job):
     np.save(job.dataset / "masks.npy", 255 - np.load(job.dataset / "masks.npy"))
     done = job.run()
@@ -264,7 +264,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_absent_masks_are_told_in_one_line(job, mistake):
     name, expected = MISTAKES[mistake]

@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import assert_same, kill_everything, ranks_of
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.mpi
 
 #: 20 images in batches of 4: five iterations an epoch.
 TWENTY_ITERATIONS = {"epochs": 4}

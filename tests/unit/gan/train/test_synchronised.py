@@ -14,7 +14,7 @@ from synaxial.io.errors import SynaxialError
 from .conftest import BINARIES, TINY
 from .test_updater import UNNORMALISED, tiny_training
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.mpi
 
 SYNCHRONISED = {"batch_normalization_statistics": "synchronised"}
 

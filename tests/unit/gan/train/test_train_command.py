@@ -16,7 +16,7 @@ from synaxial.gan.networks.saving import digest_of, load_generator
 
 from .conftest import BINARIES, assert_same
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.mpi
 
 
 def test_it_writes_what_the_readme_says(job):

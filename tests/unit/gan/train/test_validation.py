@@ -78,7 +78,7 @@ def job(tmp_path):
     return job
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, tmp_path):
     options = ("--held-out", job.held_out)
     done = job.run(options=options)
@@ -104,7 +104,7 @@ def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, t
     assert again["nearest_to_held_out"] == record["nearest_to_held_out"]
 
 
-@pytest.mark.slow
+@pytest.mark.mpi
 def test_a_training_that_gets_no_nearer_ends_early(job, assert_clear_error):
     # Its steps are too small to change an 8-bit image.
     job.configure(patience=2, validation_epochs=1, epochs=9, optimizer={"learning_rate": 1e-12})

@@ -190,7 +190,7 @@ def postgresql(tmp_path_factory):
         subprocess.run(as_user(["rm", "-rf", str(folder)]), check=False, cwd="/")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def url(request, tmp_path):
     """The address of an empty database."""
     if request.param == "sqlite":

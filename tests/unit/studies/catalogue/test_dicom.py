@@ -175,7 +175,7 @@ def read_json(address):
         return json.load(answer)
 
 
-@pytest.mark.slow
+@pytest.mark.orthanc
 def test_a_server_holds_what_was_sent(orthanc, tmp_path):
     port, address = orthanc
     folder = Path(tmp_path / "files")

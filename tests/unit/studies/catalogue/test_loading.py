@@ -204,7 +204,6 @@ def test_a_digest_is_there_once(files, url):
             session.flush()
 
 
-@pytest.mark.slow
 def test_two_writers_at_once_lose_nothing(url, tmp_path):
     """Two processes make the tables, load the same training, and then each one of its own."""
     shared = make_files(tmp_path / "shared").folder

@@ -62,7 +62,6 @@ def get(address, method="GET", **headers):
         return error.code, error.read(), error.headers
 
 
-@pytest.mark.slow
 def test_pictures_are_those_of_the_catalogue(served, catalogue):
     with sqlite3.connect(catalogue) as connection:
         images = connection.execute("SELECT id, png FROM images").fetchall()
@@ -76,7 +75,6 @@ def test_pictures_are_those_of_the_catalogue(served, catalogue):
     assert get(f"{served}image/999999")[0] == 404
 
 
-@pytest.mark.slow
 def test_the_page_cannot_change_the_catalogue(served, catalogue):
     before = hashlib.sha256(catalogue.read_bytes()).hexdigest()
     write = "DELETE FROM images"
@@ -90,7 +88,6 @@ def test_the_page_cannot_change_the_catalogue(served, catalogue):
     assert hashlib.sha256(catalogue.read_bytes()).hexdigest() == before
 
 
-@pytest.mark.slow
 def test_only_a_browser_that_means_this_machine_is_answered(served):
     port = served.rstrip("/").rpartition(":")[2]
     assert get(served, Host=f"localhost:{port}")[0] == 200
@@ -98,7 +95,6 @@ def test_only_a_browser_that_means_this_machine_is_answered(served):
         assert get(served, Host=host)[0] == 421
 
 
-@pytest.mark.slow
 def test_what_is_no_number_is_told_on_the_page(served):
     for field in ("realism_from=much", "side=top", "order=x", "page=-1", "memorised=maybe"):
         status, content, _ = get(f"{served}browse?{field}")
@@ -120,7 +116,7 @@ def text_of(browser, selector):
     return browser.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
 
 
-@pytest.mark.slow
+@pytest.mark.browser
 def test_a_reader_filters_and_looks_at_an_image_beside_its_nearest(served, browser, tmp_path):
     browser.open(served)
     assert browser.evaluate("document.querySelectorAll('tbody tr').length") == 2

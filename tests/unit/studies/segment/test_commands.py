@@ -156,7 +156,6 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
         assert chart.width > 1000
 
 
-@pytest.mark.slow
 def test_good_generated_slices_are_told_from_wrong_ones(study):
     # The comparison's own control: other people's slices in the place of generated ones.
     study.config.write_text(
@@ -319,7 +318,6 @@ def test_people_held_out_without_tumours_are_refused(study):
         check.run([study.stack], folder, study.folder / "a.json", study.folder / "a.png")
 
 
-@pytest.mark.slow
 def test_the_command_line(study):
     command = [str(Path(sys.executable).with_name("synaxial")), "study", "segment", "train"]
     given = ["--config", study.config, "--held-out", study.held_out, "--dataset", study.dataset]

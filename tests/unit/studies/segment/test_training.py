@@ -151,7 +151,6 @@ def test_it_learns_to_segment_discs():
     assert min(scores.values()) > 0.8
 
 
-@pytest.mark.slow
 def test_on_phantoms_it_segments_people_whom_it_has_not_seen():
     # Minutes on one core: a phantom is made of a whole volume.
     device = use_one_device("cpu")

@@ -10,7 +10,7 @@ from synaxial.studies.turing.files import read_answers, read_key
 from .browser import Browser, find_chromium
 from .pages import words_of, write_sources
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.browser
 
 IMAGES = 15
 
