@@ -12,7 +12,7 @@ from nibabel.arrayproxy import ArrayProxy
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from synaxial.io.deflate import PIECE, DeflateError, GzipReader, pack_gzip
+from synaxial.io.deflate import DeflateError, open_gzip, pack_gzip
 from synaxial.io.errors import BadVolumeError
 
 #: What nibabel, NumPy and the unpackers raise for a damaged file.
@@ -21,6 +21,9 @@ DAMAGE = (OSError, EOFError, ValueError, OverflowError, zlib.error, DeflateError
 #: A file that unpacks to more bytes is damaged, or made to exhaust the memory; those of MSD
 #: Task01 have 0.15 GB.
 MOST_BYTES = 2**32
+
+#: Bytes that are unpacked at a time.
+PIECE = 2**18
 
 #: Up to this size (bytes) an unpacked file is kept in memory, so that it is unpacked once. A BraTS
 #: volume has 18 MB. From a larger file the wanted channel is unpacked a second time.
@@ -82,7 +85,7 @@ def _read(path: Path, where: str) -> tuple[bytes, int, bytearray | None]:
         with path.open("rb") as file:
             return file.read(LARGEST_HEADER), path.stat().st_size, None
     size, content = 0, bytearray()
-    with GzipReader(path) as packed:
+    with open_gzip(path) as packed:
         while piece := packed.read(PIECE):
             size += len(piece)
             if size > MOST_BYTES:
