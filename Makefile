@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help site install install-dev install-newest run consult slurm-demo test test-matrix benchmark lint format docs lock clean
+.PHONY: help site install install-dev install-newest run consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here 
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest -n 2
+
+test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Snakemake and no MPI.
+	$(BIN)/python -m pytest -n 2 -m "not (slurm or snakemake or mpi)"
 
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
