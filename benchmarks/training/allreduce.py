@@ -25,7 +25,7 @@ from mpi4py import MPI
 from synaxial.compute.chainer_compatibility import chainer, chainermn
 from synaxial.compute.memory import keep_freed_memory
 from synaxial.config.model import Training
-from synaxial.gan.train.initial import make_networks
+from synaxial.gan.train.setup import make_networks
 
 RANKS = 2
 WARM_UPS, REPEATS = 3, 21

@@ -23,8 +23,8 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
 from synaxial.gan.sample_stack import sample_stack
 from synaxial.gan.train.batches import RankBatches
-from synaxial.gan.train.initial import make_networks
 from synaxial.gan.train.optimizers import make_optimizer
+from synaxial.gan.train.setup import make_networks
 from synaxial.gan.train.updater import AdversarialUpdater
 
 #: Seconds that a waiting rank sleeps between two looks: MPI itself would wait with a busy core.

@@ -128,7 +128,7 @@ def test_a_full_disk_and_a_cut_off_checkpoint(training):
     training.configure(epochs=reached // 3 + 2)
     done = training.run("--until", "train")
     assert done.returncode == 0, done.stdout
-    assert "passing over a damaged checkpoint" in training.attempts()
+    assert "skipping a damaged checkpoint" in training.attempts()
     assert training.resumed_at() == [reached]
 
 

@@ -99,7 +99,7 @@ def test_a_cancelled_training_ends_the_run_and_the_same_command_resumes(workflow
     assert status != 0
     # The retry was not meant: it says so, at the end, and what to do.
     closing = said[said.index("The end of") :]
-    assert f"Slurm job {number}: it was cancelled, so this training is not tried again" in closing
+    assert f"Slurm job {number}: it was cancelled, so this training is not retried" in closing
     assert "the same command" in closing
     assert "Traceback" not in said
     # It was given the time to write a checkpoint.

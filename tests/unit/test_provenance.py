@@ -17,7 +17,7 @@ def test_a_command_reaches_its_own_stage_and_what_it_shares():
     } <= reached
     assert not any(name.startswith(("synaxial.gan.train", "synaxial.sample")) for name in reached)
     assert "synaxial.gan.networks.generator" in reachable_modules(
-        "synaxial.gan.train.train_command"
+        "synaxial.gan.train.command"
     )
 
 

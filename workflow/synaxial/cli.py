@@ -28,7 +28,7 @@ COMMANDS = {
     "data mask": "synaxial.data.slices.mask",
     "data pack": "synaxial.data.dataset.pack",
     "data pack-masks": "synaxial.data.dataset.pack_masks",
-    "train": "synaxial.gan.train.train_command",
+    "train": "synaxial.gan.train.command",
     "sample": "synaxial.gan.sample_command",
     "render": "synaxial.gan.render_command",
     "evaluate controls": "synaxial.evaluation.control_command",

@@ -12,9 +12,14 @@ from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.config.model import Latent, Sample, Training
 from synaxial.gan.generate import generate_images
 from synaxial.gan.networks import Generator
-from synaxial.gan.networks.calibration import calibrate
 from synaxial.gan.networks.randomness import CALIBRATION, SAMPLE, ImageRandomness, draw_latents
-from synaxial.gan.networks.saving import digest_of, load_generator, network_arrays, save_network
+from synaxial.gan.networks.saving import (
+    calibrate,
+    digest_of,
+    load_generator,
+    network_arrays,
+    save_network,
+)
 from synaxial.gan.sample_stack import pages_of, sample_stack
 from synaxial.io.stacks import count_images, images_of, masks_of, read_stack
 

@@ -10,9 +10,14 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.config.model import Training
 from synaxial.gan.networks import Generator
-from synaxial.gan.networks.calibration import calibrate
 from synaxial.gan.networks.randomness import BatchRandomness
-from synaxial.gan.networks.saving import digest_of, load_generator, network_arrays, save_network
+from synaxial.gan.networks.saving import (
+    calibrate,
+    digest_of,
+    load_generator,
+    network_arrays,
+    save_network,
+)
 from synaxial.gan.networks.upsampling import make_stage
 
 F = chainer.functions

@@ -1,8 +1,11 @@
 """A dataset of 16 x 16 images and a study whose networks make such images in milliseconds."""
 
 import hashlib
+import io
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +16,9 @@ import numpy as np
 import psutil
 import pytest
 import yaml
+
+from synaxial.cli import make_app
+from synaxial.gan.train.stopping import SIGNALS
 
 BINARIES = Path(sys.executable).parent
 
@@ -39,7 +45,7 @@ def write_dataset(folder, images=20, width=16):
 
 
 def write_masks(folder, seed=1):
-    """Write masks of a data set's images: where a smooth random field is high."""
+    """Write masks of a data set's images: the high values of a smooth random field."""
     images = np.load(folder / "images.npy")
     grid = np.random.default_rng(seed).normal(size=(len(images), 4, 4))
     field = grid.repeat(4, 1).repeat(4, 2)
@@ -73,12 +79,9 @@ class Job:
         }
         (self.folder / "study.yaml").write_text(yaml.safe_dump(study))
 
-    def command(self, ranks=1, processes=None, output=None, checkpoints=None, options=()):
-        processes = ranks if processes is None else processes
-        launcher = [BINARIES / "mpiexec", "-n", processes] if processes > 1 else []
+    def arguments(self, ranks=1, output=None, checkpoints=None, options=()):
         arguments = [
-            *(*launcher, sys.executable, "-m", "synaxial", "train"),
-            *("--config", self.folder / "study.yaml", "--experiment", "tiny"),
+            *("train", "--config", self.folder / "study.yaml", "--experiment", "tiny"),
             *("--dataset", self.dataset, "--ranks", ranks, "--device", "cpu"),
             *("--output", output or self.output),
             *("--checkpoints", checkpoints or self.checkpoints),
@@ -86,8 +89,31 @@ class Job:
         ]
         return [str(argument) for argument in arguments]
 
+    def command(self, ranks=1, processes=None, **options):
+        processes = ranks if processes is None else processes
+        launcher = [str(BINARIES / "mpiexec"), "-n", str(processes)] if processes > 1 else []
+        return [*launcher, sys.executable, "-m", "synaxial", *self.arguments(ranks, **options)]
+
+    def run_here(self, **options):
+        """Run one rank to its end in this process; return the text of its log."""
+        root, text = logging.getLogger(), io.StringIO()
+        level, handlers = root.level, root.handlers[:]
+        signals = {number: signal.getsignal(number) for number in SIGNALS}
+        root.addHandler(logging.StreamHandler(text))
+        root.setLevel(logging.INFO)
+        try:
+            make_app("train")(self.arguments(**options), standalone_mode=False)
+        finally:
+            for number, handler in signals.items():
+                signal.signal(number, handler)
+            for handler in set(root.handlers) - set(handlers):
+                handler.close()
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        return text.getvalue()
+
     def run(self, **options):
-        """Run to the end, and return the finished process."""
+        """Run in processes to the end, and return the finished process."""
         command = self.command(**options)
         return subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
 
@@ -95,6 +121,13 @@ class Job:
         return subprocess.Popen(
             self.command(**options), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+
+    def keep_checkpoints_until(self, iteration):
+        """Delete later checkpoints and the output, as if the job had been killed then."""
+        for path in self.checkpoints.glob("*/iteration_*.npz"):
+            if int(path.stem.removeprefix("iteration_")) > iteration:
+                path.unlink()
+        shutil.rmtree(self.output, ignore_errors=True)
 
     def latest_iteration(self, checkpoints=None):
         found = sorted((checkpoints or self.checkpoints).glob("*/iteration_*.npz"))
@@ -119,7 +152,7 @@ def job(tmp_path):
 
 
 def kill_everything(process):
-    """Send SIGKILL to a process and all that it started: nobody gets to clean up."""
+    """Send SIGKILL to a process and all that it started: none of them can clean up."""
     family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     for member in family:
         try:
@@ -130,7 +163,7 @@ def kill_everything(process):
 
 
 def ranks_of(process):
-    """The processes of a job that are ranks: the Python ones that have no children."""
+    """The processes of a job that are ranks: Python processes without children."""
     return [
         child
         for child in psutil.Process(process.pid).children(recursive=True)

@@ -1,7 +1,8 @@
-"""Trains some iterations of a study's `tiny` on all ranks; rank 0 writes the weights.
+"""Trains some iterations of each study in a folder on all ranks; rank 0 writes the weights.
 
-Started by a test, under mpiexec or alone: STUDY DATASET CHECKPOINTS DTYPE OUTPUT. The latents of a
-batch are those of one rank, shared out: only so do several ranks compute the same as one.
+Started by a test, under mpiexec or alone: FOLDER. A study's file is NAME_DTYPE.yaml, its weights
+NAME_DTYPE_RANKS.npz. The latents of a batch are those of one rank, shared out: only so do several
+ranks compute the same as one.
 """
 
 import sys
@@ -17,47 +18,49 @@ from synaxial.gan.networks.randomness import BatchRandomness, draw_latents
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.gan.train import updater
 from synaxial.gan.train.communication import open_communicator, open_world
-from synaxial.gan.train.session import open_session
+from synaxial.gan.train.inputs import Inputs
+from synaxial.gan.train.setup import make_session
 from synaxial.gan.train.stopping import Stop
 
-study_path, dataset, checkpoints = map(Path, sys.argv[1:4])
-dtype, output = sys.argv[4:]
-chainer.global_config.dtype = np.dtype(dtype)
-study = read_study(study_path)
-training = study.experiments["tiny"]
 communicator, device = open_communicator(open_world(MPI.COMM_WORLD.size), "cpu")
 
 
 def shared_latents(randomness, images, latent):
     of_one = BatchRandomness(np, *randomness.name[:-1], 0)
-    whole = draw_latents(of_one, images * communicator.size, latent).astype(dtype)
+    whole = draw_latents(of_one, images * communicator.size, latent)
+    whole = whole.astype(chainer.global_config.dtype)
     return np.split(whole, communicator.size)[communicator.rank].copy()
 
 
 class Updater(updater.AdversarialUpdater):
     def real_images(self, indices):
-        return super().real_images(indices).astype(dtype)
+        return super().real_images(indices).astype(chainer.global_config.dtype)
+
+
+def train(folder, name, dtype):
+    chainer.global_config.dtype = np.dtype(dtype)
+    study = read_study(folder / f"{name}_{dtype}.yaml")
+    training = study.experiments["tiny"]
+    images = np.load(folder / "dataset" / "images.npy")
+    inputs = Inputs(training, study.monitoring, images, "f")
+    stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
+    session = make_session(inputs, communicator, device, folder, stop)
+    session.trainer.updater.__class__ = Updater
+    for _ in range(6):
+        session.trainer.updater.update()
+    if communicator.rank == 0:
+        arrays = {
+            f"{part}/{path}": array
+            for part in ("generator", "discriminator")
+            for path, array in network_arrays(getattr(session.networks, part)).items()
+        }
+        np.savez(folder / f"{name}_{dtype}_{communicator.size}.npz", **arrays)
 
 
 updater.draw_latents = shared_latents
-session = open_session(
-    training,
-    study.monitoring,
-    np.load(dataset / "images.npy"),
-    checkpoints,
-    "f",
-    communicator,
-    device,
-    Stop(training.epochs, np.inf, time.monotonic(), communicator),
-)
-session.trainer.updater.__class__ = Updater
-for _ in range(6):
-    session.trainer.updater.update()
-networks = session.networks
-if communicator.rank == 0:
-    arrays = {
-        f"{name}/{path}": array
-        for name in ("generator", "discriminator")
-        for path, array in network_arrays(getattr(networks, name)).items()
-    }
-    np.savez(output, **arrays)
+folder = Path(sys.argv[1])
+for path in sorted(folder.glob("*_float*.yaml")):
+    name, _, dtype = path.stem.rpartition("_")
+    # One image a rank cannot be normalised by itself.
+    if not (name == "local" and communicator.size == 4):
+        train(folder, name, dtype)

@@ -5,10 +5,10 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.train import adam
-from synaxial.gan.train.adam import BlockedAdam
+from synaxial.gan.train import optimizers
+from synaxial.gan.train.optimizers import BlockedAdam
 
-SHAPES = {"W": (64, 33, 5, 3), "b": (7,), "large": (2, adam.BLOCK), "unused": (4,)}
+SHAPES = {"W": (64, 33, 5, 3), "b": (7,), "large": (2, optimizers.BLOCK), "unused": (4,)}
 
 
 def make_network():

@@ -62,7 +62,7 @@ def flip(content):
 
 
 @pytest.mark.parametrize("damage", [cut, flip, lambda _: b"", lambda _: b"PK\x03\x04"])
-def test_a_damaged_newest_is_passed_over_with_a_warning(tmp_path, caplog, damage):
+def test_a_damaged_newest_is_skipped_with_a_warning(tmp_path, caplog, damage):
     save(tmp_path, 1, 2)
     newest = find_checkpoints(tmp_path)[0]
     newest.write_bytes(damage(newest.read_bytes()))
@@ -99,10 +99,10 @@ def test_no_changed_byte_breaks_the_search_or_passes_for_whole(tmp_path):
         assert (arrays["state"] == 1).all()
 
 
-def test_values_that_are_no_numbers_are_not_saved(tmp_path):
+def test_values_that_are_not_finite_are_not_saved(tmp_path):
     trainer = Trainer(3)
     trainer.state[5] = np.nan
-    with pytest.raises(SynaxialError, match="iteration 3: state has values that are no numbers"):
+    with pytest.raises(SynaxialError, match="iteration 3: state has NaN or infinite values"):
         save_checkpoint(trainer, tmp_path, "model", 3)
     assert not list(tmp_path.iterdir())
 
@@ -111,7 +111,7 @@ def test_a_pickle_is_not_opened(tmp_path, caplog):
     save(tmp_path, 1)
     np.savez(tmp_path / "iteration_000000002.npz", state=np.array([{}], dtype=object))
     assert (read_newest_checkpoint(tmp_path, "model", END)["state"] == 1).all()
-    assert "passing over" in caplog.text
+    assert "skipping" in caplog.text
 
 
 def test_another_models_checkpoint_is_refused(tmp_path):

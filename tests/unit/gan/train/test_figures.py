@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from synaxial.gan.train.curves import PANELS, draw_curves, write_curves
-from synaxial.gan.train.log import COLUMNS
+from synaxial.gan.train.log import COLUMNS, as_duration, describe
 from synaxial.gan.train.previews import draw_timeline, find_previews, split_sheet
-from synaxial.gan.train.progress import as_duration, describe
 
 
 @pytest.mark.parametrize(
@@ -17,8 +16,8 @@ def test_durations_are_readable(seconds, text):
     assert as_duration(seconds) == text
 
 
-def test_a_progress_line_has_bar_pace_and_time_left():
-    line = describe(done=25, of=100, epochs=2.5, pace=0.5, batch_size=8)
+def test_a_progress_line_has_bar_speed_and_time_left():
+    line = describe(done=25, of=100, epochs=2.5, speed=0.5, batch_size=8)
     assert "[######..................]  25%" in line
     assert "iteration 25 of 100, epoch 2.5, 4 images/s, 2:30 left" in line
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.train.penalties import clip_weights, gradient_penalty, real_penalty
+from synaxial.gan.train.losses import clip_weights, gradient_penalty, real_penalty
 
 F = chainer.functions
 RANDOM = np.random.default_rng(3)

@@ -10,7 +10,8 @@ from synaxial.config import make_study
 from synaxial.config.model import Training
 from synaxial.data.dataset.reading import COLUMNS
 from synaxial.gan.networks.saving import digest_of, load_generator
-from synaxial.gan.train.validation import Validation, validation_images
+from synaxial.gan.train.inputs import validation_images
+from synaxial.gan.train.validation import Validation
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
 from synaxial.io.images import ImageSet
@@ -33,9 +34,9 @@ def test_its_images_are_of_the_half_that_is_no_reference():
         validation_images(ImageSet(pixels[:12], groups[:12]))
 
 
-def looks(*distances, patience=0):
+def measured(*distances, patience=0):
     validation = Validation(Training(patience=patience), blobs(4, 0, 64))
-    validation.looks = list(enumerate(distances, 1))
+    validation.distances = list(enumerate(distances, 1))
     return validation
 
 
@@ -49,9 +50,11 @@ def looks(*distances, patience=0):
         ((3.0, 2.0, 2.5, 1.0), 1, (4, 1.0), False),
     ],
 )
-def test_patience_counts_looks_without_a_smaller_distance(distances, patience, best, exhausted):
-    validation = looks(*distances, patience=patience)
-    assert validation.best_look == best
+def test_patience_counts_measurements_without_a_smaller_distance(
+    distances, patience, best, exhausted
+):
+    validation = measured(*distances, patience=patience)
+    assert validation.best == best
     assert validation.exhausted() is exhausted
 
 
@@ -78,11 +81,9 @@ def job(tmp_path):
     return job
 
 
-@pytest.mark.mpi
 def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, tmp_path):
     options = ("--held-out", job.held_out)
-    done = job.run(options=options)
-    assert done.returncode == 0, done.stderr
+    job.run_here(options=options)
     with (job.output / "log.csv").open(newline="") as file:
         distances = [float(row["distance_held_out"]) for row in csv.DictReader(file)]
     assert len(distances) == 5
@@ -96,21 +97,20 @@ def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, t
     # From a checkpoint in the third of the five epochs.
     for path in sorted(job.checkpoints.glob("*/iteration_*.npz"))[12:]:
         path.unlink()
-    done = job.run(options=options, output=tmp_path / "again")
-    assert done.returncode == 0, done.stderr
-    assert "resuming from" in done.stderr + done.stdout
+    assert "resuming from" in job.run_here(options=options, output=tmp_path / "again")
     assert_same(job.arrays(), job.arrays(tmp_path / "again"))
     again = json.loads((tmp_path / "again" / "run.json").read_text())
     assert again["nearest_to_held_out"] == record["nearest_to_held_out"]
 
 
 @pytest.mark.mpi
-def test_a_training_that_gets_no_nearer_ends_early(job, assert_clear_error):
+def test_a_training_that_gets_no_nearer_ends_early(job):
     # Its steps are too small to change an 8-bit image.
     job.configure(patience=2, validation_epochs=1, epochs=9, optimizer={"learning_rate": 1e-12})
-    # On two ranks, of whom one looks and both end.
+    # On two ranks: rank 0 measures, and both end.
     done = job.run(ranks=2, options=("--held-out", job.held_out))
     assert done.returncode == 0, done.stderr
     with (job.output / "log.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3
-    assert_clear_error(job.run(), "--held-out: is not given")
+    with pytest.raises(SynaxialError, match="--held-out: is not given"):
+        job.run_here()

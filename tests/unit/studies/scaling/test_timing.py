@@ -7,7 +7,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Scaling
 from synaxial.gan.networks.layers import running_values
 from synaxial.gan.train.communication import average_persistents, open_communicator, open_world
-from synaxial.gan.train.initial import make_networks
+from synaxial.gan.train.setup import make_networks
 from synaxial.gan.train.updater import OBSERVED
 from synaxial.studies.scaling.timing import GRADIENTS, STATISTICS, Meter, time_steps
 

@@ -13,6 +13,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Latent, Training
 from synaxial.gan.networks.generator import Generator
 from synaxial.gan.networks.layers import BatchNormalization
+from synaxial.gan.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
 from synaxial.io.arrays import read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
@@ -25,6 +26,9 @@ NEEDED_SETTINGS = ("generator", "latent", "initial_deviation", "masks")
 
 #: What precedes the names of calibrated statistics in a file.
 CALIBRATED = "calibrated/"
+
+#: The latents that calibrate batch normalisation: the number of batches, and their size.
+CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 5, 40
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class TrainedGenerator:
         All settings that made it, as they were written.
     calibrated
         Statistics for making images without dropout, in place of the running ones: float32 arrays
-        by their path in the network, none if it does not normalise. See `calibration.py`.
+        by their path in the network, none if it does not normalise..
     """
 
     network: Generator
@@ -130,6 +134,40 @@ def load_generator(path: Path) -> TrainedGenerator:
             path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
         ) from error
     return TrainedGenerator(generator, training.latent, training.masks, settings, calibrated)
+
+
+def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
+    """Return the statistics of batch normalisation over a fixed set of latents, without dropout.
+
+    Dropout widens what follows it, so statistics that were gathered with it do not fit images
+    that are made without (Li et al., 2019, "variance shift"). The mean over a few batches that
+    are each normalised by themselves are the standing statistics of Brock et al., 2019.
+
+    Parameters
+    ----------
+    generator
+        A trained generator; it is not changed.
+    latent
+        What it was trained with.
+
+    Returns
+    -------
+    dict[str, array]
+        float32 arrays by their path in the network.
+    """
+    copy: Generator = generator.copy(mode="copy")
+    if not generator.settings.batch_normalization:
+        return {}
+    for batch in range(CALIBRATION_BATCHES):
+        for normalization in copy.normalizations:
+            # The running mean becomes the plain mean over the batches so far.
+            normalization.decay = batch / (batch + 1)
+        names = [(CALIBRATION, batch, i) for i in range(CALIBRATION_BATCH_SIZE)]
+        randomness = ImageRandomness(copy.xp, names)
+        latents = draw_latents(randomness, CALIBRATION_BATCH_SIZE, latent)
+        with chainer.using_config("train", True), chainer.no_backprop_mode():
+            copy(latents)
+    return statistics_of(copy)
 
 
 def statistics_of(network: Any) -> dict[str, np.ndarray]:

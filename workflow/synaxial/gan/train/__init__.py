@@ -1,8 +1,7 @@
-"""Stage `train`: a generator from the dataset, by Chainer under MPI."""
+"""Stage `train`: a generator from the data set, with Chainer under MPI."""
 
-from synaxial.gan.train.leftovers import remove_leftovers
-from synaxial.gan.train.mpi_fabric import choose_network
+from synaxial.gan.train.mpi_fabric import choose_fabric, remove_stale_memory
 
-# Before anything here imports ChainerMN, which starts MPI.
-remove_leftovers()
-choose_network()
+# Both must come before ChainerMN is imported, which starts MPI.
+remove_stale_memory()
+choose_fabric()

@@ -1,8 +1,8 @@
-"""What is done to the images before the discriminator sees them, and how often.
+"""Augmentation of the images that the discriminator sees, and its adaptive probability.
 
 Differentiable augmentation (Zhao et al., 2020, "Differentiable Augmentation for Data-Efficient GAN
-Training") and its adaptive probability (Karras et al., 2020, "Training Generative Adversarial
-Networks with Limited Data"), in kinds that suit axial slices of a head on black.
+Training") with an adaptive probability (Karras et al., 2020, "Training Generative Adversarial
+Networks with Limited Data"), in kinds that suit axial slices of a head on a black background.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from synaxial.config.model import Augmentation
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.augmentation import Changes, change, means_above
 
-#: The kinds in the order of their random numbers, and how many of these each has: the first
-#: decides whether an image undergoes it. All are drawn, whatever is used.
+#: The number of random values of each kind, in this order. The first one decides whether an image
+#: undergoes it. All are drawn, whichever kinds are in use.
 NUMBERS = {"translation": 3, "cutout": 3, "flip": 2, "intensity": 3}
 
-#: Iterations of one step of the adaptive probability (Karras et al., 2020).
+#: Iterations between two steps of the adaptive probability (Karras et al., 2020).
 INTERVAL = 4
 
 
@@ -29,38 +29,36 @@ def augment(
     randomness: Randomness,
     value_range: tuple[float, float],
 ) -> Any:
-    """Change images as the discriminator's augmentation does.
+    """Change images at random, each kind of change independently with the given probability.
 
-    First intensity, then flip, translation and cutout, each of those in `settings.kinds` with this
-    probability and independently. An image that undergoes a flip is mirrored with probability 1/2,
-    as by Karras et al. (2020): were it always, all images would be mirrored at probability 1, which
-    is no augmentation, and at 1/2 no network could know left from right.
+    The order is intensity, flip, translation, cutout. A flip mirrors an image with probability 1/2
+    (Karras et al., 2020). If it always did, probability 1 would mirror all images, and at
+    probability 1/2 no network could tell left from right.
 
     Parameters
     ----------
     images
-        float (N, C, H, W), array or variable, of any layout in memory.
+        float (N, C, H, W), array or Variable, in any memory layout.
     settings
-        The kinds, and how far they go.
+        The kinds and their largest size.
     probability
-        In use now; `settings.probability` or `AdaptiveProbability.value`.
+        The current one: `AdaptiveProbability.value`.
     randomness
-        Where the numbers come from: one use, of as many numbers whatever is done.
+        The source of the random numbers. Their number depends on the shape alone.
     value_range
         Smallest and largest value of an image. The smallest is background.
 
     Returns
     -------
     Variable or array
-        The same shape and type. `images` itself where the probability is 0. Values may lie above
-        the range by twice `settings.intensity` of it: they are not clipped, which would take
-        their gradient.
+        The same shape and type; `images` itself if the probability is 0. Values may exceed the
+        range by twice `settings.intensity` of it: clipping would remove their gradient.
     """
     array = chainer.as_array(images)
     numbers = randomness.uniform((len(array), sum(NUMBERS.values())))
     if probability == 0:
         return images
-    # In float64 no product below is rounded up to a whole number.
+    # In float64, no product below is rounded up to a whole number.
     drawn = split(numbers.astype(np.float64))
     chosen = {
         kind: (values[:, 0] < probability) & (kind in settings.kinds)
@@ -82,8 +80,54 @@ def augment(
     return change(images, changes)
 
 
+def augment_pairs(
+    pairs: Any,
+    settings: Augmentation,
+    probability: float,
+    randomness: Randomness,
+    value_range: tuple[float, float],
+) -> Any:
+    """Change images as `augment` does, and their masks with them.
+
+    A mask is mirrored, moved and covered like its image. Its intensity stays: it has two values.
+
+    Parameters
+    ----------
+    pairs
+        float (N, 2, H, W), array or Variable: image and mask.
+    settings, probability, randomness, value_range
+        As for `augment`, which draws as many numbers.
+    """
+    # `augment` asks nothing else of a source of random numbers.
+    same: Any = Repeated(randomness)
+    without_intensity = [kind for kind in settings.kinds if kind != "intensity"]
+    of_masks = settings.model_copy(update={"kinds": without_intensity})
+    images, masks = chainer.functions.split_axis(pairs, 2, axis=1)
+    changed = [
+        augment(images, settings, probability, same, value_range),
+        augment(masks, of_masks, probability, same, value_range),
+    ]
+    if probability == 0:
+        return pairs
+    return chainer.functions.concat(changed, axis=1)
+
+
+class Repeated:
+    """A source of random numbers that returns the first ones again."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        self.randomness = randomness
+        self.drawn: Any = None
+
+    def uniform(self, shape: tuple[int, ...]) -> Any:
+        """Return values uniform over [0, 1), the same at every call."""
+        if self.drawn is None:
+            self.drawn = self.randomness.uniform(shape)
+        return self.drawn
+
+
 def split(numbers: Any) -> dict[str, Any]:
-    """Give each kind its columns of the numbers drawn."""
+    """Return the columns of each kind."""
     drawn, first = {}, 0
     for kind, count in NUMBERS.items():
         drawn[kind] = numbers[:, first : first + count]
@@ -92,24 +136,23 @@ def split(numbers: Any) -> dict[str, Any]:
 
 
 def shifts(chosen: Any, drawn: Any, farthest: float, width: int) -> Any:
-    """Return how far images are moved down and to the right: int64 (N, 2).
+    """Return the shifts of images downwards and to the right, in pixels: int64 (N, 2).
 
-    Any whole number of pixels up to `farthest` of the width is as likely as any other, along each
-    axis.
+    They are uniform over whole pixels up to `farthest` of the width, along each axis.
     """
     pixels = round(farthest * width)
     return chosen[:, None] * ((drawn * (2 * pixels + 1)).astype(np.int64) - pixels)
 
 
 def squares(chosen: Any, drawn: Any, share: float, height: int, width: int) -> Any:
-    """Return rows and columns that become background: int64 (N, 2, 2), first and last + 1.
+    """Return the rows and columns that become background: int64 (N, 2, 2), first and last + 1.
 
-    The square's middle is anywhere in the image, so that a part of it may lie outside.
+    The centre of the square lies anywhere in the image, so that a part of it may lie outside.
     """
     xp = chainer.backend.get_array_module(drawn)
     size = xp.array([height, width])
     side = round(share * width)
-    # An even side's middle lies between pixels, also before the first and behind the last.
+    # The centre of an even side lies between pixels, or before the first or after the last.
     first = (drawn * (size + 1 - side % 2)).astype(np.int64) - side // 2
     ends = xp.stack([first, first + side], axis=2).clip(0, size[:, None])
     return chosen[:, None, None] * ends
@@ -118,17 +161,16 @@ def squares(chosen: Any, drawn: Any, share: float, height: int, width: int) -> A
 def curves(
     images: Any, drawn: Any, largest: float, value_range: tuple[float, float]
 ) -> tuple[float, float, Any]:
-    """Return background, knee and slopes of `Changes`, for brightness and contrast.
+    """Return background, knee and slopes of `Changes`, for a change of brightness and contrast.
 
-    Above the knee a value x becomes x + brightness + (contrast - 1) (x - mean). Between background
-    and knee, which is twice the largest change of brightness above it, the same change sets in
-    evenly. Background stays what it is, nothing falls below it, and the order of grey levels stays.
-    A threshold instead would lift a generator's near-black, or sink the rim of a real brain, by the
-    whole brightness at once.
+    Above the knee, a value x becomes x + brightness + (contrast - 1) (x - mean). Between background
+    and knee the change sets in linearly; the knee is twice the largest brightness above background.
+    So background keeps its value, nothing falls below it, and the order of grey levels stays. A
+    threshold would shift the near-black of a generator, or the rim of a real brain, by the whole
+    brightness at once.
 
-    The mean is that of the image's foreground: values that are more than half a grey level of 255
-    above background. Like the choice of a line it is taken for a constant, through which no
-    gradient goes.
+    The mean is over the image's foreground: values more than half of one of 255 grey levels above
+    background. It counts as a constant: no gradient passes through it.
     """
     xp = chainer.backend.get_array_module(drawn)
     low, high = value_range
@@ -144,25 +186,25 @@ def curves(
 
 
 class AdaptiveProbability:
-    """The probability of augmentation, that follows how sure the discriminator is.
+    """The probability of augmentation, which rises while the discriminator overfits.
 
-    The mean sign of the real images' scores tells overfitting (r_t of Karras et al., 2020): 1 where
-    it is sure of all of them, 0 where it knows nothing. Every 4 iterations, as in their work, the
-    probability takes a step towards more augmentation if it has been above the target, and towards
-    less if below. The step is by the sign alone, so what is steered is the median; of one small
-    batch this is far from the mean, of four it is near.
+    The mean sign of the real images' scores measures overfitting (r_t of Karras et al., 2020): 1 if
+    the discriminator is sure of all of them, 0 if it cannot tell. Every 4 iterations, as in their
+    work, the probability rises by one step if the mean was above the target, and falls if it was
+    below. The size of the step is fixed, so the median is controlled; over four small batches it is
+    near the mean.
 
     Parameters
     ----------
     settings
-        Its first value, its target, and its speed.
+        Its first value, target and speed.
     batch_size
         Images of one update over all ranks.
 
     Attributes
     ----------
     value
-        The probability to use now.
+        The current probability.
     """
 
     def __init__(self, settings: Augmentation, batch_size: int) -> None:
@@ -173,7 +215,7 @@ class AdaptiveProbability:
         self.count = 0
 
     def update(self, mean_sign: float) -> None:
-        """Take in an iteration's mean sign of the real images' scores, over all ranks."""
+        """Add an iteration's mean sign of the real images' scores, over all ranks."""
         if self.target is None:
             return
         self.total += float(mean_sign)
@@ -181,13 +223,13 @@ class AdaptiveProbability:
         if self.count < INTERVAL:
             return
         difference = self.total / self.count - self.target
-        # Where there is no number, as of a training that has failed, nothing moves.
+        # With NaN, of a training that diverges, nothing changes.
         direction = (difference > 0) - (difference < 0)
         self.value = min(1.0, max(0.0, self.value + direction * self.step))
         self.total, self.count = 0.0, 0
 
     def serialize(self, serializer: Any) -> None:
-        """Write or read all that the next value depends on."""
+        """Write or read everything that the next value depends on."""
         self.value = float(serializer("value", self.value))
         self.total = float(serializer("total", self.total))
         self.count = int(serializer("count", self.count))

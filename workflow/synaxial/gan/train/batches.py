@@ -1,4 +1,4 @@
-"""Which images every rank sees in every iteration."""
+"""The images of each rank in each iteration."""
 
 from typing import Any
 
@@ -9,29 +9,29 @@ from synaxial.gan.networks.randomness import ORDER, seed_sequence
 
 
 def order_of_epoch(seed: int, epoch: int, images: int) -> np.ndarray:
-    """Return the order in which an epoch visits the images: a permutation of `range(images)`."""
+    """Return the order of the images in an epoch: a permutation of `range(images)`."""
     generator = np.random.Generator(np.random.SFC64(seed_sequence(ORDER, seed, epoch)))
     return generator.permutation(images)
 
 
 class RankBatches(chainer.dataset.Iterator):
-    """One rank's share of each global batch, as indices of images.
+    """One rank's part of each global batch, as indices of images.
 
-    The epochs' orders are laid end to end and cut into global batches; rank r of R takes the
-    r-th of R equal parts of each. The order depends on the seed and the epoch only, so every
-    epoch visits each image once over all ranks, whatever their number, and nothing is sent
-    between them. The position is the only state.
+    The orders of the epochs are joined and cut into global batches, of which rank r takes the r-th
+    of equal parts. The order depends on seed and epoch alone. So every epoch has each image once
+    over all ranks, on any number of them, and the ranks need not communicate. The position is the
+    only state.
 
     Parameters
     ----------
     images
-        How many images there are.
+        Number of images.
     batch_size
         Images of a global batch; a multiple of `ranks`.
     seed
         Seed of the orders.
     rank, ranks
-        Which rank of how many this is.
+        This rank, and the number of ranks.
     """
 
     def __init__(self, images: int, batch_size: int, seed: int, rank: int, ranks: int) -> None:
@@ -45,12 +45,12 @@ class RankBatches(chainer.dataset.Iterator):
 
     @property
     def epoch(self) -> int:
-        """How many epochs are complete."""
+        """Number of complete epochs."""
         return self.position // self.images
 
     @property
     def epoch_detail(self) -> float:
-        """How many epochs are done, in fractions."""
+        """Number of epochs, with fraction."""
         return self.position / self.images
 
     @property
@@ -71,7 +71,7 @@ class RankBatches(chainer.dataset.Iterator):
     def _image_at(self, place: int) -> int:
         epoch, within = divmod(place, self.images)
         if epoch not in self._orders:
-            # A batch touches two epochs at most, unless it is larger than one.
+            # A batch spans two epochs at most, unless it is larger than an epoch.
             self._orders = {e: o for e, o in self._orders.items() if e >= epoch - 1}
             self._orders[epoch] = order_of_epoch(self.seed, epoch, self.images)
         return int(self._orders[epoch][within])

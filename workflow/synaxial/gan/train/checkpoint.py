@@ -1,15 +1,21 @@
-"""Checkpoints: written whole, the newest kept, a damaged one passed over."""
+"""Checkpoints: written whole, the newest kept, damaged ones skipped.
+
+The state is the same on all ranks, so rank 0 writes one file and no rank waits for another.
+"""
 
 import logging
 import re
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Monitoring
+from synaxial.gan.train.stopping import LOWER_THE_RATE, Stop
 from synaxial.io.arrays import DamagedFileError, read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import PARTIAL_PREFIX, written_whole
@@ -17,26 +23,54 @@ from synaxial.io.locks import take_lock
 
 log = logging.getLogger(__name__)
 
-#: Where a checkpoint names the model that it belongs to.
+#: The name under which a checkpoint holds its model's fingerprint.
 FINGERPRINT_KEY = "fingerprint"
 
 
+class RegularCheckpoints(chainer.training.Extension):
+    """Chainer extension that writes a checkpoint every few minutes.
+
+    Parameters
+    ----------
+    folder, fingerprint
+        The folder, and the name of the model.
+    monitoring
+        The interval, and the number of checkpoints to keep.
+    stop
+        Is told how long the slowest checkpoint has taken.
+    """
+
+    trigger = (1, "iteration")
+    # After the log and the previews, so that the checkpoint has what they did in this iteration.
+    priority = chainer.training.PRIORITY_READER - 1
+
+    def __init__(self, folder: Path, fingerprint: str, monitoring: Monitoring, stop: Stop) -> None:
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self.monitoring = monitoring
+        self.stop = stop
+        self._last = time.monotonic()
+
+    def __call__(self, trainer: Any) -> None:
+        """Write a checkpoint if it is due."""
+        began = time.monotonic()
+        if began - self._last < 60 * self.monitoring.checkpoint_minutes:
+            return
+        save_checkpoint(trainer, self.folder, self.fingerprint, self.monitoring.checkpoints_kept)
+        self._last = time.monotonic()
+        self.stop.longest_checkpoint = max(self.stop.longest_checkpoint, self._last - began)
+
+
 @contextmanager
-def _held(lock: IO[str]) -> Iterator[None]:
-    with lock:
-        yield
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Reserve a folder of checkpoints for this training, until the context or the process ends.
 
-
-def held_folder(folder: Path) -> AbstractContextManager[None]:
-    """Take a folder of checkpoints for this training alone, until the context ends.
-
-    The lock goes with the process, however that ends. What a killed process left half-written
-    is deleted.
+    Files that a killed process has left half-written are deleted.
 
     Raises
     ------
     SynaxialError
-        Another training is at work in the folder.
+        Another training uses the folder.
     """
     try:
         lock = take_lock(folder / "lock")
@@ -44,13 +78,14 @@ def held_folder(folder: Path) -> AbstractContextManager[None]:
         raise SynaxialError(
             folder, "another training of this model is running", "one at a time"
         ) from error
-    for rest in folder.glob(f"{PARTIAL_PREFIX}*"):
-        rest.unlink()
-    return _held(lock)
+    with lock:
+        for rest in folder.glob(f"{PARTIAL_PREFIX}*"):
+            rest.unlink()
+        yield
 
 
 def checkpoint_path(folder: Path, iteration: int) -> Path:
-    """Return the name of the checkpoint after so many iterations."""
+    """Return the path of the checkpoint after an iteration."""
     return folder / f"iteration_{iteration:09d}.npz"
 
 
@@ -61,19 +96,26 @@ def find_checkpoints(folder: Path) -> list[Path]:
 
 
 def save_checkpoint(trainer: Any, folder: Path, fingerprint: str, kept: int) -> Path:
-    """Write all that the rest of a training depends on, then delete all but the newest `kept`.
+    """Write everything that the rest of a training depends on; delete all but the newest `kept`.
 
     Raises
     ------
     OSError
-        The disk is full or fails; the older checkpoints are untouched.
+        The disk is full or fails; the older checkpoints remain.
     SynaxialError
-        The state has values that are no numbers; nothing is written.
+        A value of the state is not finite; nothing is written.
     """
     serializer = chainer.serializers.DictionarySerializer()
     serializer.save(trainer)
     iteration = trainer.updater.iteration
-    check_arrays_finite(serializer.target, iteration)
+    for name, array in serializer.target.items():
+        if np.asarray(array).dtype.kind == "f" and not np.isfinite(array).all():
+            raise SynaxialError(
+                f"iteration {iteration}",
+                f"{name.rsplit(':', 1)[-1]} has NaN or infinite values",
+                "finite weights",
+                LOWER_THE_RATE,
+            )
     path = checkpoint_path(folder, iteration)
     with written_whole(path) as partial:
         np.savez(
@@ -82,44 +124,31 @@ def save_checkpoint(trainer: Any, folder: Path, fingerprint: str, kept: int) -> 
             **{FINGERPRINT_KEY: np.array(fingerprint)},
             **{name: np.asarray(array) for name, array in serializer.target.items()},
         )
-    # Later ones, of a training that was longer, are not this one's to delete.
+    # Checkpoints after this one belong to a longer training, and stay.
     for old in [p for p in find_checkpoints(folder) if p.name <= path.name][kept:]:
         old.unlink()
     return path
 
 
-def check_arrays_finite(arrays: dict[str, np.ndarray], iteration: int) -> None:
-    """Raise a SynaxialError if an array has a NaN or an infinity."""
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.kind == "f" and not np.isfinite(array).all():
-            raise SynaxialError(
-                f"iteration {iteration}",
-                f"{name.rsplit(':', 1)[-1]} has values that are no numbers",
-                "finite weights",
-                "lower optimizer.learning_rate, or use a loss with a bound such as hinge",
-            )
-
-
 def read_newest_checkpoint(
     folder: Path, fingerprint: str, last_iteration: int
 ) -> dict[str, np.ndarray] | None:
-    """Read the newest checkpoint that is whole; None if there is none.
+    """Read the newest checkpoint up to `last_iteration`; None if there is none.
 
-    Those after `last_iteration`, the training's end, are of a longer training and left alone.
-    A damaged one is renamed, with `.damaged` at its end, and a warning tells of it.
+    Later ones belong to a longer training. A damaged one is renamed to `.damaged`, with a warning.
 
     Raises
     ------
     SynaxialError
-        The checkpoint belongs to another model, or the disk does not give it.
+        The checkpoint belongs to another model, or the disk cannot be read.
     """
     end = checkpoint_path(folder, last_iteration)
     for path in [p for p in find_checkpoints(folder) if p.name <= end.name]:
         try:
             arrays = read_arrays(path)
         except DamagedFileError as error:
-            log.warning("passing over a damaged checkpoint: %s", error)
-            # Or it would count as one of the newest, in the place of a whole one.
+            log.warning("skipping a damaged checkpoint: %s", error)
+            # Under its old name it would count as one of the newest, in place of a whole one.
             path.rename(path.with_name(path.name + ".damaged"))
             continue
         found = str(arrays.pop(FINGERPRINT_KEY, np.array("none")))

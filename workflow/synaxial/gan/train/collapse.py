@@ -1,4 +1,9 @@
-"""Whether the generator still makes different images: pairs of them, and of real ones."""
+"""Mode collapse: whether generated images resemble each other more than real ones do.
+
+The similarity of a set is the mean MS-SSIM of its pairs. A row of the log has that of generated
+and of real images; `collapse_of` puts the first on a scale from 0, as varied as real images, to 1,
+all equal.
+"""
 
 import logging
 
@@ -10,17 +15,14 @@ from synaxial.io.images import as_grey, evenly_spaced
 
 log = logging.getLogger(__name__)
 
-#: So many images stand for all.
+#: The number of real images that represent the data set.
 IMAGES = 16
 
-#: The part of the way from the real images' similarity to 1, equal images, that is too far.
-TOO_FAR = 0.5
+#: Images with a collapse above `COLLAPSED` resemble each other; up to `VARIED` they are varied.
+COLLAPSED, VARIED = 0.5, 0.25
 
-#: The part of that way up to which images are varied.
-VARIED = 0.25
-
-#: After so many iterations images that never varied are a matter of concern: at a training's
-#: beginning they all look alike, in that of the demo for 324 iterations.
+#: The iterations in which a lack of variety is normal: at the start of a training all images look
+#: alike (for 324 iterations in the demo).
 BEGINNING = 500
 
 
@@ -30,64 +32,50 @@ def similarity_of(images: NDArray[np.uint8]) -> float:
     Parameters
     ----------
     images
-        uint8 (N, S, S) or (N, S, S, channels), N at least 2. Of two channels the second is a mask,
-        which does not count. Those of less than `QUICK_SIZE` pixels a side are enlarged by whole
-        pixels.
+        uint8 (N, S, S) or (N, S, S, channels), N at least 2. A second of two channels is a mask and
+        is left out. Images below `QUICK_SIZE` pixels a side are enlarged by repeating pixels.
     """
-    one_of_grey = images.ndim == 4 and images.shape[-1] < 3
-    grey = as_grey(images[..., 0] if one_of_grey else images)
+    has_grey = images.ndim == 4 and images.shape[-1] < 3
+    grey = as_grey(images[..., 0] if has_grey else images)
     factor = -(-QUICK_SIZE // grey.shape[1])
     return collapse_score(grey.repeat(factor, axis=1).repeat(factor, axis=2))
 
 
 def similarity_of_some(images: NDArray[np.uint8]) -> float:
-    """Return the similarity of images that are evenly chosen from a dataset, uint8 (N, S, S)."""
+    """Return the similarity of evenly spaced images of a data set, uint8 (N, S, S)."""
     if len(images) < 2:
         return 1.0
     return similarity_of(np.asarray(images[evenly_spaced(len(images), IMAGES)]))
 
 
-def part_of_the_way(row: dict[str, float]) -> float:
-    """Return where the generated images are between the real ones, 0, and equal ones, 1."""
+def collapse_of(row: dict[str, float]) -> float:
+    """Return the collapse of generated images: 0 as varied as real ones, 1 all equal."""
     real = row["similarity_real"]
     return (row["similarity_generated"] - real) / max(1 - real, 1e-9)
 
 
 def has_collapsed(rows: list[dict[str, float]]) -> bool:
-    """Tell whether in the last epoch images that had been varied became too similar.
-
-    Parameters
-    ----------
-    rows
-        Of the training's log, with `similarity_generated` and `similarity_real`.
-    """
-    parts = [part_of_the_way(row) for row in rows]
-    alike = parts[-1] > TOO_FAR and min(parts) <= VARIED
-    return alike and parts[-2] <= TOO_FAR
+    """Return whether images that were varied have collapsed in the last epoch of a log."""
+    found = [collapse_of(row) for row in rows]
+    return found[-1] > COLLAPSED and min(found) <= VARIED and found[-2] <= COLLAPSED
 
 
 def has_never_varied(rows: list[dict[str, float]]) -> bool:
-    """Tell whether images are still too similar that never were varied; true of one epoch only.
+    """Return whether images that were never varied still resemble each other.
 
-    Parameters
-    ----------
-    rows
-        Of the training's log, with `iteration` and the similarities.
+    It is true of one epoch of a log only, the first one after `BEGINNING`.
     """
-    parts = [part_of_the_way(row) for row in rows]
-    told = any(
-        row["iteration"] >= BEGINNING and part > TOO_FAR
-        for row, part in zip(rows[:-1], parts, strict=False)
-    )
-    late = rows[-1]["iteration"] >= BEGINNING
-    return late and parts[-1] > TOO_FAR and min(parts) > VARIED and not told
+    found = [collapse_of(row) for row in rows]
+    late = [row["iteration"] >= BEGINNING for row in rows]
+    alike = [after and value > COLLAPSED for after, value in zip(late, found, strict=True)]
+    return alike[-1] and min(found) > VARIED and not any(alike[:-1])
 
 
 def warn_of_collapse(rows: list[dict[str, float]]) -> None:
-    """Say so in the log if the last epoch's images are too similar."""
+    """Log a warning if the images of the last epoch of a log resemble each other."""
     row = rows[-1]
     if has_collapsed(rows):
-        what = "resemble each other", "the generator may have collapsed to few images"
+        what = "resemble each other", "the generator may have collapsed to a few images"
     elif has_never_varied(rows):
         what = "still resemble each other", "the generator has never varied as real images do"
     else:

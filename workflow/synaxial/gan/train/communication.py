@@ -1,16 +1,23 @@
-"""The ranks of a training: their communicator, their devices, and errors that all of them see."""
+"""The ranks of a training: their communicator, their devices, and the errors they share.
+
+A rank that stops alone leaves the others waiting forever. So a mistake of the user, which only some
+ranks may see (a file that is missing on one node), is found within `shared_errors` and raised on
+all ranks. Any other error of one rank takes the whole job down (`end_together`).
+"""
 
 import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer, chainermn
 from synaxial.compute.devices import check_device_name, check_gpus, count_gpus
+from synaxial.compute.machine import Machine, read_machine
 from synaxial.gan.networks.layers import running_values
 from synaxial.io.errors import (
     BAD_INPUT_STATUS,
@@ -22,18 +29,73 @@ from synaxial.io.errors import (
 
 log = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 
+@contextmanager
+def shared_errors(world: Any) -> Iterator[None]:
+    """Run the block on every rank; a `SynaxialError` on any rank is raised on all of them.
 
-def open_world(ranks: int) -> Any:
-    """Start MPI and return its communicator of all ranks.
+    All ranks must enter the block, and nothing in it may communicate: a rank with an error leaves
+    it early.
 
     Raises
     ------
     SharedError
-        MPI made another number of ranks than was asked for.
+        A rank has failed; with the message of the lowest such rank.
     """
-    # Importing mpi4py.MPI starts MPI, so it happens only in functions.
+    message: str | None = None
+    try:
+        yield
+    except SynaxialError as error:
+        message = str(error)
+    messages = [found for found in world.allgather(message) if found is not None]
+    if messages:
+        raise SharedError(messages[0])
+
+
+@contextmanager
+def end_together() -> Iterator[None]:
+    """Run the block, and end all ranks with the same exit status.
+
+    Rank 0 alone raises what all ranks share. If this rank fails alone, it prints the error and
+    aborts the whole job.
+    """
+    from mpi4py import MPI  # noqa: PLC0415
+
+    world = MPI.COMM_WORLD
+    try:
+        yield
+    except (SharedError, StoppedEarlyError) as ending:
+        if world.rank == 0:
+            raise
+        early = isinstance(ending, StoppedEarlyError)
+        sys.exit(STOPPED_EARLY_STATUS if early else BAD_INPUT_STATUS)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # KeyboardInterrupt too: a rank that leaves alone makes the others wait forever.
+        if world.size == 1:
+            raise
+        # A full disk or a lost file is not our bug: its message says more than a traceback.
+        expected = isinstance(error, SynaxialError | OSError | KeyboardInterrupt)
+        message = str(error) or type(error).__name__
+        print(f"synaxial train: error on rank {world.rank}: {message}", file=sys.stderr)
+        if not expected:
+            traceback.print_exc()
+        sys.stderr.flush()
+        # Give the launcher time to pass the message on before it ends all ranks.
+        time.sleep(1)
+        world.Abort(BAD_INPUT_STATUS if expected else 1)
+
+
+def open_world(ranks: int) -> Any:
+    """Start MPI and return the communicator of all ranks.
+
+    Raises
+    ------
+    SharedError
+        MPI has started another number of ranks than requested.
+    """
+    # Importing mpi4py.MPI starts MPI, so it is imported in functions only.
     from mpi4py import MPI  # noqa: PLC0415
 
     world = MPI.COMM_WORLD
@@ -50,28 +112,29 @@ def open_world(ranks: int) -> Any:
 
 
 def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
-    """Return the ChainerMN communicator of all ranks and this rank's Chainer device.
+    """Return the ChainerMN communicator of all ranks, and this rank's Chainer device.
 
     Parameters
     ----------
     world
         MPI's communicator of all ranks.
     device_name
-        `cpu`, `gpu`, or `auto`: a GPU a rank where every rank has one, otherwise the CPU.
+        `cpu`, `gpu`, or `auto`: GPUs if every rank can have one, otherwise the CPU.
 
     Raises
     ------
     SharedError
-        GPUs were asked for and are not there, or cannot exchange gradients.
+        GPUs were requested but are missing, or they cannot exchange gradients.
     """
     from mpi4py import MPI  # noqa: PLC0415
 
-    on_all_ranks(world, lambda: check_device_name(device_name))
     ranks_of_node = world.Split_type(MPI.COMM_TYPE_SHARED)
-    available = count_gpus()
+    with shared_errors(world):
+        check_device_name(device_name)
+        available = count_gpus()
+        if device_name == "gpu":
+            check_gpus(available, ranks_of_node.size)
     enough = world.allreduce(available >= ranks_of_node.size, op=MPI.LAND)
-    if device_name == "gpu":
-        on_all_ranks(world, lambda: check_gpus(available, ranks_of_node.size))
     if device_name == "auto" and not enough and world.allreduce(available) and world.rank == 0:
         log.warning(
             "there are GPUs, but not one for each of the %d ranks of a node: training on the CPU; "
@@ -81,79 +144,36 @@ def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     if device_name == "cpu" or not enough:
         return chainermn.create_communicator("naive"), chainer.get_device("@numpy")
     device = chainer.get_device(f"@cupy:{ranks_of_node.rank}")
-    # ChainerMN and CuPy act on the current device: it must be this rank's before they start.
+    # ChainerMN and CuPy act on the current device: select it before they start.
     device.use()
     if world.size == 1:
         return chainermn.create_communicator("naive"), device
-    on_all_ranks(world, check_nccl)
+    with shared_errors(world):
+        check_nccl()
     return chainermn.create_communicator("pure_nccl"), device
 
 
 def check_nccl() -> None:
-    """Raise a SynaxialError if CuPy has no NCCL, which ranks on GPUs exchange gradients by."""
+    """Raise a SynaxialError if CuPy has no NCCL, with which GPUs exchange gradients."""
     if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
         raise SynaxialError(
             "--device gpu",
-            "CuPy finds no NCCL, which ranks on GPUs exchange gradients by",
+            "CuPy finds no NCCL, with which the ranks' GPUs exchange gradients",
             "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
         )
 
 
-def on_all_ranks(world: Any, work: Callable[[], Result]) -> Result:
-    """Do `work` on every rank of an MPI communicator; a mistake on any is raised on all of them.
-
-    Without this, the ranks that have no error would wait for ever for the one that stopped.
-    """
-    message: str | None = None
-    result: Result
-    try:
-        result = work()
-    except SynaxialError as error:
-        message = str(error)
-    messages = [m for m in world.allgather(message) if m is not None]
-    if messages:
-        raise SharedError(messages[0])
-    return result
-
-
-def abort_on_error(work: Callable[[], None]) -> None:
-    """Do `work`; if this rank alone fails, tell why and take the whole job down at once."""
-    from mpi4py import MPI  # noqa: PLC0415
-
-    world = MPI.COMM_WORLD
-    try:
-        work()
-    except (SharedError, StoppedEarlyError) as ending:
-        # All ranks end alike: rank 0 speaks for them.
-        if world.rank == 0:
-            raise
-        early = isinstance(ending, StoppedEarlyError)
-        sys.exit(STOPPED_EARLY_STATUS if early else BAD_INPUT_STATUS)
-    except SystemExit:
-        raise
-    except BaseException as error:
-        # KeyboardInterrupt too: a rank that leaves alone makes the others wait for ever.
-        if world.size == 1:
-            raise
-        # A full disk or a lost file is no bug of ours: its own words say more than a traceback.
-        told = isinstance(error, SynaxialError | OSError | KeyboardInterrupt)
-        words = str(error) or type(error).__name__
-        print(f"synaxial train: error on rank {world.rank}: {words}", file=sys.stderr)
-        if not told:
-            traceback.print_exc()
-        sys.stderr.flush()
-        # The launcher must have time to pass the message on before it ends all ranks.
-        time.sleep(1)
-        world.Abort(BAD_INPUT_STATUS if told else 1)
+def gather_machines(communicator: Any, device: Any) -> list[Machine]:
+    """Return what each rank computes with, by rank; all ranks must call it."""
+    return list(communicator.mpi_comm.allgather(read_machine(device)))
 
 
 def average_persistents(network: Any, communicator: Any) -> None:
-    """Make the running statistics (and other float state) of a network equal on all ranks.
+    """Average the running statistics (and other float state) of a network over the ranks.
 
-    Each rank's are those of its share of the batches; the average stands for all of them. (For
-    the variances it leaves out how much the shares' means differ.) It is done in every iteration:
-    then one checkpoint holds the state of all ranks, and when it is written does not change what
-    follows.
+    Each rank has those of its part of every batch; the average stands for the whole batch, without
+    the differences between the ranks' means in the variances. It is taken in every iteration. So
+    one checkpoint holds the state of all ranks, and the time of writing it changes no result.
     """
     if communicator.size == 1:
         return

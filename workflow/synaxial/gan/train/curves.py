@@ -1,4 +1,4 @@
-"""The figure of a training log."""
+"""The figure of a training log: curves.png."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from synaxial.io.files import written_whole
 
-#: The panels: title, what the vertical axis is, and the columns by their legends.
+#: The panels: title, label of the vertical axis, and the columns by legend.
 PANELS = (
     ("Losses", "loss", {"generator": "loss_generator", "discriminator": "loss_discriminator"}),
     (
@@ -32,7 +32,7 @@ PANELS = (
         {"generated pairs": "similarity_generated", "real pairs": "similarity_real"},
     ),
     (
-        "Distance to held-out subjects, where it is looked at",
+        "Distance to held-out subjects",
         "sliced Wasserstein x 1000",
         {"generated images": "distance_held_out"},
     ),
@@ -45,12 +45,12 @@ PANELS = (
     ("Speed", "images per second", {"all ranks": "images_per_second"}),
 )
 
-#: Columns of what a training may do without: empty or 0 throughout where it does.
+#: Columns that are not drawn if they are empty or 0 in every epoch.
 OPTIONAL = {"distance_held_out", "penalty", "augmentation"}
 
 
 def draw_curves(log: str, title: str) -> Figure:
-    """Draw the `PANELS` over the epochs of a log in CSV, without what the training does not do."""
+    """Draw the used `PANELS` of a log in CSV over the epochs."""
     table = pd.read_csv(io.StringIO(log))
     panels = used_panels(table)
     figure = Figure(figsize=(20, 7), layout="constrained")
@@ -60,7 +60,7 @@ def draw_curves(log: str, title: str) -> Figure:
         axes.remove()
     for axes, (heading, unit, lines) in zip(places, panels, strict=False):
         for legend, column in lines.items():
-            # Not every epoch has every value.
+            # Some epochs lack a value.
             known = table[["epoch", column]].dropna()
             marker = "o" if len(known) < len(table) or len(table) == 1 else ""
             axes.plot(known["epoch"], known[column], marker=marker, label=legend)
@@ -76,7 +76,7 @@ def draw_curves(log: str, title: str) -> Figure:
 
 
 def used_panels(table: pd.DataFrame) -> list[tuple[str, str, dict[str, str]]]:
-    """Return the panels, and of each the lines, that a log has something of."""
+    """Return the panels, and of each the lines, for which a log has values."""
     panels = []
     for heading, unit, lines in PANELS:
         used = {

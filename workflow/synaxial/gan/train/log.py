@@ -1,8 +1,9 @@
-"""The training log: one row an epoch."""
+"""The training log, one row an epoch, and the progress on the terminal."""
 
 import csv
 import io
 import json
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,9 @@ from synaxial.gan.train.updater import OBSERVED, gradient_norm
 from synaxial.gan.train.validation import Validation
 from synaxial.io.files import write_text
 
-#: The columns of log.csv. Losses, scores and norms are means over the epoch's iterations, a norm
-#: over those that updated the network; it is that of the gradient, under SGD with the weight decay.
-#: Similarities are those of pairs of images at the epoch's end (`collapse.py`).
+#: The columns of log.csv. Losses, scores and gradient norms are means over the epoch's iterations;
+#: the generator's norm over those that updated it. Under SGD a norm includes weight decay.
+#: Similarities are of pairs of images at the end of the epoch (`collapse.py`).
 COLUMNS = (
     "epoch",
     "iteration",
@@ -37,23 +38,28 @@ COLUMNS = (
 
 MEANS = (*OBSERVED, "gradient_norm_generator", "gradient_norm_discriminator")
 
+#: Seconds between reports of the progress: a moving bar on a terminal, or lines in a log.
+TERMINAL_SECONDS, LOG_SECONDS = 0.5, 10.0
+
+BAR_WIDTH = 24
+
 
 class EpochLog(chainer.training.Extension):
-    """Chainer extension that averages what the iterations observe and keeps a row an epoch.
+    """Chainer extension that averages the observations of an epoch into a row.
 
-    The rows are in the checkpoint, so that a resumed training's log has no gap and no repeat.
-    It also stops a training whose losses are no numbers.
+    The rows are in the checkpoint, so that the log of a resumed training has no gap and no
+    repetition. It also stops a training whose losses are not finite.
 
     Parameters
     ----------
     path
-        The CSV file, rewritten whole with every row; None on the ranks that do not write.
+        The CSV file, rewritten with every row; None on ranks that do not write.
     training
         The experiment's settings.
     images
         The dataset, uint8 (N, S, S).
     validation
-        The extension that looks at held-out subjects, if the training does.
+        The extension that compares with held-out subjects, if there is one.
     """
 
     trigger = (1, "iteration")
@@ -77,11 +83,11 @@ class EpochLog(chainer.training.Extension):
         self._since = time.monotonic()
 
     def initialize(self, _trainer: Any) -> None:
-        """Begin to count the time."""
+        """Start the clock."""
         self._since = time.monotonic()
 
     def __call__(self, trainer: Any) -> None:
-        """Take in one iteration; at an epoch's end, write its row."""
+        """Add one iteration; at the end of an epoch, write its row."""
         updater = trainer.updater
         check_finite(updater.observed, updater.iteration)
         now = time.monotonic()
@@ -97,14 +103,14 @@ class EpochLog(chainer.training.Extension):
             self.counts[name] += 1
         self.iterations += 1
         if updater.is_new_epoch:
-            self._finish_epoch(updater)
+            self._finish_epoch(updater, self.path)
 
     @cached_property
     def similarity_real(self) -> float:
-        """The similarity of pairs of real images: the same in every epoch."""
+        """The similarity of pairs of real images, the same in every epoch."""
         return similarity_of_some(self.images)
 
-    def _finish_epoch(self, updater: Any) -> None:
+    def _finish_epoch(self, updater: Any, path: Path) -> None:
         before = self.rows[-1]["seconds"] if self.rows else 0.0
         images = self.iterations * updater.training.batch_size
         row: dict[str, Any] = {"epoch": updater.epoch, "iteration": updater.iteration}
@@ -122,12 +128,11 @@ class EpochLog(chainer.training.Extension):
         self.rows.append(row)
         self.sums, self.counts = dict.fromkeys(MEANS, 0.0), dict.fromkeys(MEANS, 0)
         self.iterations = 0
-        if self.path is not None:
-            write_text(self.path, as_csv(self.rows))
+        write_text(path, as_csv(self.rows))
         warn_of_collapse(self.rows)
 
     def serialize(self, serializer: Any) -> None:
-        """Write or read the rows and the sums of the epoch in progress."""
+        """Write or read the rows and the sums of the current epoch."""
         state = {
             "rows": self.rows,
             "sums": self.sums,
@@ -141,7 +146,7 @@ class EpochLog(chainer.training.Extension):
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """Return the rows under the heading; six significant digits, and nothing for None."""
+    """Return the rows as CSV: six significant digits, and an empty cell for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -151,3 +156,66 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 def _as_text(value: float | None) -> str:
     return "" if value is None else format(value, ".6g")
+
+
+class Progress(chainer.training.Extension):
+    """Chainer extension that prints a bar, the speed and the time left to standard error.
+
+    Parameters
+    ----------
+    iterations
+        The number of iterations of the whole training.
+    """
+
+    trigger = (1, "iteration")
+    priority = chainer.training.PRIORITY_READER
+
+    def __init__(self, iterations: int) -> None:
+        self.iterations = iterations
+        self.on_terminal = sys.stderr.isatty()
+        self._entered = self._began = self._reported = 0.0
+        self._first: int | None = None
+
+    def initialize(self, trainer: Any) -> None:
+        """Start the clock."""
+        self._entered = self._reported = time.monotonic()
+
+    def __call__(self, trainer: Any) -> None:
+        """Print a line if it is due."""
+        now = time.monotonic()
+        every = TERMINAL_SECONDS if self.on_terminal else LOG_SECONDS
+        done = trainer.updater.iteration
+        if self._first is None:
+            # The speed is measured from here: the first iteration may have compiled code.
+            self._first, self._began = done, now
+        if now - self._reported < every and done < self.iterations:
+            return
+        self._reported = now
+        speed = (done - self._first) / max(now - self._began, 1e-9)
+        if done == self._first:
+            speed = 1 / max(now - self._entered, 1e-9)
+        batch_size = trainer.updater.training.batch_size
+        line = describe(done, self.iterations, trainer.updater.epoch_detail, speed, batch_size)
+        end = "\r" if self.on_terminal and done < self.iterations else "\n"
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
+def describe(done: int, of: int, epochs: float, speed: float, batch_size: int) -> str:
+    """Return one line: a bar, the part that is done, images a second, and the time left.
+
+    `speed` is in iterations a second.
+    """
+    filled = BAR_WIDTH * done // of
+    bar = "#" * filled + "." * (BAR_WIDTH - filled)
+    left = (of - done) / max(speed, 1e-9)
+    return (
+        f"training [{bar}] {done / of:4.0%}  iteration {done} of {of}, epoch {epochs:.1f}, "
+        f"{speed * batch_size:.3g} images/s, {as_duration(left)} left"
+    )
+
+
+def as_duration(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds: 1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,8 @@
-"""What the two networks minimise, as functions of the discriminator's scores."""
+"""The losses of both networks, and what bounds the discriminator's slope.
+
+To add a loss, write its two functions, enter them in `LOSSES`, and add the name to `Training.loss`
+in the configuration.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +12,16 @@ from synaxial.compute.chainer_compatibility import chainer
 
 F = chainer.functions
 
+#: Added under the square root, whose derivative at 0 is infinite.
+EPSILON = 1e-12
+
 
 @dataclass(frozen=True)
 class Loss:
-    """A pair of losses.
+    """A pair of losses, each a scalar Variable.
 
-    Attributes
-    ----------
-    discriminator
-        From the scores of real and of generated images, each (N,), to a scalar.
-    generator
-        From the scores of generated images to a scalar.
+    `discriminator` takes the scores of real and of generated images, each (N,); `generator` takes
+    those of generated images.
     """
 
     discriminator: Callable[[Any, Any], Any]
@@ -70,3 +73,64 @@ LOSSES = {
     "hinge": Loss(hinge_discriminator, wasserstein_generator),
     "non_saturating": Loss(non_saturating_discriminator, non_saturating_generator),
 }
+
+
+def squared_slopes(score: Any, images: Any) -> Any:
+    """Return the squared norm of each score's gradient with respect to its image.
+
+    The penalties differentiate the result again, with respect to the weights. A score must not
+    depend on other images, except through the minibatch's deviation.
+
+    Parameters
+    ----------
+    score
+        Variable (N,), computed from `images`.
+    images
+        Variable (N, C, H, W).
+
+    Returns
+    -------
+    Variable
+        (N,).
+    """
+    (slope,) = chainer.grad([F.sum(score)], [images], enable_double_backprop=True)
+    return F.sum(slope**2, axis=(1, 2, 3))
+
+
+def gradient_penalty(score: Callable[[Any], Any], real: Any, generated: Any, shares: Any) -> Any:
+    """Return mean((|gradient| - 1)^2) at mixtures of real and generated images.
+
+    WGAN-GP's penalty (Gulrajani et al., 2017, equation 3) without its weight.
+
+    Parameters
+    ----------
+    score
+        The discriminator, from images to scores.
+    real, generated
+        Arrays (N, C, H, W).
+    shares
+        (N, 1, 1, 1), in [0, 1]: the share of the real image in each mixture.
+    """
+    between = chainer.Variable(shares * real + (1 - shares) * generated)
+    slopes = F.sqrt(squared_slopes(score(between), between) + EPSILON)
+    return F.mean((slopes - 1) ** 2)
+
+
+def real_penalty(score: Any, real: Any) -> Any:
+    """Return mean(|gradient|^2) / 2 at real images: R1 (Mescheder et al., 2018).
+
+    Parameters
+    ----------
+    score
+        Variable (N,), the scores of `real`.
+    real
+        Variable (N, C, H, W).
+    """
+    return F.mean(squared_slopes(score, real)) / 2
+
+
+def clip_weights(network: Any, bound: float) -> None:
+    """Clip all parameters to [-bound, bound] in place (Arjovsky et al., 2017)."""
+    for parameter in network.params():
+        array = parameter.array
+        array.clip(-bound, bound, out=array)

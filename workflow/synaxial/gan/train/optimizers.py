@@ -1,14 +1,20 @@
-"""Optimizers as the configuration describes them."""
+"""The optimizers: Adam with weight decay, in place and in blocks, or Chainer's SGD."""
 
 from typing import Any
 
+import numpy as np
+
 from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.compiled import compiled
+from synaxial.compute.parallel import cut, for_each
 from synaxial.config.model import Optimizer
-from synaxial.gan.train.adam import BlockedAdam
+
+#: Values that a core updates at a time.
+BLOCK = 1 << 18
 
 
 def make_optimizers(settings: Optimizer, networks: Any, communicator: Any) -> dict[str, Any]:
-    """Return the optimizers of both networks, by their names; they may differ in the rate."""
+    """Return the optimizers of both networks by name; the learning rates may differ."""
     rates = {
         "generator": settings.learning_rate,
         "discriminator": settings.discriminator_learning_rate,
@@ -24,10 +30,10 @@ def make_optimizers(settings: Optimizer, networks: Any, communicator: Any) -> di
 
 
 def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
-    """Return an optimizer of `network` that averages the gradients of all ranks.
+    """Return an optimizer of `network` that averages the gradients over all ranks.
 
-    The weights of rank 0 are given to every rank. ChainerMN would do that in place of the first
-    update after every start, and lose that update; so it is done here.
+    Every rank gets the weights of rank 0. Left to itself, ChainerMN would send them in place of the
+    first update after every start or resume, and that update would be lost.
     """
     if settings.name == "adam":
         single = BlockedAdam(
@@ -44,3 +50,89 @@ def make_optimizer(settings: Optimizer, network: Any, communicator: Any) -> Any:
     optimizer = chainermn.create_multi_node_optimizer(single, communicator)
     optimizer.is_changed(network)
     return optimizer
+
+
+class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
+    """Adam's update of one parameter, with Chainer's state and its results up to rounding.
+
+    Chainer passes over all weights about ten times, weight decay included; this is one pass. On a
+    GPU, Chainer's own kernel is used.
+
+    Parameters
+    ----------
+    parent_hyperparam
+        The optimizer's.
+    weight_decay
+        Added to the gradient, times the weight.
+    """
+
+    def __init__(self, parent_hyperparam: Any, weight_decay: float) -> None:
+        super().__init__(parent_hyperparam)
+        self.weight_decay = weight_decay
+
+    def update_core_cpu(self, param: Any) -> None:
+        """Update a parameter and its moments in `state`."""
+        if param.grad is None:
+            return
+        arrays = (param.array, np.ascontiguousarray(param.grad), self.state["m"], self.state["v"])
+        # Views, or the update would be lost.
+        weight, gradient, first, second = (np.reshape(a, -1, copy=False) for a in arrays)
+        hyperparam, rate = self.hyperparam, self.alpha_t
+
+        def update(block: slice) -> None:
+            step(
+                *(weight[block], gradient[block], first[block], second[block]),
+                *(rate, hyperparam.beta1, hyperparam.beta2, hyperparam.eps, self.weight_decay),
+            )
+
+        for_each(update, cut(weight.size, BLOCK))
+
+    def update_core_gpu(self, param: Any) -> None:
+        """Update a parameter on a GPU with Chainer's kernel."""
+        if param.grad is not None and self.weight_decay > 0:
+            # Not in place: the log shows the norm of the gradient without weight decay.
+            gradient = param.grad
+            param.grad = gradient + self.weight_decay * param.array
+            super().update_core_gpu(param)
+            param.grad = gradient
+        else:
+            super().update_core_gpu(param)
+
+
+class BlockedAdam(chainer.optimizers.Adam):
+    """Chainer's Adam with `BlockedAdamRule`."""
+
+    def __init__(self, alpha: float, beta1: float, beta2: float, weight_decay: float) -> None:
+        super().__init__(alpha=alpha, beta1=beta1, beta2=beta2)
+        self.weight_decay = weight_decay
+
+    def create_update_rule(self) -> BlockedAdamRule:
+        """Return the update rule of one parameter."""
+        return BlockedAdamRule(self.hyperparam, self.weight_decay)
+
+
+@compiled
+def step(
+    weight: np.ndarray,
+    gradient: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    weight_decay: float,
+) -> None:
+    """Update a block of weights and both moments (Kingma and Ba, 2015), all of shape (values,).
+
+    `rate` is the learning rate times the bias correction of both moments.
+    """
+    number = weight.dtype.type
+    towards1, towards2, decay = number(1 - beta1), number(1 - beta2), number(weight_decay)
+    size, least = number(rate), number(epsilon)
+    for k in range(len(weight)):
+        g = gradient[k] + decay * weight[k]
+        m = first[k] + towards1 * (g - first[k])
+        v = second[k] + towards2 * (g * g - second[k])
+        first[k], second[k] = m, v
+        weight[k] -= size * m / (np.sqrt(v) + least)

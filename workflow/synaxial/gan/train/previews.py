@@ -1,4 +1,4 @@
-"""What the generator makes of the same latents as the training goes on."""
+"""Previews: images from the same latents during a training, and their timeline."""
 
 import re
 from pathlib import Path
@@ -15,23 +15,23 @@ from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced, outlined
 from synaxial.io.sheets import make_sheet
 
-#: A preview is so many images wide and high.
+#: Images in a row and in a column of a preview.
 COLUMNS = 4
 
-#: Rows and columns of the timeline.
+#: The most rows (epochs) and columns (latents) of the timeline.
 TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
 
 
 class Previews(chainer.training.Extension):
-    """Chainer extension that draws the same latents before the training and every few epochs.
+    """Chainer extension that draws a preview before the training and every few epochs.
 
-    Without dropout, normalised by themselves: a preview shows what the weights have learned, and
-    takes no randomness from the training.
+    Without dropout and normalised by its own statistics, a preview shows what the weights have
+    learned. It uses no random numbers of the training.
 
     Parameters
     ----------
     folder
-        Where the sheets go, `epoch_0005.png` and so on.
+        The folder for the previews, `epoch_0005.png` and so on.
     training
         The experiment's settings.
     epochs
@@ -52,7 +52,7 @@ class Previews(chainer.training.Extension):
             self.draw(trainer.updater)
 
     def __call__(self, trainer: Any) -> None:
-        """Draw at the end of an epoch that is one of the few, or the last."""
+        """Draw at the end of every few epochs, and of the last one."""
         updater = trainer.updater
         if updater.is_new_epoch and (
             updater.epoch % self.epochs == 0 or updater.epoch == self.training.epochs
@@ -60,26 +60,26 @@ class Previews(chainer.training.Extension):
             self.draw(updater)
 
     def draw(self, updater: Any) -> None:
-        """Draw the generator as it is now, as the preview of the updater's epoch."""
+        """Draw the preview of the current epoch."""
         images = preview_images(updater, self.training)
         with written_whole(preview_path(self.folder, updater.epoch)) as partial:
             make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
 
 
 def preview_images(updater: Any, training: Training) -> np.ndarray:
-    """Return what the generator makes of the preview's latents: uint8 (16, S, S, channels)."""
+    """Return images from the latents of the previews: uint8 (16, width, width, channels)."""
     generator = updater.networks.smoothed
-    # NumPy's numbers on every device: the same latents wherever the training goes on.
+    # NumPy's numbers on every device, so that a resumed training has the same latents.
     randomness = BatchRandomness(np, PREVIEW, training.seed)
     latents = draw_latents(randomness, COLUMNS**2, training.latent)
     return generate_images(generator, generator.xp.asarray(latents), by_batch=True)
 
 
 def as_grey_or_colour(images: np.ndarray) -> np.ndarray:
-    """Return images as a sheet takes them.
+    """Return images as a sheet needs them.
 
-    One channel, (N, H, W, 1), becomes (N, H, W), and an image and its mask, (N, H, W, 2), the image
-    with the mask's outline, (N, H, W, 3).
+    Grey, (N, H, W, 1), becomes (N, H, W). An image and its mask, (N, H, W, 2), becomes the image
+    with the outline of the mask, (N, H, W, 3).
     """
     if images.shape[-1] == 2:
         return outlined(images[..., 0], images[..., 1])
@@ -87,12 +87,12 @@ def as_grey_or_colour(images: np.ndarray) -> np.ndarray:
 
 
 def preview_path(folder: Path, epoch: int) -> Path:
-    """Return the name of an epoch's preview."""
+    """Return the path of an epoch's preview."""
     return folder / f"epoch_{epoch:04d}.png"
 
 
 def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:
-    """Return the previews in a folder by epoch, up to the last, in order."""
+    """Return the previews in a folder by epoch, in order, up to `last_epoch`."""
     found = {
         int(match[1]): path
         for path in folder.glob("epoch_*.png")
@@ -102,7 +102,7 @@ def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:
 
 
 def draw_timeline(previews: dict[int, Path]) -> Image.Image:
-    """Draw the same latents (columns) over the epochs (rows), at most eight of each."""
+    """Draw the previews of at most eight epochs (rows) and latents (columns)."""
     epochs = list(previews)
     chosen = evenly_spaced(len(epochs), TIMELINE_ROWS)
     rows = [split_sheet(previews[epochs[i]])[:TIMELINE_COLUMNS] for i in chosen]

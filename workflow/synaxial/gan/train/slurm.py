@@ -1,4 +1,4 @@
-"""What Slurm knows of the job that a training runs in, and of the one before it."""
+"""The Slurm job of a training, and the job before it that used the same checkpoints."""
 
 import importlib.util
 import logging
@@ -16,22 +16,22 @@ from synaxial.io.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 
-#: Where a folder of checkpoints says which job was the last at work in it.
+#: The file in a folder of checkpoints that names the last job that used it.
 RECORD = "slurm_job.json"
 
-#: The states of a job that has not ended, as squeue calls them.
+#: The states of a job that has not ended, as squeue names them.
 ACTIVE_STATES = frozenset(
     ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "COMPLETING"]
 )
 
-#: How long a cancelled job may take to end, in seconds: Slurm's KillWait is 30 by default.
+#: The longest time that a cancelled job may take to end, in seconds (Slurm's KillWait is 30).
 ENDING_SECONDS = 300.0
 
-#: What submits, watches and cancels jobs.
+#: The commands that submit, watch and cancel jobs.
 COMMANDS = ("sbatch", "squeue", "scancel")
 
-#: How long Slurm may take to answer, in seconds; a controller that cannot be reached is given up
-#: after ten by its own commands.
+#: The longest time for an answer of Slurm, in seconds. Its own commands give up after ten if they
+#: cannot reach the controller.
 ANSWER_SECONDS = 60.0
 
 
@@ -44,11 +44,11 @@ class SlurmJob:
     number
         Its id.
     name
-        Its name. Snakemake's plugin gives all jobs of one run the same, and each run another.
+        Its name. Snakemake's plugin gives all jobs of one run the same name.
     state
         Its state, such as RUNNING.
     seconds_left
-        Until its time limit; infinite without one.
+        The time until its limit; infinite without a limit.
     """
 
     number: int
@@ -58,12 +58,12 @@ class SlurmJob:
 
 
 def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
-    """Check that jobs can be submitted from here: Snakemake would wait for ever in silence.
+    """Check that jobs can be submitted from here; Snakemake would wait forever in silence.
 
     Raises
     ------
     SynaxialError
-        Commands are missing, or Slurm does not answer within so many seconds.
+        Commands are missing, or Slurm does not answer in time.
     """
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     if missing:
@@ -74,7 +74,7 @@ def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
             "give the command on a login node of the cluster (perhaps after `module load slurm`), "
             "or run here with --profile profiles/local",
         )
-    # What Snakemake asks all the time, but of one's own jobs only: the cluster's may be many.
+    # As Snakemake asks, but for one's own jobs only: a cluster may have many.
     command = ["squeue", "--noheader", f"--user={os.getuid()}"]
     try:
         subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=True)
@@ -88,30 +88,24 @@ def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
     raise SynaxialError(
         "Slurm",
         found,
-        remedy="see whether this is a login node and what `scontrol ping` says, and give the same "
-        "command again",
+        remedy="check that this is a login node and what `scontrol ping` says, and repeat the "
+        "command",
     )
 
 
 def check_environment(device: str) -> None:
-    """Check that trainings for which GPUs are asked could use them: jobs have this environment.
-
-    Raises
-    ------
-    SynaxialError
-        `device` is `gpu`, and CuPy is not installed.
-    """
+    """Check that CuPy is installed if `device` is `gpu`; jobs use this environment."""
     if device == "gpu" and importlib.util.find_spec("cupy") is None:
         raise SynaxialError(
             "gpus_per_rank in the profile",
-            "GPUs are asked for, and this environment has no CuPy to use them",
+            "GPUs are requested, but this environment has no CuPy",
             remedy="set gpus_per_rank = 0 to train on CPUs, or install envs/cuda12.txt or "
             "envs/cuda13.txt in place of envs/cpu.txt",
         )
 
 
 def find_job(number: int) -> SlurmJob | None:
-    """Ask Slurm for a job; None if it does not know it (any more), or cannot be asked."""
+    """Return a job as Slurm knows it; None if it does not know it, or does not answer."""
     command = ["squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T|%L|%j"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -125,13 +119,13 @@ def find_job(number: int) -> SlurmJob | None:
 
 
 def own_job() -> SlurmJob | None:
-    """Return the job that this process runs in; None outside Slurm."""
+    """Return the job of this process; None outside Slurm."""
     number = os.environ.get("SLURM_JOB_ID", "")
     return find_job(int(number)) if number.isdecimal() else None
 
 
 def as_seconds(duration: str) -> float:
-    """Return the seconds of Slurm's [days-][hours:]minutes:seconds; infinite for a word."""
+    """Return the seconds of Slurm's [days-][hours:]minutes:seconds; infinite for words."""
     days, _, rest = duration.strip().rpartition("-")
     try:
         parts = [int(part) for part in rest.split(":")]
@@ -145,23 +139,23 @@ def as_seconds(duration: str) -> float:
 
 
 def follow_last_job(folder: Path, job: SlurmJob | None) -> None:
-    """Wait until a folder of checkpoints is free for this job, if the job before it allows.
+    """Wait until the last job that used a folder of checkpoints has ended.
 
-    A job that a killed Snakemake has left behind is cancelled: it writes a checkpoint, and this
-    one goes on from there. A job of the same run that somebody has cancelled was not meant to be
-    followed by a retry.
+    A job of another run is one that a killed Snakemake has left behind. It is cancelled: it writes
+    a checkpoint, from which this job continues. If a user has cancelled a job of the same run, this
+    one, a retry, ends.
 
     Raises
     ------
     SynaxialError
-        The last job was cancelled, or one that was left behind does not end.
+        A user has cancelled the last job, or a job that was left behind does not end.
     """
     record = folder / RECORD
     if job is None or not record.exists():
         return
     found = read_json(record)
     last = find_job(int(found["number"]))
-    # Numbers begin anew on another cluster, names do not.
+    # Another cluster may have the same number, but not the same name.
     if last is None or last.number == job.number or last.name != found["name"]:
         return
     if last.name != job.name and last.state in ACTIVE_STATES:
@@ -169,26 +163,26 @@ def follow_last_job(folder: Path, job: SlurmJob | None) -> None:
     elif last.name == job.name and last.state == "CANCELLED":
         raise SynaxialError(
             f"Slurm job {last.number}",
-            "it was cancelled, so this training is not tried again",
-            remedy="give the same command again to go on from its checkpoint",
+            "it was cancelled, so this training is not retried",
+            remedy="repeat the command to continue from its checkpoint",
         )
 
 
 def record_job(folder: Path, job: SlurmJob | None) -> None:
-    """Write down that this job is at work in a folder of checkpoints."""
+    """Record that this job uses a folder of checkpoints."""
     if job is not None:
         write_json(folder / RECORD, {"number": job.number, "name": job.name})
 
 
 def _end_job(job: SlurmJob) -> None:
-    log.info("cancelling Slurm job %d, left behind by a Snakemake that is gone", job.number)
+    log.info("cancelling Slurm job %d, which a killed Snakemake has left behind", job.number)
     subprocess.run(["scancel", str(job.number)], check=False, timeout=60)
     until = time.monotonic() + ENDING_SECONDS
     while (now := find_job(job.number)) is not None and now.state in ACTIVE_STATES:
         if time.monotonic() > until:
             raise SynaxialError(
                 f"Slurm job {job.number}",
-                f"it is at work on the same model, and {now.state} for long after scancel",
-                remedy="wait until it has ended, and give the same command again",
+                f"it trains the same model, and is still {now.state} after scancel",
+                remedy="wait until it has ended, and repeat the command",
             )
         time.sleep(1)

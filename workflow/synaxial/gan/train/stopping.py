@@ -1,4 +1,4 @@
-"""When a training ends: when it is done, when it is asked to, or before its time is up."""
+"""When a training stops: at its end, on a signal, or before its time limit."""
 
 import signal
 import time
@@ -10,28 +10,38 @@ import numpy as np
 
 from synaxial.io.errors import SharedError, SynaxialError
 
-#: What a job gets before it is killed, and what a scheduler or a user (Ctrl-C) sends on purpose.
+#: What a scheduler sends before it kills a job, and what a user sends by Ctrl-C.
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
-#: The least time kept back from the time budget for the last checkpoint, in seconds.
+#: The least part of the time budget that is reserved for the last checkpoint, in seconds.
 LEAST_MARGIN_SECONDS = 30.0
+
+#: What to do about a training that diverges.
+LOWER_THE_RATE = "lower optimizer.learning_rate, or use a bounded loss such as hinge"
 
 
 class Stop:
-    """Chainer's stop trigger: it tells before each iteration whether to go on.
+    """Chainer's stop trigger: whether to stop before the next iteration.
 
-    All ranks give the same answer: one rank that was asked to stop is enough.
+    All ranks get the same answer: a signal to one of them stops all.
 
     Parameters
     ----------
     epochs
-        How many epochs the training has.
+        The length of the training.
     budget_seconds
-        How long this process may run, from `started`; infinite without a limit.
+        How long this process may run from `started` on; infinite without a limit.
     started
-        `time.monotonic()` when the process began.
+        `time.monotonic()` at the process's start.
     communicator
         ChainerMN's.
+
+    Attributes
+    ----------
+    exhausted
+        Whether the training has stopped improving; any rank's answer stops all.
+    reason
+        Why the training has stopped before its end, or None.
     """
 
     def __init__(
@@ -44,23 +54,22 @@ class Stop:
         self.longest_iteration = 0.0
         self.longest_checkpoint = 0.0
         self.reason: str | None = None
-        #: Whether nothing better is to be expected; asked on every rank, one is enough.
         self.exhausted: Callable[[], bool] = lambda: False
         self._first_iteration: int | None = None
         self._last_call = started
 
     def listen(self) -> None:
-        """From now on take the signals as a wish to stop, in place of dying at once."""
+        """From now on, a signal stops the training after the current iteration."""
         for number in SIGNALS:
             signal.signal(number, self._receive)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
-        # A second one changes nothing: a terminal or a scheduler signals the ranks and mpiexec,
-        # which passes it on to the ranks, so they get it twice, and must not die of that.
+        # A second signal changes nothing. A terminal or a scheduler signals both the ranks and
+        # mpiexec, which passes the signal on, so that the ranks receive it twice.
         self.received = number
 
     def __call__(self, trainer: Any) -> bool:
-        """Tell whether the training ends here; `reason` says why if it is not done."""
+        """Return whether the training stops here; `reason` says why if it is not finished."""
         now, iteration = time.monotonic(), trainer.updater.iteration
         if self._first_iteration is None:
             self._first_iteration = iteration
@@ -70,7 +79,7 @@ class Stop:
         if trainer.updater.epoch >= self.epochs:
             return True
         margin = max(LEAST_MARGIN_SECONDS, 2 * (self.longest_iteration + self.longest_checkpoint))
-        # A budget that is too short still gets one iteration, or retries would never end.
+        # Even a budget that is too short allows one iteration, or retries would never end.
         used_up = iteration > self._first_iteration and now + margin >= self.deadline
         wish = np.array([self.received or 0, used_up, self.exhausted()], dtype=np.int64)
         of_all = np.empty_like(wish)
@@ -85,21 +94,14 @@ class Stop:
 
 
 def check_finite(observed: dict[str, float], iteration: int) -> None:
-    """Stop a training whose losses or scores are no longer numbers.
-
-    Raises
-    ------
-    SharedError
-        A value is NaN or infinite; it is the same on all ranks.
-    """
+    """Raise a SharedError if a loss or score is NaN or infinite; all ranks have the same values."""
     for name, value in observed.items():
         if not np.isfinite(value):
             mistake = SynaxialError(
                 f"iteration {iteration}",
                 f"{name} is {value}",
                 "a finite number",
-                "lower optimizer.learning_rate, or use a loss with a bound such as hinge; "
-                "the checkpoints before it are kept",
+                f"{LOWER_THE_RATE}; earlier checkpoints are kept",
             )
             raise SharedError(mistake)
 

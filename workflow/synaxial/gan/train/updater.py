@@ -8,36 +8,17 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
+from synaxial.gan.networks.layers import running_values
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
-from synaxial.gan.train.augmentation import AdaptiveProbability, augment
+from synaxial.gan.train.augmentation import AdaptiveProbability, augment, augment_pairs
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_persistents
-from synaxial.gan.train.losses import LOSSES
-from synaxial.gan.train.moving_average import MovingAverage
-from synaxial.gan.train.penalties import clip_weights, gradient_penalty, real_penalty
+from synaxial.gan.train.losses import LOSSES, clip_weights, gradient_penalty, real_penalty
 
-
-@dataclass(frozen=True)
-class Networks:
-    """The two networks, and the generator that samples are made with.
-
-    `smoothed` is the moving average of `generator`, or `generator` itself.
-    """
-
-    generator: Generator
-    discriminator: Discriminator
-    average: MovingAverage | None
-
-    @property
-    def smoothed(self) -> Generator:
-        """The generator that samples are made with."""
-        return self.generator if self.average is None else self.average.network
-
-
-#: What an iteration observes, in the order of the vector that the ranks average. The penalty is
-#: that part of the discriminator's loss; the sign is the mean one of the real images' scores, and
-#: the augmentation the probability that it had.
+#: What an iteration observes, in the order of the vector that the ranks average. `penalty` is part
+#: of the discriminator's loss, `sign_real` the mean sign of the scores of real images, and
+#: `augmentation` the probability of augmentation.
 OBSERVED = (
     "loss_generator",
     "loss_discriminator",
@@ -49,29 +30,82 @@ OBSERVED = (
 )
 
 
+class MovingAverage:
+    """A generator whose weights are a moving average of another's (Karras et al., 2018).
+
+    Running statistics are averaged like weights.
+
+    Parameters
+    ----------
+    network
+        The average; at first a copy of the generator.
+    half_life_images
+        The number of images after which half of the average is newer.
+    batch_size
+        Images of one update over all ranks.
+    """
+
+    def __init__(self, network: Generator, half_life_images: float, batch_size: int) -> None:
+        self.network = network
+        self.kept = 0.5 ** (batch_size / half_life_images)
+
+    def update(self, generator: Generator) -> None:
+        """Add the generator's weights to the average."""
+        followed = dict(averaged_arrays(generator))
+        for name, average in averaged_arrays(self.network):
+            new = followed[name]
+            average[...] = average * new.dtype.type(self.kept) + new * new.dtype.type(1 - self.kept)
+
+
+def averaged_arrays(network: Any) -> list[tuple[str, Any]]:
+    """Return a network's parameters and running statistics, by path."""
+    parameters = [(name, parameter.array) for name, parameter in network.namedparams()]
+    return parameters + running_values(network)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The generator, the discriminator, and the moving average of the generator, if there is one.
+
+    `smoothed` makes the samples: it is the moving average, or the generator itself.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    average: MovingAverage | None
+
+    @property
+    def smoothed(self) -> Generator:
+        """The generator that makes the samples."""
+        return self.generator if self.average is None else self.average.network
+
+
 class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     """One update of the discriminator, then one of the generator, on the same latents.
 
-    With `discriminator_steps` the generator is updated in every so manieth iteration only. The
-    discriminator sees the real and the generated images as two batches, as in ChainerMN's DCGAN
-    example, so that its batch normalisation does not mix them.
+    With `discriminator_steps` of k, only every k-th iteration updates the generator. The
+    discriminator scores real and generated images as two batches, as in ChainerMN's DCGAN example,
+    so that batch normalisation does not mix them.
 
     Parameters
     ----------
     batches
         This rank's indices of images.
     images
-        The dataset, uint8 (N, width, width).
+        The data set, uint8 (N, width, width).
     networks
-        What is trained.
+        The networks to train.
     optimizers
-        By the names `generator` and `discriminator`.
+        The optimizers `generator` and `discriminator`.
     training
         The experiment's settings.
     communicator
         ChainerMN's.
     device
         This rank's Chainer device.
+    masks
+        For a training with masks: uint8 (N, width, width), 0 and 255. The networks then see pairs:
+        channel 0 is the image, channel 1 the mask.
     """
 
     def __init__(
@@ -83,9 +117,11 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         training: Training,
         communicator: Any,
         device: Any,
+        masks: np.ndarray | None = None,
     ) -> None:
         super().__init__(batches, optimizers, device=device)
         self.images = images
+        self.masks = masks
         self.networks = networks
         self.training = training
         self.loss = LOSSES[training.loss]
@@ -101,7 +137,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         self.updated: tuple[str, ...] = ()
 
     def update_core(self) -> None:
-        """Do one iteration and leave what it observed, averaged over ranks, in `observed`."""
+        """Do one iteration; `observed` then has its observations, averaged over the ranks."""
         with one_batch(self.ranks):
             observed = self._update_networks()
         average_persistents(self.networks.generator, self.communicator)
@@ -112,7 +148,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         self.probability.update(self.observed["sign_real"])
 
     def _update_networks(self) -> tuple[Any, ...]:
-        """Update the networks once; return the values of `OBSERVED` on this rank."""
+        """Update the networks; return this rank's values of `OBSERVED`."""
         training, rank = self.training, self.communicator.rank
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
         real = self.real_images(self.get_iterator("main").next())
@@ -145,9 +181,10 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def _update_discriminator(
         self, real: Any, generated: Any, randomness: BatchRandomness
     ) -> tuple[Any, Any, Any, Any]:
-        """Update it; return the scores of real and generated images, the loss, and its penalty."""
+        """Update it; return the scores of real and generated images, the loss, and the penalty."""
         network = self.networks.discriminator
-        # A leaf, at which R1 asks for the slope, through the augmentation (Karras et al., 2020).
+        # R1 differentiates with respect to this leaf, through the augmentation (Karras et al.,
+        # 2020).
         real = chainer.Variable(real, requires_grad=self._has_real_penalty())
         shown_real = self._shown(real, randomness)
         shown_generated = chainer.as_array(self._shown(generated, randomness))
@@ -165,7 +202,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         return score_real, score_generated, loss, penalty
 
     def _has_real_penalty(self) -> bool:
-        """Whether this iteration has R1, which is as heavy as it is rare (Karras et al., 2020)."""
+        """Return whether this iteration has R1, which is weighted by its interval."""
         return self.training.r1 > 0 and self.iteration % self.training.r1_interval == 0
 
     def _penalty(
@@ -176,7 +213,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         shown_generated: Any,
         randomness: BatchRandomness,
     ) -> Any:
-        """Return what the settings add to the discriminator's loss, or None."""
+        """Return the sum of the penalties on the discriminator, or None."""
         training = self.training
         terms = []
         if training.gradient_penalty > 0:
@@ -197,7 +234,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         shown = self._shown(generated, randomness)
         loss = self.loss.generator(networks.discriminator(shown, randomness))
         networks.generator.cleargrads()
-        # Only along the way to the image: the discriminator's weight gradients are not needed.
+        # Only with respect to the images: the discriminator's weights need no gradient here.
         (generated.grad_var,) = chainer.grad([loss], [generated])
         generated.backward()
         self.get_optimizer("generator").update()
@@ -209,16 +246,22 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if not settings.used:
             return images
         value_range = self.networks.generator.output_range
-        return augment(images, settings, self.probability.value, randomness, value_range)
+        change = augment if self.masks is None else augment_pairs
+        return change(images, settings, self.probability.value, randomness, value_range)
 
     def real_images(self, indices: np.ndarray) -> Any:
-        """Return the images as the generator makes them: float32 (n, channels, width, width)."""
+        """Return images in the generator's format: float32 (n, channels, width, width).
+
+        Grey is repeated over the channels; in a training with masks, the mask is channel 1.
+        """
         low, high = self.networks.generator.output_range
-        grey = self.xp.asarray(self.images[indices]).astype(np.float32)
-        grey *= np.float32((high - low) / 255)
-        grey += np.float32(low)
-        channels = self.training.generator.channels[-1]
-        return self.xp.repeat(grey[:, None], channels, axis=1)
+        channels = [self.images] if self.masks is None else [self.images, self.masks]
+        pixels = np.stack([channel[indices] for channel in channels], axis=1)
+        values = self.xp.asarray(pixels).astype(np.float32)
+        values *= np.float32((high - low) / 255)
+        values += np.float32(low)
+        repeats = self.training.generator.channels[-1] // len(channels)
+        return self.xp.repeat(values, repeats, axis=1)
 
     def _average_over_ranks(self, *values: Any) -> dict[str, float]:
         local = np.array([float(value) for value in values])
@@ -227,7 +270,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         return dict(zip(OBSERVED, (total / self.communicator.size).tolist(), strict=True))
 
     def serialize(self, serializer: Any) -> None:
-        """Write or read all that the next iteration depends on."""
+        """Write or read everything that the next iteration depends on."""
         super().serialize(serializer)
         if self.training.augmentation.used:
             self.probability.serialize(serializer["augmentation"])
@@ -236,6 +279,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
 
 
 def gradient_norm(network: Any) -> float:
-    """Return the Euclidean norm of a network's last gradient, with Adam without weight decay."""
+    """Return the Euclidean norm of a network's last gradient.
+
+    With Adam it is without weight decay.
+    """
     gradients = [p.grad.ravel() for p in network.params() if p.grad is not None]
     return float(np.sqrt(sum(float(gradient @ gradient) for gradient in gradients)))

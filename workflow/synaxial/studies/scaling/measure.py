@@ -14,14 +14,16 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config import check_networks, read_study
 from synaxial.config.model import Scaling, Training
 from synaxial.data.dataset.reading import open_images
+from synaxial.gan.train.command import TOO_MANY_THREADS
 from synaxial.gan.train.communication import (
-    abort_on_error,
-    on_all_ranks,
+    end_together,
+    gather_machines,
     open_communicator,
     open_world,
+    shared_errors,
 )
-from synaxial.gan.train.run_record import describe_software, gather_machines
-from synaxial.gan.train.train_command import TOO_MANY_THREADS, describe_dataset, read_masks
+from synaxial.gan.train.inputs import check_batch, describe_dataset, read_masks
+from synaxial.gan.train.outputs import describe_software
 from synaxial.io.files import write_json
 from synaxial.studies.scaling.points import training_of_point
 from synaxial.studies.scaling.timing import Steps, time_steps
@@ -54,10 +56,8 @@ def run(
         --dataset dataset --output weak_2.json
     """
     keep_freed_memory()
-    with use_threads(threads_per_rank):
-        abort_on_error(
-            lambda: measure(dataset, output, config, mode, ranks, threads_per_rank, device)
-        )
+    with use_threads(threads_per_rank), end_together():
+        measure(dataset, output, config, mode, ranks, threads_per_rank, device)
 
 
 def measure(
@@ -71,11 +71,13 @@ def measure(
 ) -> None:
     """Measure one point on all ranks; rank 0 writes it."""
     world = open_world(ranks)
-    experiment, scaling, training = on_all_ranks(world, lambda: read_point(config, mode, ranks))
+    with shared_errors(world):
+        experiment, scaling, training = read_point(config, mode, ranks)
+        check_batch(training, ranks)
+        images = open_images(dataset / "images.npy")
+        describe_dataset(dataset, images, training)
+        masks, _ = read_masks(dataset, training)
     communicator, device = open_communicator(world, device_name)
-    images = on_all_ranks(world, lambda: open_images(dataset / "images.npy"))
-    on_all_ranks(world, lambda: describe_dataset(dataset, images, training))
-    masks, _ = on_all_ranks(world, lambda: read_masks(dataset, training))
     machines = gather_machines(communicator, device)
     if world.rank == 0:
         log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)

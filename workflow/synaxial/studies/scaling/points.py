@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synaxial.config.model import Training
-from synaxial.gan.train.shares import check_shares
+from synaxial.gan.train.inputs import check_batch
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
 
@@ -77,7 +77,7 @@ def training_of_point(training: Training, mode: str, ranks: int) -> Training:
 def why_not(training: Training, mode: str, ranks: int) -> str:
     """Return why a point cannot be measured; "" if it can."""
     try:
-        check_shares(training_of_point(training, mode, ranks), ranks)
+        check_batch(training_of_point(training, mode, ranks), ranks)
     except SynaxialError as error:
         return str(error)
     return ""

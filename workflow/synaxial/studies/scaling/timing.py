@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.config.model import Scaling, Training
-from synaxial.gan.train.session import make_updater
+from synaxial.gan.train.setup import make_updater
 
 #: The places of messages that a `Meter` tells apart.
 GRADIENTS, STATISTICS = "gradients", "statistics"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Segment
-from synaxial.gan.train.adam import BlockedAdam
+from synaxial.gan.train.optimizers import BlockedAdam
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.segment.limits import check_size
 from synaxial.studies.segment.slices import Slices, batches

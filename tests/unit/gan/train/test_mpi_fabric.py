@@ -1,4 +1,7 @@
-"""Which files of MPICH are deleted before MPI starts; tests/slurm shows what it is good for."""
+"""MPICH under srun: its network library, and the files deleted before MPI starts.
+
+tests/slurm shows what both are good for.
+"""
 
 import mmap
 import os
@@ -6,7 +9,28 @@ import time
 
 import pytest
 
-from synaxial.gan.train.leftovers import remove_leftovers, start_of
+from synaxial.gan.train.mpi_fabric import choose_fabric, remove_stale_memory, start_of
+
+RANK = {"SLURM_JOB_ID": "7", "PMI_RANK": "0"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "chosen"),
+    [
+        (RANK, "ofi"),
+        ({"PMI_RANK": "0"}, None),  # mpiexec
+        ({"SLURM_JOB_ID": "7"}, None),  # one process of a job
+        ({**RANK, "MPIR_CVAR_CH4_NETMOD": "ucx"}, "ucx"),
+        ({**RANK, "MPI4PY_LIBMPI": "/opt/site/libmpi.so"}, None),
+    ],
+)
+def test_only_the_wheel_under_srun_gets_another_network(monkeypatch, environment, chosen):
+    for name in ("SLURM_JOB_ID", "PMI_RANK", "MPI4PY_LIBMPI", "MPIR_CVAR_CH4_NETMOD"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    choose_fabric()
+    assert os.environ.get("MPIR_CVAR_CH4_NETMOD") == chosen
 
 
 @pytest.fixture
@@ -25,27 +49,27 @@ def test_an_old_file_that_nobody_uses_is_deleted(file):
     another = file.with_name("sem.mp-1")
     another.touch()
     os.utime(another, (0, 0))
-    remove_leftovers(file.parent)
+    remove_stale_memory(file.parent)
     assert not file.exists()
     assert another.exists()
 
 
 def test_a_file_in_use_stays(file):
     with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 0):
-        remove_leftovers(file.parent)
+        remove_stale_memory(file.parent)
         assert file.exists()
 
 
 def test_a_file_of_this_job_step_stays(file):
     os.utime(file)
-    remove_leftovers(file.parent)
+    remove_stale_memory(file.parent)
     assert file.exists()
 
 
 @pytest.mark.parametrize("name", ["SLURM_JOB_ID", "PMI_RANK"])
 def test_outside_srun_nothing_is_touched(file, monkeypatch, name):
     monkeypatch.delenv(name)
-    remove_leftovers(file.parent)
+    remove_stale_memory(file.parent)
     assert file.exists()
 
 

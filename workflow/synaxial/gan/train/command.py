@@ -1,0 +1,220 @@
+"""`synaxial train`: set up, resume, train, write."""
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from synaxial.compute.machine import announce_machine
+from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.parallel import use_threads
+from synaxial.config import read_study
+from synaxial.gan.train.checkpoint import (
+    lock_folder,
+    read_newest_checkpoint,
+    restore,
+    save_checkpoint,
+)
+from synaxial.gan.train.communication import (
+    end_together,
+    gather_machines,
+    open_communicator,
+    open_world,
+    shared_errors,
+)
+from synaxial.gan.train.inputs import read_inputs, read_training
+from synaxial.gan.train.outputs import describe_run, write_outputs
+from synaxial.gan.train.setup import Session, make_session
+from synaxial.gan.train.slurm import SlurmJob, follow_last_job, own_job, record_job
+from synaxial.gan.train.stopping import Stop
+from synaxial.io.errors import StoppedEarlyError
+
+#: Raise it when the results of this stage change. If the weights change, raise the VERSION in
+#: `fingerprint.py` as well.
+VERSION = 1
+
+log = logging.getLogger(__name__)
+
+#: What to do if the ranks of a node have more threads than cores.
+TOO_MANY_THREADS = (
+    "start fewer ranks or lower --threads-per-rank (the profile's `tasks` and `cpus_per_task`), "
+    "or have the launcher give the ranks more cores"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of one call of the command; see `run`."""
+
+    config: Path
+    experiment: str
+    seed: int | None
+    dataset: Path
+    output: Path
+    checkpoints: Path
+    ranks: int
+    threads_per_rank: int
+    device: str
+    held_out: Path | None
+    monitoring: Path
+    budget_seconds: float
+    started: float
+
+
+def run(
+    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
+    output: Annotated[Path, typer.Option(help="Folder for the networks, log and figures.")],
+    checkpoints: Annotated[
+        Path, typer.Option(help="Folder for checkpoints; each model has its own folder in it.")
+    ],
+    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
+    experiment: Annotated[str, typer.Option(help="Experiment of the study.")] = "final",
+    held_out: Annotated[
+        Path | None,
+        typer.Option(help="Data set of held-out subjects, for `keep: best` and `patience`."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the experiment; by default its first one.")
+    ] = None,
+    ranks: Annotated[int, typer.Option(min=1, help="Number of MPI ranks of this job.")] = 1,
+    threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores that a rank may use.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="cpu, gpu, or auto: GPUs if every rank can have one.")
+    ] = "auto",
+    monitoring: Annotated[
+        Path | None,
+        typer.Option(help="Study file with the section `monitoring`; by default the study."),
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Minutes after which it writes a checkpoint and exits with status 75."
+        ),
+    ] = None,
+) -> None:
+    """Train a generator on one or several MPI ranks.
+
+    It resumes from the newest checkpoint of the same model. SIGTERM, SIGUSR1, Ctrl-C and the time
+    budget end it with a checkpoint and exit status 75; the same command continues.
+
+    \b
+    Example: mpiexec -n 2 synaxial train --ranks 2 --experiment final
+        --dataset results/dataset --output trained --checkpoints checkpoints
+    """
+    request = Request(
+        *(config, experiment, seed, dataset, output, checkpoints, ranks, threads_per_rank, device),
+        held_out=held_out,
+        monitoring=config if monitoring is None else monitoring,
+        budget_seconds=np.inf if time_budget is None else 60 * time_budget,
+        started=time.monotonic(),
+    )
+    keep_freed_memory()
+    with use_threads(threads_per_rank), end_together():
+        train(request)
+
+
+def train(request: Request) -> None:
+    """Train one experiment of a study, from its start or its newest checkpoint."""
+    # Set up. Every rank reads its own files; a mistake found by any rank ends all of them.
+    world = open_world(request.ranks)
+    with shared_errors(world):
+        training = read_training(request.config, request.experiment, request.seed)
+        monitoring = read_study(request.monitoring).monitoring
+        inputs = read_inputs(training, monitoring, request.dataset, request.held_out, request.ranks)
+    communicator, device = open_communicator(world, request.device)
+    machines = gather_machines(communicator, device)
+    record = describe_run(request.experiment, inputs, machines, request.threads_per_rank)
+    # With the experiment's name: two that differ only in epochs would share a folder otherwise.
+    folder = request.checkpoints / f"{request.experiment}_{inputs.fingerprint}"
+
+    # Resume. Rank 0 alone uses the folder, and gives the others what it has found.
+    with ExitStack() as lock:
+        job, state = None, None
+        with shared_errors(world):
+            if world.rank == 0:
+                job = own_job()
+                follow_last_job(folder, job)
+                lock.enter_context(lock_folder(folder))
+                record_job(folder, job)
+                announce(record, folder)
+                announce_machine(machines, request.threads_per_rank, TOO_MANY_THREADS)
+                state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
+        state = world.bcast(state)
+        stop = Stop(training.epochs, time_left(request, job), request.started, communicator)
+        session = make_session(inputs, communicator, device, folder, stop)
+        if state is not None:
+            restore(session.trainer, state)
+
+        # Train.
+        run_to_end(session, world)
+
+        # Write.
+        if world.rank == 0:
+            write_outputs(session, request.output, record)
+        world.Barrier()
+
+
+def time_left(request: Request, job: SlurmJob | None) -> float:
+    """Return how long this process may run, in seconds from its start.
+
+    That is the time budget, or the time that Slurm leaves its job if that is shorter: a job may
+    have started long before this process. Only rank 0 asks Slurm; if it stops, all ranks stop.
+    """
+    if job is None:
+        return request.budget_seconds
+    return min(request.budget_seconds, time.monotonic() - request.started + job.seconds_left)
+
+
+def announce(record: dict[str, Any], folder: Path) -> None:
+    """Log what starts, to standard error and to a log file beside the checkpoints.
+
+    A retry overwrites the log of the rule; this file keeps all attempts.
+    """
+    handler = logging.FileHandler(folder / "attempts.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    ranks = record["ranks"]
+    log.info(
+        "experiment %s, model %s: %d images, %d ranks, %d images an update, %s",
+        record["experiment"],
+        record["fingerprint"],
+        record["dataset"]["images"],
+        len(ranks),
+        record["settings"]["batch_size"],
+        ranks[0]["device"],
+    )
+
+
+def run_to_end(session: Session, world: Any) -> None:
+    """Train to the end or to an early stop, and write a checkpoint of it.
+
+    Raises
+    ------
+    StoppedEarlyError
+        A signal or the time budget has stopped the training.
+    SynaxialError
+        A loss is no longer finite.
+    """
+    trainer, stop = session.trainer, session.stop
+    stop.listen()
+    before = trainer.updater.iteration
+    if world.rank == 0:
+        log.info("the first iteration takes longer: on a new machine, code is compiled")
+    trainer.run(show_loop_exception_msg=False)
+    iteration = trainer.updater.iteration
+    if world.rank == 0 and iteration > before:
+        kept = session.inputs.monitoring.checkpoints_kept
+        path = save_checkpoint(trainer, session.folder, session.inputs.fingerprint, kept)
+        log.info("checkpoint %s", path)
+    # No rank leaves before the checkpoint is on the disk.
+    world.Barrier()
+    if stop.reason is not None:
+        raise StoppedEarlyError(
+            f"stopped after iteration {iteration} in epoch {trainer.updater.epoch_detail:.2f} of "
+            f"{stop.epochs} ({stop.reason}); the same command continues from there"
+        )

@@ -1,0 +1,222 @@
+"""What a training reads: its settings and its data, checked before it starts.
+
+Nothing here imports Chainer, so that the workflow can call `check_batch`.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.config import check_networks, read_study
+from synaxial.config.model import Monitoring, Training
+from synaxial.data.dataset.reading import describe_images, open_images, open_masks, read_dataset
+from synaxial.evaluation.control_sets import evenly, half_of
+from synaxial.gan.train.fingerprint import fingerprint_of
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import read_json
+from synaxial.io.images import ImageSet
+
+#: The most held-out images that the generated ones are compared with.
+VALIDATION_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The settings and the data of one training.
+
+    Attributes
+    ----------
+    training, monitoring
+        The settings.
+    images
+        uint8 (N, width, width), mapped from the disk.
+    fingerprint
+        The model's name.
+    masks
+        uint8 (N, width, width), 0 and 255, for a training with masks.
+    held_out
+        uint8 (M, width, width) of held-out subjects, for a training with `keep: best` or
+        `patience`.
+    description
+        The data set's description, for run.json.
+    """
+
+    training: Training
+    monitoring: Monitoring
+    images: np.ndarray
+    fingerprint: str
+    masks: NDArray[np.uint8] | None = None
+    held_out: NDArray[np.uint8] | None = None
+    description: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def iterations(self) -> int:
+        """The number of iterations of the whole training."""
+        return -(-self.training.epochs * len(self.images) // self.training.batch_size)
+
+
+def read_inputs(
+    training: Training, monitoring: Monitoring, dataset: Path, held_out: Path | None, ranks: int
+) -> Inputs:
+    """Read and check all that a training needs.
+
+    Parameters
+    ----------
+    training, monitoring
+        The settings.
+    dataset
+        The folder of `synaxial data pack`.
+    held_out
+        The data set of the held-out subjects, if there are any.
+    ranks
+        The number of ranks that share a batch.
+
+    Raises
+    ------
+    SynaxialError
+        A file is missing or damaged, or does not fit the settings.
+    """
+    check_batch(training, ranks)
+    images = open_images(dataset / "images.npy")
+    description = describe_dataset(dataset, images, training)
+    masks, masks_sha256 = read_masks(dataset, training)
+    if masks is not None:
+        description["masks_sha256"] = masks_sha256
+    validation, held_out_sha256 = read_held_out(held_out, training, images.shape[1])
+    fingerprint = fingerprint_of(training, description["sha256"], held_out_sha256, masks_sha256)
+    inputs = Inputs(training, monitoring, images, fingerprint, masks, validation, description)
+    if training.discriminator_steps > inputs.iterations:
+        raise SynaxialError(
+            "discriminator_steps",
+            f"is {training.discriminator_steps}, but there are {inputs.iterations} iterations",
+            "at most as many as iterations, or the generator is never updated",
+        )
+    return inputs
+
+
+def read_training(config: Path, experiment: str, seed: int | None) -> Training:
+    """Return the settings of one training of a study; the first seed if none is given."""
+    study = read_study(config)
+    if experiment not in study.experiments:
+        raise SynaxialError(
+            "--experiment", f"{experiment!r}", f"one of {', '.join(study.experiments)}"
+        )
+    check_networks(study)
+    settings = study.experiments[experiment]
+    if seed is None:
+        seed = settings.seeds[0]
+    if seed not in settings.seeds:
+        raise SynaxialError("--seed", f"{seed}", f"one of {', '.join(map(str, settings.seeds))}")
+    return settings.with_seed(seed)
+
+
+def check_batch(training: Training, ranks: int) -> None:
+    """Check that the ranks can share a batch.
+
+    Raises
+    ------
+    SynaxialError
+        The batch does not divide among the ranks; or a rank would have one image, and batch
+        normalisation or the minibatch's deviation needs two (one image alone is normalised to 0).
+    """
+    share, rest = divmod(training.batch_size, ranks)
+    if rest:
+        raise SynaxialError(
+            "batch_size",
+            f"{training.batch_size} images do not divide among {ranks} ranks",
+            "a multiple of the number of ranks",
+        )
+    normalised = (
+        training.generator.batch_normalization or training.discriminator.batch_normalization
+    )
+    alone = training.batch_normalization_statistics == "local" or ranks == 1
+    found = f"{training.batch_size} images over {ranks} ranks are one image a rank"
+    if share == 1 and normalised and alone:
+        raise SynaxialError(
+            "batch_size",
+            found,
+            "at least two images a rank with batch_normalization",
+            "use fewer ranks, a larger batch_size, or with several ranks "
+            "batch_normalization_statistics: synchronised",
+        )
+    if share == 1 and training.discriminator.minibatch_deviation:
+        raise SynaxialError(
+            "batch_size",
+            found,
+            "at least two images a rank with discriminator.minibatch_deviation",
+            "use fewer ranks or a larger batch_size",
+        )
+
+
+def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
+    """Return a data set's description, if it describes these images and they fit the networks."""
+    description = describe_images(dataset)
+    if description.get("images") != len(images):
+        raise SynaxialError(
+            dataset / "dataset.json",
+            f"describes {description.get('images')} images",
+            f"{len(images)}, as images.npy has",
+            "run `synaxial data pack` again",
+        )
+    width = 4 * 2 ** (len(training.generator.channels) - 1)
+    if images.shape[1] != width:
+        raise SynaxialError(
+            "images.npy",
+            f"its images are {images.shape[1]} pixels wide",
+            f"{width}, the width of the generator's images",
+        )
+    return description
+
+
+def read_masks(dataset: Path, training: Training) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the masks and their file's SHA-256; None and "" for a training without masks."""
+    if not training.masks:
+        return None, ""
+    masks = open_masks(dataset)
+    return masks, str(read_json(dataset / "masks.json")["sha256"])
+
+
+def read_held_out(
+    folder: Path | None, training: Training, width: int
+) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the held-out images to compare with, and their SHA-256; None and "" if not needed."""
+    if not training.validated:
+        return None, ""
+    if folder is None:
+        raise SynaxialError("--held-out", "is not given", "a data set, for keep: best and patience")
+    try:
+        found = validation_images(read_dataset(folder)[0])
+    except ValueError as error:
+        raise SynaxialError(folder, f"has too few subjects ({error})") from error
+    if found.shape[1] != width:
+        raise SynaxialError(
+            folder,
+            f"its images are {found.shape[1]} pixels wide",
+            f"{width}, as the images to train with",
+        )
+    return found, hashlib.sha256(found.tobytes()).hexdigest()
+
+
+def validation_images(held_out: ImageSet) -> NDArray[np.uint8]:
+    """Return the held-out images that generated ones are compared with during a training.
+
+    They belong to the half of the held-out subjects that the evaluation calls `real`. The other
+    half, its reference, takes no part in the training, so that it can judge the result.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        (N, width, width), N at most `VALIDATION_IMAGES`.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than four held-out subjects.
+    """
+    half = half_of(held_out, 1)
+    chosen = evenly(half, min(VALIDATION_IMAGES, len(half)))
+    return np.ascontiguousarray(held_out.pixels[chosen])
