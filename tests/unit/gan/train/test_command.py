@@ -163,7 +163,7 @@ MISTAKES = {
     "dataset": ({"options": ["--dataset", "nowhere"]}, "nowhere/images.npy: cannot be read"),
     "width": (
         {"training": {"generator": {"channels": [8, 3]}}},
-        "2 generator.channels make images of 8 pixels, but resize.size is 16",
+        "generator.channels has 2 numbers, which make images of 8 pixels, but resize.size is 16",
     ),
     "discriminator_steps": (
         {"training": {"discriminator_steps": 21}},
