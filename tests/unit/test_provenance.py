@@ -16,9 +16,7 @@ def test_a_command_reaches_its_own_stage_and_what_it_shares():
         "synaxial.config.model",
     } <= reached
     assert not any(name.startswith(("synaxial.gan.train", "synaxial.sample")) for name in reached)
-    assert "synaxial.gan.networks.generator" in reachable_modules(
-        "synaxial.gan.train.command"
-    )
+    assert "synaxial.gan.networks.generator" in reachable_modules("synaxial.gan.train.command")
 
 
 @pytest.fixture

@@ -4,10 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-import nibabel
-
 from synaxial.config.model import Acquire
-from synaxial.data.phantom import make_phantom
 from synaxial.data.sources.source import RawVolume
 from synaxial.data.subjects import parse_numbers
 from synaxial.io.errors import SynaxialError
@@ -52,6 +49,11 @@ class PhantomSource:
 
     def read(self, subject: str) -> RawVolume:
         """Make a subject."""
+        # Imported here, because a run is planned with the names alone.
+        import nibabel  # noqa: PLC0415
+
+        from synaxial.data.phantom import make_phantom  # noqa: PLC0415
+
         number = number_of(subject)
         phantom = make_phantom(self._seed, number)
         return RawVolume(
