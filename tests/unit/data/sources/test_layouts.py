@@ -2,7 +2,6 @@ import pytest
 
 from synaxial.data.sources.layouts import (
     LAYOUTS,
-    SubjectFiles,
     choose_layout,
     find_files,
     find_volumes,
@@ -124,7 +123,7 @@ def test_a_layout_finds_its_files_and_auto_finds_the_layout(name: str) -> None:
     assert found_name == name
     assert set(volumes) == set(expected)
     assert find_files(paths, layout, expected, "copy") == {
-        subject: SubjectFiles(*files) for subject, files in expected.items()
+        subject: [path for path in files if path is not None] for subject, files in expected.items()
     }
 
 
@@ -144,9 +143,7 @@ def test_of_nii_and_nii_gz_the_checksummed_one_is_taken() -> None:
     folder = "BraTS20_Training_001/BraTS20_Training_001"
     paths = [f"{folder}_flair.nii", f"{folder}_flair.nii.gz", f"{folder}_seg.nii"]
     found = find_files(paths, LAYOUTS["brats2020"], ["BraTS20_Training_001"], "copy")
-    assert found["BraTS20_Training_001"] == SubjectFiles(
-        f"{folder}_flair.nii.gz", f"{folder}_seg.nii"
-    )
+    assert found["BraTS20_Training_001"] == [f"{folder}_flair.nii.gz", f"{folder}_seg.nii"]
 
 
 def test_a_second_segmentation_of_subject_355_wins() -> None:
@@ -157,7 +154,7 @@ def test_a_second_segmentation_of_subject_355_wins() -> None:
         f"{folder}/{folder}_seg.nii",
     ]
     found = find_files(paths, LAYOUTS["brats2020"], [folder], "copy")
-    assert found[folder].segmentation == f"{folder}/{folder}_seg.nii"
+    assert found[folder][1] == f"{folder}/{folder}_seg.nii"
 
 
 def test_two_copies_of_a_subject_are_an_error() -> None:
@@ -172,7 +169,7 @@ def test_a_free_pattern() -> None:
     layout = layout_of_pattern("scans/{subject}/*_{subject}.nii.gz", "masks/{subject}.nii")
     paths = ["scans/p7/flair_p7.nii.gz", "scans/p7/flair_p8.nii.gz", "masks/p7.nii", "p7.nii.gz"]
     assert find_files(paths, layout, ["p7"], "copy") == {
-        "p7": SubjectFiles("scans/p7/flair_p7.nii.gz", "masks/p7.nii")
+        "p7": ["scans/p7/flair_p7.nii.gz", "masks/p7.nii"]
     }
     assert set(find_volumes(paths, layout)) == {"p7"}
 

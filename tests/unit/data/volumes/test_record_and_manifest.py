@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from synaxial.data.sources.source import RawVolume
-from synaxial.data.volumes.acquire import make_record, make_skipped_record
+from synaxial.data.volumes.acquire import make_record
 from synaxial.data.volumes.canonical import make_canonical
 from synaxial.data.volumes.manifest import COLUMNS, judge_record, make_manifest
 from synaxial.data.volumes.record import (
+    SKIPPED,
     Record,
     check_wanted_slices,
     read_record,
@@ -27,6 +28,10 @@ def record_of(subject: str = "BRATS_001", labelled: bool = True) -> Record:
     raw = RawVolume(image, None, "copy/a.nii", "ab" * 32)
     volume = make_canonical(image, CHECK, "copy")
     return make_record(subject, "directory", raw, volume, make_labels() if labelled else None)
+
+
+def skipped_record(reason: str) -> Record:
+    return Record(subject="BRATS_002", status=SKIPPED, reason=reason, source="directory")
 
 
 def test_a_record_describes_the_volume(tmp_path: Path) -> None:
@@ -54,12 +59,6 @@ def test_a_record_without_a_segmentation() -> None:
     assert record_of(labelled=False).tumour_voxels_per_slice is None
 
 
-def test_a_skipped_record_says_why() -> None:
-    record = make_skipped_record("BRATS_002", "directory", "bad", None)
-    assert (record.status, record.reason, record.origin) == ("skipped", "bad", None)
-    assert record.skipped
-
-
 @pytest.mark.parametrize(
     ("first", "last", "message"),
     [
@@ -84,14 +83,14 @@ def test_a_judgement_skips_or_fails() -> None:
     with pytest.raises(BadVolumeError):
         judge_record(record_of(), 0, 4, "fail")
     assert judge_record(record_of(), 1, 4, "fail") == record_of()
-    skipped = make_skipped_record("BRATS_002", "directory", "bad", None)
+    skipped = skipped_record("bad")
     assert judge_record(skipped, 1, 4, "fail") == skipped
 
 
 def test_the_manifest_is_a_table_of_all_subjects(tmp_path: Path) -> None:
     records = [
         record_of("BRATS_010"),
-        make_skipped_record("BRATS_002", "directory", "too, bad", None),
+        skipped_record("too, bad"),
         dataclasses.replace(record_of("BRATS_001", labelled=False), notes=["one", "two"]),
     ]
     write_csv(tmp_path / "manifest.csv", COLUMNS, make_manifest(records))
@@ -122,7 +121,7 @@ def test_two_records_of_a_subject_are_an_error() -> None:
 
 def test_a_manifest_of_skipped_subjects_only_is_an_error() -> None:
     with pytest.raises(SynaxialError, match=r"all 1 subjects are skipped \(bad\)"):
-        make_manifest([make_skipped_record("BRATS_002", "directory", "bad", None)])
+        make_manifest([skipped_record("bad")])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"subject": "a", "colour": 1}'])

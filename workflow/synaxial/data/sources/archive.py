@@ -45,7 +45,7 @@ class ArchiveSource(FileSource):
             volumes = find_volumes(names, layout)
             wanted = select_subjects(self._settings.wanted, volumes, self._where)
             files = find_files(names, layout, wanted, self._where)
-            paths = {path for found in files.values() for path in found.paths}
+            paths = {path for found in files.values() for path in found}
             chosen = [member for member in members if member.name.removeprefix("./") in paths]
             extract(chosen, self._fetched / EXTRACTED, maximum, self._where)
         write_json(
@@ -54,7 +54,7 @@ class ArchiveSource(FileSource):
                 **self._request(),
                 "subjects": self._settings.wanted,
                 "found_layout": layout_name,
-                "files": {subject: found.paths for subject, found in files.items()},
+                "files": files,
             },
         )
 

@@ -63,7 +63,7 @@ class DirectorySource(FileSource):
         wanted = select_subjects(self._settings.wanted, volumes, where)
         files = find_files(paths, layout, wanted, where)
         return FoundFiles(
-            {subject: [self._root / path for path in files[subject].paths] for subject in wanted},
+            {subject: [self._root / path for path in files[subject]] for subject in wanted},
             layout.labels,
         )
 

@@ -36,21 +36,12 @@ CHUNK = 2**16
 def download(url: str, checksum: str, folder: Path, maximum_bytes: int) -> Path:
     """Return the file of an http(s) address in `folder`; it is downloaded unless it is there.
 
-    Parameters
-    ----------
-    url
-        The address.
-    checksum
-        `sha256:…` or `md5:…`.
-    folder
-        Holds the file and, after a failure, its first part.
-    maximum_bytes
-        The largest size that is accepted.
+    The checksum is `sha256:…` or `md5:…`. After a failure the first part stays in the folder.
 
     Raises
     ------
     SynaxialError
-        The server does not send the file, or sends another one.
+        The server does not send the file, or sends another one or more than `maximum_bytes`.
     """
     name = re.sub(r"[^A-Za-z0-9._-]", "_", Path(urlsplit(url).path).name).lstrip(".") or "archive"
     path, where = folder / name, public_address(url)

@@ -14,8 +14,9 @@ from synaxial.io.files import write_csv
 #: Raise it when the results of this stage change.
 VERSION = 1
 
-#: The list of the fetched subjects, in the folder with their files.
+#: The list of the fetched subjects, in the folder with their files, and its columns.
 INVENTORY = "inventory.csv"
+COLUMNS = ["subject", "flair", "segmentation"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +37,14 @@ def run(
     else:
         logger.info("the source %s needs no download; only the list is written", settings.source)
     rows = make_inventory(source, output)
-    write_csv(output / INVENTORY, ["subject", "flair", "segmentation"], rows)
+    write_csv(output / INVENTORY, COLUMNS, rows)
     logger.info("%d subjects in %s", len(rows), output / INVENTORY)
 
 
 def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
     """Return a row for each subject: its name and the paths of its files, empty where none is.
 
-    A path below `folder` is relative to it, any other is absolute: `folder / path` is right for
-    both.
+    A path below `folder` is relative to it, any other is absolute: `folder / path` is always right.
     """
     rows = []
     for subject in source.subjects():
@@ -52,6 +52,5 @@ def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
             str(path.relative_to(folder) if path.is_relative_to(folder) else path.absolute())
             for path in source.files(subject)
         ]
-        flair, segmentation = [*paths, "", ""][:2]
-        rows.append({"subject": subject, "flair": flair, "segmentation": segmentation})
+        rows.append(dict(zip(COLUMNS, [subject, *paths, "", ""], strict=False)))
     return rows

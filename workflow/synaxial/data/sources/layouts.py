@@ -17,35 +17,15 @@ _NIFTI = r"\.nii(?:\.gz)?"
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of the files in a data set.
+    """The paths of the files in a data set."""
 
-    Attributes
-    ----------
-    flair
-        Matches the path of a FLAIR volume (or of a 4-D file with it), with a group `subject`.
-    segmentation
-        The same for a segmentation; None if there is none.
-    labels
-        The label of BraTS 2020 for each label (1 necrotic or non-enhancing core, 2 oedema,
-        4 enhancing tumour); None if the labels are these already, or are not known.
-    """
-
+    #: Matches the path of a FLAIR volume (or of a 4-D file with it), with a group `subject`.
     flair: re.Pattern[str]
+    #: The same for a segmentation; None if there is none.
     segmentation: re.Pattern[str] | None
+    #: The label of BraTS 2020 for each label (1 necrotic or non-enhancing core, 2 oedema,
+    #: 4 enhancing tumour); None if the labels are these already, or are not known.
     labels: Mapping[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class SubjectFiles:
-    """Paths of the files of one subject, with `/`, below the root of the source."""
-
-    flair: str
-    segmentation: str | None
-
-    @property
-    def paths(self) -> list[str]:
-        """The path of the FLAIR volume and, if there is one, of the segmentation."""
-        return [path for path in (self.flair, self.segmentation) if path is not None]
 
 
 #: The known layouts, in the order in which `auto` tries them.
@@ -93,9 +73,7 @@ LAYOUTS: dict[str, Layout] = {
 
 def layout_of_pattern(flair: str, segmentation: str | None) -> Layout:
     """Return the layout of two path patterns: `{subject}` is the name, `*` any part of a name."""
-    return Layout(
-        _compile(flair), None if segmentation is None else _compile(segmentation), labels=None
-    )
+    return Layout(_compile(flair), None if segmentation is None else _compile(segmentation))
 
 
 def choose_layout(name: str, paths: Iterable[str], where: str) -> tuple[str, Layout]:
@@ -121,14 +99,14 @@ def choose_layout(name: str, paths: Iterable[str], where: str) -> tuple[str, Lay
 
 
 def find_volumes(paths: Iterable[str], layout: Layout) -> dict[str, list[str]]:
-    """Return the paths of each subject's FLAIR volumes: one, unless there are copies."""
+    """Return the paths of the FLAIR volumes of each subject: one, unless there are copies."""
     return _matches([path for path in paths if not is_noise(path)], layout.flair)
 
 
 def find_files(
     paths: Iterable[str], layout: Layout, subjects: Iterable[str], where: str
-) -> dict[str, SubjectFiles]:
-    """Return the files of these subjects.
+) -> dict[str, list[str]]:
+    """Return the FLAIR file of each subject and, if there is one, its segmentation.
 
     Of a `.nii` and a `.nii.gz` of one name the `.nii.gz` is taken, because it has a checksum.
 
@@ -145,11 +123,13 @@ def find_files(
         flair = _the_only(volumes[subject], f"{where}: {subject}")
         beside = segmentations.get(subject, [])
         # A derivative may have a second segmentation; the one beside the image comes first.
-        near = [path for path in beside if _folder(path) == _folder(flair)] or beside
+        folder = PurePosixPath(flair).parent
+        near = [path for path in beside if PurePosixPath(path).parent == folder] or beside
         # A copy may hold a second, properly named segmentation of subject 355.
         named = [path for path in near if subject in PurePosixPath(path).name] or near
-        segmentation = _the_only(named, f"{where}: {subject}") if named else None
-        found[subject] = SubjectFiles(flair, segmentation)
+        found[subject] = [flair]
+        if named:
+            found[subject].append(_the_only(named, f"{where}: {subject}"))
     return found
 
 
@@ -193,7 +173,3 @@ def _the_only(paths: list[str], where: str) -> str:
             "point the source at the folder that holds the right one",
         )
     return kept[0]
-
-
-def _folder(path: str) -> PurePosixPath:
-    return PurePosixPath(path).parent

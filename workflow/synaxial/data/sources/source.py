@@ -12,26 +12,17 @@ from synaxial.io.files import sha256_of
 
 @dataclass(frozen=True)
 class RawVolume:
-    """The FLAIR volume of a subject as its source has it, unchecked.
+    """The FLAIR volume of a subject as its source has it, unchecked."""
 
-    Attributes
-    ----------
-    image
-        The NIfTI image; its voxels are not read yet.
-    segmentation
-        The segmentation on the same grid, or None.
-    origin
-        The file, or the way the volume was made, for the manifest.
-    sha256
-        Digest of the FLAIR file, or of the voxels where there is no file.
-    labels
-        The label of BraTS 2020 for each label (see `Layout`), or None if they are the same.
-    """
-
+    #: The NIfTI image; its voxels are not read yet.
     image: Any
+    #: The segmentation on the same grid, or None.
     segmentation: Any | None
+    #: The file, or the way the volume was made, for the manifest.
     origin: str
+    #: Digest of the FLAIR file, or of the voxels where there is no file.
     sha256: str
+    #: The label of BraTS 2020 for each label (see `Layout`), or None if they are the same.
     labels: Mapping[int, int] | None = None
 
 
@@ -62,17 +53,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FoundFiles:
-    """The files of the wanted subjects.
+    """The files of the wanted subjects."""
 
-    Attributes
-    ----------
-    files
-        By subject, in natural order: the FLAIR file and, if there is one, its segmentation.
-    labels
-        As in `RawVolume`.
-    """
-
+    #: For each subject, in natural order: the FLAIR file and, if there is one, its segmentation.
     files: dict[str, list[Path]]
+    #: As in `RawVolume`.
     labels: Mapping[int, int] | None
 
 

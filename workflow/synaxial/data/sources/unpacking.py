@@ -37,23 +37,15 @@ LONGEST_TAR_READ = 2**24
 
 @dataclass(frozen=True)
 class Member:
-    """An entry of an archive.
+    """An entry of an archive."""
 
-    Attributes
-    ----------
-    name
-        Its path in the archive.
-    size
-        Its bytes, as the header says; the standard library reads no more.
-    is_file
-        Whether it is a regular file, and no folder, link or device.
-    open
-        Opens a regular file for reading.
-    """
-
+    #: Its path in the archive.
     name: str
+    #: Its bytes, as the header says; the standard library reads no more.
     size: int
+    #: Whether it is a regular file, and no folder, link or device.
     is_file: bool
+    #: Opens a regular file for reading.
     open: Callable[[], Any]
 
 
@@ -99,24 +91,13 @@ def open_archive(path: Path) -> Iterator[list[Member]]:
 
 
 def extract(members: list[Member], folder: Path, maximum_bytes: int, where: str) -> None:
-    """Write members below a folder, under their own paths; all are checked before any is written.
-
-    Parameters
-    ----------
-    members
-        The wanted ones, of an open archive.
-    folder
-        They are written below it and nowhere else.
-    maximum_bytes
-        The largest size that they may have together.
-    where
-        The name of the archive in messages.
+    """Write members of an open archive below a folder; all are checked before any is written.
 
     Raises
     ------
     SynaxialError
-        A member is no regular file or has a path that leads out of the folder, or they are too
-        large together.
+        A member is no regular file or has a path that leads out of the folder, or together they
+        have more than `maximum_bytes`. The message begins with `where`.
     """
     left = maximum_bytes
     for member in members:

@@ -58,7 +58,7 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
     BadVolumeError
         The volume cannot be used, and `on_bad_volume` is `fail`.
     """
-    raw: RawVolume | None = None
+    raw, volume, segmentation = None, None, None
     try:
         raw = source.read(subject)
         volume, segmentation = check_subject(raw, settings, subject)
@@ -66,13 +66,22 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
     except BadVolumeError as error:
         if settings.on_bad_volume == "fail":
             raise
-        logger.warning("%s is skipped: %s", subject, error)
-        write_skipped(output, make_skipped_record(subject, settings.source, str(error), raw))
-        return
+        record = Record(
+            subject=subject,
+            status=SKIPPED,
+            reason=str(error),
+            source=settings.source,
+            origin=None if raw is None else raw.origin,
+            sha256=None if raw is None else raw.sha256,
+        )
+        volume = None
+    _write(output, record, volume, segmentation)
     for note in record.notes:
         logger.info("%s: %s", subject, note)
-    _write(output, record, volume, segmentation)
-    logger.info("%s: %d brain voxels, from %s", subject, record.brain_voxels, raw.origin)
+    if record.skipped:
+        logger.warning("%s is skipped: %s", subject, record.reason)
+    else:
+        logger.info("%s: %d brain voxels, from %s", subject, record.brain_voxels, record.origin)
 
 
 def check_subject(
@@ -102,20 +111,7 @@ def make_record(
     volume: CanonicalVolume,
     segmentation: NDArray[np.uint8] | None,
 ) -> Record:
-    """Describe a subject that is used.
-
-    Parameters
-    ----------
-    subject
-        The subject's name.
-    source
-        The source's name in the configuration.
-    raw
-        The volume as it came.
-    volume
-        The same, checked and canonical.
-    segmentation
-        uint8 (left, posterior, superior), or None.
+    """Describe a subject that is used: the volume as it came (`raw`) and as it is written.
 
     Raises
     ------
@@ -145,42 +141,27 @@ def make_record(
     )
 
 
-def make_skipped_record(subject: str, source: str, reason: str, raw: RawVolume | None) -> Record:
-    """Describe a subject that is left out, and why."""
-    origin, sha256 = (None, None) if raw is None else (raw.origin, raw.sha256)
-    return Record(
-        subject=subject,
-        status=SKIPPED,
-        reason=reason,
-        source=source,
-        origin=origin,
-        sha256=sha256,
-    )
-
-
-def write_skipped(output: Path, record: Record) -> None:
-    """Write placeholders in place of a subject's volumes, and its record."""
-    for kind in ("seg", "flair"):
-        write_placeholder(output / f"{record.subject}_{kind}.nii.gz")
-    write_record(output / f"{record.subject}.json", record)
-
-
 def _write(
-    output: Path, record: Record, volume: CanonicalVolume, segmentation: NDArray[np.uint8] | None
+    output: Path,
+    record: Record,
+    volume: CanonicalVolume | None,
+    segmentation: NDArray[np.uint8] | None,
 ) -> None:
-    """Write a subject's files; a segmentation that is not there becomes a placeholder.
+    """Write a subject's files; an array that is not there becomes a placeholder.
 
     The record's name appears last, so that a record always belongs to files that are there.
     """
-    with (
-        written_whole(output / f"{record.subject}_flair.nii.gz") as flair,
-        written_whole(output / f"{record.subject}_seg.nii.gz") as labels,
-    ):
-        write_volume(flair, volume.voxels, volume.affine)
-        if segmentation is None:
-            labels.touch()
-        else:
-            write_volume(labels, segmentation, volume.affine)
+    flair, labels = (output / f"{record.subject}_{kind}.nii.gz" for kind in ("flair", "seg"))
+    if volume is None:
+        write_placeholder(labels)
+        write_placeholder(flair)
+    else:
+        with written_whole(flair) as new_flair, written_whole(labels) as new_labels:
+            write_volume(new_flair, volume.voxels, volume.affine)
+            if segmentation is None:
+                new_labels.touch()
+            else:
+                write_volume(new_labels, segmentation, volume.affine)
     write_record(output / f"{record.subject}.json", record)
 
 
