@@ -148,7 +148,7 @@ rule pack:
         f"{BENCHMARKS}/pack.tsv"
     params:
         version=version_of("data pack"),
-        records=f"{RESULTS}/volumes",
+        records=str(plan.results / "volumes"),
         folder=subpath(output.images, parent=True),
     shell:
         "synaxial data pack --config {input.settings} --records {params.records}"
