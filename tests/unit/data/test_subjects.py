@@ -155,7 +155,7 @@ def test_subjects_train_or_are_held_out(subjects, held_out, expected):
         ("001-003", "009", "has no subject 009"),
     ],
 )
-def test_a_split_that_is_none_is_refused(subjects, held_out, said):
+def test_a_bad_split_is_refused(subjects, held_out, said):
     settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
     with pytest.raises(SynaxialError, match=said):
         split_subjects(NAMES, settings, "the set")

@@ -287,7 +287,7 @@ def test_an_endless_download_is_refused(tmp_path: Path, msd_tar: Path, server: S
         ArchiveSource(settings, tmp_path / "source").fetch()
 
 
-def test_a_server_that_refuses_is_told_at_once(tmp_path: Path, server: Server) -> None:
+def test_a_refusal_of_the_server_ends_the_download_at_once(tmp_path: Path, server: Server) -> None:
     server.statuses = [404]
     source = ArchiveSource(settings_of(server.url, checksum=checksum(b"")), tmp_path / "source")
     with pytest.raises(SynaxialError, match=rf"^{server.url}: the server answers 404; expected"):
@@ -295,7 +295,7 @@ def test_a_server_that_refuses_is_told_at_once(tmp_path: Path, server: Server) -
     assert len(server.asked) == 1
 
 
-def test_no_server_is_told_without_the_password(
+def test_messages_about_a_missing_server_hide_the_password(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "ATTEMPTS", 2)

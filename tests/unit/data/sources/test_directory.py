@@ -88,7 +88,7 @@ def test_the_source_is_never_written_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["absent", "file", "empty"])
-def test_a_wrong_folder_is_told(tmp_path: Path, kind: str) -> None:
+def test_a_wrong_folder_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "copy"
     if kind == "file":
         path.touch()
@@ -99,13 +99,13 @@ def test_a_wrong_folder_is_told(tmp_path: Path, kind: str) -> None:
         DirectorySource(directory_settings(path)).subjects()
 
 
-def test_a_wrong_layout_is_told(tmp_path: Path) -> None:
+def test_a_wrong_layout_is_refused(tmp_path: Path) -> None:
     make_brats2020(tmp_path)
     with pytest.raises(SynaxialError, match="none of its 9 files is a FLAIR volume of the layout"):
         DirectorySource(directory_settings(tmp_path, layout="msd")).subjects()
 
 
-def test_a_missing_or_unwanted_subject_is_told(tmp_path: Path) -> None:
+def test_a_missing_or_unwanted_subject_is_refused(tmp_path: Path) -> None:
     make_brats2020(tmp_path)
     with pytest.raises(SynaxialError, match="has no subject 004"):
         DirectorySource(directory_settings(tmp_path, subjects="1-4")).subjects()

@@ -69,7 +69,7 @@ def test_the_place_of_the_files_is_remembered(tmp_path: Path, kagglehub: StandIn
     assert raw.segmentation is not None
 
 
-def test_another_data_set_than_fetched_is_told(tmp_path: Path, kagglehub: StandIn) -> None:
+def test_another_data_set_than_fetched_is_refused(tmp_path: Path, kagglehub: StandIn) -> None:
     KaggleSource(settings_of(), tmp_path).fetch()
     other = settings_of(kaggle={"dataset": "somebody/else"})
     with pytest.raises(

@@ -178,7 +178,7 @@ def test_a_tar_header_does_not_fill_the_memory(tmp_path: Path) -> None:
         gzip.compress(b"no tar in it", mtime=0),
     ],
 )
-def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "box"
     path.write_bytes(data)
     with pytest.raises(SynaxialError, match=r"box: cannot be unpacked .* a whole zip, tar"):
@@ -186,7 +186,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "zip"])
-def test_an_archive_that_is_cut_off_is_told(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_archive_is_refused(tmp_path: Path, kind: str) -> None:
     path, data = tmp_path / "box", os.urandom(10**5)
     if kind == "zip":
         with zipfile.ZipFile(path, "w") as archive:
@@ -199,7 +199,7 @@ def test_an_archive_that_is_cut_off_is_told(tmp_path: Path, kind: str) -> None:
     assert everything_below(tmp_path) == {"box"}
 
 
-def test_a_locked_zip_is_told(tmp_path: Path) -> None:
+def test_a_zip_with_a_password_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "box"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.nii", b"x")
@@ -211,6 +211,6 @@ def test_a_locked_zip_is_told(tmp_path: Path) -> None:
         unpack(path, tmp_path / "out", {"a.nii"})
 
 
-def test_an_archive_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SynaxialError, match="is not there; expected an archive"):
         unpack(tmp_path / "box", tmp_path, {"a"})

@@ -31,14 +31,14 @@ def test_singleton_axes_are_no_channels(singletons: int) -> None:
     )
 
 
-def test_a_channel_out_of_range_is_told() -> None:
+def test_a_channel_out_of_range_is_refused() -> None:
     image = make_image(np.stack([make_head()] * 2, axis=3))
     with pytest.raises(BadVolumeError, match=r"2 channels; expected channel 2"):
         make_canonical(image, VolumeCheck(shape=SHAPE, channel=2), "copy")
 
 
 @pytest.mark.parametrize("kind", [np.complex64, [("R", "u1"), ("G", "u1"), ("B", "u1")]])
-def test_voxels_that_are_no_real_numbers_are_told(kind: object) -> None:
+def test_complex_and_coloured_voxels_are_refused(kind: object) -> None:
     with pytest.raises(BadVolumeError, match=r"voxels of type .*; expected integers or real"):
         make_canonical(make_image(np.ones(SHAPE, kind)), CHECK, "copy")
 
@@ -84,7 +84,7 @@ def test_labels_become_those_of_brats_2020(
         (np.full(SHAPE, np.nan, np.float32), LPS, "bids", "holds labels nan; expected whole"),
     ],
 )
-def test_a_bad_segmentation_is_told(
+def test_a_bad_segmentation_is_refused(
     voxels: np.ndarray, affine: np.ndarray, layout: str, message: str
 ) -> None:
     with pytest.raises(BadVolumeError, match=message):

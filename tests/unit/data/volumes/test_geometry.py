@@ -159,7 +159,7 @@ def with_sform(row: int, column: int, value: float) -> nibabel.Nifti1Image:
         (make_image(np.ones((*SHAPE, 1, 2), np.int16)), "5 axes", "3, or 4 with channels"),
     ],
 )
-def test_a_bad_geometry_is_told(image: nibabel.Nifti1Image, found: str, expected: str) -> None:
+def test_a_bad_geometry_is_refused(image: nibabel.Nifti1Image, found: str, expected: str) -> None:
     with pytest.raises(BadVolumeError) as caught:
         make_canonical(image, CHECK, "sub-1 (a.nii)")
     message = str(caught.value)

@@ -92,7 +92,7 @@ def test_no_background_is_noted() -> None:
         ),
     ],
 )
-def test_bad_values_are_told(voxels: np.ndarray, found: str, expected: str) -> None:
+def test_bad_values_are_refused(voxels: np.ndarray, found: str, expected: str) -> None:
     voxels = voxels if "96" not in found else np.where(_first(96), voxels, 0)
     with pytest.raises(BadVolumeError) as caught:
         make_positive(voxels, "sub-1 (a.nii)")

@@ -99,17 +99,11 @@ SHARPENING = 2.7
 
 @dataclass(frozen=True)
 class Warp:
-    """Where each node of the coarse grid lies in the template.
+    """Where each node of the coarse grid lies in the template."""
 
-    Attributes
-    ----------
-    voxel_from_box
-        4 x 4, from mm on the box to voxels of the template: the pose.
-    displacement
-        In mm on the box, (3, nodes...), float32: added before the pose.
-    """
-
+    #: The pose: 4 x 4, from mm on the box to voxels of the template.
     voxel_from_box: NDArray[np.float64]
+    #: In mm on the box, (3, nodes...); it is added before the pose.
     displacement: Field
 
     def template_voxels(self) -> Field:
@@ -318,7 +312,7 @@ def near_brain(brain: Field) -> NDArray[np.bool_]:
 
 
 def filled(mask: NDArray[np.bool_], values: Field, background: float = 0.0) -> Field:
-    """Return the values at the mask's voxels, and the background elsewhere."""
+    """Return the values at the voxels of the mask, and the background elsewhere."""
     result: Field = np.full(mask.shape, background, np.float32)
     result[mask] = values
     return result

@@ -30,23 +30,16 @@ WORLD_SHIFT = (128.15, -133.63, -76.20)
 
 @dataclass(frozen=True)
 class Template:
-    """Tissue maps of the average brain.
+    """Tissue maps of the average brain."""
 
-    Attributes
-    ----------
-    fluid, grey, white
-        Shares of cerebrospinal fluid, grey and white matter in each voxel, in [0, 1], float32;
-        around the brain is fluid.
-    brain
-        1 within the brain and 0 outside, float32.
-    voxel_from_world
-        4 x 4, from world coordinates of the BraTS frame (mm) to voxels of the maps.
-    """
-
+    #: Share of cerebrospinal fluid in each voxel, in [0, 1]; around the brain is fluid.
     fluid: Field
+    #: Shares of grey and white matter.
     grey: Field
     white: Field
+    #: 1 within the brain and 0 outside.
     brain: Field
+    #: 4 x 4, from world coordinates of the BraTS frame (mm) to voxels of the maps.
     voxel_from_world: NDArray[np.float64]
 
 

@@ -49,7 +49,7 @@ STEPS = 520
 CHECK_EVERY = 8
 
 #: Cell density (share of the maximum) above which tissue belongs to the core, and the range of
-#: the core's volume (ml) at which growth ends.
+#: the volume of the core (ml) at which growth ends.
 CORE_DENSITY = 0.6
 CORE_VOLUME_RANGE = (12.0, 55.0)
 
@@ -86,7 +86,7 @@ RIM_SMOOTHING = 4.5
 ROUGHNESS = 0.07
 ROUGHNESS_SMOOTHING = 2.0
 
-#: The segmentation's labels (BraTS 2020).
+#: Labels of the segmentation (BraTS 2020).
 NECROSIS, OEDEMA, ENHANCING = 1, 2, 4
 
 
@@ -181,18 +181,10 @@ def grow_density(
     middle: NDArray[np.float64],
     generator: np.random.Generator,
 ) -> Field:
-    """Return the cell density in [0, 1] of a random tumour.
+    """Return the cell density in [0, 1] of a random tumour that starts around `middle` (voxels).
 
-    Parameters
-    ----------
-    white, grey
-        Shares of white and grey matter, on voxels of `VOXEL` mm.
-    tissue
-        Where cells can be.
-    middle
-        Where the tumour starts, in voxels.
-    generator
-        Source of random numbers.
+    The shares of white and grey matter, and the mask of where cells can be, are on voxels of
+    `VOXEL` mm.
     """
     grey_share = np.float32(1 / generator.uniform(*GREY_DIVISOR_RANGE))
     diffusivity = np.float32(DIFFUSIVITY) * (white + grey_share * grey) * tissue
@@ -243,18 +235,8 @@ def spread_oedema(
     """Return the amount of fluid e in [0, 1]: it leaks from the core, spreads and is resorbed.
 
     The steady state: (1 / reach**2 + s) e - div(D grad e) = s, where D is relative to that of white
-    matter and s is the leak.
-
-    Parameters
-    ----------
-    white, grey
-        Shares of white and grey matter, on voxels of `VOXEL` mm.
-    tissue
-        Where fluid can spread.
-    density
-        Cell density of the tumour, in [0, 1].
-    reach
-        Distance in mm that fluid spreads in white matter before it is resorbed.
+    matter, s is the leak, and `reach` (mm) is how far fluid spreads in white matter. The inputs are
+    as in `grow_density`, with the cell density of the tumour.
     """
     source = np.float32(LEAK) * (density > CORE_DENSITY)
     diffusivity = (white + np.float32(GREY_DIFFUSIVITY) * grey) * tissue
@@ -265,26 +247,17 @@ def spread_oedema(
 
 @dataclass(frozen=True)
 class Tumour:
-    """A tumour, on voxels of 1 mm within a cube of the box.
+    """A tumour, on voxels of 1 mm within a cube of the box."""
 
-    Attributes
-    ----------
-    cube
-        Where the cube lies in the box.
-    density
-        Cell density in [0, 1].
-    oedema
-        Amount of fluid in [0, 1].
-    labels
-        0, NECROSIS, OEDEMA or ENHANCING, uint8.
-    depth
-        Distance inwards from the border of the core, in mm; 0 outside.
-    """
-
+    #: Where the cube lies in the box.
     cube: tuple[slice, ...]
+    #: Cell density in [0, 1].
     density: Field
+    #: Amount of fluid in [0, 1].
     oedema: Field
+    #: 0, NECROSIS, OEDEMA or ENHANCING.
     labels: NDArray[np.uint8]
+    #: Distance inwards from the border of the core, in mm; 0 outside.
     depth: Field
 
 
@@ -306,7 +279,7 @@ def coarsen(values: Field) -> Field:
 
 
 def refined(values: Field, shape: tuple[int, ...]) -> Field:
-    """Interpolate from the simulation's voxels to those of 1 mm."""
+    """Interpolate from the voxels of the simulation to those of 1 mm."""
     padded = np.pad(values, 1, mode="edge")
     # The centre of the first padded voxel lies 1.5 mm before the centre of the first fine one.
     shifted = refine(padded, float(VOXEL), tuple(length + 2 for length in shape))
@@ -336,7 +309,7 @@ def segment_core(
 def grow_tumour(
     anatomy: Anatomy, centre: NDArray[np.float64], generator: np.random.Generator
 ) -> Tumour:
-    """Grow a tumour at a place (mm on the box) of an individual's anatomy."""
+    """Grow a tumour in an anatomy, around `centre` (mm on the box)."""
     cube = cube_around(centre)
     white, grey, fluid, brain = (
         part[cube] for part in (anatomy.white, anatomy.grey, anatomy.fluid, anatomy.brain)
