@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from synaxial.config.sections import COMMON, Count, Millimetres, Percentage, Positive, Section, Seed
+from synaxial.config.sections import COMMON, Count, Percentage, Positive, Section, Seed
 
 #: The file layouts that a copy of a data set may have.
 Layout = Literal["auto", "brats2020", "brats2021", "brats2023", "msd", "bids"]
@@ -106,7 +106,7 @@ class VolumeCheck(Section):
     shape: tuple[Count, Count, Count] | None = (240, 240, 155)
     """Voxels along the axes left, posterior and superior. Null accepts any shape."""
 
-    spacing: tuple[Millimetres, Millimetres, Millimetres] | None = (1.0, 1.0, 1.0)
+    spacing: tuple[Positive, Positive, Positive] | None = (1.0, 1.0, 1.0)
     """Voxel size in mm along the same axes, within 1 %. Null accepts any size."""
 
     channel: Annotated[int, Field(ge=0)] = 0

@@ -50,7 +50,7 @@ class Study(Section):
     """The experiments by name. Each gives only what differs from `training`. The default is the
     paper's 18 experiments and `modern`; they are at the end of the reference page."""
 
-    default_experiments: Annotated[list[str] | None, COMMON] = None
+    default_experiments: list[str] | None = None
     """The experiments that a run without a target trains; null means all. The default is `final` if
     `experiments` is not given, else null. `snakemake figures` trains and compares all."""
 

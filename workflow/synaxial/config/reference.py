@@ -51,8 +51,8 @@ HEAD = f"""# yaml-language-server: $schema={SCHEMA_FILE}
 # The defaults are the paper's values."""
 
 TAIL = """
-# Your own experiments, in place of the paper's (then remove default_experiments above). Each gives
-# only what differs from `training`:
+# A run trains the paper's final experiment. For your own experiments, give each a name and what
+# differs from `training`:
 # experiments:
 #   final: {}
 #   hinge: {loss: hinge, epochs: 50}

@@ -12,9 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 #: docstring as the comment.
 COMMON: Final = "common"
 
-#: A length in mm.
-Millimetres = Annotated[float, Field(gt=0)]
-
 #: A percentage.
 Percentage = Annotated[float, Field(ge=0, le=100)]
 

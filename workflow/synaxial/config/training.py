@@ -123,35 +123,26 @@ class Training(Section):
     augmentation: Augmentation = Augmentation()
     optimizer: Optimizer = Optimizer()
 
-    # Minibatch deviation, too, lets scores depend on other images, but by one number only. Its
-    # authors use it together with these penalties.
     @model_validator(mode="after")
-    def _check_penalties(self) -> Self:
-        for key in ("gradient_penalty", "r1"):
-            if getattr(self, key) > 0 and self.discriminator.batch_normalization:
+    def _check_combinations(self) -> Self:
+        penalties = {"gradient_penalty": self.gradient_penalty > 0, "r1": self.r1 > 0}
+        spectral = {
+            "discriminator.spectral_normalization": self.discriminator.spectral_normalization
+        }
+        # Minibatch deviation, too, lets scores depend on other images, but by one number only. Its
+        # authors use it together with these penalties.
+        for key, used in penalties.items():
+            if used and self.discriminator.batch_normalization:
                 raise ValueError(
                     f"{key} needs scores that do not depend on other images; set "
                     "discriminator.batch_normalization to false"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _check_clipping(self) -> Self:
-        constraints = {
-            "gradient_penalty": self.gradient_penalty > 0,
-            "r1": self.r1 > 0,
-            "discriminator.spectral_normalization": self.discriminator.spectral_normalization,
-        }
-        for key, used in constraints.items():
+        for key, used in {**penalties, **spectral}.items():
             if used and self.clipping > 0:
                 raise ValueError(
                     f"clipping and {key} both constrain the discriminator and work against each "
                     "other; choose one"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _check_target(self) -> Self:
         if self.augmentation.target is not None and self.loss not in {"hinge", "non_saturating"}:
             raise ValueError(
                 "augmentation.target needs a loss whose scores have opposite signs for real and "
