@@ -465,6 +465,7 @@ def test_a_study_survives_being_written_and_read(epochs, learning_rate, window):
         {
             "training": {"epochs": epochs, "optimizer": {"learning_rate": learning_rate}},
             "slice": {"window": list(window)},
+            "experiments": {"a": {}},
         }
     )
     assert make_study(yaml.safe_load(as_yaml(study.model_dump(mode="json")))) == study

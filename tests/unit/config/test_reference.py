@@ -94,7 +94,7 @@ def test_the_schema_takes_empty_sections_and_refuses_unknown_keys_and_bad_values
 @pytest.mark.parametrize("section", find_sections(Study).values(), ids=lambda kind: kind.__name__)
 def test_every_key_is_documented(section):
     assert section.__doc__
-    page, texts = render_page(), docstrings(section)
+    page, texts = (REPOSITORY / PAGE).read_text(), docstrings(section)
     for name, field in section.model_fields.items():
         if not is_section(field.annotation):
             assert texts.get(name), f"{section.__name__}.{name} has no docstring"
