@@ -1,24 +1,38 @@
 import numpy as np
 import pytest
 
-from synaxial.data.dataset.overview import make_overview, make_row
+from synaxial.data.dataset.overview import draw_overview
 
 
-def test_a_row_shows_chosen_slices_at_half_size() -> None:
+def rows(subject: str, slices: list[int]) -> list[dict[str, object]]:
+    return [{"subject": subject, "slice": at} for at in slices]
+
+
+def test_large_images_are_shown_at_half_size() -> None:
     images = np.zeros((3, 256, 256), np.uint8)
-    images[2, :2, :2] = [[10, 20], [30, 40]]
-    row = make_row("001", [60, 61, 62], images, 2)
-    assert row.slices == [60, 62]
-    assert row.images.shape == (2, 128, 128)
-    assert row.images[1, 0, 0] == 25
-    assert row.images.sum() == 25
+    images[0], images[2] = 100, 200
+    images[2, :2, :2] = [[210, 220], [230, 240]]
+    overview = np.asarray(draw_overview(images, rows("001", [60, 61, 62]), skipped=0))
+    assert (overview == 100).sum() >= 128 * 128
+    assert (overview == 225).any()
+    assert not (overview == 240).any()
+
+
+def test_few_of_many_slices_and_subjects_are_shown() -> None:
+    index = [row for name in range(50) for row in rows(f"{name:03}", [*range(20)])]
+    images = np.tile(np.arange(20, dtype=np.uint8)[:, None, None], (50, 8, 8))
+    overview = np.asarray(draw_overview(images + 100, index, skipped=0))
+    # Of 20 slices the first and the last are shown, the second is not; of 50 subjects 40 are.
+    for grey, shown in ((100, True), (119, True), (101, False)):
+        assert ((overview == grey).sum() >= 40 * 64) == shown
 
 
 @pytest.mark.parametrize("slices", [[60, 61], [5, 6]])
 def test_an_overview_holds_each_image_and_labels(slices: list[int]) -> None:
-    first = make_row("001", [60, 61], np.full((2, 64, 64), 100, np.uint8), 2)
-    second = make_row("002", slices, np.full((2, 64, 64), 200, np.uint8), 2)
-    overview = np.asarray(make_overview([first, second], subjects=2, images=4, skipped=1))
+    images = np.full((4, 64, 64), 100, np.uint8)
+    images[2:] = 200
+    index = rows("001", [60, 61]) + rows("002", slices)
+    overview = np.asarray(draw_overview(images, index, skipped=1))
     assert (overview == 100).sum() >= 2 * 64 * 64
     assert (overview == 200).sum() >= 2 * 64 * 64
     # Nothing but paper and letters left of the images: the labels of the two rows.

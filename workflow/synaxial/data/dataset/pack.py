@@ -11,18 +11,11 @@ import numpy as np
 import typer
 
 from synaxial.config import read_study
-from synaxial.data.dataset.overview import (
-    MAXIMUM_COLUMNS,
-    MAXIMUM_ROWS,
-    Row,
-    make_overview,
-    make_row,
-)
-from synaxial.data.dataset.reading import COLUMNS
+from synaxial.data.dataset.overview import draw_overview
+from synaxial.data.dataset.reading import COLUMNS, open_images
 from synaxial.data.volumes.record import Record, read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, sha256_of, write_csv, write_json, written_whole
-from synaxial.io.images import evenly_spaced
 from synaxial.io.stacks import read_shape, read_stack
 
 #: Raise it when the results of this stage change.
@@ -59,9 +52,10 @@ def run(
             name: files.enter_context(written_whole(output / name)) for name in reversed(FILES)
         }
         with partials["images.npy"].open("wb") as file:
-            index, rows = write_images(file, members, size)
+            index = write_images(file, members, size)
         write_csv(partials["index.csv"], COLUMNS, index)
-        make_overview(rows, len(members), len(index), len(skipped)).save(partials["overview.png"])
+        packed = open_images(partials["images.npy"])
+        draw_overview(packed, index, len(skipped)).save(partials["overview.png"])
         write_json(
             partials["dataset.json"],
             {
@@ -132,38 +126,24 @@ def find_members(
     return members, skipped
 
 
-def write_images(
-    file: BinaryIO, members: list[Member], size: int
-) -> tuple[list[dict[str, Any]], list[Row]]:
-    """Write all images as one NumPy file, with one subject after the other in memory.
+def write_images(file: BinaryIO, members: list[Member], size: int) -> list[dict[str, Any]]:
+    """Write all images as one NumPy file, and return the rows of index.csv.
 
-    Returns
-    -------
-    tuple[list[dict[str, Any]], list[Row]]
-        The rows of index.csv, and those of the overview.
+    The images of one subject at a time are in memory.
     """
-    shown = set(evenly_spaced(len(members), MAXIMUM_ROWS))
-    columns = min(MAXIMUM_COLUMNS, *(member.pages for member in members))
     index: list[dict[str, Any]] = []
-    rows: list[Row] = []
     total = sum(member.pages for member in members)
     np.lib.format.write_array_header_1_0(
         file, {"descr": "|u1", "fortran_order": False, "shape": (total, size, size)}
     )
-    for number, member in enumerate(members):
+    for member in members:
         stack = read_stack(member.images)
         file.write(stack.pages.data)
-        slices = [description["slice"] for description in stack.descriptions]
         tumour = member.record.tumour_voxels_per_slice
-        index += [
-            {
-                "image": image,
-                "subject": member.record.subject,
-                "slice": at,
-                "tumour_voxels": "" if tumour is None else tumour[at],
-            }
-            for image, at in enumerate(slices, start=len(index))
-        ]
-        if number in shown:
-            rows.append(make_row(member.record.subject, slices, stack.pages, columns))
-    return index, rows
+        for description in stack.descriptions:
+            at = description["slice"]
+            voxels = "" if tumour is None else tumour[at]
+            index.append(
+                dict(zip(COLUMNS, (len(index), member.record.subject, at, voxels), strict=True))
+            )
+    return index
