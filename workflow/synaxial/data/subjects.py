@@ -48,7 +48,7 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
         cannot be a file name.
     """
     names = sorted(set(available), key=natural_key)
-    chosen = set(names) if wanted == "all" else _look_up(_items(wanted), names, where)
+    chosen = set(names) if wanted == "all" else _look_up(split_items(wanted), names, where)
     if not chosen:
         raise SynaxialError(where, "has no subject", "at least one")
     for name in chosen:
@@ -99,6 +99,12 @@ def check_lists(settings: Acquire) -> None:
     _check_split(sorted(both, key=natural_key), len(held_out))
 
 
+def split_items(wanted: str | list[str]) -> list[str]:
+    """Return the names, numbers and ranges of a list, or of a text with commas."""
+    texts = wanted.split(",") if isinstance(wanted, str) else wanted
+    return [text.strip() for text in texts if text.strip()]
+
+
 def parse_numbers(item: str) -> range | None:
     """Return the numbers that `7`, `007` or `001-015` mean, or None for a name.
 
@@ -147,15 +153,10 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     ] + [(-1, 0, name)]
 
 
-def _items(wanted: str | list[str]) -> list[str]:
-    texts = wanted.split(",") if isinstance(wanted, str) else wanted
-    return [text.strip() for text in texts if text.strip()]
-
-
 def _people_meant(wanted: str | list[str]) -> dict[str, str]:
     """Return the name or number of each person in a list, by what tells people apart in it."""
     people: dict[str, str] = {}
-    for item in _items(wanted):
+    for item in split_items(wanted):
         numbers = parse_numbers(item)
         if numbers is None:
             people[person_of(item)] = item

@@ -267,7 +267,7 @@ def test_source_reads_the_subject_of_its_seed(
         asked.append((seed, number))
         return phantoms[1]
 
-    monkeypatch.setattr("synaxial.data.sources.phantom.make_phantom", remembered)
+    monkeypatch.setattr("synaxial.data.phantom.make_phantom", remembered)
     volume = PhantomSource(Acquire(phantom={"seed": 5})).read("phantom_002")
     assert asked == [(5, 2)]
     assert volume.origin == "phantom, seed 5, number 2"

@@ -30,6 +30,8 @@ class ArchiveSource(FileSource):
         The folder for the downloaded and the unpacked files.
     """
 
+    must_be_fetched = True
+
     def __init__(self, settings: Acquire, fetched: Path) -> None:
         self._settings = settings
         self._fetched = fetched

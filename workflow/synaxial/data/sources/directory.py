@@ -29,16 +29,11 @@ class DirectorySource(FileSource):
         Not used.
     """
 
-    must_be_fetched = False
-
     def __init__(self, settings: Acquire, fetched: Path | None = None) -> None:
         if settings.directory.path is None:
             raise SynaxialError("acquire.directory.path", "is not set", "a folder")
         self._settings = settings
         self._root = settings.directory.path.expanduser()
-
-    def fetch(self) -> None:
-        """Do nothing: the files are there."""
 
     @cached_property
     def found(self) -> FoundFiles:

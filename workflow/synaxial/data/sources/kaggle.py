@@ -32,6 +32,8 @@ class KaggleSource(FileSource):
         The folder for the file `REMEMBERED`.
     """
 
+    must_be_fetched = True
+
     def __init__(self, settings: Acquire, fetched: Path) -> None:
         self._settings = settings
         self._where = f"kaggle data set {settings.kaggle.dataset}"

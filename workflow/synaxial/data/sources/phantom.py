@@ -5,15 +5,15 @@ import re
 from pathlib import Path
 
 from synaxial.config.model import Acquire
-from synaxial.data.sources.source import RawVolume
-from synaxial.data.subjects import parse_numbers
+from synaxial.data.sources.source import RawVolume, Source
+from synaxial.data.subjects import parse_numbers, split_items
 from synaxial.io.errors import SynaxialError
 
 #: The name of a pseudo-subject.
 NAME = re.compile(r"phantom_(\d{3,9})")
 
 
-class PhantomSource:
+class PhantomSource(Source):
     """The pseudo-subjects of the seed `acquire.phantom.seed`.
 
     Parameters
@@ -24,21 +24,15 @@ class PhantomSource:
         Not used.
     """
 
-    must_be_fetched = False
-
     def __init__(self, settings: Acquire, fetched: Path | None = None) -> None:
         self._wanted = settings.wanted
         self._seed = settings.phantom.seed
 
-    def fetch(self) -> None:
-        """Do nothing: the subjects are made, not fetched."""
-
     def subjects(self) -> list[str]:
         """Return the names of the wanted subjects, in the order of their numbers."""
         numbers: set[int] = set()
-        for text in self._wanted.split(",") if isinstance(self._wanted, str) else self._wanted:
-            if item := text.strip():
-                numbers.update(parse_numbers(item) or {number_of(item)})
+        for item in split_items(self._wanted):
+            numbers.update(parse_numbers(item) or {number_of(item)})
         if not numbers:
             raise SynaxialError("acquire.subjects", "names no subject", "a range such as 001-015")
         return [f"phantom_{number:03d}" for number in sorted(numbers)]

@@ -1,11 +1,11 @@
 """What a source of volumes is."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from synaxial.data.volumes.nifti import open_image
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of
 
@@ -26,17 +26,18 @@ class RawVolume:
     labels: Mapping[int, int] | None = None
 
 
-class Source(Protocol):
+class Source(ABC):
     """A source of subjects; to add one, see `open_source`."""
 
     #: Whether `fetch` must run before the subjects are known and can be read.
-    must_be_fetched: bool
+    must_be_fetched = False
 
-    def fetch(self) -> None:
+    def fetch(self) -> None:  # noqa: B027 - a source without files has nothing to fetch
         """Bring the files of the wanted subjects to this machine."""
 
+    @abstractmethod
     def subjects(self) -> list[str]:
-        """Return the names of the wanted subjects, in order.
+        """Return the names of the wanted subjects, in natural order.
 
         Raises
         ------
@@ -44,9 +45,11 @@ class Source(Protocol):
             A wanted subject is missing, or there is none.
         """
 
+    @abstractmethod
     def files(self, subject: str) -> list[Path]:
         """Return the FLAIR file of a subject and its segmentation, as far as there are files."""
 
+    @abstractmethod
     def read(self, subject: str) -> RawVolume:
         """Open the volume of a subject."""
 
@@ -61,22 +64,20 @@ class FoundFiles:
     labels: Mapping[int, int] | None
 
 
-class FileSource:
+class FileSource(Source):
     """A source whose volumes are files. A subclass finds them (`found`) and may fetch them."""
 
-    must_be_fetched = True
-
     @property
+    @abstractmethod
     def found(self) -> FoundFiles:
         """The files of the wanted subjects."""
-        raise NotImplementedError
 
     def origin(self, path: Path) -> str:
         """Return what the manifest says about the origin of a file."""
         return str(path)
 
     def subjects(self) -> list[str]:
-        """Return the wanted subjects, in natural order."""
+        """Return the names of the wanted subjects, in natural order."""
         return list(self.found.files)
 
     def files(self, subject: str) -> list[Path]:
@@ -88,6 +89,9 @@ class FileSource:
 
     def read(self, subject: str) -> RawVolume:
         """Open the files of a subject."""
+        # Imported here, because a run is planned with the names alone.
+        from synaxial.data.volumes.nifti import open_image  # noqa: PLC0415
+
         paths = self.files(subject)
         images = [open_image(path, f"{subject} ({path})") for path in paths]
         return RawVolume(
