@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from synaxial.config import check_networks, make_study, read_study
-from synaxial.config.experiments import EXPERIMENTS
+from synaxial.config.loading import default_keys
 from synaxial.config.model import Study
 from synaxial.config.reference import (
     PAGE,
@@ -40,7 +40,7 @@ def test_config_yaml_is_the_papers_study():
     study = read_study(REPOSITORY / STUDY_FILE)
     assert study == make_study({})
     # Dictionaries are equal whatever their order, but the first experiment is the base.
-    assert list(study.experiments) == list(EXPERIMENTS)
+    assert list(study.experiments) == list(default_keys()["experiments"])
     assert study.base_experiment == study.scaling_experiment == "final"
     assert study.chosen_experiments == ["final"]
     check_networks(study)

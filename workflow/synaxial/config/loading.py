@@ -12,7 +12,6 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from synaxial.config.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS, PRESETS
 from synaxial.config.model import Study, Training
 from synaxial.io.errors import SynaxialError
 
@@ -24,6 +23,9 @@ except ImportError:
 
 
 log = logging.getLogger(__name__)
+
+#: The experiments of a study that names none, and the presets.
+EXPERIMENTS_FILE = Path(__file__).with_name("experiments.yaml")
 
 #: Old names of keys, which are still read.
 RENAMED = {
@@ -107,8 +109,8 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
     _rename_old_keys(complete, where)
     shared = complete.get("training") or {}
     if "experiments" not in complete:
-        complete.setdefault("default_experiments", DEFAULT_EXPERIMENTS)
-    experiments = complete.get("experiments", EXPERIMENTS)
+        complete.setdefault("default_experiments", default_keys()["default_experiments"])
+    experiments = complete.get("experiments", default_keys()["experiments"])
     if "experiments" not in complete and not shared:
         # The settings files of all stages except the training are like this.
         complete["experiments"] = _default_experiments()
@@ -150,10 +152,16 @@ def _rename_old_keys(content: dict[str, Any], where: str) -> None:
 
 
 @cache
+def default_keys() -> dict[str, Any]:
+    """Return the keys of `experiments.yaml`."""
+    return read_keys(EXPERIMENTS_FILE)
+
+
+@cache
 def _default_experiments() -> dict[str, Training]:
     return {
         name: Training.model_validate(_complete({}, differences))
-        for name, differences in EXPERIMENTS.items()
+        for name, differences in default_keys()["experiments"].items()
     }
 
 
@@ -171,7 +179,7 @@ def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, 
 def _complete(shared: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
     """Return an experiment's keys: `training`'s, its preset's over them, its own over both."""
     preset = differences.get("preset")
-    chosen = PRESETS.get(preset, {}) if isinstance(preset, str) else {}
+    chosen = default_keys()["presets"].get(preset, {}) if isinstance(preset, str) else {}
     return merge(merge(shared, chosen), differences)
 
 

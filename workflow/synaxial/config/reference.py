@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from synaxial.config.experiments import DEFAULT_EXPERIMENTS, EXPERIMENTS, PRESETS
+from synaxial.config.loading import EXPERIMENTS_FILE, default_keys
 from synaxial.config.model import Section, Study
 from synaxial.config.sections import COMMON, is_section
 from synaxial.io.files import write_text
@@ -22,7 +22,10 @@ SCHEMA_FILE = Path("docs/config.schema.json")
 STUDY_FILE = Path("config.yaml")
 
 #: Defaults that `loading.py` adds to the model's.
-DEFAULTS = {"default_experiments": DEFAULT_EXPERIMENTS, "experiments": "see below"}
+DEFAULTS = {
+    "default_experiments": default_keys()["default_experiments"],
+    "experiments": "see below",
+}
 
 #: Words for the types and bounds of JSON schema, where they are not the same.
 TYPES = {"string": "text", "boolean": "true or false", "object": "name: keys of `training`"}
@@ -117,11 +120,8 @@ def render_page() -> str:
         ]
         if rows:
             lines += ["| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
-    lines += ["## The default experiments", "", "| name | differences from `training` |"]
-    lines += ["| --- | --- |"]
-    lines += [f"| `{name}` | `{_on_one_line(keys)}` |" for name, keys in EXPERIMENTS.items()]
-    lines += ["", "## The preset `modern`", "", "```yaml"]
-    lines += [yaml.safe_dump(PRESETS["modern"], sort_keys=False) + "```", ""]
+    lines += ["## Default experiments and presets", "", "```yaml"]
+    lines += [EXPERIMENTS_FILE.read_text(encoding="utf-8") + "```", ""]
     return "\n".join(lines)
 
 
