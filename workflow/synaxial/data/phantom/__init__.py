@@ -18,20 +18,13 @@ from synaxial.data.phantom.tumour import grow_tumour
 
 @dataclass(frozen=True)
 class Phantom:
-    """A pseudo-subject in BraTS geometry: 240 x 240 x 155 voxels of 1 mm.
+    """A pseudo-subject in BraTS geometry: 240 x 240 x 155 voxels of 1 mm."""
 
-    Attributes
-    ----------
-    image
-        FLAIR intensities, int16: 0 in the background and at least 1 in the brain.
-    segmentation
-        uint8: 0 none, 1 necrotic core, 2 oedema, 4 enhancing tumour, as in BraTS 2020.
-    affine
-        4 x 4, from voxels to mm (right, anterior, superior positive).
-    """
-
+    #: FLAIR intensities: 0 in the background and at least 1 in the brain.
     image: NDArray[np.int16]
+    #: 0 none, 1 necrotic core, 2 oedema, 4 enhancing tumour, as in BraTS 2020.
     segmentation: NDArray[np.uint8]
+    #: 4 x 4, from voxels to mm (right, anterior, superior positive).
     affine: NDArray[np.float64]
 
 

@@ -54,10 +54,9 @@ def download(url: str, checksum: str, folder: Path, maximum_bytes: int) -> Path:
     try:
         _try_often(url, partial, maximum_bytes)
     except requests.RequestException as error:
-        status = _status_of(error)
         raise SynaxialError(
             where,
-            f"the server answers {status}" if status else f"download fails: {_name_of(error)}",
+            f"download fails: {_reason(error)}",
             "the file",
             "run the same command again to resume the download"
             if partial.exists()
@@ -98,15 +97,14 @@ def _try_often(url: str, partial: Path, maximum_bytes: int) -> None:
         except requests.RequestException as error:
             failures = 1 if _size(partial) > furthest else failures + 1
             furthest = max(furthest, _size(partial))
-            status = _status_of(error)
+            status = None if error.response is None else error.response.status_code
             if failures == ATTEMPTS or (status and status not in PASSING_STATUSES):
                 raise
             wait = FIRST_WAIT * 2 ** (failures - 1)
-            # The text of the error would show the whole address, passwords included.
             logger.warning(
                 "download broke off at %d bytes (%s); again in %g s",
                 _size(partial),
-                status or _name_of(error),
+                _reason(error),
                 wait,
             )
             time.sleep(wait)
@@ -147,9 +145,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _status_of(error: requests.RequestException) -> int | None:
-    return None if error.response is None else error.response.status_code
-
-
-def _name_of(error: Exception) -> str:
+def _reason(error: requests.RequestException) -> str:
+    """Return a short reason; the text of the error shows the whole address, passwords included."""
+    if error.response is not None:
+        return f"the server answers {error.response.status_code}"
     return type(error).__name__

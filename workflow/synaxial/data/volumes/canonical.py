@@ -26,37 +26,23 @@ LARGEST_LABEL = 255
 
 @dataclass(frozen=True)
 class CanonicalVolume:
-    """A checked volume.
+    """A checked volume."""
 
-    Attributes
-    ----------
-    voxels
-        int16 or float32 (left, posterior, superior); background 0, brain above 0.
-    affine
-        From voxel indices to mm (RAS+), float64 (4, 4).
-    found
-        The geometry before.
-    notes
-        What is unusual but usable, and what was done about it.
-    """
-
+    #: (left, posterior, superior); background 0, brain above 0.
     voxels: Voxels
+    #: From voxel indices to mm (RAS+), (4, 4).
     affine: NDArray[np.float64]
+    #: The geometry before.
     found: Geometry
+    #: What is unusual but usable, and what was done about it.
     notes: tuple[str, ...]
 
 
 def make_canonical(image: Any, check: VolumeCheck, where: str) -> CanonicalVolume:
     """Check a FLAIR image and turn it to the canonical orientation.
 
-    Parameters
-    ----------
-    image
-        A NIfTI image: 3-D, or 4-D with the FLAIR volume as one channel.
-    check
-        What the study expects.
-    where
-        The subject and the file, for messages.
+    The NIfTI image is 3-D, or 4-D with the FLAIR volume as one channel. `where` names the subject
+    and the file in messages.
 
     Raises
     ------
@@ -78,18 +64,13 @@ def make_canonical_segmentation(
     Parameters
     ----------
     image
-        A NIfTI image of labels.
+        A NIfTI image of labels, on the grid of the volume.
     flair
-        The geometry of the FLAIR volume.
+        The geometry of the volume.
     labels
         The new label for each label; None keeps them.
     where
         The subject and the file, for messages.
-
-    Returns
-    -------
-    array
-        uint8 (left, posterior, superior).
 
     Raises
     ------

@@ -41,29 +41,19 @@ SMALLEST_DETERMINANT = 1e-3
 
 @dataclass(frozen=True)
 class Geometry:
-    """The grid of a volume, as its header describes it.
+    """The grid of a volume, as its header describes it."""
 
-    Attributes
-    ----------
-    shape
-        Voxels along the axes of the file, channels included.
-    spacing
-        Voxel size in mm along the first three axes of the file.
-    axes
-        The directions of these three axes, such as `LPS`.
-    affine
-        From voxel indices of the file to mm (RAS+), float64 (4, 4).
-    to_canonical
-        Orientation transform of nibabel to `CANONICAL_AXES`, (3, 2).
-    notes
-        What is unusual but usable.
-    """
-
+    #: Voxels along the axes of the file, channels included.
     shape: tuple[int, ...]
+    #: Voxel size in mm along the first three axes of the file.
     spacing: tuple[float, ...]
+    #: The directions of these three axes, such as `LPS`.
     axes: str
+    #: From voxel indices of the file to mm (RAS+), (4, 4).
     affine: NDArray[np.float64]
+    #: Orientation transform of nibabel to `CANONICAL_AXES`, (3, 2).
     to_canonical: NDArray[np.float64]
+    #: What is unusual but usable.
     notes: tuple[str, ...]
 
     @property

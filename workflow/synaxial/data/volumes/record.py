@@ -16,48 +16,30 @@ USED, SKIPPED = "ok", "skipped"
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known of one subject; every later stage reads it.
-
-    Attributes
-    ----------
-    subject
-        The subject's name.
-    status
-        `USED` or `SKIPPED`.
-    reason
-        Why the subject is skipped.
-    source
-        The source's name in the configuration.
-    origin
-        The file, or the way the volume was made.
-    sha256
-        Digest of the source's FLAIR file, or of the voxels where there is no file.
-    shape, spacing_mm, orientation
-        Of the volume as it was found.
-    intensity
-        Percentiles of the brain's values, by name (`p50`).
-    brain_voxels
-        Voxels above 0.
-    brain_voxels_per_slice, tumour_voxels_per_slice
-        Counts for each axial slice, from inferior to superior; the tumour's are None where there
-        is no segmentation.
-    notes
-        What is unusual but usable.
-    """
+    """What is known of one subject; the later stages read it."""
 
     subject: str
+    #: `USED` or `SKIPPED`, and why it is skipped.
     status: str = USED
     reason: str = ""
+    #: The name of the source in the configuration.
     source: str = ""
+    #: The file, or the way the volume was made.
     origin: str | None = None
+    #: Digest of the FLAIR file, or of the voxels where there is no file.
     sha256: str | None = None
+    #: Of the volume as it was found.
     shape: list[int] | None = None
     spacing_mm: list[float] | None = None
     orientation: str | None = None
+    #: Percentiles of the values of the brain, by name (`p50`).
     intensity: dict[str, float] | None = None
+    #: Voxels above 0: in all, and in each axial slice from inferior to superior.
     brain_voxels: int = 0
     brain_voxels_per_slice: list[int] = field(default_factory=list)
+    #: None without a segmentation.
     tumour_voxels_per_slice: list[int] | None = None
+    #: What is unusual but usable.
     notes: list[str] = field(default_factory=list)
 
     @property
