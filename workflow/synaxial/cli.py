@@ -46,10 +46,10 @@ COMMANDS = {
     "study segment compare": "synaxial.studies.segment.compare",
     "study turing build": "synaxial.studies.turing.build",
     "study turing score": "synaxial.studies.turing.score",
-    "catalogue load": "synaxial.studies.catalogue.load_command",
-    "catalogue search": "synaxial.studies.catalogue.search_command",
-    "catalogue consult": "synaxial.studies.catalogue.consult_command",
-    "catalogue send": "synaxial.studies.catalogue.send_command",
+    "catalogue load": "synaxial.studies.catalogue.load",
+    "catalogue search": "synaxial.studies.catalogue.search",
+    "catalogue consult": "synaxial.studies.catalogue.consult",
+    "catalogue send": "synaxial.studies.catalogue.send",
     "report": "synaxial.io.report",
 }
 

@@ -27,10 +27,9 @@ rule catalogue_load:
         lost=lambda wildcards, output: plan.catalogue_is_lost(Path(output.record)),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial catalogue load --config {input.settings} --url {params.url:q} --run {input.run}"
-        " --measurements {input.measurements} --reference {input.reference}"
-        " --stacks {input.stacks} --training {params.training} --output {output.record}"
-        " > {log} 2>&1"
+        "synaxial catalogue load {input.stacks} --config {input.settings} --url {params.url:q}"
+        " --run {input.run} --measurements {input.measurements} --reference {input.reference}"
+        " --training {params.training} --output {output.record} > {log} 2>&1"
 
 
 rule catalogue:

@@ -58,7 +58,7 @@ class Files:
             *("--measurements", self.folder / "measurements.npz"),
             *("--reference", self.folder / "reference.npz"),
             *("--training", self.folder / "dataset"),
-            *("--url", url, "--stacks", *self.stacks),
+            *("--url", url, *self.stacks),
         ]
 
 

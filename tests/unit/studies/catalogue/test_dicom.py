@@ -15,7 +15,7 @@ import pytest
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.dicom import make_dataset, read_synthetic, uid_of, write_dicom
-from synaxial.studies.catalogue.send_command import address_of, run
+from synaxial.studies.catalogue.send import address_of, run
 
 from .conftest import free_port, required
 
@@ -108,7 +108,7 @@ def test_what_is_not_ours_is_not_sent(tmp_path):
         with pytest.raises(SynaxialError, match=f"{name}.dcm: "):
             run([tmp_path / f"{name}.dcm"], to="127.0.0.1:1")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(SynaxialError, match=r"empty: holds no \.dcm file"):
+    with pytest.raises(SynaxialError, match=r"empty: has no \.dcm file"):
         run([tmp_path / "empty"], to="127.0.0.1:1")
 
 

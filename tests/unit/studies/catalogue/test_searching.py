@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import read_stack
-from synaxial.studies.catalogue import search_command
 from synaxial.studies.catalogue.database import open_catalogue
-from synaxial.studies.catalogue.numbers import side_of
-from synaxial.studies.catalogue.search_command import table_of
-from synaxial.studies.catalogue.searching import COLUMNS, Question, Range, find, parse_range
+from synaxial.studies.catalogue.reading import side_of
+from synaxial.studies.catalogue.search import Format, run, table_of
+from synaxial.studies.catalogue.searching import COLUMNS, Question, find, parse_range
 
 from ...pairs import add_masks
 from .conftest import STACK, make_files
@@ -38,10 +37,10 @@ def places(hits):
 
 
 def test_ranges_are_what_they_say():
-    assert parse_range("500..", "") == Range(500, None)
-    assert parse_range("..300", "") == Range(None, 300)
-    assert parse_range("1e2..500.5", "") == Range(100, 500.5)
-    assert parse_range("7", "") == Range(7, 7)
+    assert parse_range("500..", "") == (500, None)
+    assert parse_range("..300", "") == (None, 300)
+    assert parse_range("1e2..500.5", "") == (100, 500.5)
+    assert parse_range("7", "") == (7, 7)
     for bad in ("", "..", "a..b", "5..4", "1..2..3", "nan.."):
         with pytest.raises(SynaxialError, match="--tumour-area"):
             parse_range(bad, "--tumour-area")
@@ -51,7 +50,7 @@ def test_what_is_asked_for_is_found(loaded):
     everything = hits_of(loaded)
     assert places(everything) == list(range(10))
     assert [*everything[0]] == [*COLUMNS]
-    large = hits_of(loaded, ranges={"tumour_area_pixels": Range(100, 140)})
+    large = hits_of(loaded, ranges={"tumour_area_pixels": (100, 140)})
     assert places(large) == [
         place for place, hit in enumerate(everything) if 100 <= hit["tumour_area_pixels"] <= 140
     ]
@@ -110,7 +109,7 @@ def search(url, **options):
         ("experiment", "generator", "tumour_area", "tumour_area_mm2", "side", "realism")
     ) | dict.fromkeys(("similarity", "slice_level", "memorised", "limit", "export"))
     others = {"order": "id", "as_json": False, "kind": None}
-    search_command.run(**{**defaults, **others, "url": url, **options})
+    run(**{**defaults, **others, "url": url, **options})
 
 
 def test_no_hits_is_no_error(loaded, capsys):
@@ -123,11 +122,11 @@ def test_no_hits_is_no_error(loaded, capsys):
 
 def test_a_format_without_an_export_is_refused(loaded):
     with pytest.raises(SynaxialError, match=r"--as: dicom, but nothing is exported; .*--export"):
-        search(loaded, kind=search_command.Format.DICOM)
+        search(loaded, kind=Format.DICOM)
 
 
 def test_hits_are_exported_pixel_for_pixel(loaded, files, tmp_path, capsys):
-    for kind in search_command.Format:
+    for kind in Format:
         search(loaded, export=tmp_path / "out", kind=kind, limit=7, as_json=True)
     hits = json.loads(capsys.readouterr().out.split("]\n")[0] + "]")
     pages = np.concatenate([read_stack(path).pages for path in files.stacks])[..., 0]
@@ -144,7 +143,7 @@ def test_hits_are_exported_pixel_for_pixel(loaded, files, tmp_path, capsys):
         np.testing.assert_array_equal(np.asarray(volume.dataobj)[:, :, 0].T, pages[at])
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert len(before) == 3 * 7
-    for kind in search_command.Format:
+    for kind in Format:
         search(loaded, export=tmp_path / "out", kind=kind, limit=7)
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
@@ -158,11 +157,11 @@ def test_a_damaged_picture_and_a_bad_folder_are_told(files, tmp_path):
             "UPDATE images SET png = (SELECT png FROM images WHERE id = 3) WHERE id = 2"
         )
     (tmp_path / "file").touch()
-    with pytest.raises(SynaxialError, match="is no folder"):
+    with pytest.raises(SynaxialError, match="is not a folder"):
         search(url, export=tmp_path / "file")
     with pytest.raises(SynaxialError, match="image 1: its picture is damaged"):
         search(url, export=tmp_path / "out", limit=1)
-    with pytest.raises(SynaxialError, match="image 2: its pixels are not those that were loaded"):
+    with pytest.raises(SynaxialError, match="image 2: its pixels have changed"):
         search(url, export=tmp_path / "out", tumour_area="1..", limit=1)
 
 
@@ -180,7 +179,7 @@ def test_masks_are_exported_beside_their_images(files, tmp_path):
         add_masks(path)
     url = f"sqlite:///{tmp_path}/c.sqlite"
     load(files, url)
-    for kind in search_command.Format:
+    for kind in Format:
         search(url, export=tmp_path / "out", kind=kind, limit=7)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert len(names) == 7 * 5
@@ -200,5 +199,5 @@ def test_masks_are_exported_beside_their_images(files, tmp_path):
     # A catalogue of before there were masks has no such table.
     with sqlite3.connect(tmp_path / "c.sqlite") as connection:
         connection.execute("DROP TABLE masks")
-    search(url, export=tmp_path / "old", kind=search_command.Format.PNG, limit=7)
+    search(url, export=tmp_path / "old", kind=Format.PNG, limit=7)
     assert len(list((tmp_path / "old").iterdir())) == 7

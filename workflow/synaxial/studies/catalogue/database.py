@@ -1,6 +1,5 @@
-"""Opening a catalogue, and transactions that bear a second writer."""
+"""Opening a catalogue, and transactions that allow a second writer."""
 
-import logging
 import random
 import time
 from collections.abc import Callable
@@ -20,41 +19,44 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.catalogue.models import SCHEMA_VERSION, Mask, Table, Version
+from synaxial.studies.catalogue.tables import SCHEMA_VERSION, Mask, Table, Version
 
-log = logging.getLogger(__name__)
-
-#: Where the catalogue is if nothing else is said.
+#: The default catalogue.
 DEFAULT_URL = "sqlite:///results/catalogue.sqlite"
 
-#: Seconds that SQLite waits for another writer, and how often a transaction is tried that another
-#: one has undone.
+#: Seconds that SQLite waits for another writer, and attempts of a transaction that another writer
+#: makes fail.
 PATIENCE = 60
 ATTEMPTS = 6
+
+#: Words of failures that another attempt does not mend: no database, or no connection to one.
+DAMAGED = ("not a database", "malformed")
+LOST = ("connection", "could not translate", "unable to open", "readonly", "disk")
 
 Result = TypeVar("Result")
 
 
 def open_catalogue(url: str, write: bool = False) -> Engine:
-    """Return a catalogue's engine; with `write` it is made if it is not there.
+    """Return the engine of a catalogue; `write` makes a catalogue that does not exist.
 
-    SQLite keeps its default journal: the faster one, WAL, does not work on network file systems,
-    and leaves files beside the catalogue. A transaction there locks from its beginning, so that
-    two writers wait for each other and never fail half-way.
+    SQLite keeps its default journal: the faster WAL does not work on network file systems, and
+    leaves files beside the catalogue. A transaction locks SQLite from its beginning, so that two
+    writers wait for each other and never fail half-way.
 
     Raises
     ------
     SynaxialError
-        There is no such catalogue, no database, or one of another version.
+        There is no such catalogue, it is no database, or it has another version.
     """
     address = _address(url)
     where = address.render_as_string(hide_password=True)
-    path = _path(address)
-    if path is not None:
+    path = None
+    if address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}:
+        path = Path(str(address.database))
         where = str(path)
         if not write and not path.is_file():
             raise SynaxialError(
-                where, "is not there", "a catalogue", "make it by `synaxial catalogue load`"
+                where, "does not exist", "a catalogue", "make it by `synaxial catalogue load`"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = _engine(address, where)
@@ -64,16 +66,16 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
         with Session(engine) as session:
             _check_version(session, where)
     except SQLAlchemyError as error:
-        raise told(error, where) from error
+        raise failure(error, where) from error
     if path is not None and not write:
-        # What only reads cannot write by mistake.
+        # A reader cannot write by mistake.
         event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
         engine.dispose()
     return engine
 
 
 def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
-    """Do some work in one transaction, whole or not at all; again if another writer undid it.
+    """Do some work in one transaction, and try again if another writer makes it fail.
 
     Raises
     ------
@@ -84,16 +86,32 @@ def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
         try:
             with Session(engine) as session, session.begin():
                 return work(session)
-        # Two that insert the same row at once, a deadlock, or a lock that took too long.
-        except (IntegrityError, OperationalError) as error:
-            if attempt == ATTEMPTS - 1 or _is_no_database(error) or _is_lost(error):
-                raise told(error, engine.url.render_as_string(hide_password=True)) from error
-            time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
         except SQLAlchemyError as error:
-            if not _is_race_of_tables(error) or attempt == ATTEMPTS - 1:
-                raise told(error, engine.url.render_as_string(hide_password=True)) from error
-            time.sleep(0.2)
+            cause = _cause(error)
+            # Another writer inserted the same row, made the same tables, or held a lock too long.
+            race = (
+                isinstance(error, (IntegrityError, OperationalError)) or "already exists" in cause
+            )
+            hopeless = any(word in cause for word in (*DAMAGED, *LOST))
+            if not race or hopeless or attempt == ATTEMPTS - 1:
+                where = engine.url.render_as_string(hide_password=True)
+                raise failure(error, where) from error
+            time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
     raise AssertionError("the last attempt returns or raises")
+
+
+def failure(error: SQLAlchemyError, where: str) -> SynaxialError:
+    """Return a failure of a database as one line."""
+    cause = _cause(error)
+    if any(word in cause for word in DAMAGED):
+        return SynaxialError(where, f"is damaged or no database ({cause})", "a catalogue")
+    return SynaxialError(where, f"the database fails ({cause})")
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """Return the database's own message on one line, without SQL and parameters."""
+    words = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    return " ".join(words.split())
 
 
 def _address(url: str) -> URL:
@@ -103,19 +121,12 @@ def _address(url: str) -> URL:
         address.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SynaxialError(
-            "--url", "is no address of a database that SQLAlchemy knows", DEFAULT_URL
+            "--url", "is not the URL of a database that SQLAlchemy knows", DEFAULT_URL
         ) from error
     if address.drivername == "postgresql":
-        # The driver that the project's environment has; SQLAlchemy's default is another.
+        # The driver of the project's environment; SQLAlchemy's default is another one.
         address = address.set(drivername="postgresql+psycopg")
     return address
-
-
-def _path(address: URL) -> Path | None:
-    """Return the file of an SQLite catalogue; None of any other, or one in memory."""
-    if address.get_backend_name() != "sqlite" or address.database in {None, "", ":memory:"}:
-        return None
-    return Path(str(address.database))
 
 
 def _engine(address: URL, where: str) -> Engine:
@@ -129,12 +140,12 @@ def _engine(address: URL, where: str) -> Engine:
             where,
             f"its driver is not installed ({error})",
             "a driver of that database",
-            "install it beside Synaxial; docs/catalogue.md has it for PostgreSQL",
+            "install it beside Synaxial; for PostgreSQL see docs/catalogue.md",
         ) from error
 
     @event.listens_for(engine, "connect")
     def connect(raw: Any, _: Any) -> None:
-        # Python's module would begin transactions by itself, and late.
+        # Python's module would begin transactions by itself, and too late.
         raw.isolation_level = None
         raw.execute("PRAGMA foreign_keys = ON")
 
@@ -147,19 +158,19 @@ def _engine(address: URL, where: str) -> Engine:
 
 
 def _make_tables(session: Session) -> None:
-    """Make the tables in an empty database, or leave a catalogue as it is."""
+    """Make the tables in an empty database; a catalogue stays as it is."""
     connection = session.connection()
     there = set(inspect(connection).get_table_names())
     if Version.__tablename__ in there:
         if list(session.scalars(select(Version.version))) == [SCHEMA_VERSION]:
-            # What this version began without.
+            # Early catalogues of this version have no masks.
             later = [Table.metadata.tables[Mask.__tablename__]]
             Table.metadata.create_all(connection, tables=later)
         return
     if there:
         raise SynaxialError(
-            engine_name(session),
-            f"has tables that are no catalogue's: {', '.join(sorted(there)[:5])}",
+            session.get_bind().engine.url.render_as_string(hide_password=True),
+            f"has tables of something else: {', '.join(sorted(there)[:5])}",
             "an empty database, or a catalogue",
         )
     Table.metadata.create_all(connection)
@@ -167,7 +178,7 @@ def _make_tables(session: Session) -> None:
 
 
 def _check_version(session: Session, where: str) -> None:
-    """Refuse what is no catalogue, or one of another version."""
+    """Refuse a database that is no catalogue, or a catalogue of another version."""
     if Version.__tablename__ not in inspect(session.connection()).get_table_names():
         raise SynaxialError(where, "is a database, but no catalogue", "one of `catalogue load`")
     versions = session.scalars(select(Version.version)).all()
@@ -178,36 +189,3 @@ def _check_version(session: Session, where: str) -> None:
             f"{SCHEMA_VERSION}",
             "load the images into a new one",
         )
-
-
-def engine_name(session: Session) -> str:
-    """Return what to call a session's database."""
-    return session.get_bind().engine.url.render_as_string(hide_password=True)
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    """Return a database's own words, on one line, without SQL and parameters."""
-    words = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    return " ".join(words.split())
-
-
-def _is_no_database(error: SQLAlchemyError) -> bool:
-    return "not a database" in _cause(error) or "malformed" in _cause(error)
-
-
-def _is_lost(error: SQLAlchemyError) -> bool:
-    """Tell whether the server cannot be reached at all, or a file cannot be opened."""
-    lost = ("connection", "could not translate", "unable to open", "readonly", "disk")
-    return any(word in _cause(error) for word in lost)
-
-
-def _is_race_of_tables(error: SQLAlchemyError) -> bool:
-    """Tell whether another writer has just made the same tables."""
-    return "already exists" in _cause(error)
-
-
-def told(error: SQLAlchemyError, where: str) -> SynaxialError:
-    """Return a database's failure as one line."""
-    if _is_no_database(error):
-        return SynaxialError(where, f"is damaged or no database ({_cause(error)})", "a catalogue")
-    return SynaxialError(where, f"the database fails ({_cause(error)})")

@@ -12,10 +12,10 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, SecondaryCaptureImageStorag
 
 from synaxial.io.errors import SynaxialError
 
-#: UIDs are made from names within this one, so that the same image has the same UID everywhere.
+#: The namespace of all UIDs, so that the same image has the same UID everywhere.
 NAMESPACE = uuid.UUID("6f3d6c0a-6a3e-5d0c-9c52-6b8f1f0c7e11")
 
-#: What stands where a patient's name would.
+#: The value of the patient's name.
 NOBODY = "SYNTHETIC^SYNAXIAL"
 
 #: The largest file that is read, in bytes: 4096 x 4096 pixels of three bytes, and a header.
@@ -27,7 +27,7 @@ def make_dataset(
 ) -> Dataset:
     """Return an image as a Secondary Capture Image (PS3.3, A.8.1), the same each time.
 
-    It has no date, and nothing of a patient. Its study are the images of a generator, its series
+    It has no date and no data of a patient. A study holds the images of a generator, a series
     those of a stack.
 
     Parameters
@@ -35,10 +35,10 @@ def make_dataset(
     pixels
         uint8 (H, W), or (H, W, 3).
     origin
-        Where it is from: `experiment`, `seed`, `generator`, `stack`, `image`, `sample_seed` and
-        `sha256` of the pixels.
+        The `experiment`, `seed`, `generator`, `stack`, `image`, `sample_seed`, and the `sha256` of
+        the pixels.
     millimetres
-        Side of a pixel, or None where it is not known.
+        Side of a pixel, or None where it is unknown.
     """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -72,7 +72,7 @@ def make_dataset(
     dataset.StudyID = generator[:16]
     dataset.SeriesNumber = stack + 1
     dataset.InstanceNumber = image + 1
-    # The picture's right is the patient's left, its bottom is posterior.
+    # The right of the image is the patient's left; its bottom is posterior.
     dataset.PatientOrientation = ["L", "P"]
     colour = pixels.ndim == 3
     dataset.SamplesPerPixel = 3 if colour else 1
@@ -93,7 +93,7 @@ def make_dataset(
 
 
 def uid_of(*names: Any) -> UID:
-    """Return the UID of what has these names: 2.25 and a UUID of version 5 (PS3.5, B.2)."""
+    """Return the UID for some names: 2.25 and a UUID of version 5 (PS3.5, B.2)."""
     return UID(f"2.25.{uuid.uuid5(NAMESPACE, '/'.join(map(str, names))).int}")
 
 
@@ -107,12 +107,12 @@ def write_dicom(
 
 
 def read_synthetic(path: Path) -> Dataset:
-    """Read a file that `write_dicom` wrote; any other, a patient's above all, is refused.
+    """Read a file of `write_dicom`.
 
     Raises
     ------
     SynaxialError
-        The file is absent, damaged, or not marked as synthetic.
+        The file is absent, damaged, or not marked as synthetic, as those of patients.
     """
     expected = "a file of `synaxial catalogue search --as dicom`"
     try:
@@ -127,7 +127,7 @@ def read_synthetic(path: Path) -> Dataset:
             list(dataset.ImageType) == ["DERIVED", "SECONDARY"],
         )
         whole = len(dataset.PixelData) >= dataset.Rows * dataset.Columns * dataset.SamplesPerPixel
-    # pydicom raises nearly everything on what is no DICOM file.
+    # pydicom raises many kinds of errors for other files.
     except Exception as error:
         raise SynaxialError(path, f"cannot be read ({error})", expected) from error
     if not all(marks) or not whole:

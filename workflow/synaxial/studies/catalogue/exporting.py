@@ -18,35 +18,30 @@ from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import INSIDE, MASK
 from synaxial.studies.catalogue.dicom import write_dicom
-from synaxial.studies.catalogue.models import Image, Mask, Stack
 from synaxial.studies.catalogue.pictures import from_png
+from synaxial.studies.catalogue.tables import Image, Mask, Stack
 
-#: Writes an image to a file: its pixels, what is known of it, and mm a pixel or None.
+#: Writes an image to a file, from its pixels, its hit, and the side of a pixel in mm or None.
 Writer = Callable[[Path, NDArray[np.uint8], dict[str, Any], float | None], None]
 
 
 def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind: str) -> int:
-    """Write images of the catalogue into a folder, and return how many files that were.
+    """Write images of the catalogue into a folder, and return the number of files.
 
-    Beside a PNG or a NIfTI volume lies its mask, if one was generated with it: `…_mask.png`, of 0
-    and 255, or `…_mask.nii.gz`, of 0 and 1. The same image has the same name and bytes each time;
-    what else is in the folder stays.
+    An image with a generated mask has the mask beside it, except in DICOM: `…_mask.png` of 0 and
+    255, or `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time. Other
+    files of the folder are kept.
 
     Parameters
     ----------
     session
         Of the catalogue.
     hits
-        As `searching.find` yields them.
+        Those of `searching.find`.
     folder
-        Is made if it is not there.
+        It is made if it does not exist.
     kind
         "png", "nifti" or "dicom".
-
-    Raises
-    ------
-    SynaxialError
-        A picture in the catalogue is damaged.
     """
     suffix, write = WRITERS[kind]
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,20 +70,14 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
 
 
 def mask_of(session: Session, image: int) -> NDArray[np.uint8] | None:
-    """Return an image's mask, uint8 (H, W), 0 and 255; None if none was generated with it.
-
-    Raises
-    ------
-    SynaxialError
-        It is damaged.
-    """
+    """Return the generated mask of an image, uint8 (H, W), 0 and 255, or None."""
     row = session.execute(select(Mask.png, Mask.sha256).where(Mask.image_id == image)).one_or_none()
     return None if row is None else from_png(row.png, row.sha256, f"mask of image {image}")
 
 
 def name_of(hit: dict[str, Any]) -> str:
-    """Return what an image's file is called, without a suffix."""
-    # A name in a catalogue may be anything.
+    """Return the name of an image's file, without a suffix."""
+    # The name of an experiment may contain any character.
     experiment = re.sub(r"[^A-Za-z0-9_-]", "_", hit["experiment"])[:64]
     return (
         f"{experiment}_seed_{hit['seed']}_{hit['generator'][:8]}"
@@ -97,7 +86,7 @@ def name_of(hit: dict[str, Any]) -> str:
 
 
 def origin_of(hit: dict[str, Any]) -> dict[str, Any]:
-    """Return what a file says of its image: nothing of any patient, not even whom it resembles."""
+    """Return the description of an image in its file, without the training image it resembles."""
     known = ("experiment", "seed", "generator", "stack", "image", "sample_seed", "sha256")
     channel = {name: hit[name] for name in ("channel",) if name in hit}
     return {"generated": True, **{name: hit[name] for name in known}, **channel}
@@ -115,7 +104,7 @@ def _write_png(
 def _write_nifti(
     path: Path, pixels: NDArray[np.uint8], hit: dict[str, Any], millimetres: float | None
 ) -> None:
-    """Write a volume of one slice; its pixels are those of BraTS where their size is not known."""
+    """Write a volume of one slice; an unknown pixel size is that of BraTS."""
     across = FIELD_OF_VIEW if millimetres is None else millimetres * pixels.shape[1]
     path.write_bytes(compressed(make_volume(pixels[None], across)))
 
@@ -127,7 +116,7 @@ def _write_dicom(
     write_dicom(path, pixels, origin_of(hit), millimetres)
 
 
-#: How each kind of file ends, and what writes it.
+#: The suffix and the writer of each kind of file.
 WRITERS: dict[str, tuple[str, Writer]] = {
     "png": (".png", _write_png),
     "nifti": (".nii.gz", _write_nifti),

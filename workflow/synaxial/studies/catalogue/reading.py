@@ -1,15 +1,15 @@
-"""What is loaded into the catalogue: read from the files of a training, and checked."""
+"""The files of a training that are loaded into the catalogue, read and checked."""
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synaxial.data.dataset.reading import read_dataset
 from synaxial.evaluation.digests import (
@@ -19,34 +19,68 @@ from synaxial.evaluation.digests import (
     digests_in,
     read_pair,
 )
+from synaxial.evaluation.features import efficientnet
 from synaxial.evaluation.image_sets import read_set
+from synaxial.evaluation.measurement_files import Measurements
 from synaxial.evaluation.measuring import SET
+from synaxial.evaluation.metrics import anatomy, memorisation
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
 from synaxial.io.stacks import images_of, masks_of, read_stack
-from synaxial.studies.catalogue.numbers import ImageNumbers, numbers_of
 from synaxial.studies.catalogue.pictures import plain
+from synaxial.studies.catalogue.realism import realism
+from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
+from synaxial.studies.inputs import read_model
 
-RUN = "a run.json of `synaxial train`"
 STACK = "a stack of `synaxial sample`"
 
-#: The largest number of a stack, and what every database holds as a whole number.
-LARGEST_STACK = 2**31 - 1
-LARGEST = 2**63 - 1
+#: Whole numbers that every database can hold.
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Settings(_Strict):
+    seeds: Annotated[list[Count], Field(min_length=1, max_length=1)]
+
+
+class _Digests(_Strict):
+    generator: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _RunRecord(_Strict):
+    """The keys of `run.json` that the catalogue needs."""
+
+    experiment: str
+    fingerprint: str
+    settings: _Settings
+    digests: _Digests
+
+
+class _Page(_Strict):
+    """The description of a page of a stack."""
+
+    generated: bool
+    generator: str
+    stack: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    image: Count
+    seed: Count
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the catalogue takes from `run.json`.
+    """The record of a training, `run.json`.
 
     Attributes
     ----------
     experiment, seed, fingerprint
-        Of the training.
+        Those of the training.
     generator
-        The SHA-256 of the generator's arrays.
+        SHA-256 of the generator's arrays.
     content, sha256
-        The whole file, and of its bytes.
+        The whole file, and the SHA-256 of its bytes.
     """
 
     experiment: str
@@ -58,8 +92,55 @@ class Run:
 
 
 @dataclass(frozen=True)
+class ImageNumbers:
+    """The numbers of one image.
+
+    Attributes
+    ----------
+    training
+        The number of the nearest training image in its data set.
+    similarity
+        Correlation with that image at the best position, -1 to 1.
+    similarity_limit
+        The 99th percentile of the same number for real images of other subjects.
+    memorised
+        Whether the similarity is above the limit.
+    mirrored
+        Whether the training image is nearest when mirrored.
+    brain_area_pixels, tumour_area_pixels
+        Areas of the brain, and of its part that is as bright as a tumour.
+    tumour_area_mm2
+        None where the size of a pixel is unknown.
+    tumour_side
+        The patient's side with the larger part of the tumour-like area: left, right, or middle for
+        equal parts; None without such an area.
+    tumour_row, tumour_column
+        Centre of that area in pixels from the top and from the left, counted from 0.
+    realism
+        The realism score; None if the reference is too small for it.
+    """
+
+    training: int
+    similarity: float
+    similarity_limit: float
+    memorised: bool
+    mirrored: bool
+    brain_area_pixels: int
+    tumour_area_pixels: int
+    tumour_area_mm2: float | None
+    tumour_side: str | None
+    tumour_row: float | None
+    tumour_column: float | None
+    realism: float | None
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of the table of numbers."""
+        return {name: value for name, value in asdict(self).items() if name != "training"}
+
+
+@dataclass(frozen=True)
 class LoadedStack:
-    """A stack with the numbers of those of its images that were measured.
+    """A stack with the numbers of its measured images.
 
     Attributes
     ----------
@@ -68,15 +149,15 @@ class LoadedStack:
     pages
         The images, uint8 (H, W) or (H, W, 3) each.
     masks
-        Their masks, uint8 (H, W) each, 0 and 255; none if the generator makes none.
+        Their masks, uint8 (H, W) each, 0 and 255; empty if the generator makes none.
     seeds
-        From which each was sampled.
+        The sampling seed of each image.
     sha256
         Of the pages and their descriptions.
     numbers
-        Of the first images: as many as were measured.
+        Those of the measured images, which are the first ones.
     pixel_millimetres
-        Side of a pixel, or None where that is not known.
+        Side of a pixel in mm, or None where it is unknown.
     """
 
     number: int
@@ -90,17 +171,7 @@ class LoadedStack:
 
 @dataclass(frozen=True)
 class Training:
-    """The images trained with.
-
-    Attributes
-    ----------
-    sha256
-        Of images.npy.
-    images
-        uint8 (M, S, S).
-    rows
-        Subject and slice of each.
-    """
+    """The training images, uint8 (M, S, S), with their index and the SHA-256 of images.npy."""
 
     sha256: str
     images: NDArray[np.uint8]
@@ -108,24 +179,16 @@ class Training:
 
 
 def read_run(path: Path) -> Run:
-    """Read the record of a training.
-
-    Raises
-    ------
-    SynaxialError
-        It is absent, or not such a record.
-    """
-    content = read_json(path)
-    try:
-        experiment, fingerprint = content["experiment"], content["fingerprint"]
-        (seed,) = content["settings"]["seeds"]
-        generator = content["digests"]["generator"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise SynaxialError(path, f"does not say {error}", RUN) from error
-    known = isinstance(experiment, str) and isinstance(fingerprint, str) and _is_count(seed)
-    if not known or not isinstance(generator, str) or not re.fullmatch("[0-9a-f]{64}", generator):
-        raise SynaxialError(path, "names no experiment, seed, fingerprint and generator", RUN)
-    return Run(experiment, seed, fingerprint, generator, content, sha256_of(path))
+    """Read the record of a training."""
+    record = read_model(path, _RunRecord, "a run.json of `synaxial train`")
+    return Run(
+        record.experiment,
+        record.settings.seeds[0],
+        record.fingerprint,
+        record.digests.generator,
+        read_json(path),
+        sha256_of(path),
+    )
 
 
 def read_numbers(
@@ -135,12 +198,12 @@ def read_numbers(
     training: Path,
     millimetres: float | None,
 ) -> tuple[list[ImageNumbers], Training]:
-    """Return the numbers of the stacks' first images, in order, and the images trained with.
+    """Return the numbers of the stacks' first images, in order, and the training images.
 
     Raises
     ------
     SynaxialError
-        A file cannot be used, or was measured of other images.
+        A file cannot be used, or the measurements are of other images.
     """
     own, real = read_pair(measurements, reference)
     check_training(training, own, measurements)
@@ -152,11 +215,9 @@ def read_numbers(
     except (KeyError, ValueError, IndexError) as error:
         raise SynaxialError(
             measurements,
-            f"cannot be read beside {reference} ({error})",
+            f"does not fit {reference} ({error})",
             "two files of one version of `synaxial evaluate measure`",
         ) from error
-    if not all(0 <= each.training < len(rows) for each in numbers):
-        raise SynaxialError(measurements, f"names a training image beyond the {len(rows)} there")
     return numbers, Training(digests_in(own, measurements)[TRAINING], seen.pixels, rows)
 
 
@@ -167,51 +228,114 @@ def read_loaded_stack(
 
     Parameters
     ----------
-    path
-        The stack.
-    run
-        The training.
+    path, run
+        The stack and the training.
     numbers
-        Those of this stack's images; may be fewer.
+        Those of the first images of the stack.
     millimetres
         Side of a pixel.
 
     Raises
     ------
     SynaxialError
-        It cannot be read, is of another generator, or not as `synaxial sample` writes it.
+        It cannot be read, or is not one stack of this generator.
     """
     whole = read_stack(path)
     stack, masks = images_of(whole, path), masks_of(whole, path)
     digest = hashlib.sha256(f"{whole.pages.shape}\n".encode())
     digest.update(whole.pages.data)
-    seeds: list[int] = []
-    named: set[int] = set()
+    pages: list[_Page] = []
     for number, description in enumerate(stack.descriptions):
-        if description.get("generated") is not True:
-            raise SynaxialError(path, f"page {number} is not marked as generated", STACK)
-        if description.get("generator") != run.generator:
+        try:
+            page = _Page.model_validate(description)
+        except ValidationError as error:
+            raise SynaxialError(
+                path, f"page {number} does not describe its image", STACK
+            ) from error
+        if page.generator != run.generator:
             raise SynaxialError(
                 path,
-                f"page {number} is of generator {str(description.get('generator'))[:12]}",
+                f"page {number} is of generator {page.generator[:12]}",
                 f"{run.generator[:12]}, that of run.json",
-                "sample anew, or give the run.json of that training",
+                "sample again, or give the run.json of that training",
             )
-        place: list[Any] = [description.get(name) for name in ("stack", "image", "seed")]
-        if not all(map(_is_count, place)) or place[1] != number or place[0] > LARGEST_STACK:
-            raise SynaxialError(path, f"page {number} does not say which image it is", STACK)
-        named.add(int(description["stack"]))
-        seeds.append(int(description["seed"]))
+        pages.append(page)
+        if not page.generated or (page.image, page.stack) != (number, pages[0].stack):
+            raise SynaxialError(path, f"page {number} is not image {number} of one stack", STACK)
         digest.update(json.dumps(description, sort_keys=True).encode())
-    if len(named) != 1:
-        raise SynaxialError(path, f"holds pages of {len(named)} stacks", STACK)
-    pages = [plain(page) for page in stack.pages]
-    of_images = [] if masks is None else [plain(page) for page in masks.pages]
     return LoadedStack(
-        named.pop(), pages, of_images, seeds, digest.hexdigest(), numbers, millimetres
+        pages[0].stack,
+        [plain(image) for image in stack.pages],
+        [] if masks is None else [plain(mask) for mask in masks.pages],
+        [page.seed for page in pages],
+        digest.hexdigest(),
+        numbers,
+        millimetres,
     )
 
 
-def _is_count(value: Any) -> bool:
-    """Tell whether a value from a file is a whole number from 0 that a database can hold."""
-    return type(value) is int and 0 <= value <= LARGEST
+def numbers_of(
+    candidate: Measurements, reference: Measurements, side: int, millimetres: float | None
+) -> list[ImageNumbers]:
+    """Return the numbers of each measured image, in order.
+
+    Parameters
+    ----------
+    candidate, reference
+        Measurements of the set and of the reference.
+    side
+        Width of an image in pixels.
+    millimetres
+        Side of a pixel, or None where it is unknown.
+
+    Raises
+    ------
+    KeyError, ValueError
+        A measurement is missing, or the sets cannot be compared.
+    """
+    near, body = candidate[memorisation.NAME], candidate[anatomy.NAME]
+    limit = memorisation.compare(near, reference[memorisation.NAME])["memorisation_threshold"]
+    scores = _realism(candidate, reference)
+    found = []
+    for at in range(len(candidate[SET]["groups"])):
+        brain = round(body["area"][at] / 100 * side**2)
+        tumour = round(body["hyperintense"][at] / 100 * body["area"][at] / 100 * side**2)
+        row, column = (
+            float(body[axis][at] + body[f"hyperintense_{axis}"][at]) * side / 100
+            for axis in ("row", "column")
+        )
+        found.append(
+            ImageNumbers(
+                training=int(near["training"][at]),
+                similarity=float(near["correlation"][at]),
+                similarity_limit=limit,
+                memorised=bool(near["correlation"][at] > limit),
+                mirrored=bool(near["flipped"][at]),
+                brain_area_pixels=brain,
+                tumour_area_pixels=tumour,
+                tumour_area_mm2=None if millimetres is None else tumour * millimetres**2,
+                tumour_side=side_of(float(body["hyperintense_right"][at])) if tumour else None,
+                tumour_row=row if tumour else None,
+                tumour_column=column if tumour else None,
+                realism=scores[at],
+            )
+        )
+    return found
+
+
+def side_of(in_right_half: float) -> str:
+    """Return the patient's side, from the % of the area in the right half of the picture."""
+    if np.isclose(in_right_half, 50):
+        return MIDDLE
+    return LEFT if in_right_half > 50 else RIGHT
+
+
+def _realism(candidate: Measurements, reference: Measurements) -> list[float | None]:
+    """Return each image's realism score, or None for all if the reference is too small."""
+    made, real = (each[efficientnet.NAME]["features"] for each in (candidate, reference))
+    try:
+        return [float(score) for score in realism(made, real, reference[SET]["groups"])]
+    except ValueError:
+        if made.shape[1] != real.shape[1]:
+            raise
+        return [None] * len(made)

@@ -1,8 +1,8 @@
-"""Images of the catalogue by their numbers and origin."""
+"""Search for images of the catalogue by their numbers and origin."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Select, asc, desc, func, select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.catalogue.models import (
+from synaxial.studies.catalogue.tables import (
     LEFT,
     MIDDLE,
     RIGHT,
@@ -22,7 +22,7 @@ from synaxial.studies.catalogue.models import (
     TrainingImage,
 )
 
-#: What a hit says of itself, in the order of the table: a name and its column.
+#: The names and columns of a hit, in the order of the table.
 COLUMNS: dict[str, Any] = {
     "id": Image.id,
     "experiment": Experiment.name,
@@ -46,49 +46,34 @@ COLUMNS: dict[str, Any] = {
     "nearest_slice": TrainingImage.slice,
 }
 
-#: The sides that can be asked for.
 SIDES = (LEFT, RIGHT, MIDDLE)
 
-
-@dataclass(frozen=True)
-class Range:
-    """From a number to another, both included; None is no bound."""
-
-    low: float | None = None
-    high: float | None = None
-
-    def of(self, column: Any) -> list[ColumnElement[bool]]:
-        """Return the conditions that a column is within."""
-        bounds = []
-        if self.low is not None:
-            bounds.append(column >= self.low)
-        if self.high is not None:
-            bounds.append(column <= self.high)
-        return bounds
+#: The smallest and the largest value of a range, both included; None is no bound.
+Range = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked for; None is anything.
+    """A search; None is any value.
 
     Attributes
     ----------
     experiment, generator
-        A name, and how a generator's digest begins.
+        The name, and the first digits of the generator's digest.
     ranges
-        Of the numbers, by the names of `COLUMNS`.
+        Ranges of numbers, by the names of `COLUMNS`.
     side
-        The patient's side of the tumour-like part.
+        The patient's side of the tumour-like area.
     memorised
         Whether the image is nearer to a training image than real ones are.
     order, limit, offset
-        A column's name, with a minus in front for the highest first; at most so many hits; and how
-        many are passed over before.
+        Name of a column, with a minus in front for descending order; the largest number of hits;
+        and the number of hits to skip.
     """
 
     experiment: str | None = None
     generator: str | None = None
-    ranges: dict[str, Range] | None = None
+    ranges: dict[str, Range] = field(default_factory=dict)
     side: str | None = None
     memorised: bool | None = None
     order: str = "id"
@@ -96,14 +81,8 @@ class Question:
     offset: int = 0
 
 
-def parse_range(text: str, what: str) -> Range:
-    """Return the range that `500..`, `..300`, `100..500` or `7` says.
-
-    Raises
-    ------
-    SynaxialError
-        It says none.
-    """
+def parse_range(text: str, option: str) -> Range:
+    """Return the range of `500..`, `..300`, `100..500` or `7`."""
     low, separator, high = text.partition("..")
     try:
         bounds = [float(part) if part.strip() else None for part in (low, high)]
@@ -112,25 +91,22 @@ def parse_range(text: str, what: str) -> Range:
     if not separator:
         bounds[1] = bounds[0]
     first, last = bounds
-    if (first is None and last is None) or any(
-        each is not None and math.isnan(each) for each in bounds
-    ):
-        raise SynaxialError(what, f"found {text!r}", "a range such as 500.., ..300 or 100..500")
+    if bounds == [None, None] or any(each is not None and math.isnan(each) for each in bounds):
+        raise SynaxialError(option, f"found {text!r}", "a range such as 500.., ..300 or 100..500")
     if first is not None and last is not None and first > last:
-        raise SynaxialError(what, f"{text} holds nothing", "the lower bound first")
-    return Range(first, last)
+        raise SynaxialError(option, f"{text} is empty", "the lower bound first")
+    return first, last
 
 
 def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
-    """Yield what is known of each image that is asked for, by the names of `COLUMNS`.
+    """Yield the images that match, each as a dict with the names of `COLUMNS`.
 
-    An image without numbers, one beyond those that were measured, is found only if nothing is
-    asked of them.
+    Images that were not measured match only a question without numbers.
 
     Raises
     ------
     SynaxialError
-        The order or a range is of no column.
+        The order or the side is unknown.
     """
     query = joined(*[column.label(name) for name, column in COLUMNS.items()])
     for condition in _conditions(question):
@@ -139,19 +115,19 @@ def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
     if name not in COLUMNS:
         raise SynaxialError("--order", f"there is no column {name!r}", ", ".join(COLUMNS))
     direction = desc if question.order.startswith("-") else asc
-    # Databases differ in where they put what has no number; it is last here.
+    # Missing numbers come last; databases differ in their default.
     ordered = query.order_by(COLUMNS[name].is_(None), direction(COLUMNS[name]), Image.id)
     for row in session.execute(ordered.limit(question.limit).offset(question.offset)):
         yield dict(row._mapping)
 
 
 def count(session: Session, question: Question) -> int:
-    """Return how many images are asked for, whatever the limit."""
+    """Return the number of images that match, without the limit."""
     return session.scalar(joined(func.count()).where(*_conditions(question))) or 0
 
 
 def joined(*columns: Any) -> Select[Any]:
-    """Return columns of all tables together, a row an image."""
+    """Return a query of columns of all tables, with a row for each image."""
     return (
         select(*columns)
         .select_from(Image)
@@ -164,7 +140,6 @@ def joined(*columns: Any) -> Select[Any]:
 
 
 def _conditions(question: Question) -> list[ColumnElement[bool]]:
-    """Return what a row must fulfil."""
     found: list[ColumnElement[bool]] = []
     if question.experiment is not None:
         found.append(Experiment.name == question.experiment)
@@ -176,6 +151,9 @@ def _conditions(question: Question) -> list[ColumnElement[bool]]:
         found.append(Numbers.tumour_side == question.side)
     if question.memorised is not None:
         found.append(Numbers.memorised.is_(question.memorised))
-    for name, bounds in (question.ranges or {}).items():
-        found += bounds.of(COLUMNS[name])
+    for name, (low, high) in question.ranges.items():
+        if low is not None:
+            found.append(COLUMNS[name] >= low)
+        if high is not None:
+            found.append(COLUMNS[name] <= high)
     return found

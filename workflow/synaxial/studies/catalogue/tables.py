@@ -5,10 +5,10 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-#: What the tables mean. A catalogue of another version is refused, and made anew by loading again.
+#: The version of the tables. A catalogue of another version is refused; load the images again.
 SCHEMA_VERSION = 1
 
-#: Sides of a patient. Images show the patient's right at the left.
+#: Sides of a patient. The left of an image is the patient's right.
 LEFT, RIGHT, MIDDLE = "left", "right", "middle"
 
 
@@ -17,7 +17,7 @@ class Table(DeclarativeBase):
 
 
 class Version(Table):
-    """The one row that says of which version the tables are."""
+    """The version of the tables, in one row."""
 
     __tablename__ = "catalogue_version"
 
@@ -25,7 +25,7 @@ class Version(Table):
 
 
 class Experiment(Table):
-    """An experiment with one of its seeds; `fingerprint` is what its model depends on."""
+    """An experiment with one of its seeds and the fingerprint of its model."""
 
     __tablename__ = "experiments"
     __table_args__ = (UniqueConstraint("name", "seed", "fingerprint"),)
@@ -37,9 +37,9 @@ class Experiment(Table):
 
 
 class Generator(Table):
-    """A trained generator, known by the SHA-256 of its arrays, and its `run.json` whole.
+    """A trained generator, with the SHA-256 of its arrays and its whole `run.json`.
 
-    The same training under two names is two of equal digests, each with its experiment.
+    The same training under two names is two rows with the same digest.
     """
 
     __tablename__ = "generators"
@@ -55,7 +55,7 @@ class Generator(Table):
 
 
 class Stack(Table):
-    """A stack of a generator: SHA-256 of its pixels and descriptions, and of its numbers."""
+    """A stack of a generator, with the SHA-256 of its pages and of its numbers."""
 
     __tablename__ = "stacks"
     __table_args__ = (
@@ -72,7 +72,7 @@ class Stack(Table):
 
 
 class Image(Table):
-    """A generated image as PNG; `sha256` is of its pixels, which two images may share."""
+    """A generated image as PNG, with the SHA-256 of its pixels, which two images may share."""
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("stack_id", "number"),)
@@ -88,9 +88,9 @@ class Image(Table):
 
 
 class Mask(Table):
-    """The tumour's mask that was generated with an image, as PNG: 255 inside, 0 outside.
+    """The generated tumour mask of an image as PNG, 255 inside and 0 outside.
 
-    Catalogues that were made before there were masks have no such table.
+    Early catalogues do not have this table.
     """
 
     __tablename__ = "masks"
@@ -101,7 +101,7 @@ class Mask(Table):
 
 
 class TrainingImage(Table):
-    """An image trained with that is the nearest of some generated one; `png` only if wanted."""
+    """A training image that is nearest to a generated one; `png` is optional."""
 
     __tablename__ = "training_images"
     __table_args__ = (UniqueConstraint("dataset_sha256", "number"),)
@@ -115,7 +115,7 @@ class TrainingImage(Table):
 
 
 class Numbers(Table):
-    """What was measured of an image; see `numbers.py` for what each column means."""
+    """The numbers of an image; `reading.ImageNumbers` explains the columns."""
 
     __tablename__ = "numbers"
 

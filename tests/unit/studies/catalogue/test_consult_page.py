@@ -14,7 +14,7 @@ import pytest
 from PIL import Image as Picture
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.catalogue.consult_command import run
+from synaxial.studies.catalogue.consult import run
 
 from ..turing.browser import Browser, find_chromium
 from .conftest import make_files, required
@@ -160,7 +160,7 @@ def test_a_reader_filters_and_looks_at_an_image_beside_its_nearest(served, brows
 
 
 def test_what_cannot_be_served_is_one_line(catalogue, served, tmp_path):
-    with pytest.raises(SynaxialError, match="is not there"):
+    with pytest.raises(SynaxialError, match="does not exist"):
         run(url=f"sqlite:///{tmp_path}/none.sqlite", host="127.0.0.1", port=0)
     port = int(served.rstrip("/").rpartition(":")[2])
     with pytest.raises(SynaxialError, match=f"127.0.0.1:{port}: cannot be served at"):

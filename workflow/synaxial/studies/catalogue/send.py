@@ -14,19 +14,26 @@ logger = logging.getLogger(__name__)
 #: Seconds that a server may take to answer.
 PATIENCE = 30
 
-#: The longest title of an application entity.
+#: The longest title of an application entity, in characters.
 TITLE = 16
 
 
 def run(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILES...", help="DICOM files, or folders of them.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.")],
     to: Annotated[str, typer.Option(help="The server, HOST:PORT.")],
-    called_title: Annotated[str, typer.Option(help="The server's application entity.")] = "ANY-SCP",
-    calling_title: Annotated[str, typer.Option(help="Our own.")] = "SYNAXIAL",
+    called_title: Annotated[
+        str, typer.Option(help="Title of the server's application entity.")
+    ] = "ANY-SCP",
+    calling_title: Annotated[
+        str, typer.Option(help="Title of our application entity.")
+    ] = "SYNAXIAL",
 ) -> None:
-    """Send exported images to a DICOM server, by C-STORE; nothing but synthetic ones."""
+    """Send exported images to a DICOM server by C-STORE; other images are refused.
+
+    \b
+    Example:
+      synaxial catalogue send chosen --to localhost:4242 --called-title ORTHANC
+    """
     host, port = address_of(to)
     for option, title in (("--called-title", called_title), ("--calling-title", calling_title)):
         if not 0 < len(title.strip()) <= TITLE or not title.isascii():
@@ -36,13 +43,7 @@ def run(
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """Return the host and the port that `HOST:PORT` says.
-
-    Raises
-    ------
-    SynaxialError
-        It says none.
-    """
+    """Return the host and the port of `HOST:PORT`."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise SynaxialError("--to", f"found {text!r}", "HOST:PORT")
@@ -50,14 +51,14 @@ def address_of(text: str) -> tuple[str, int]:
 
 
 def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str) -> int:
-    """Send files in one association, each checked before the first is sent; return how many.
+    """Check all files, send them in one association, and return their number.
 
     Raises
     ------
     SynaxialError
-        A file is not ours, or the server cannot be reached or does not take one.
+        A file is not synthetic, or the server cannot be reached or refuses a file.
     """
-    # pynetdicom takes a second to load, which the other commands need not wait for.
+    # Imported late: pynetdicom takes a second to load.
     from pydicom.uid import (  # noqa: PLC0415
         ExplicitVRLittleEndian,
         SecondaryCaptureImageStorage,
@@ -81,10 +82,10 @@ def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str)
     try:
         for path, dataset in zip(paths, datasets, strict=True):
             status = association.send_c_store(dataset)
-            # 0xBxxx are warnings: it was stored.
+            # 0xBxxx is a warning: the image was stored.
             if "Status" not in status or (status.Status and status.Status >> 12 != 0xB):
                 found = f"status 0x{status.Status:04X}" if "Status" in status else "no answer"
-                raise SynaxialError(where, f"did not take {path} ({found})")
+                raise SynaxialError(where, f"refused {path} ({found})")
     finally:
         association.release()
     return len(paths)
@@ -96,6 +97,6 @@ def _files_in(given: Sequence[Path]) -> list[Path]:
     for path in given:
         inside = sorted(path.glob("*.dcm")) if path.is_dir() else [path]
         if not inside:
-            raise SynaxialError(path, "holds no .dcm file", "exported images")
+            raise SynaxialError(path, "has no .dcm file", "exported images")
         found += inside
     return found
