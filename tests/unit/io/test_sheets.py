@@ -62,19 +62,3 @@ def test_the_same_images_give_the_same_bytes() -> None:
     first = make_sheet(images(2, 64, 64), columns=2, title="A title")
     second = make_sheet(images(2, 64, 64), columns=2, title="A title")
     assert first.tobytes() == second.tobytes()
-
-
-@pytest.mark.parametrize(
-    ("given", "options"),
-    [
-        (images(0), {"columns": 1}),
-        (images(1), {"columns": 0}),
-        (images(1)[0], {"columns": 1}),
-        (images(1).astype(float), {"columns": 1}),
-        (images(3), {"columns": 2, "row_labels": ["one"]}),
-        (images(3), {"columns": 2, "column_labels": ["one"]}),
-    ],
-)
-def test_what_cannot_be_laid_out_is_refused(given: NDArray[np.uint8], options: dict) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        make_sheet(given, **options)

@@ -32,11 +32,11 @@ def make_sheet(
     columns: int,
     gap: int = 2,
     *,
-    row_labels: Sequence[str] | None = None,
-    column_labels: Sequence[str] | None = None,
-    title: str | None = None,
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    title: str = "",
 ) -> Image.Image:
-    """Lay out images row by row, pixel for pixel, with labels.
+    """Lay out images row by row, pixel for pixel, with labels; in mode L for grey, RGB for colour.
 
     Without labels and title the sheet is `columns * W + (columns - 1) * gap` pixels wide.
 
@@ -55,85 +55,53 @@ def make_sheet(
         A label above each column.
     title
         A text above everything, broken into lines if it is wider than the sheet.
-
-    Returns
-    -------
-    Image.Image
-        In mode L for grey and RGB for RGB images.
-
-    Raises
-    ------
-    ValueError
-        There is no image, the images have another type or shape, or a label is missing.
     """
-    _check(images, columns, row_labels, column_labels)
-    rows = math.ceil(len(images) / columns)
     height, width = images.shape[1:3]
     font = _font_for(height, width, column_labels)
-
-    left = max((_text_size(text, font)[0] for text in row_labels or ()), default=0)
+    left = max((_text_size(text, font)[0] for text in row_labels), default=0)
     left += 2 * MARGIN if row_labels else 0
-    grid_width = columns * (width + gap) - gap
-    sheet_width = max(left + grid_width, NARROWEST_TITLE if title else 0)
-    caption = _broken(title, font, sheet_width - 2 * MARGIN) if title else ""
+    whole_width = max(left + columns * (width + gap) - gap, NARROWEST_TITLE if title else 0)
+    caption = _broken(title, font, whole_width - 2 * MARGIN)
     caption_height = _text_size(caption, font)[1] + 2 * MARGIN if caption else 0
-    label_height = _text_size("0", font)[1] + MARGIN if column_labels else 0
-    top = caption_height + label_height
+    top = caption_height + (_text_size("0", font)[1] + MARGIN if column_labels else 0)
 
-    grey = images.ndim == 3
-    sheet = Image.new(
-        "L" if grey else "RGB",
-        (sheet_width, top + rows * (height + gap) - gap),
-        PAPER if grey else (PAPER,) * 3,
-    )
-    for number, image in enumerate(images):
-        row, column = divmod(number, columns)
-        sheet.paste(
-            Image.fromarray(image), (left + column * (width + gap), top + row * (height + gap))
-        )
-
+    sheet = _lay_out(images, columns, gap, (left, top), whole_width)
     draw = ImageDraw.Draw(sheet)
-    ink = INK if grey else (INK,) * 3
+    ink = INK if sheet.mode == "L" else (INK,) * 3
     if caption:
         draw.multiline_text((MARGIN, MARGIN), caption, fill=ink, font=font)
-    for column, text in enumerate(column_labels or ()):
+    for column, text in enumerate(column_labels):
         middle = left + column * (width + gap) + width // 2
         label_width, _ = _text_size(text, font)
         draw.text((middle - label_width // 2, caption_height), text, fill=ink, font=font)
-    for row, text in enumerate(row_labels or ()):
+    for row, text in enumerate(row_labels):
         middle = top + row * (height + gap) + height // 2
         _, text_height = _text_size(text, font)
         draw.multiline_text((MARGIN, middle - text_height // 2), text, fill=ink, font=font)
     return sheet
 
 
-def _check(
-    images: NDArray[np.uint8],
-    columns: int,
-    row_labels: Sequence[str] | None,
-    column_labels: Sequence[str] | None,
-) -> None:
-    """Refuse what cannot be laid out."""
-    shaped = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
-    if images.dtype != np.uint8 or not shaped or images.size == 0:
-        raise ValueError(
-            f"images are {images.dtype} {images.shape}, expected uint8 (N, H, W) or (N, H, W, 3)"
-        )
-    if columns < 1:
-        raise ValueError(f"{columns} columns")
-    rows = math.ceil(len(images) / columns)
-    if row_labels is not None and len(row_labels) != rows:
-        raise ValueError(f"{len(row_labels)} row labels for {rows} rows")
-    if column_labels is not None and len(column_labels) != columns:
-        raise ValueError(f"{len(column_labels)} column labels for {columns} columns")
+def _lay_out(
+    images: NDArray[np.uint8], columns: int, gap: int, corner: tuple[int, int], width: int
+) -> Image.Image:
+    """Return a sheet of this width with the images; the first is at the corner (left, top)."""
+    left, top = corner
+    down, right = images.shape[1] + gap, images.shape[2] + gap
+    size = (width, top + math.ceil(len(images) / columns) * down - gap)
+    grey = images.ndim == 3
+    sheet = Image.new("L" if grey else "RGB", size, PAPER if grey else (PAPER,) * 3)
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        sheet.paste(Image.fromarray(image), (left + column * right, top + row * down))
+    return sheet
 
 
-def _font_for(height: int, width: int, column_labels: Sequence[str] | None) -> Font:
+def _font_for(height: int, width: int, column_labels: Sequence[str]) -> Font:
     """Return Pillow's own font, sized for the images and so that column labels stay apart."""
     size = min(max(height // LETTERS_PER_IMAGE, SMALLEST_LETTERS), LARGEST_LETTERS)
     font = ImageFont.load_default(size)
     while size > SMALLEST_LETTERS and any(
-        _text_size(text, font)[0] > width for text in column_labels or ()
+        _text_size(text, font)[0] > width for text in column_labels
     ):
         size -= 1
         font = ImageFont.load_default(size)

@@ -52,7 +52,7 @@ def draw_overview(
             name if same else f"{name}\nslices {', '.join(map(str, row))}"
             for name, row in zip(shown, slices, strict=True)
         ],
-        column_labels=[f"slice {at}" for at in slices[0]] if same else None,
+        column_labels=[f"slice {at}" for at in slices[0]] if same else [],
         title=f"{len(images)} images of {len(subjects)} subjects"
         + (f" ({skipped} more skipped). " if skipped else ". ")
         + f"Shown: {columns} evenly spaced slices of {of_all}. "
