@@ -102,7 +102,7 @@ def extract(members: list[Member], folder: Path, maximum_bytes: int, where: str)
     left = maximum_bytes
     for member in members:
         path = PurePosixPath(member.name)
-        left -= member.size
+        left -= max(member.size, 0)
         if not member.is_file:
             raise SynaxialError(where, f"{member.name!r} is a link or a device", "a regular file")
         if path.is_absolute() or ".." in path.parts:
