@@ -290,7 +290,7 @@ def test_an_endless_download_is_refused(tmp_path: Path, msd_tar: Path, server: S
 def test_a_refusal_of_the_server_ends_the_download_at_once(tmp_path: Path, server: Server) -> None:
     server.statuses = [404]
     source = ArchiveSource(settings_of(server.url, checksum=checksum(b"")), tmp_path / "source")
-    with pytest.raises(SynaxialError, match=rf"^{server.url}: download fails: the server answers 404; expected"):
+    with pytest.raises(SynaxialError, match=rf"^{server.url}: .* the server answers 404; expected"):
         source.fetch()
     assert len(server.asked) == 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.data.brain_values import brain_percentiles
+from synaxial.data.volumes.intensities import brain_percentiles
 from synaxial.io.errors import BadVolumeError
 
 #: The 8-bit values of the lower and the upper end of the window; 0 is the background.

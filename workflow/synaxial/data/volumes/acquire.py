@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from synaxial.config.loading import read_study
 from synaxial.config.model import Acquire
-from synaxial.data.brain_values import brain_percentiles
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import RawVolume, Source
 from synaxial.data.volumes.canonical import (
@@ -18,6 +17,7 @@ from synaxial.data.volumes.canonical import (
     make_canonical,
     make_canonical_segmentation,
 )
+from synaxial.data.volumes.intensities import brain_percentiles
 from synaxial.data.volumes.nifti import write_volume
 from synaxial.data.volumes.record import PERCENTILES, SKIPPED, Record, write_record
 from synaxial.io.errors import BadVolumeError
