@@ -68,15 +68,9 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 def application(engine: Engine, path: Path, hosts: Sequence[str] | None) -> Application:
     """Return the ASGI application of a catalogue's page.
 
-    Parameters
-    ----------
-    engine
-        The catalogue, open for reading.
-    path
-        Its file, which Datasette opens for reading too.
-    hosts
-        The names of this server that are answered; None is any. A foreign site that points its own
-        name here (DNS rebinding) gets no image.
+    Datasette opens the file of the engine for reading too. Only requests that call this server by
+    one of `hosts` are answered; None is any. So a foreign site that points its own name here (DNS
+    rebinding) gets no image.
     """
     if pm.has_plugin("synaxial"):
         pm.unregister(name="synaxial")

@@ -27,8 +27,8 @@ def make_dataset(
 ) -> Dataset:
     """Return an image as a Secondary Capture Image (PS3.3, A.8.1), the same each time.
 
-    It has no date and no data of a patient. A study holds the images of a generator, a series
-    those of a stack.
+    It has no date and no data of a patient. A study holds the images of a generator, a series those
+    of a stack.
 
     Parameters
     ----------

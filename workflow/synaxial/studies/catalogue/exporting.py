@@ -28,20 +28,10 @@ Writer = Callable[[Path, NDArray[np.uint8], dict[str, Any], float | None], None]
 def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind: str) -> int:
     """Write images of the catalogue into a folder, and return the number of files.
 
-    An image with a generated mask has the mask beside it, except in DICOM: `…_mask.png` of 0 and
-    255, or `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time. Other
-    files of the folder are kept.
-
-    Parameters
-    ----------
-    session
-        Of the catalogue.
-    hits
-        Those of `searching.find`.
-    folder
-        It is made if it does not exist.
-    kind
-        "png", "nifti" or "dicom".
+    The hits are those of `searching.find`; the kind is "png", "nifti" or "dicom". An image with a
+    generated mask has the mask beside it, except in DICOM: `…_mask.png` of 0 and 255, or
+    `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time. Other files of
+    the folder are kept.
     """
     suffix, write = WRITERS[kind]
     folder.mkdir(parents=True, exist_ok=True)

@@ -71,16 +71,9 @@ class _Page(_Strict):
 
 @dataclass(frozen=True)
 class Run:
-    """The record of a training, `run.json`.
+    """The record of a training, `run.json`: its keys, its whole content, and its file's SHA-256.
 
-    Attributes
-    ----------
-    experiment, seed, fingerprint
-        Those of the training.
-    generator
-        SHA-256 of the generator's arrays.
-    content, sha256
-        The whole file, and the SHA-256 of its bytes.
+    `generator` is the SHA-256 of the generator's arrays.
     """
 
     experiment: str
@@ -140,22 +133,16 @@ class ImageNumbers:
 
 @dataclass(frozen=True)
 class LoadedStack:
-    """A stack with the numbers of its measured images.
+    """A stack with the numbers of its measured images, which are the first ones.
 
     Attributes
     ----------
-    number
-        Of the stack.
-    pages
-        The images, uint8 (H, W) or (H, W, 3) each.
-    masks
-        Their masks, uint8 (H, W) each, 0 and 255; empty if the generator makes none.
+    pages, masks
+        Images, uint8 (H, W) or (H, W, 3) each, and masks of 0 and 255; empty without masks.
     seeds
         The sampling seed of each image.
     sha256
         Of the pages and their descriptions.
-    numbers
-        Those of the measured images, which are the first ones.
     pixel_millimetres
         Side of a pixel in mm, or None where it is unknown.
     """
@@ -226,14 +213,7 @@ def read_loaded_stack(
 ) -> LoadedStack:
     """Read a stack of a training's generator.
 
-    Parameters
-    ----------
-    path, run
-        The stack and the training.
-    numbers
-        Those of the first images of the stack.
-    millimetres
-        Side of a pixel.
+    `numbers` are those of its first images, `millimetres` the side of a pixel.
 
     Raises
     ------
@@ -277,16 +257,9 @@ def read_loaded_stack(
 def numbers_of(
     candidate: Measurements, reference: Measurements, side: int, millimetres: float | None
 ) -> list[ImageNumbers]:
-    """Return the numbers of each measured image, in order.
+    """Return the numbers of each measured image, in order; see `tables.Numbers`.
 
-    Parameters
-    ----------
-    candidate, reference
-        Measurements of the set and of the reference.
-    side
-        Width of an image in pixels.
-    millimetres
-        Side of a pixel, or None where it is unknown.
+    `side` is the width of an image in pixels, `millimetres` the side of a pixel, if it is known.
 
     Raises
     ------

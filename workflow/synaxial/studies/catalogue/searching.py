@@ -56,19 +56,9 @@ Range = tuple[float | None, float | None]
 class Question:
     """A search; None is any value.
 
-    Attributes
-    ----------
-    experiment, generator
-        The name, and the first digits of the generator's digest.
-    ranges
-        Ranges of numbers, by the names of `COLUMNS`.
-    side
-        The patient's side of the tumour-like area.
-    memorised
-        Whether the image is nearer to a training image than real ones are.
-    order, limit, offset
-        Name of a column, with a minus in front for descending order; the largest number of hits;
-        and the number of hits to skip.
+    `generator` is the first digits of a digest. `ranges` have the names of `COLUMNS`, and so has
+    `order`, with a minus in front for descending order. `side` is the patient's side of the
+    tumour-like area. `limit` and `offset` are the numbers of hits to return and to skip.
     """
 
     experiment: str | None = None

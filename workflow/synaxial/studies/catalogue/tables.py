@@ -115,7 +115,26 @@ class TrainingImage(Table):
 
 
 class Numbers(Table):
-    """The numbers of an image; `reading.ImageNumbers` explains the columns."""
+    """The numbers of an image.
+
+    Attributes
+    ----------
+    similarity, similarity_limit
+        Correlation with the nearest training image at the best position, -1 to 1, and the 99th
+        percentile of the same number for real images of other subjects.
+    memorised, mirrored
+        Whether the similarity is above the limit, and whether the training image is mirrored for
+        it.
+    brain_area_pixels, tumour_area_pixels, tumour_area_mm2
+        Areas of the brain, and of its part that is as bright as a tumour.
+    tumour_side
+        The patient's side with the larger part of the tumour-like area: left, right, or middle for
+        equal parts; None without such an area.
+    tumour_row, tumour_column
+        Centre of that area in pixels from the top and from the left, counted from 0.
+    realism
+        The realism score; None if the reference is too small for it.
+    """
 
     __tablename__ = "numbers"
 

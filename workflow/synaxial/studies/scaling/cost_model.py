@@ -19,22 +19,11 @@ PARAMETERS = 4
 class CostModel:
     """t(R) = fixed + per_image * n + latency * m * ceil(log2 R) + s / bandwidth * 2 (R - 1) / R.
 
-    n is the number of images of a rank, m the messages of a step and s their bytes. The last two
-    terms are those of an allreduce by halving and doubling; a ring has the same last one. Source:
-    Thakur, Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH,
-    2005. There, a message has two latencies, and the addition has a term of its own. Here, the
-    factor is part of the latency, and the addition part of the bandwidth.
-
-    Attributes
-    ----------
-    fixed
-        Seconds of a step without images: the optimizer, and the start of the kernels.
-    per_image
-        Seconds of an image.
-    latency
-        Seconds of a round of a message.
-    seconds_per_byte
-        The inverse of the bandwidth.
+    All in seconds; n is the number of images of a rank, m the messages of a step and s their bytes.
+    The last two terms are those of an allreduce by halving and doubling; a ring has the same last
+    one. Source: Thakur, Rabenseifner and Gropp, Optimization of Collective Communication Operations
+    in MPICH, 2005. There, a message has two latencies, and the addition has a term of its own.
+    Here, the factor is part of the latency, and the addition part of the bandwidth.
     """
 
     fixed: float

@@ -23,10 +23,8 @@ class Point:
 
     Attributes
     ----------
-    mode
-        `strong` or `weak`.
-    ranks, nodes
-        Their numbers; 0 nodes for a prediction.
+    nodes
+        Number of nodes; 0 for a prediction.
     batch_size
         Images of a step over all ranks.
     seconds, low, high
@@ -37,8 +35,6 @@ class Point:
         Of one step and rank.
     crowded
         Whether the ranks had fewer cores than threads.
-    predicted
-        Whether the point is from the cost model.
     """
 
     mode: str
@@ -93,17 +89,8 @@ def points_of(training: Training, ranks: Sequence[int]) -> list[tuple[str, int]]
 def efficiency(mode: str, ranks: int, seconds: float, seconds_alone: float) -> float:
     """Return the efficiency of R ranks compared with one rank.
 
-    Strong scaling: t(1) / (R t(R)), because R ranks share the work of one. Weak scaling:
-    t(1) / t(R), because each of them has the work of one.
-
-    Parameters
-    ----------
-    mode
-        `strong` or `weak`.
-    ranks
-        R.
-    seconds, seconds_alone
-        Of a step on R ranks, and on one.
+    Strong scaling: t(1) / (R t(R)), because R ranks share the work of one. Weak scaling: t(1) /
+    t(R), because each of them has the work of one.
     """
     return seconds_alone / (seconds * (ranks if mode == "strong" else 1))
 

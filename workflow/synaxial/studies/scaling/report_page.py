@@ -99,16 +99,8 @@ def make_scaling_page(
 ) -> str:
     """Return the page: the method, the table, the cost model, and the limits.
 
-    Parameters
-    ----------
-    rows
-        Of `table_rows`.
-    points
-        The measured ones.
-    first
-        The content of the first point's file.
-    model
-        The cost model, or why there is none.
+    `rows` are those of `table_rows`, `points` the measured ones, and `first` the content of the
+    first point's file. `model` may be the reason why there is none.
     """
     introduction = INTRODUCTION.format(
         steps=first["steps"],
@@ -145,16 +137,7 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
     """Draw throughput, efficiency and communication over the ranks.
 
     Lines and dots are measured, with the interquartile range. Dashes and rings are predicted.
-    Crosses had fewer cores than threads and have no efficiency.
-
-    Parameters
-    ----------
-    points
-        Measured and predicted.
-    title
-        What was measured, and where.
-    remark
-        A line under the title, such as why nothing is predicted; may be empty.
+    Crosses had fewer cores than threads and have no efficiency. A `remark` stands under the title.
     """
     figure = Figure(figsize=(13, 5), layout="constrained")
     figure.suptitle("\n".join([title, *textwrap.wrap(remark, 150)]), fontsize=10)

@@ -19,14 +19,9 @@ GRADIENTS, STATISTICS = "gradients", "statistics"
 class Traffic:
     """The messages of one rank since the last `Meter.take`.
 
-    Attributes
-    ----------
-    seconds
-        Wall time inside the calls, including the wait for slower ranks.
-    payload_bytes
-        Bytes that this rank passed to the calls; what MPI sends depends on its algorithm.
-    messages
-        Number of calls of MPI (or NCCL).
+    `seconds` is wall time inside the calls, including the wait for slower ranks. `payload_bytes` is
+    what this rank passed to the calls; what MPI sends depends on its algorithm. `messages` are
+    calls of MPI or NCCL.
     """
 
     seconds: float = 0.0
@@ -39,14 +34,8 @@ class Meter:
 
     `gradients` are the averages of the networks' gradients. `statistics` are all others: running
     statistics, observed values, and batch normalisation over all ranks. Calls that an iteration
-    does not make are passed on unmeasured.
-
-    Parameters
-    ----------
-    communicator
-        ChainerMN's.
-    finish
-        Waits for the device, so that work of a GPU does not count as communication.
+    does not make are passed on unmeasured. `finish` waits for the device, so that work of a GPU
+    does not count as communication.
     """
 
     def __init__(self, communicator: Any, finish: Callable[[], None]) -> None:
@@ -124,14 +113,8 @@ class _MeteredWorld:
 class Steps:
     """The times of all ranks, float64 (ranks, steps).
 
-    Attributes
-    ----------
-    seconds
-        Wall time of each step.
-    gradients, statistics
-        Seconds of the step inside messages, at the two places of a `Meter`.
-    payload_bytes, messages
-        Of one step and rank; all steps and ranks have the same.
+    `seconds` is wall time; `gradients` and `statistics` are its parts inside messages, at the two
+    places of a `Meter`. `payload_bytes` and `messages` are those of one step and rank.
     """
 
     seconds: np.ndarray
@@ -159,11 +142,6 @@ def time_steps(
 
     A step is an iteration alone: no log, preview or checkpoint. The ranks wait for each other once
     before the first timed step, and then only as a training does.
-
-    Raises
-    ------
-    SynaxialError
-        The ranks cannot share the batch.
     """
     world = communicator.mpi_comm
     meter = Meter(communicator, lambda: finish_work(device))

@@ -23,16 +23,13 @@ DIFFERENCES = {"both - real": ("both", "real"), "synthetic - real": ("synthetic"
 
 @dataclass(frozen=True)
 class Row:
-    """One number of the comparison.
+    """One number of the comparison: a kind, a difference or a floor.
 
     Attributes
     ----------
-    subjects
-        The number of people of the real set as it was asked for; `none` without a real set.
-    people
-        That number of people.
-    number
-        A kind, a difference or a floor.
+    subjects, people
+        The people of the real set as they were asked for (`none` without a real set), and their
+        number.
     value, low, high
         The mean over seeds and held-out people, and its interval. Where some seeds share a
         generator, the mean over generators of their seeds' means; see `means_of_clusters`.
@@ -41,8 +38,7 @@ class Row:
     held_out
         Number of people.
     real_images, synthetic_images
-        Number of training images, the smallest of the seeds; for a difference, those of its first
-        kind.
+        Training images, the fewest of the seeds; for a difference, those of its first kind.
     generators
         Number of generators of the generated images of all seeds.
     """

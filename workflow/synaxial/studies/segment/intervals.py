@@ -44,15 +44,10 @@ LEVEL = 0.95
 
 
 def crossed_interval(values: NDArray[np.float64], least: float = 0.0) -> Interval:
-    """Return the interval of the mean over seeds and people.
+    """Return the interval of the mean over seeds and people, within `least` to 1.
 
-    Parameters
-    ----------
-    values
-        float64 (seeds, people), at least two people. With one seed, the interval covers the
-        uncertainty from people alone.
-    least
-        The smallest possible value, where the interval ends; the largest is 1.
+    `values` are float64 (seeds, people), with at least two people. With one seed, the interval
+    covers the uncertainty from people alone.
     """
     estimate = float(values.mean())
     reach = _reach(values)
@@ -79,14 +74,8 @@ def means_of_clusters(
     """Return the mean over the seeds of each generator, float64 (clusters, people).
 
     Seeds that share a generator are not independent draws; their mean is one. With a single
-    generator, nothing is known of others, and the values are returned unchanged.
-
-    Parameters
-    ----------
-    values
-        float64 (seeds, people).
-    clusters
-        int64 (seeds,): the number of the generator of each seed.
+    generator, nothing is known of others, and the values, float64 (seeds, people), are returned
+    unchanged. `clusters` are those of `clusters_of`.
     """
     numbers = np.unique(clusters)
     if len(numbers) == 1:
@@ -122,12 +111,8 @@ def grouped_interval(
 ) -> Interval:
     """Return the bootstrap interval of a statistic, with images drawn by group.
 
-    Parameters
-    ----------
-    statistic
-        A function of indices of images, int64 (N,), some of them repeated.
-    groups
-        int64 (N,): the group of each image; at least two groups.
+    The statistic is called with indices of images, int64, some of them repeated. `groups`, int64
+    (N,), are at least two.
     """
     generator = np.random.Generator(np.random.PCG64(SEED))
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]

@@ -33,14 +33,8 @@ def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 def dice_of_people(found: NDArray[np.bool_], truth: Slices) -> dict[str, float]:
     """Return each person's Dice coefficient, over all pixels of all slices of the person.
 
-    People without a tumour in any slice are left out: one wrong pixel would make their Dice 0.
-
-    Parameters
-    ----------
-    found
-        bool (N, S, S): masks of the images of `truth`.
-    truth
-        The slices with their own masks.
+    `found`, bool (N, S, S), are masks of the images of `truth`. People without a tumour in any
+    slice are left out: one wrong pixel would make their Dice 0.
     """
     result = {}
     for group in np.unique(truth.groups):
@@ -59,14 +53,8 @@ def contrast(image: NDArray[np.uint8], mask: NDArray[np.bool_], brain: NDArray[n
     """Return the probability that a pixel inside the mask is brighter than one outside it.
 
     Only pixels of the brain count, and a tie counts one half: this is the area under the ROC curve
-    (Hanley and McNeil, Radiology 143, 1982). NaN if no pixel is inside, or none outside.
-
-    Parameters
-    ----------
-    image
-        uint8 (S, S).
-    mask, brain
-        bool (S, S).
+    (Hanley and McNeil, Radiology 143, 1982). NaN if no pixel is inside, or none outside. All arrays
+    are (S, S).
     """
     values, inside = image[brain], mask[brain]
     positive = int(inside.sum())
@@ -80,11 +68,8 @@ def contrast(image: NDArray[np.uint8], mask: NDArray[np.bool_], brain: NDArray[n
 def measure(slices: Slices) -> dict[str, NDArray[np.float64]]:
     """Return numbers of each image, float64 (N,), NaN where an image has none.
 
-    Returns
-    -------
-    dict
-        `pixels` of the mask, those of them `outside` the brain, the mask's `area` in % of the
-        image, `contrast`, and `bright`: the Dice coefficient with `hyperintense_mask`.
+    They are `pixels` of the mask, those of them `outside` the brain, the mask's `area` in % of the
+    image, `contrast`, and `bright`: the Dice coefficient with `hyperintense_mask`.
     """
     rows = []
     for image, mask in zip(slices.images, slices.masks, strict=True):

@@ -37,14 +37,7 @@ def draw_outlines(
 ) -> Image.Image:
     """Draw a row of images, and below it the same images with the outlines of two masks each.
 
-    Parameters
-    ----------
-    images
-        uint8 (N, S, S), at least one.
-    first, second
-        bool (N, S, S).
-    labels, title
-        Above each image, and above everything.
+    Images are uint8 and masks bool, (N, S, S), at least one.
     """
     times = max(1, -(-WIDTH // images.shape[1]))
     plain = np.repeat(_enlarged(images, times)[..., None], 3, axis=3)

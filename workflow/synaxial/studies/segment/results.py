@@ -50,10 +50,8 @@ class Training(_Content):
 
     Attributes
     ----------
-    kind
-        What it was trained with, one of `KINDS`.
-    subjects
-        How many people were asked for: `all`, `quarter`, a number, or `none`.
+    kind, subjects
+        What it was trained with, and the people asked for: `all`, `quarter`, a number, or `none`.
     people
         The people of the real slices, one subject each.
     dice
@@ -101,18 +99,9 @@ class Estimate(_Content):
 
 
 class Check(_Content):
-    """Where masks lie, and what is found without training.
+    """The `NUMBERS` of generated and real masks, and the Dice coefficients without training.
 
-    Attributes
-    ----------
-    images
-        The number of images of each set, `generated` and `real`.
-    masks
-        The `NUMBERS` of each set.
-    floors
-        Dice coefficients of a `threshold` and of the `empty` mask.
-    generators
-        Digests of the generators of the generated masks.
+    `floors` are those of a `threshold` and of the `empty` mask. `generators` are digests.
     """
 
     images: dict[Literal["generated", "real"], int]
@@ -179,13 +168,6 @@ def check_sources(
     paths: Sequence[Path], trainings: Sequence[Training], check: Path, masks: Check
 ) -> None:
     """Refuse trainings with different slices under one name.
-
-    Parameters
-    ----------
-    paths, trainings
-        The files and their content.
-    check, masks
-        The file of the check and its content.
 
     Raises
     ------

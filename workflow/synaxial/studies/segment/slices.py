@@ -38,16 +38,14 @@ class Slices:
 
     Attributes
     ----------
-    images
-        uint8 (N, S, S).
-    masks
-        bool (N, S, S): where the tumour is.
+    images, masks
+        uint8 and bool (N, S, S); a mask is where the tumour is.
     groups
         int64 (N,): the person's number for real slices; a number of its own for each generated one.
     names
         The name of each group.
     generators
-        Digests of the generators of generated slices, sorted, each once; empty for real slices.
+        Digests of the generators of generated slices, sorted, each once.
     """
 
     images: NDArray[np.uint8]
@@ -136,12 +134,7 @@ def describe_dataset(folder: Path) -> dict[str, str]:
 def describe_held_out(folder: Path, truth: Slices, scores: dict[str, float]) -> dict[str, Any]:
     """Return which slices were segmented, of how many people, and how many have no tumour.
 
-    Parameters
-    ----------
-    folder, truth
-        The data set and its slices.
-    scores
-        A number for each person with a tumour.
+    `scores` has a number for each person with a tumour.
     """
     return {
         "images": len(truth),

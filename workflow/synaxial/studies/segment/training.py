@@ -40,14 +40,8 @@ LOG_EVERY = 100
 def cross_entropy(logits: Any, masks: Any) -> Any:
     """Return the mean over all pixels of -t log p - (1 - t) log (1 - p), where p = sigmoid(z).
 
-    Computed as log(1 + exp(z)) - t z, which is the same and does not overflow.
-
-    Parameters
-    ----------
-    logits
-        float32 (N, 1, S, S): z.
-    masks
-        float32 of the same shape: t, 0 or 1.
+    Computed as log(1 + exp(z)) - t z, which is the same and does not overflow. The logits z and the
+    masks t, 0 or 1, are float32 (N, 1, S, S).
     """
     return F.mean(F.softplus(logits) - masks * logits)
 

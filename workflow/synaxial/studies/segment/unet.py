@@ -24,15 +24,9 @@ F = chainer.functions
 class Layer(chainer.Chain):
     """A convolution, batch normalisation and ReLU.
 
-    Parameters
-    ----------
-    before, after
-        Numbers of channels.
-    random
-        Source of the initial weights (He et al., 2015).
-    kind
-        `same`: 3 x 3. `down`: 4 x 4 of stride 2, which halves the width. `up`: 3 x 3 after
-        nearest-neighbour up-sampling, which doubles it.
+    The kind `same` is 3 x 3. `down` is 4 x 4 with stride 2, which halves the width. `up` is 3 x 3
+    after nearest-neighbour up-sampling, which doubles it. The initial weights are those of He et
+    al., 2015.
     """
 
     def __init__(
@@ -54,14 +48,9 @@ class Layer(chainer.Chain):
 
 
 class UNet(chainer.Chain):
-    """The network.
+    """The network, with the number of channels of each level, the finest first.
 
-    Parameters
-    ----------
-    channels
-        Number of channels of each level, the finest first; each level halves the width.
-    seed
-        Seed of the initial weights.
+    Each level halves the width.
     """
 
     def __init__(self, channels: list[int], seed: int) -> None:
@@ -87,10 +76,7 @@ class UNet(chainer.Chain):
     def forward(self, images: Any) -> Any:
         """Return the logits of the tumour mask, a Variable, float32 (N, 1, S, S).
 
-        Parameters
-        ----------
-        images
-            float32 (N, 1, S, S) from -1 to 1; S is divisible by 2 ** (levels - 1).
+        Images have the same shape and values from -1 to 1; S is divisible by 2 ** (levels - 1).
         """
         x = images
         for layer in self.begin:

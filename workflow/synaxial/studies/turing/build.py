@@ -131,13 +131,8 @@ Origins = dict[bool, list[dict[str, Any]]]
 def origins_of(stacks: list[Path], counts: list[int], rows: list[dict[str, str]]) -> Origins:
     """Return the stack and page of generated images, and the subject and slice of real ones.
 
-    Parameters
-    ----------
-    stacks, counts
-        The stacks of generated images and their numbers of images; every second page is a mask
-        where a stack has masks.
-    rows
-        The index of the held-out data set.
+    `counts` are the images of each stack, whose every second page is a mask if it has masks. `rows`
+    is the index of the held-out data set.
     """
     generated = [
         {"stack": str(stack), "page": page}

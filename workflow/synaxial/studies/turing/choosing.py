@@ -17,16 +17,8 @@ LARGEST_SHARE = 0.6
 class Shown:
     """One image of the page.
 
-    Attributes
-    ----------
-    identifier
-        Eight random hexadecimal digits.
-    generated
-        Whether it was generated.
-    origin
-        Its number among the generated or the held-out images.
-    repeat_of
-        The place, from 0, where it was shown before.
+    `identifier` is eight random hexadecimal digits. `origin` is the image's number among the
+    generated or the held-out images. `repeat_of` is the place, from 0, where it was shown before.
     """
 
     identifier: str
@@ -102,19 +94,10 @@ def most_of_a_kind(images: int) -> int:
 def spread(
     subjects: Sequence[str], levels: Sequence[int], count: int, generator: np.random.Generator
 ) -> list[int]:
-    """Draw images that are spread evenly over the slice levels, then over the subjects.
+    """Draw `count` of N images, spread evenly over their slice levels, then over their subjects.
 
     The levels are those of every (N / count)-th image in the order of levels, from a random start.
     Each level gives an image of the subject with the fewest so far, at random among equals.
-
-    Parameters
-    ----------
-    subjects, levels
-        Those of N images.
-    count
-        Number of images to draw without replacement, at most N.
-    generator
-        Source of the draws.
     """
     rank = generator.permutation(len(levels))
     ordered = np.lexsort((rank, np.asarray(levels)))

@@ -33,15 +33,7 @@ not answers of readers and show nothing.
 
 
 def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
-    """Return what one reader's numbers show, as sentences.
-
-    Parameters
-    ----------
-    numbers
-        Of `score_reader`.
-    margin
-        Of equivalence.
-    """
+    """Return what the numbers of `score_reader` show, as sentences."""
     said = []
     count, share = numbers["judged"], numbers["says_generated"]
     accuracy = numbers["accuracy"]["value"]
@@ -86,15 +78,7 @@ def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
 
 
 def of_all(numbers: dict[str, Any], margin: float) -> list[str]:
-    """Return what the numbers of all readers show, as sentences.
-
-    Parameters
-    ----------
-    numbers
-        Of `score_all`.
-    margin
-        Of equivalence.
-    """
+    """Return what the numbers of `score_all` show, as sentences."""
     few = numbers["readers"] < FEWEST_READERS
     which, whom = (
         ("these_readers", "These readers") if few else ("readers_like_these", "Readers like these")

@@ -40,7 +40,7 @@ class Judgements:
     scores
         float64 (R, N): the confidence, negative for "real"; NaN without an answer.
     repeated
-        For each reader, float64 (repeats, 2): the scores of an image shown twice.
+        For each reader, float64 (repeats, 2): the scores of the images shown twice.
     """
 
     truth: NDArray[np.bool_]
@@ -103,14 +103,7 @@ def draws_of(
 ) -> dict[str, NDArray[np.float64]]:
     """Return the numbers of drawn sets, each float64 (repeats,); NaN where one is undefined.
 
-    Parameters
-    ----------
-    judgements
-        Those of one or several readers.
-    readers_too
-        Whether readers are drawn as well as images.
-    repeats, seed
-        The same seed draws the same.
+    Images are always drawn; `readers_too` draws the readers as well.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     readers, _ = judgements.scores.shape
@@ -154,14 +147,7 @@ def interval_of_such(
 ) -> Interval | None:
     """Return the interval for readers like these, within 0 to 1; None without a number.
 
-    Parameters
-    ----------
-    value
-        The number itself.
-    draws
-        The same number, with images and readers drawn.
-    readers, level
-        Their number, and the level of the interval.
+    `draws` are of the number `value`, with images and readers drawn.
     """
     kept = draws[~np.isnan(draws)]
     if value is None or len(kept) == 0:

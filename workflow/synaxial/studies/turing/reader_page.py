@@ -28,15 +28,9 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
 def make_reader_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[str, str]:
     """Return the page as HTML, and the digest that its answers name.
 
-    The digest is of the images in their order and of their identifiers. A content security policy
-    forbids the browser all requests, and all scripts and styles but the page's own.
-
-    Parameters
-    ----------
-    identifiers
-        Those of the images.
-    pixels
-        uint8 (N, S, S), in the order of the page.
+    The digest is of the images, uint8 (N, S, S), in the order of the page, and of their
+    identifiers. A content security policy forbids the browser all requests, and all scripts and
+    styles but the page's own.
     """
     size = pixels.shape[1]
     images = [

@@ -34,12 +34,7 @@ LEVEL_OF_EQUIVALENCE = 0.9
 def score(key: Key, everyone: list[Answers], margin: float) -> dict[str, Any]:
     """Return all numbers of a reading, ready for JSON.
 
-    Parameters
-    ----------
-    key, everyone
-        The key of the page, and the readers' answers to it.
-    margin
-        An accuracy within this distance of 0.5 counts as chance.
+    An accuracy within `margin` of 0.5 counts as chance.
     """
     judgements = judgements_of(key, everyone)
     readers = []

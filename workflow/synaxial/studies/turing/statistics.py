@@ -15,11 +15,7 @@ Calls = NDArray[np.float64]
 
 
 def wilson(hits: int, count: int, level: float = 0.95) -> Interval:
-    """Return Wilson's interval of a share.
-
-    Source: Wilson, Probable inference, the law of succession, and statistical inference, Journal
-    of the American Statistical Association 22, 1927; SciPy's.
-    """
+    """Return Wilson's interval of a share (J. Am. Stat. Assoc. 22, 1927)."""
     low, high = binomtest(hits, count).proportion_ci(level, method="wilson")
     return Interval(float(low), float(high))
 
@@ -59,14 +55,10 @@ def association_test(calls: NDArray[np.float64], truth: NDArray[np.bool_]) -> fl
 def areas(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the area under the ROC curve, (…); NaN without positives or negatives.
 
-    It is the probability that a positive has the higher score, plus half that of a tie (Hanley and
-    McNeil, The meaning and use of the area under a receiver operating characteristic (ROC) curve,
-    Radiology 143, 1982).
-
-    Parameters
-    ----------
-    positive, negative
-        (…, K): the number or weight of each score, from the lowest.
+    `positive` and `negative`, (…, K), are the number or weight of each score, from the lowest. The
+    area is the probability that a positive has the higher score, plus half that of a tie (Hanley
+    and McNeil, The meaning and use of the area under a receiver operating characteristic (ROC)
+    curve, Radiology 143, 1982).
     """
     lower = np.cumsum(negative, axis=-1) - negative
     pairs = positive.sum(-1) * negative.sum(-1)
