@@ -74,14 +74,20 @@ def make_dataset(
     dataset.InstanceNumber = image + 1
     # The right of the image is the patient's left; its bottom is posterior.
     dataset.PatientOrientation = ["L", "P"]
+    if millimetres is not None:
+        dataset.NominalScannedPixelSpacing = [f"{millimetres:.10g}"] * 2
+    _add_pixels(dataset, pixels)
+    return dataset
+
+
+def _add_pixels(dataset: Dataset, pixels: NDArray[np.uint8]) -> None:
+    """Add the pixels and their format."""
     colour = pixels.ndim == 3
     dataset.SamplesPerPixel = 3 if colour else 1
     dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
     if colour:
         dataset.PlanarConfiguration = 0
     dataset.Rows, dataset.Columns = pixels.shape[:2]
-    if millimetres is not None:
-        dataset.NominalScannedPixelSpacing = [f"{millimetres:.10g}"] * 2
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit = 7
     dataset.PixelRepresentation = 0
@@ -89,7 +95,6 @@ def make_dataset(
     content = pixels.tobytes()
     dataset.PixelData = content + b"\0" * (len(content) % 2)
     dataset["PixelData"].VR = "OB"
-    return dataset
 
 
 def uid_of(*names: Any) -> UID:

@@ -158,12 +158,12 @@ def _write_numbers(
     # In ascending order, so that two writers cannot deadlock.
     nearest = {
         number: _training_image(session, training, number, with_pictures)
-        for number in sorted({each.training for each in stack.numbers})
+        for number in sorted({each["training"] for each in stack.numbers})
     }
-    rows = [
-        {"image_id": image, "nearest_id": nearest[each.training], **each.columns()}
-        for image, each in zip(_images_of(session, row), stack.numbers, strict=False)
-    ]
+    rows = []
+    for image, numbers in zip(_images_of(session, row), stack.numbers, strict=False):
+        columns = {name: value for name, value in numbers.items() if name != "training"}
+        rows.append({"image_id": image, "nearest_id": nearest[numbers["training"]], **columns})
     session.execute(insert(Numbers), rows)
 
 
@@ -185,7 +185,7 @@ def _training_image(session: Session, training: Training, number: int, with_pict
 def _digest_of_numbers(stack: LoadedStack, training: Training, with_pictures: bool) -> str:
     """Return the SHA-256 of a stack's numbers and of the training images that they name."""
     known = {
-        "numbers": [[each.training, *each.columns().values()] for each in stack.numbers],
+        "numbers": [list(each.values()) for each in stack.numbers],
         "pixel": stack.pixel_millimetres,
         "training": training.sha256,
         "pictures": with_pictures,

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +33,10 @@ from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
 from synaxial.studies.inputs import read_model
 
 STACK = "a stack of `synaxial sample`"
+
+#: The columns of `tables.Numbers` for one image, and first `training`: the number of the nearest
+#: training image in its data set.
+ImageNumbers = dict[str, Any]
 
 #: Whole numbers that every database can hold.
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -82,53 +86,6 @@ class Run:
     generator: str
     content: dict[str, Any]
     sha256: str
-
-
-@dataclass(frozen=True)
-class ImageNumbers:
-    """The numbers of one image.
-
-    Attributes
-    ----------
-    training
-        The number of the nearest training image in its data set.
-    similarity
-        Correlation with that image at the best position, -1 to 1.
-    similarity_limit
-        The 99th percentile of the same number for real images of other subjects.
-    memorised
-        Whether the similarity is above the limit.
-    mirrored
-        Whether the training image is nearest when mirrored.
-    brain_area_pixels, tumour_area_pixels
-        Areas of the brain, and of its part that is as bright as a tumour.
-    tumour_area_mm2
-        None where the size of a pixel is unknown.
-    tumour_side
-        The patient's side with the larger part of the tumour-like area: left, right, or middle for
-        equal parts; None without such an area.
-    tumour_row, tumour_column
-        Centre of that area in pixels from the top and from the left, counted from 0.
-    realism
-        The realism score; None if the reference is too small for it.
-    """
-
-    training: int
-    similarity: float
-    similarity_limit: float
-    memorised: bool
-    mirrored: bool
-    brain_area_pixels: int
-    tumour_area_pixels: int
-    tumour_area_mm2: float | None
-    tumour_side: str | None
-    tumour_row: float | None
-    tumour_column: float | None
-    realism: float | None
-
-    def columns(self) -> dict[str, Any]:
-        """Return the columns of the table of numbers."""
-        return {name: value for name, value in asdict(self).items() if name != "training"}
 
 
 @dataclass(frozen=True)
@@ -278,20 +235,20 @@ def numbers_of(
             for axis in ("row", "column")
         )
         found.append(
-            ImageNumbers(
-                training=int(near["training"][at]),
-                similarity=float(near["correlation"][at]),
-                similarity_limit=limit,
-                memorised=bool(near["correlation"][at] > limit),
-                mirrored=bool(near["flipped"][at]),
-                brain_area_pixels=brain,
-                tumour_area_pixels=tumour,
-                tumour_area_mm2=None if millimetres is None else tumour * millimetres**2,
-                tumour_side=side_of(float(body["hyperintense_right"][at])) if tumour else None,
-                tumour_row=row if tumour else None,
-                tumour_column=column if tumour else None,
-                realism=scores[at],
-            )
+            {
+                "training": int(near["training"][at]),
+                "similarity": float(near["correlation"][at]),
+                "similarity_limit": limit,
+                "memorised": bool(near["correlation"][at] > limit),
+                "mirrored": bool(near["flipped"][at]),
+                "brain_area_pixels": brain,
+                "tumour_area_pixels": tumour,
+                "tumour_area_mm2": None if millimetres is None else tumour * millimetres**2,
+                "tumour_side": side_of(float(body["hyperintense_right"][at])) if tumour else None,
+                "tumour_row": row if tumour else None,
+                "tumour_column": column if tumour else None,
+                "realism": scores[at],
+            }
         )
     return found
 

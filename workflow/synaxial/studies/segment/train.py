@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from synaxial.compute.devices import use_one_device
 from synaxial.compute.machine import announce_machine, read_machine, usable_cores
@@ -38,38 +39,34 @@ VERSION = 1
 log = logging.getLogger(__name__)
 
 
+Stacks = Annotated[list[Path] | None, typer.Argument(help="Generated images with masks (.tif).")]
+Dataset = Annotated[
+    Path | None, typer.Option(help="Data set of the training subjects, with their masks.")
+]
+Kind = Annotated[str, typer.Option(help="Slices to train with: real, synthetic or both.")]
+Subjects = Annotated[
+    str, typer.Option(help="People of the real slices: all, quarter, a number, or none.")
+]
+Experiment = Annotated[str | None, typer.Option(help="Experiment of the stacks, for the page.")]
+Config = Annotated[Path, typer.Option(help="The study, for its section `segment`.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Cores to use; all available ones by default.")
+]
+
+
 def run(
-    held_out: Annotated[
-        Path, typer.Option(help="Data set of the held-out subjects, with their masks.")
-    ],
+    held_out: Annotated[Path, typer.Option(help="Data set of held-out subjects, with masks.")],
     output: Annotated[Path, typer.Option(help="The Dice coefficients to write (.json).")],
-    picture: Annotated[
-        Path, typer.Option(help="The picture of some segmented slices to write (.png).")
-    ],
-    stacks: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Generated images with masks (.tif)."),
-    ] = None,
-    kind: Annotated[str, typer.Option(help="Slices to train with: real, synthetic or both.")] = (
-        "real"
-    ),
-    subjects: Annotated[
-        str, typer.Option(help="People of the real slices: all, quarter, a number, or none.")
-    ] = "all",
+    picture: Annotated[Path, typer.Option(help="A picture of some slices to write (.png).")],
+    stacks: Stacks = None,
+    kind: Kind = "real",
+    subjects: Subjects = "all",
     seed: Annotated[int, typer.Option(min=0, help="Seed of this training.")] = 1,
-    dataset: Annotated[
-        Path | None, typer.Option(help="Data set of the training subjects, with their masks.")
-    ] = None,
-    experiment: Annotated[
-        str | None, typer.Option(help="Experiment of the stacks, for the page.")
-    ] = None,
-    config: Annotated[Path, typer.Option(help="The study, for its section `segment`.")] = Path(
-        "config.yaml"
-    ),
+    dataset: Dataset = None,
+    experiment: Experiment = None,
+    config: Config = Path("config.yaml"),
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Cores to use; all available ones by default.")
-    ] = None,
+    threads: Threads = None,
 ) -> None:
     """Train one U-Net and segment the held-out subjects.
 
@@ -86,18 +83,10 @@ def run(
     check_size(truth.images.shape[1], settings.channels)
     if not truth.masks.any():
         raise SynaxialError(held_out, "has no tumour in any slice", "subjects with a tumour")
-    real = None if kind == "synthetic" or dataset is None else dataset
+    real = None if kind == "synthetic" else dataset
     parts = read_parts(real, stacks if kind != "real" else None, truth, subjects, seed)
-    chosen = use_one_device(device)
-    machine = read_machine(chosen)
-    threads = usable_cores([machine]) if threads is None else threads
-    announce_machine([machine], threads, "lower --threads")
-    keep_freed_memory()
     started = time.monotonic()
-    with use_threads(threads):
-        network = train(list(parts.values()), settings, seed, chosen)
-        seconds = time.monotonic() - started
-        found = segment(network, truth.images, chosen)
+    parameters, found = train_and_segment(parts, truth, settings, seed, device, threads)
     scores = dice_of_people(found, truth)
     result = {
         "protocol": PROTOCOL,
@@ -108,17 +97,15 @@ def run(
         "training_set": None if real is None else describe_dataset(real),
         "experiment": experiment if "synthetic" in parts else None,
         **describe_budget(settings),
-        "parameters": int(network.count_params()),
+        "parameters": parameters,
         "held_out": describe_held_out(held_out, truth, scores),
         "dice": scores,
     }
     write_json(output, result)
     title = f"A U-Net trained with {KINDS[kind]} (real people: {subjects}), seed {seed}."
     draw_largest_tumours(picture, truth, found, scores, title)
-    log.info(
-        "%s: mean Dice %.3f of %d people, %d updates in %.0f s",
-        *(output, np.mean(list(scores.values())), len(scores), settings.updates, seconds),
-    )
+    mean, seconds = np.mean(list(scores.values())), time.monotonic() - started
+    log.info("%s: mean Dice %.3f of %d people, %.0f s", output, mean, len(scores), seconds)
 
 
 def check_options(kind: str, subjects: str, dataset: Path | None, stacks: list[Path]) -> None:
@@ -157,6 +144,25 @@ def read_parts(
     return parts
 
 
+def train_and_segment(
+    parts: dict[str, Slices],
+    truth: Slices,
+    settings: Segment,
+    seed: int,
+    device: str,
+    threads: int | None,
+) -> tuple[int, NDArray[np.bool_]]:
+    """Return the number of weights of a trained U-Net, and its masks of the images of `truth`."""
+    chosen = use_one_device(device)
+    machine = read_machine(chosen)
+    threads = usable_cores([machine]) if threads is None else threads
+    announce_machine([machine], threads, "lower --threads")
+    keep_freed_memory()
+    with use_threads(threads):
+        network = train(list(parts.values()), settings, seed, chosen)
+        return int(network.count_params()), segment(network, truth.images, chosen)
+
+
 def describe_parts(parts: dict[str, Slices]) -> dict[str, Any]:
     """Return the people, the numbers of images and the generators of the training slices."""
     real, synthetic = parts.get("real"), parts.get("synthetic")
@@ -181,7 +187,7 @@ def describe_budget(settings: Segment) -> dict[str, Any]:
 
 
 def draw_largest_tumours(
-    path: Path, truth: Slices, found: np.ndarray, scores: dict[str, float], title: str
+    path: Path, truth: Slices, found: NDArray[np.bool_], scores: dict[str, float], title: str
 ) -> None:
     """Write a picture of the slice with the largest tumour of some people, with both masks."""
     at = fullest_slices(truth)

@@ -27,31 +27,34 @@ VERSION = 1
 logger = logging.getLogger(__name__)
 
 
+Training = Annotated[
+    Path | None,
+    typer.Option(help="Data set of the training subjects, to check that none is held out."),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="The study, for its section `turing`; else the defaults.")
+]
+Images = Annotated[
+    int | None,
+    typer.Option(
+        min=10,
+        help="Replaces turing.images. With 230 images (the default), one reader who is right in "
+        "60 % is shown not to guess, and one who guesses is shown to be right in 50 % plus or "
+        "minus 10 points, each with a power of 80 %. docs/studies/turing.md has other numbers.",
+    ),
+]
+Repeats = Annotated[float | None, typer.Option(min=0, max=1 / 3, help="Replaces turing.repeats.")]
+
+
 def run(
     stacks: Annotated[list[Path], typer.Argument(help="Stacks of generated images (.tif).")],
     held_out: Annotated[Path, typer.Option(help="Data set of the held-out subjects.")],
     page: Annotated[Path, typer.Option(help="The page to write (.html).")],
     key: Annotated[Path, typer.Option(help="The truth to write (.json); hide it from readers.")],
-    training: Annotated[
-        Path | None,
-        typer.Option(help="Data set of the training subjects, to check that none is held out."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The study, for its section `turing`; else the defaults.")
-    ] = None,
-    images: Annotated[
-        int | None,
-        typer.Option(
-            min=10,
-            help="Replaces turing.images. With 230 images (the default), one reader who is right"
-            " in 60 % is shown not to guess, and one who guesses is shown to be right in 50 % plus"
-            " or minus 10 points, each with a power of 80 %. docs/studies/turing.md has other"
-            " numbers.",
-        ),
-    ] = None,
-    repeats: Annotated[
-        float | None, typer.Option(min=0, max=1 / 3, help="Replaces turing.repeats.")
-    ] = None,
+    training: Training = None,
+    config: Config = None,
+    images: Images = None,
+    repeats: Repeats = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replaces turing.seed.")] = None,
 ) -> None:
     """Make a page on which readers tell generated images from real ones, and its key.
