@@ -145,14 +145,14 @@ MISTAKES = {
     ),
     "no channel for masks": (
         {"experiments": {"final": {"masks": True, "generator": {"channels": [8, 8, 8, 8, 3]}}}},
-        "the last of generator.channels is 3; expected 2 with masks: true",
+        "the last number of generator.channels is 3; expected 2 with masks: true",
     ),
     "no such experiment to segment": (
         {"segment": {"experiment": "x"}},
-        "segment.experiment: 'x' is not",
+        "segment.experiment: found 'x'; expected an experiment of this study",
     ),
     "odd batch": ({"segment": {"batch_size": 3}}, "segment.batch_size: found 3"),
-    "seed twice": ({"segment": {"seeds": [1, 1]}}, "segment.seeds: [1, 1] names one twice"),
+    "seed twice": ({"segment": {"seeds": [1, 1]}}, "segment.seeds: [1, 1] has a value twice"),
     "too many people": (
         {"segment": {**STUDY["segment"], "subjects": ["all", 999]}},
         "segment.subjects: asks for 999 people; expected at most the 2 trained with",

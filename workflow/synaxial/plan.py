@@ -5,6 +5,7 @@ The rule files ask this module. Nothing in it needs Snakemake.
 
 import ast
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -64,9 +65,10 @@ def read_configuration(config: Mapping[str, Any], files: Iterable[str | Path]) -
         A key is unknown, is in a file twice, or has a bad value, or two values do not fit.
     """
     # Snakemake has read the files, but takes the last of two equal keys without a word.
-    for file in files:
-        read_keys(Path(file))
-    study = make_study(config, "configuration")
+    names = [os.path.relpath(file) for file in files]
+    for name in names:
+        read_keys(Path(name))
+    study = make_study(config, ", ".join(names) or "configuration")
     check_study(study)
     return study
 

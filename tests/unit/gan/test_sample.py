@@ -127,7 +127,7 @@ def test_a_generator_outlives_the_rules_of_its_training(tmp_path):
     path = tmp_path / "generator.npz"
     generator = make_generator()
     settings = save_trained(generator, path).model_dump(mode="json")
-    settings |= {"clipping": 0.01, "r1": 1.0, "a_key_of_old": "gone"}
+    settings |= {"clipping": 0.01, "r1": 1.0, "critic_steps": 1, "optimizer": {"alpha": 1e-4}}
     del settings["masks"]
     with np.load(path) as file:
         arrays = dict(file)

@@ -44,12 +44,10 @@ class Study(Section):
     slice: Slice = Slice()
     resize: Resize = Resize()
     training: Training = Training()
-    """What all experiments share."""
 
     experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
     """The experiments by name. Each gives only what differs from `training`. The default is the
-    paper's 18 experiments and `modern`; they are at the end of the reference
-    page."""
+    paper's 18 experiments and `modern`, which are listed at the end of docs/configuration.md."""
 
     default_experiments: list[str] | None = None
     """The experiments that a run without a target trains; null means all. The default is `final` if

@@ -12,25 +12,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 #: docstring as the comment.
 COMMON: Final = "common"
 
-#: A percentage.
-Percentage = Annotated[float, Field(ge=0, le=100)]
-
-#: A number of things, at least one.
+# Types of numbers.
 Count = Annotated[int, Field(gt=0)]
-
-#: A seed of a random number generator.
 Seed = Annotated[int, Field(ge=0)]
-
-#: A number that must be larger than 0.
 Positive = Annotated[float, Field(gt=0)]
-
-#: A number that may be 0 but not less.
 NotNegative = Annotated[float, Field(ge=0)]
-
-#: A share of a whole, neither none nor all of it.
+Percentage = Annotated[float, Field(ge=0, le=100)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-#: A share of a whole, which may be none of it but not all.
 FractionOrZero = Annotated[float, Field(ge=0, lt=1)]
 
 

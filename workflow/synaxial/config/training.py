@@ -40,7 +40,11 @@ class Optimizer(Section):
 
 
 class Training(Section):
-    """One experiment: networks, loss, optimizer and length. The defaults are the paper's."""
+    """The networks, the loss, the optimizer and the length of a training.
+
+    The section `training` has what all experiments share. Each of `experiments` may have any of its
+    keys, and gives only what differs. The defaults are the paper's.
+    """
 
     seeds: Annotated[list[Seed], Field(min_length=1), DISTINCT, COMMON] = [1]
     """One training for each seed. The seed decides the initial weights, the order of the images,
@@ -55,8 +59,8 @@ class Training(Section):
 
     preset: Literal["paper", "modern"] = "paper"
     """For an experiment: a set of values with one name. `modern` overrides `training`, and the
-    experiment's own keys override `modern`. Its values are at the end of the reference page.
-    `paper` is `training` unchanged."""
+    experiment's own keys override `modern`. Its values are at the end of
+    docs/configuration.md. `paper` is `training` unchanged."""
 
     loss: Annotated[Literal["wasserstein", "mse", "hinge", "non_saturating"], COMMON] = (
         "wasserstein"
