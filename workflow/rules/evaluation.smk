@@ -44,9 +44,8 @@ rule measure:
         version=version_of("evaluate measure"),
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate measure --stacks {input.stacks} --reference {input.reference}"
-        " --training {params.training} --threads {threads} --output {output.measurements}"
-        " > {log} 2>&1"
+        "synaxial evaluate measure --reference {input.reference} --training {params.training}"
+        " --threads {threads} --output {output.measurements} {input.stacks} > {log} 2>&1"
 
 
 use rule measure as measure_control with:
@@ -92,8 +91,8 @@ rule evaluate:
     shell:
         "synaxial evaluate score --config {input.settings} --name {params.name}"
         " --measurements {input.measurements} --reference {input.reference}"
-        " --stacks {input.stacks} --training {params.training} --threads {threads}"
-        " --output {output.values} --nearest {output.nearest} > {log} 2>&1"
+        " --training {params.training} --threads {threads}"
+        " --output {output.values} --nearest {output.nearest} {input.stacks} > {log} 2>&1"
 
 
 use rule evaluate as evaluate_control with:
@@ -140,8 +139,8 @@ rule compare:
     params:
         version=version_of("evaluate compare"),
     shell:
-        "synaxial evaluate compare --evaluations {input.controls} {input.experiments}"
-        " --table {output.table} --page {output.page} --chart {output.chart} > {log} 2>&1"
+        "synaxial evaluate compare --table {output.table} --page {output.page}"
+        " --chart {output.chart} {input.controls} {input.experiments} > {log} 2>&1"
 
 
 use rule compare as compare_all with:
@@ -166,7 +165,7 @@ use rule compare as compare_all with:
         f"{LOGS}/compare_all.log",
 
 
-# Both halves of the same noise, if both experiments have a training with this seed.
+# Both halves from the same latents, if both experiments have a training with this seed.
 rule pair:
     input:
         left=expand(rules.sample.output.stack, stack=0, allow_missing=True),
@@ -217,7 +216,7 @@ rule cases:
         version=version_of("evaluate cases"),
     shell:
         "synaxial evaluate cases --measurements {input.measurements} --reference {input.reference}"
-        " --real {input.real} --stacks {input.stacks} --output {output.picture} > {log} 2>&1"
+        " --real {input.real} --output {output.picture} {input.stacks} > {log} 2>&1"
 
 
 rule figures:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from synaxial.evaluation.image_sets import read_set
-from synaxial.evaluation.measurement_files import read_measurements, write_measurements
+from synaxial.data.image_sets import read_set
+from synaxial.evaluation.measurements import read_measurements, write_measurements
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import write_stack

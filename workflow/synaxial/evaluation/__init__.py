@@ -1,1 +1,11 @@
-"""A set of images held against real ones that no network has seen."""
+"""How a set of images becomes numbers, beside real images that no network has seen.
+
+`controls` makes the sets that generated images are compared with: the reference (half of the
+held-out subjects), other real images, and sets with known defects. `measure` turns each set into
+arrays, one row an image: features (`features/`), patches, spectrum, anatomy, the nearest training
+image (`metrics/`). Files of measurements are read and written by `measurements`. `score` compares
+the arrays of a set with those of the reference in every metric, with bootstrap intervals; `scores`
+lists the numbers and reads the files. `compare` puts all sets side by side in a table, a chart and
+a page (`comparison_page`), which starts with a verdict in words (`verdict`). `pair` and `cases`
+draw figures of images. Each module named after a command has the command as `run`.
+"""

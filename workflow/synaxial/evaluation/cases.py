@@ -1,45 +1,74 @@
-"""Real images, and the best and the worst of the generated ones."""
+"""`synaxial evaluate cases`: real images, and the most and least realistic generated ones."""
+
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial.distance import cdist
 
+from synaxial.data.image_sets import read_set
+from synaxial.evaluation.features import efficientnet
+from synaxial.evaluation.measurements import SET, Measurements, check_images, read_pair
+from synaxial.evaluation.metrics.neighbours import realism
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced
 from synaxial.io.sheets import make_sheet
+
+#: Raise it when the results of this stage change.
+VERSION = 2
 
 #: Images in a row.
 SHOWN = 8
 
-#: Of a real image's neighbours, the one whose distance is the size of its surroundings.
-NEIGHBOURS = 5
 
+def run(
+    stacks: Annotated[
+        list[Path], typer.Argument(metavar="STACK...", help="The stacks of the set (.tif).")
+    ],
+    measurements: Annotated[Path, typer.Option(help="Measurements of the set (.npz).")],
+    reference: Annotated[Path, typer.Option(help="Measurements of the reference (.npz).")],
+    real: Annotated[Path, typer.Option(help="The stack of the reference (.tif).")],
+    output: Annotated[Path, typer.Option(help="The picture to write (.png).")],
+) -> None:
+    """Show real images, and the most and the least realistic generated images.
 
-def realism(
-    generated: NDArray[np.floating], reference: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Return how realistic each generated image is.
-
-    The largest, over real images, of the ratio of the real image's distance to its k-th nearest
-    real neighbour and its distance to the generated one: above 1, the generated image lies in
-    the surroundings of a real one. Only the half of the real images with the smaller surroundings
-    is used, for outliers' are too large to say anything. Source: Kynkäänniemi et al., NeurIPS
-    2019, arXiv 1904.06991, section 4 (realism score).
-
-    Parameters
-    ----------
-    generated, reference
-        Features (N, D) and (M, D), M above `NEIGHBOURS`.
-
-    Returns
-    -------
-    float64 (N,)
+    \b
+    Example: synaxial evaluate cases --measurements measurements.npz
+      --reference controls/reference/measurements.npz --real controls/reference/images.tif
+      --output cases.png samples/stack_*.tif
     """
-    among = np.sort(cdist(reference, reference), axis=1)[:, NEIGHBOURS]
-    kept = among <= np.median(among)
-    distances = np.maximum(cdist(generated, reference[kept]), np.finfo(float).tiny)
-    score: NDArray[np.float64] = (among[kept] / distances).max(axis=1)
-    return score
+    own, unseen = read_pair(measurements, reference)
+    try:
+        scores = realism_of(own, unseen)
+        counts = len(own[SET]["groups"]), len(unseen[SET]["groups"])
+    except (KeyError, ValueError, IndexError) as error:
+        raise SynaxialError(
+            measurements,
+            f"cannot be compared with {reference} ({error})",
+            "two files of one version of `synaxial evaluate measure`",
+        ) from error
+    generated, images = read_set(stacks, counts[0]), read_set([real], counts[1])
+    check_images(stacks, generated.pixels, own, measurements)
+    check_images([real], images.pixels, unseen, reference)
+    with written_whole(output) as partial:
+        draw_cases(images.pixels, generated.pixels, scores).save(partial)
+
+
+def realism_of(candidate: Measurements, reference: Measurements) -> NDArray[np.float64]:
+    """Return the realism of each measured image, by its EfficientNet features.
+
+    Raises
+    ------
+    KeyError
+        The features were not measured.
+    ValueError
+        The features differ, or the reference is too small.
+    """
+    own, real = (each[efficientnet.NAME]["features"] for each in (candidate, reference))
+    return realism(own, real, reference[SET]["groups"])
 
 
 def draw_cases(
@@ -47,12 +76,7 @@ def draw_cases(
 ) -> Image.Image:
     """Draw a row of real images, one of the most and one of the least realistic generated ones.
 
-    Parameters
-    ----------
-    real, generated
-        uint8 (M, S, S) and (N, S, S).
-    scores
-        float64 (N,), of `realism`.
+    Images are uint8 (M, S, S) and (N, S, S); scores (N,) are the realism.
     """
     order = np.argsort(-scores, kind="stable")
     shown = evenly_spaced(len(real), SHOWN)

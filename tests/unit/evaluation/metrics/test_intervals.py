@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from synaxial.evaluation.metrics import frechet_distance, kernel_distance
-from synaxial.evaluation.metrics.images import shares
+from synaxial.evaluation.metrics.common import shares
 from synaxial.evaluation.metrics.intervals import bootstrap_intervals, interval_around
 
 SIMULATIONS = 300

@@ -10,8 +10,8 @@ def draw(seed, images=40, dimensions=30, shift=0.0):
     return np.maximum(drawn, 0).astype(np.float32)
 
 
-def of(*arguments):
-    return kernel_distance.compare(*arguments)["kernel_distance"]
+def of(x, y, p=None, q=None):
+    return kernel_distance.prepare(x, y)(p, q)["kernel_distance"]
 
 
 def test_is_the_formula_of_kid():
@@ -88,7 +88,7 @@ def test_features_of_other_kinds_are_refused():
         of(draw(1), draw(2, dimensions=29))
     bad = draw(1)
     bad[3, 4] = np.nan
-    with pytest.raises(ValueError, match="reference features that are no numbers"):
+    with pytest.raises(ValueError, match="reference features that are not finite"):
         of(draw(1), bad)
 
 

@@ -18,9 +18,7 @@ def draw(seed, subjects=20, images=6, dimensions=60, shift=0.0, alike=0.0):
 
 
 def of(first, second):
-    return two_sample.compare(
-        first[0], second[0], generated_groups=first[1], reference_groups=second[1]
-    )
+    return two_sample.prepare(first[0], second[0], first[1], second[1])(None, None)
 
 
 def test_the_same_distribution_cannot_be_told_apart():
@@ -94,15 +92,18 @@ def test_folds_have_whole_groups_of_both_sets():
 
 def test_values_are_means_over_the_folds_of_weighted_images():
     first, second = draw(10, shift=1.0), draw(11)
-    statistic = two_sample.prepare(first[0], second[0], first[1], second[1])
+    sets = first[0], second[0], first[1], second[1]
+    statistic = two_sample.prepare(*sets)
+    scores_of_all, folds = two_sample.held_out_scores(*sets)
+    labels_of_all = np.repeat([1, 0], 120)
     generator = np.random.default_rng(12)
     p, q = generator.integers(0, 3, (2, 120))
     times = np.concatenate([p, q])
     aucs, accuracies = [], []
     for fold in range(5):
-        chosen = np.flatnonzero(statistic.folds == fold)
+        chosen = np.flatnonzero(folds == fold)
         repeated = np.repeat(chosen, times[chosen])
-        labels, scores = statistic.labels[repeated], statistic.scores[repeated]
+        labels, scores = labels_of_all[repeated], scores_of_all[repeated]
         aucs.append(roc_auc_score(labels, scores))
         accuracies.append(balanced_accuracy_score(labels, scores > 0))
     found = statistic(p.astype(float), q.astype(float))

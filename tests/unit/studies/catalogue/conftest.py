@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from synaxial.data.dataset.reading import COLUMNS
-from synaxial.evaluation.digests import with_digests
-from synaxial.evaluation.measurement_files import write_measurements
+from synaxial.evaluation.measurements import with_digests, write_measurements
 from synaxial.evaluation.metrics import anatomy, memorisation
 from synaxial.io.files import sha256_of
 from synaxial.io.images import digest_of_pixels

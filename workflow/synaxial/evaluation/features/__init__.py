@@ -1,5 +1,5 @@
-"""What images look like, as vectors: one row an image, for the metrics of distributions.
+"""Features: what an image looks like as a vector, for the metrics of distributions.
 
-`efficientnet` knows ImageNet's photographs; `wavelets` knows nothing but frequencies and places,
-and is there to show what of a verdict hangs on the network.
+`efficientnet` is a network trained on ImageNet's photographs. `wavelets` has no trained part: it
+shows how much of a result depends on the network.
 """

@@ -1,17 +1,16 @@
-"""EfficientNet-Lite0 features: what a network trained on ImageNet's photographs makes of an image.
+"""EfficientNet-Lite0 features: the last layer of a network trained on ImageNet's photographs.
 
-The network is EfficientNet-B0 without squeeze and excitation and with ReLU6 for swish (Tan and Le
-2019, arXiv 1905.11946; the Lite variants are in TensorFlow's `tpu` repository), on NumPy. Batch
-normalisation is folded into the convolutions, arrays lie in memory as (images, height, width,
-channels), so that a 1 x 1 convolution is one product of matrices, and grey images, whose three
-channels are the same, go through the first layer as one channel with the sum of its weights.
+The network is EfficientNet-B0 without squeeze and excitation and with ReLU6 in place of swish (Tan
+and Le 2019, arXiv 1905.11946; the Lite variants are in TensorFlow's `tpu` repository). It runs on
+NumPy and Numba, because the functions of Chainer take six times as long on a CPU. Batch
+normalisation is folded into the convolutions. Arrays are (images, height, width, channels), so
+that a 1 x 1 convolution is one matrix product. Grey images go through the first layer as one
+channel with the sum of the weights of three.
 
-Distances of these features are *not* FID or KID values: those are of Inception-v3's features, and
-their numbers are not comparable with ours.
+Distances of these features are *not* FID or KID values: those use Inception-v3 features.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -28,8 +27,8 @@ TITLE = "EfficientNet-Lite0"
 EXPLANATION = (
     "EfficientNet-Lite0 features: the 1280 means over the image of the last layer of a network "
     "that was trained to name ImageNet's photographs. They see texture, edges and shapes much as "
-    "people describe them and ignore small shifts. They have never seen a brain: what matters to a "
-    "radiologist may lie in directions they do not have. Distances of them are no FID values."
+    "people describe them, and ignore small shifts. The network has never seen a brain: it may "
+    "miss what matters to a radiologist. Distances of these features are no FID values."
 )
 SOURCE = (
     "Tan and Le, EfficientNet, ICML 2019, arXiv 1905.11946; weights of the Python package "
@@ -38,14 +37,14 @@ SOURCE = (
 
 #: Side of the images that the network was trained on, in pixels.
 SIDE = 224
-#: Of a pixel's value in training: (x - 127) / 128.
+#: The scale of a pixel in training: (x - 127) / 128.
 MEAN, SCALE = 127.0, 128.0
 DIMENSIONS = 1280
-#: What TensorFlow's batch normalisation of this network adds to the variance.
+#: The constant that batch normalisation of this network adds to the variance.
 EPSILON = 1e-3
 
-#: Images that a thread takes at a time, and that go through the network together: few enough for
-#: the layers' arrays to stay in a processor's cache, and the same on any number of threads.
+#: Images that a thread takes at a time, and images that go through the network together: so few
+#: that the arrays of a layer stay in the cache, and the same on any number of threads.
 IMAGES_AT_A_TIME = 16
 IMAGES_TOGETHER = 2
 
@@ -53,40 +52,36 @@ Array = NDArray[np.float32]
 
 
 class Stage(NamedTuple):
-    """Blocks of the same width; the first of them has the stride."""
+    """Blocks of the same width; the stride is that of the first block."""
 
     blocks: int
-    kernel: int
     stride: int
-    expansion: int
     channels: int
 
 
-#: Table 1 of the paper.
+#: Table 1 of the paper. The kernels' sizes and the expansions are those of the weights.
 STAGES = (
-    Stage(1, 3, 1, 1, 16),
-    Stage(2, 3, 2, 6, 24),
-    Stage(2, 5, 2, 6, 40),
-    Stage(3, 3, 2, 6, 80),
-    Stage(3, 5, 1, 6, 112),
-    Stage(4, 5, 2, 6, 192),
-    Stage(1, 3, 1, 6, 320),
+    Stage(1, 1, 16),
+    Stage(2, 2, 24),
+    Stage(2, 2, 40),
+    Stage(3, 2, 80),
+    Stage(3, 1, 112),
+    Stage(4, 2, 192),
+    Stage(1, 1, 320),
 )
 
 
 class Layer(NamedTuple):
     """A convolution with the batch normalisation that follows it.
 
-    `weights` is (inputs, outputs), or (height, width, channels) of one channel by itself; `bias` is
-    (outputs,).
+    `weights` is (inputs, outputs), or (height, width, channels) for a depthwise convolution.
     """
 
     weights: Array
     bias: Array
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """An inverted bottleneck: widen, filter each channel, narrow; plus the input if it fits."""
 
     expand: Layer | None
@@ -96,28 +91,16 @@ class Block:
     skip: bool
 
 
-@dataclass(frozen=True)
-class Network:
-    """EfficientNet-Lite0; `classifier` makes scores of ImageNet's 1000 classes of the features."""
+class Network(NamedTuple):
+    """EfficientNet-Lite0 up to its features."""
 
     stem: Layer
-    blocks: tuple[Block, ...]
+    blocks: list[Block]
     head: Layer
-    classifier: Layer
 
 
 def measure(pixels: NDArray[np.uint8]) -> Array:
-    """Return the features of images.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, H, W), of any size; the whole image is brought to 224 x 224.
-
-    Returns
-    -------
-    NDArray
-        float32 (N, 1280), each at least 0 and at most 6.
+    """Return the features of grey images uint8 (N, H, W) of any size: float32 (N, 1280), 0 to 6.
 
     Raises
     ------
@@ -137,10 +120,10 @@ def measure(pixels: NDArray[np.uint8]) -> Array:
 
 
 def prepare(pixels: NDArray[np.uint8]) -> Array:
-    """Bring images to the network's size and range: uint8 (N, H, W[, 3]) to (N, 224, 224, 1 or 3).
+    """Resize and scale images for the network: uint8 (N, H, W[, 3]) to (N, 224, 224, 1 or 3).
 
-    By Pillow's bicubic filter, which takes all pixels of the original into account, to whole grey
-    values, as the images of the training were.
+    Pillow's bicubic filter uses all pixels of the original and gives whole grey values, as in
+    the images of the training.
     """
     size = SIDE, SIDE
     resized = np.stack(
@@ -154,7 +137,7 @@ def prepare(pixels: NDArray[np.uint8]) -> Array:
 
 
 def features_of(network: Network, images: Array) -> Array:
-    """Return the features, (N, 1280), of images as `prepare` makes them."""
+    """Return the features, (N, 1280), of images from `prepare`."""
     x = stem(network.stem, images)
     for block in network.blocks:
         x = apply_block(block, x)
@@ -166,20 +149,12 @@ def features_of(network: Network, images: Array) -> Array:
 
 @cache
 def grey_network() -> Network:
-    """Return the network for images of one channel, which stands for three alike."""
+    """Return the network for images of one channel."""
     return build(read_weights(), channels=1)
 
 
 def build(arrays: Mapping[str, Array], channels: int) -> Network:
-    """Put the network together.
-
-    Parameters
-    ----------
-    arrays
-        By the names that the file of weights has.
-    channels
-        Of the images: 3, or 1 for grey ones.
-    """
+    """Return the network with the arrays of `read_weights`, for images of 3 channels or 1."""
     kernels, bias = fold(arrays, "_conv_stem", "_bn0")
     if channels == 1:
         kernels = kernels.sum(axis=1, keepdims=True)
@@ -190,28 +165,19 @@ def build(arrays: Mapping[str, Array], channels: int) -> Network:
     for stage in STAGES:
         for index in range(stage.blocks):
             stride = stage.stride if index == 0 else 1
-            blocks.append(
-                build_block(
-                    arrays,
-                    f"_blocks.{len(blocks)}.",
-                    expands=stage.expansion > 1,
-                    stride=stride,
-                    skip=stride == 1 and width == stage.channels,
-                )
-            )
+            skip = stride == 1 and width == stage.channels
+            blocks.append(build_block(arrays, f"_blocks.{len(blocks)}.", stride, skip))
             width = stage.channels
-    classifier = Layer(np.ascontiguousarray(arrays["_fc.weight"].T), arrays["_fc.bias"])
-    head = matrix(arrays, "_conv_head", "_bn1")
-    return Network(Layer(np.ascontiguousarray(weights), bias), tuple(blocks), head, classifier)
+    stem_layer = Layer(np.ascontiguousarray(weights), bias)
+    return Network(stem_layer, blocks, matrix(arrays, "_conv_head", "_bn1"))
 
 
-def build_block(
-    arrays: Mapping[str, Array], prefix: str, expands: bool, stride: int, skip: bool
-) -> Block:
-    """Put a block together from the arrays whose names start with `prefix`."""
+def build_block(arrays: Mapping[str, Array], prefix: str, stride: int, skip: bool) -> Block:
+    """Return a block with the arrays whose names start with `prefix`."""
+    expand = f"{prefix}_expand_conv"
     kernels, bias = fold(arrays, f"{prefix}_depthwise_conv", f"{prefix}_bn1")
     return Block(
-        matrix(arrays, f"{prefix}_expand_conv", f"{prefix}_bn0") if expands else None,
+        matrix(arrays, expand, f"{prefix}_bn0") if f"{expand}.weight" in arrays else None,
         Layer(np.ascontiguousarray(kernels[:, 0].transpose(1, 2, 0)), bias),
         matrix(arrays, f"{prefix}_project_conv", f"{prefix}_bn2"),
         stride,
@@ -226,7 +192,7 @@ def matrix(arrays: Mapping[str, Array], convolution: str, normalisation: str) ->
 
 
 def fold(arrays: Mapping[str, Array], convolution: str, normalisation: str) -> tuple[Array, Array]:
-    """Return kernels (O, I, height, width) and biases that do what both layers do in turn."""
+    """Return the kernels (O, I, height, width) and biases of a convolution with normalisation."""
     kernels = arrays[f"{convolution}.weight"].astype(np.float64)
     gain, shift, mean, variance = (
         arrays[f"{normalisation}.{name}"].astype(np.float64)
@@ -238,14 +204,14 @@ def fold(arrays: Mapping[str, Array], convolution: str, normalisation: str) -> t
 
 
 def padding(length: int, kernel: int, stride: int) -> tuple[int, int, int]:
-    """Return TensorFlow's padding `SAME`: pixels before, pixels after, and the output's length."""
+    """Return the padding `SAME` of TensorFlow: pixels before and after, and the output length."""
     outputs = -(-length // stride)
     total = max((outputs - 1) * stride + kernel - length, 0)
     return total // 2, total - total // 2, outputs
 
 
 def stem(layer: Layer, images: Array) -> Array:
-    """Return the first layer's outputs: a 3 x 3 convolution of stride 2."""
+    """Return the output of the first layer: a 3 x 3 convolution of stride 2."""
     before, after, side = padding(SIDE, 3, 2)
     padded = np.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
@@ -256,18 +222,16 @@ def stem(layer: Layer, images: Array) -> Array:
 
 
 def apply_block(block: Block, x: Array) -> Array:
-    """Return a block's outputs."""
+    """Return the output of a block."""
     wide = x if block.expand is None else pointwise(block.expand, x)
-    bias = None if block.expand is None else block.expand.bias
     kernel = block.depthwise.weights.shape[0]
     images, side, _, channels = wide.shape
     before, after, outputs = padding(side, kernel, block.stride)
     padded = np.zeros((images, before + side + after, before + side + after, channels), np.float32)
-    inside = padded[:, before : before + side, before : before + side]
-    if bias is None:
-        inside[...] = wide
+    if block.expand is None:
+        padded[:, before : before + side, before : before + side] = wide
     else:
-        rectify_into(wide, bias, padded, before)
+        rectify_into(wide, block.expand.bias, padded, before)
     filtered = np.empty((images, outputs, outputs, channels), np.float32)
     filter_channels(padded, *block.depthwise, block.stride, filtered)
     y = pointwise(block.project, filtered)
@@ -285,7 +249,7 @@ def pointwise(layer: Layer, x: Array) -> Array:
 
 @compiled
 def rectify(x: Array, bias: Array) -> None:
-    """Add the bias and cut to 0 … 6 (ReLU6), in place; x is (pixels, channels)."""
+    """Add the bias to x (pixels, channels) and clip it to 0 … 6 (ReLU6), in place."""
     for pixel in range(x.shape[0]):
         for channel in range(x.shape[1]):
             value = x[pixel, channel] + bias[channel]
@@ -294,7 +258,7 @@ def rectify(x: Array, bias: Array) -> None:
 
 @compiled
 def rectify_into(x: Array, bias: Array, padded: Array, before: int) -> None:
-    """Write what `rectify` makes of x, (N, H, W, C), into the inside of a padded array."""
+    """Write ReLU6 of x (N, H, W, C) plus the bias into the inside of a padded array."""
     for image in range(x.shape[0]):
         for row in range(x.shape[1]):
             for column in range(x.shape[2]):
@@ -307,20 +271,9 @@ def rectify_into(x: Array, bias: Array, padded: Array, before: int) -> None:
 
 @compiled
 def filter_channels(padded: Array, kernels: Array, bias: Array, stride: int, y: Array) -> None:
-    """Convolve each channel with a kernel of its own, then ReLU6.
+    """Write the depthwise convolution of a padded array, then ReLU6, to y (N, H, W, C).
 
-    Parameters
-    ----------
-    padded
-        (N, rows, columns, C).
-    kernels
-        (height, width, C).
-    bias
-        (C,).
-    stride
-        In pixels.
-    y
-        (N, H, W, C), is written.
+    Kernels are (height, width, C).
     """
     size = kernels.shape[0]
     for image in range(y.shape[0]):

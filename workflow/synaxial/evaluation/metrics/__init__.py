@@ -1,7 +1,7 @@
-"""What images are worth, as numbers.
+"""The metrics: numbers that compare a set of images with a reference set.
 
-A metric is a module with two steps. `measure` turns images into arrays, one row an image, once;
-`compare` turns the rows of two sets into numbers, and takes a weight for each row, so that
-`intervals.py` can draw sets anew without measuring again. Which sets are compared with which is
-`synaxial.evaluation`'s to say.
+A metric of images has two steps. `measure` turns images into arrays with one row an image.
+`compare` turns the rows of two sets into numbers. A metric of features has `prepare`, which takes
+the features of two sets. Every metric takes a weight for each image, so that `intervals.py` can
+resample the sets without measuring again.
 """

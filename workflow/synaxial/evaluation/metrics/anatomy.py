@@ -1,4 +1,4 @@
-"""Intensity and anatomy: the brain's grey levels, size, place and symmetry, and its lesions."""
+"""Intensity and anatomy: grey levels, size, position and symmetry of the brain, and lesions."""
 
 from typing import Any
 
@@ -8,82 +8,75 @@ from scipy.stats import wasserstein_distance
 
 from synaxial.compute.parallel import cut, for_each
 from synaxial.evaluation.metrics.brain_masks import brain_mask, hyperintense_mask, symmetry
-from synaxial.evaluation.metrics.images import Weights, shares
+from synaxial.evaluation.metrics.common import Rows, Weights, shares
 
 NAME = "anatomy"
 TITLE = "anatomy"
-
 EXPLANATION = (
-    "What a reader of the images would check first: the brain's grey levels, its area and place, "
-    "whether the background is exactly black, how symmetric the brain is, and how much of it is "
-    "bright as a tumour is on FLAIR, and where. Of each quantity the distribution over images is "
-    "compared with that of real images by the Wasserstein distance, in the quantity's own unit. "
-    "The bright parts are found by a threshold on the brain's own median and spread, which a "
-    "bright artefact passes too: on two real volumes the mean Dice coefficient with the experts' "
-    "segmentation is 0.86 and 0.88, and below 0.7 in one slice of ten. A distance says how far a "
-    "quantity is off on average, not whether an image is anatomically possible. Near the distance "
-    "of two disjoint sets of real subjects is good."
+    "What a reader of the images would check first: the grey levels of the brain, its area and "
+    "position, whether the background is exactly black, how symmetric the brain is, and how much "
+    "of it is as bright as a tumour on FLAIR, and where. The distribution of each quantity over "
+    "the images is compared with that of real images by the Wasserstein distance, in the unit of "
+    "the quantity. The bright parts are found by a threshold on the median and spread of the "
+    "brain, which a bright artefact passes too: on two real volumes the mean Dice coefficient with "
+    "the segmentation by experts is 0.86 and 0.88, and below 0.7 in one slice of ten. A distance "
+    "says how far a quantity is off on average, not whether an image is anatomically possible. A "
+    "value near the distance of two disjoint sets of real subjects is good."
 )
-
 SOURCE = (
     "Wasserstein-1 distances of distributions (Villani 2003; SciPy's wasserstein_distance); the "
-    "quantities are defined in synaxial.evaluation.metrics.anatomy and .heads"
+    "quantities are defined in synaxial.evaluation.metrics.anatomy and .brain_masks"
 )
 
-#: A number for each image, with its unit.
+#: Numbers of each image, with their units.
 QUANTITIES = {
     "area": "the brain, % of the image",
     "background": "pixels that are exactly 0, % of the image",
-    "row": "the brain's centroid from the top, % of the image's side",
-    "column": "the brain's centroid from the left, % of the image's side",
+    "row": "the centroid of the brain from the top, % of the side of the image",
+    "column": "the centroid of the brain from the left, % of the side of the image",
     "symmetry": "of the brain, left to right, %",
     "hyperintense": "tumour-like part, % of the brain",
 }
 
-#: A number for each image that has a tumour-like part.
+#: Numbers of each image that has a tumour-like part.
 POSITIONS = {
-    "hyperintense_row": "its centroid below the brain's, % of the image's side",
-    "hyperintense_column": "its centroid to the right of the brain's, % of the image's side",
+    "hyperintense_row": "its centroid below that of the brain, % of the side of the image",
+    "hyperintense_column": "its centroid to the right of that of the brain, % of the side",
     "hyperintense_right": "its part in the right half of the picture, %",
 }
 
-#: So far apart, in %, are positions where one set has no tumour-like part at all.
+#: The distance of the positions, in %, where one set has no tumour-like part at all.
 FARTHEST = 100.0
 
-#: So many images are looked at by a thread at a time.
+#: Images that one thread processes at a time.
 BLOCK = 16
 
 
-def measure(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """Return the quantities of each image.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
+def measure(pixels: NDArray[np.uint8]) -> Rows:
+    """Return the quantities of each image uint8 (N, S, S).
 
     Returns
     -------
     dict
-        float64 (N,) for each of `QUANTITIES` and `POSITIONS`, in %: positions are 0 where there
-        is no tumour-like part. `histogram`: int32 (N, 256), how often each grey level is in the
-        brain.
+        float64 (N,) for each of `QUANTITIES` and `POSITIONS`, in %; positions are 0 without a
+        tumour-like part. `histogram`: int32 (N, 256), the number of pixels of the brain at each
+        grey level.
     """
     names = [*QUANTITIES, *POSITIONS]
     table = np.empty((len(pixels), len(names)))
     histogram = np.empty((len(pixels), 256), np.int32)
 
-    def look(block: slice) -> None:
+    def measure_block(block: slice) -> None:
         for at in range(block.start, block.stop):
             brain = brain_mask(pixels[at])
             histogram[at] = np.bincount(pixels[at][brain], minlength=256)
-            table[at] = [*_of_brain(pixels[at], brain)]
+            table[at] = _numbers_of(pixels[at], brain)
 
-    for_each(look, cut(len(pixels), BLOCK))
+    for_each(measure_block, cut(len(pixels), BLOCK))
     return {"histogram": histogram, **dict(zip(names, table.T.copy(), strict=True))}
 
 
-def _of_brain(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> list[float]:
+def _numbers_of(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> list[float]:
     """Return the numbers of one image, in the order of `QUANTITIES` and `POSITIONS`."""
     side = image.shape[0]
     bright = hyperintense_mask(image, brain)
@@ -105,7 +98,7 @@ def _of_brain(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> list[float]
 
 
 def _centroid(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the mean row and column of a mask, counted from 0; the image's middle if empty."""
+    """Return the mean row and column of a mask; the middle of the image for an empty mask."""
     rows, columns = np.nonzero(mask)
     if len(rows) == 0:
         return (mask.shape[0] - 1) / 2, (mask.shape[1] - 1) / 2
@@ -113,55 +106,53 @@ def _centroid(mask: NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def compare(
-    generated: dict[str, NDArray[Any]],
-    reference: dict[str, NDArray[Any]],
+    generated: Rows,
+    reference: Rows,
     generated_weights: Weights = None,
     reference_weights: Weights = None,
 ) -> dict[str, float]:
-    """Return the Wasserstein-1 distance of each quantity's distributions.
+    """Return the Wasserstein-1 distance of the distributions of each quantity.
 
-    Positions are compared over the images that have a tumour-like part: `FARTHEST` if those of
-    one set have none, 0 if those of both have none.
+    Positions are compared over the images with a tumour-like part. The distance is `FARTHEST` if
+    one set has no such image, and 0 if both have none.
 
     Returns
     -------
     dict
-        `anatomy_histogram`, of the brains' pixels, in grey levels; `anatomy_{name}` for each of
-        `QUANTITIES` and `POSITIONS`, in their unit.
+        `anatomy_histogram`, of the pixels of the brains, in grey levels; `anatomy_{name}` for
+        each of `QUANTITIES` and `POSITIONS`, in their units.
     """
+    both = (generated, reference)
     weights = (
         shares(generated_weights, len(generated["area"])),
         shares(reference_weights, len(reference["area"])),
     )
-    both = (generated, reference)
     distances = {
-        f"{NAME}_{name}": float(wasserstein_distance(generated[name], reference[name], *weights))
+        f"{NAME}_{name}": _distance(generated[name], reference[name], *weights)
         for name in QUANTITIES
     }
     with_bright = [
         share * (rows["hyperintense"] > 0) for rows, share in zip(both, weights, strict=True)
     ]
     for name in POSITIONS:
-        distances[f"{NAME}_{name}"] = _distance_of_some(
-            generated[name], reference[name], *with_bright
-        )
+        distances[f"{NAME}_{name}"] = _distance(generated[name], reference[name], *with_bright)
     levels = np.arange(256)
     counts = [share @ rows["histogram"] for rows, share in zip(both, weights, strict=True)]
-    # An image without a brain counts as one whose brain is black and as large as the others' mean.
+    # An image without a brain counts as a black brain of the mean size of the others.
     for rows, share, count in zip(both, weights, counts, strict=True):
         without = share @ (rows["area"] == 0)
         count[0] += without * (count.sum() / (1 - without) if without < 1 else 1)
-    distances[f"{NAME}_histogram"] = _distance_of_some(levels, levels, *counts)
+    distances[f"{NAME}_histogram"] = _distance(levels, levels, *counts)
     return distances
 
 
-def _distance_of_some(
+def _distance(
     first: NDArray[Any],
     second: NDArray[Any],
     first_weights: NDArray[np.float64],
     second_weights: NDArray[np.float64],
 ) -> float:
-    """Return the distance of weighted values, of which there may be none in one or both sets."""
+    """Return the distance of weighted values; all weights of one or both sets may be 0."""
     if first_weights.any() and second_weights.any():
         return float(wasserstein_distance(first, second, first_weights, second_weights))
     return FARTHEST if first_weights.any() or second_weights.any() else 0.0

@@ -1,32 +1,28 @@
-"""Diversity: how alike two images of a set are, by multi-scale structural similarity."""
-
-from typing import Any
+"""Diversity: how alike two images of a set are, by multi-scale structural similarity (MS-SSIM)."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from synaxial.compute.parallel import for_each
-from synaxial.evaluation.metrics.images import Weights
+from synaxial.evaluation.metrics.common import Rows, Weights
 
 NAME = "diversity"
 TITLE = "diversity"
-
 EXPLANATION = (
     "The structural similarity on five scales (MS-SSIM) of random pairs of images of one set; 1 is "
-    "the same image twice. Generated pairs that are more alike than pairs of real images of "
-    "different subjects say that the generator has lost variety (mode collapse). Less alike is no "
-    "sign of quality: noise is the least alike. It does not compare generated with real images, "
-    "and a few modes that are far from each other pass unseen. As alike as real pairs is good: a "
+    "the same image twice. If generated pairs are more alike than pairs of real images of "
+    "different subjects, the generator has lost variety (mode collapse). Less alike is no sign of "
+    "quality: noise is the least alike. The metric does not compare generated with real images, "
+    "and it misses a collapse to a few modes that are far apart. As alike as real pairs is good: a "
     "difference of 0."
 )
-
 SOURCE = (
     "Wang, Simoncelli, Bovik: Multi-scale structural similarity, Asilomar 2003; between random "
     "pairs: Odena, Olah, Shlens, ICML 2017"
 )
 
-#: The exponents of the scales, the finest first, as published.
+#: The published exponents of the scales, the finest first.
 EXPONENTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
 
 WINDOW = 11
@@ -36,13 +32,13 @@ STABILISERS = ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
 PAIRS = 200
 SEED = 2003
 
-#: The training log's form looks at so many pairs, at this size.
+#: The number of pairs, and the size in pixels, of the score in the training log.
 QUICK_PAIRS = 28
 QUICK_SIZE = 64
 
 
 def gaussian_window() -> NDArray[np.float64]:
-    """Return the window along one axis, float64 (WINDOW,), of sum 1."""
+    """Return the Gaussian window along one axis, float64 (WINDOW,), with the sum 1."""
     distance = np.arange(WINDOW) - WINDOW // 2
     window = np.exp(-(distance**2) / (2 * SIGMA**2))
     normalised: NDArray[np.float64] = window / window.sum()
@@ -50,19 +46,13 @@ def gaussian_window() -> NDArray[np.float64]:
 
 
 def multi_scale_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Return the MS-SSIM of two images, in 0 to 1.
+    """Return the MS-SSIM of two images, uint8 (S, S), in 0 to 1.
 
-    The product over scales of the mean contrast-structure term, on the last scale times the
+    The product over the scales of the mean contrast-structure term, on the last scale times the
     luminance term, each to the power of its exponent. Means are over the places where the window
-    is within the image; images are averaged 2 x 2 from scale to scale. Two departures where the
-    definition says nothing: a negative mean, whose power is no real number, counts as 0; and
-    images below 176 pixels a side have as many scales as the window fits on, with the exponents'
-    sum kept at 1.
-
-    Parameters
-    ----------
-    first, second
-        uint8 (S, S), S at least `WINDOW`.
+    lies within the image. Images are averaged 2 x 2 from scale to scale. The definition leaves two
+    cases open: a negative mean, whose power is no real number, counts as 0; and images below 176
+    pixels a side have as many scales as the window fits on, with exponents of the same sum.
 
     Raises
     ------
@@ -107,7 +97,7 @@ def _similarity(both: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _halve(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average 2 x 2 pixels (a last odd row or column is left out)."""
+    """Average 2 x 2 pixels. A last odd row or column is left out."""
     rows, columns = (length // 2 * 2 for length in images.shape[1:])
     even = images[:, :rows, :columns]
     total = even[:, ::2, ::2] + even[:, 1::2, ::2] + even[:, ::2, 1::2] + even[:, 1::2, 1::2]
@@ -116,14 +106,9 @@ def _halve(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def random_pairs(groups: NDArray[np.int64], pairs: int) -> NDArray[np.int64]:
-    """Draw pairs of images of different groups, each pair once: int64 (P, 2), P at most `pairs`.
+    """Draw pairs of images of different groups, each at most once: int64 (P, 2).
 
-    Parameters
-    ----------
-    groups
-        (N,): images of the same number, as those of one subject, make no pair.
-    pairs
-        How many; all there are if there are fewer.
+    P is `pairs`, or the number of possible pairs if that is smaller.
 
     Raises
     ------
@@ -141,29 +126,28 @@ def random_pairs(groups: NDArray[np.int64], pairs: int) -> NDArray[np.int64]:
 
 def measure(
     pixels: NDArray[np.uint8], groups: NDArray[np.int64] | None = None, pairs: int = PAIRS
-) -> dict[str, NDArray[Any]]:
-    """Return the similarity of random pairs.
+) -> Rows:
+    """Return the similarity of random pairs of images of different groups.
 
     Parameters
     ----------
     pixels
         uint8 (N, S, S).
     groups
-        int64 (N,): pairs are of different groups. None: each image is a group of its own, as
-        for generated images.
+        int64 (N,). None: each image is a group of its own, as for generated images.
     pairs
-        How many pairs.
+        The largest number of pairs.
 
     Returns
     -------
     dict
-        A row a pair, not an image: `pairs`: int64 (P, 2), the two images; `similarity`: float64
+        One row a pair, not an image. `pairs`: int64 (P, 2), the two images. `similarity`: float64
         (P,).
 
     Raises
     ------
     ValueError
-        There are no two images, or none of different groups.
+        There are no two images of different groups.
     """
     groups = np.arange(len(pixels)) if groups is None else groups
     chosen = random_pairs(groups, pairs)
@@ -177,29 +161,29 @@ def measure(
 
 
 def compare(
-    generated: dict[str, NDArray[Any]],
-    reference: dict[str, NDArray[Any]],
+    generated: Rows,
+    reference: Rows,
     generated_weights: Weights = None,
     reference_weights: Weights = None,
 ) -> dict[str, float]:
-    """Return the mean similarity of both sets' pairs, and their difference.
+    """Return the mean similarity of the pairs of both sets, and the difference.
 
-    A pair counts as often as the product of its images' weights says. An image drawn twice is no
-    pair with itself, which would be alike by construction.
+    The weight of a pair is the product of the weights of its images. An image with weight 2 makes
+    no pair with itself, because that pair would be alike by construction.
 
     Returns
     -------
     dict
         `diversity_ms_ssim` and `diversity_ms_ssim_real`, in 0 to 1, and `diversity`, the first
-        less the second: above 0 is less varied than real.
+        minus the second: above 0 is less varied than real.
     """
     own = _mean_similarity(generated, generated_weights)
     real = _mean_similarity(reference, reference_weights)
     return {NAME: own - real, f"{NAME}_ms_ssim": own, f"{NAME}_ms_ssim_real": real}
 
 
-def _mean_similarity(rows: dict[str, NDArray[Any]], weights: Weights) -> float:
-    """Return the weighted mean over pairs; the plain one if no pair is left of the set drawn."""
+def _mean_similarity(rows: Rows, weights: Weights) -> float:
+    """Return the weighted mean over pairs; the plain mean if no pair has a weight."""
     similarity = np.asarray(rows["similarity"], np.float64)
     if weights is None:
         return float(similarity.mean())
@@ -210,20 +194,14 @@ def _mean_similarity(rows: dict[str, NDArray[Any]], weights: Weights) -> float:
 def collapse_score(pixels: NDArray[np.uint8]) -> float:
     """Return the mean similarity of a few pairs at a small size, for the training log.
 
-    The same quantity as `measure` gives, at `QUICK_SIZE` pixels a side or a little more (three
-    scales): to be compared with itself from epoch to epoch, and with that of real images. It
-    takes a few hundredths of a second.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S), N at least 2. All pairs of up to 8 images are looked at, and
-        `QUICK_PAIRS` of more.
+    This is the quantity of `measure` for `QUICK_PAIRS` pairs, or all pairs of up to 8 images, at
+    `QUICK_SIZE` pixels a side or a little more (three scales). Compare it with itself from epoch to
+    epoch, and with that of real images. It takes a few hundredths of a second.
 
     Raises
     ------
     ValueError
-        There is one image only.
+        There is only one image.
     """
     if len(pixels) < 2:
         raise ValueError(f"{len(pixels)} image, expected at least 2")

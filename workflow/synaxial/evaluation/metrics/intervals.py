@@ -1,22 +1,22 @@
-"""How far a number might have come out otherwise: bootstrap intervals.
+"""Bootstrap intervals of numbers that compare two sets of images.
 
-Sets are drawn anew by group, with replacement: images of one subject resemble each other, and a set
-of other images would be one of other subjects. A group's weight is how often it was drawn.
+Sets are resampled by group, with replacement: images of one subject resemble each other, and
+another set of images would be one of other subjects. The weight of a group is how often it was
+drawn.
 
-A set drawn with replacement has images twice and others not at all, and so is further from any
-other set than the one it was drawn from: distances of drawn sets lie above the estimate, and the
-interval between their quantiles may not even contain it. Only how much they scatter is used here:
-the quantiles of their differences from their own mean, around the estimate. The bias of the
-estimate itself, if it has one, is the same in every distance of sets of that size, and is not
-corrected: it is for the distance between two real sets of the same size to show it.
+A resampled set has some images twice and others not at all. Its distance from any other set is
+therefore larger than that of the original set, and the plain quantile interval may not contain
+the estimate. Only the scatter is used here: the quantiles of the differences from the mean of the
+resamples, around the estimate. The bias of the estimate itself is the same in every distance of
+sets of that size and is not corrected: the distance between two real sets of that size shows it.
 
-Intervals of quantiles are a little short: where the truth is known (see the tests: 100 to 200
-images, or 40 subjects, a set), 92 or 93 of 100 intervals of the level 0.95 contain it. With fewer
+Quantile intervals are a little short: where the truth is known (see the tests: 100 to 200 images,
+or 40 subjects, a set), 92 or 93 of 100 intervals of the level 0.95 contain it. With fewer
 subjects they are shorter still.
 
 Source: Efron and Tibshirani, An Introduction to the Bootstrap, Chapman and Hall 1993: chapters 8
-(drawing whole units of dependent data), 10 (the bootstrap's estimate of bias, the mean of what was
-drawn less the estimate, which is taken off here) and 13 (intervals of quantiles).
+(resampling whole units of dependent data), 10 (the bootstrap estimate of bias, which is
+subtracted here) and 13 (quantile intervals).
 """
 
 from typing import NamedTuple
@@ -27,14 +27,14 @@ from scipy.stats import norm as normal
 from scipy.stats import t as student
 
 from synaxial.compute import parallel
-from synaxial.evaluation.features.rows import Statistic
+from synaxial.evaluation.metrics.common import Statistic
 
-#: How often sets are drawn anew where nobody says otherwise.
+#: The default number of resamples.
 REPEATS = 100
 
 
 class Interval(NamedTuple):
-    """Where a number may lie; for an unbiased estimate, with the probability asked for."""
+    """The bounds of an interval."""
 
     low: float
     high: float
@@ -48,42 +48,45 @@ def bootstrap_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Return the interval of each number that a statistic of two sets makes.
+    """Return the interval of each number of a statistic of two sets.
 
     Parameters
     ----------
     statistic
-        Called with None twice for the estimate, and with the weights of both sets for each draw;
-        by several threads, within `use_threads`.
+        Called with None twice for the estimate, and with the weights of both sets for each
+        resample; by several threads within `use_threads`.
     groups_a, groups_b
-        int64 (N,) and (M,): which images are drawn together (`ImageSet.groups`).
+        int64 (N,) and (M,): the groups of the images (`ImageSet.groups`).
     repeats
-        How often both sets are drawn.
+        The number of resamples, at least 2.
     seed
         The same seed draws the same sets.
     level
-        Between 0 and 1.
+        The level of confidence, between 0 and 1.
 
     Raises
     ------
     ValueError
-        A set has only one group, the level is no probability, or there are fewer than two repeats.
+        A set has only one group, or `repeats` or `level` is out of range.
     """
     if not 0 < level < 1 or repeats < 2:
         raise ValueError(
             f"level {level} and {repeats} repeats, expected 0 < level < 1, two or more"
         )
     generator = np.random.Generator(np.random.PCG64(seed))
-    draw_a, draw_b = _Drawing(groups_a), _Drawing(groups_b)
+    (index_a, count_a), (index_b, count_b) = _groups(groups_a), _groups(groups_b)
     estimates = statistic(None, None)
-    weights = [(draw_a(generator), draw_b(generator)) for _ in range(repeats)]
+    weights = [
+        (_resampled(count_a, generator)[index_a], _resampled(count_b, generator)[index_b])
+        for _ in range(repeats)
+    ]
     draws: list[dict[str, float]] = [{}] * repeats
 
     def compute(repeat: int) -> None:
         draws[repeat] = statistic(*weights[repeat])
 
     parallel.for_each(compute, range(repeats))
-    groups = min(draw_a.count, draw_b.count)
+    groups = min(count_a, count_b)
     return {
         name: interval_around(estimate, np.array([draw[name] for draw in draws]), level, groups)
         for name, estimate in estimates.items()
@@ -93,12 +96,12 @@ def bootstrap_intervals(
 def interval_around(
     estimate: float, draws: NDArray[np.float64], level: float, groups: int
 ) -> Interval:
-    """Return the quantiles of drawn values, moved so that the mean of these is the estimate.
+    """Return the quantiles of the resampled values, moved so that their mean is the estimate.
 
-    Few groups scatter too little when they are drawn with replacement, by (G - 1) / G in variance,
-    and say little of how much: both are made up for as in Student's t interval. The estimate itself
-    is always inside: where nearly all draws are the same, as for shares of 0 or 1, the quantiles
-    of what is left may lie on one side of it.
+    Resampling G groups scatters too little, by (G - 1) / G in variance, and a small G says little
+    about the scatter itself. Both are corrected as in Student's t interval. The estimate always
+    lies inside: where nearly all resamples are equal, as for shares of 0 or 1, both quantiles may
+    lie on one side of it.
     """
     scatter = draws - draws.mean()
     tail = (1 + level) / 2
@@ -107,20 +110,18 @@ def interval_around(
     return Interval(estimate + min(float(low), 0.0), estimate + max(float(high), 0.0))
 
 
-class _Drawing:
-    """Draws the weights of a set's images."""
+def _groups(groups: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return the number of the group of each image, from 0, and how many groups there are."""
+    names, index = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} group(s) of images, expected at least two to draw from")
+    return index, len(names)
 
-    def __init__(self, groups: NDArray[np.int64]) -> None:
-        names, self.index = np.unique(groups, return_inverse=True)
-        self.count = len(names)
-        if self.count < 2:
-            raise ValueError(f"{self.count} group(s) of images, expected at least two to draw from")
 
-    def __call__(self, generator: np.random.Generator) -> NDArray[np.float64]:
-        """Return how often each image is drawn; a draw of one group alone is drawn again."""
-        times = np.zeros(self.count)
-        while np.count_nonzero(times) < 2:
-            drawn = generator.integers(0, self.count, self.count)
-            times = np.bincount(drawn, minlength=self.count).astype(np.float64)
-        weights: NDArray[np.float64] = times[self.index]
-        return weights
+def _resampled(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each group is drawn; a draw of one group alone is repeated."""
+    times = np.zeros(count)
+    while np.count_nonzero(times) < 2:
+        drawn = generator.integers(0, count, count)
+        times = np.bincount(drawn, minlength=count).astype(np.float64)
+    return times

@@ -1,22 +1,19 @@
-"""The kernel distance of feature vectors: unbiased MMD² with a polynomial kernel."""
-
-from dataclasses import dataclass
+"""The kernel distance of feature vectors: unbiased MMD² with a cubic kernel, as in KID."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.evaluation.features.rows import Features, Statistic, checked
-from synaxial.evaluation.metrics.images import Weights, shares
+from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked, shares
 
 NAME = "kernel_distance"
 TITLE = "kernel distance"
 EXPLANATION = (
-    "Compares all pairs of images within and between two sets by their features, with a kernel "
-    "that makes equal means, spreads and skewnesses equal. 0 is the best, and values scatter "
-    "around it on both sides if the sets are alike, however few the images: the estimate has no "
-    "bias for independent images. Slices of one subject are not independent and raise it, so it is "
-    "read beside the same distance between two sets of real subjects. It does not see copies of "
-    "training images. It is KID's formula on other features than Inception's: no KID values."
+    "Compares the features of all pairs of images, within each set and between the two sets, with "
+    "a kernel that is sensitive to means, spreads and skewness. 0 is the best value. Alike sets "
+    "scatter around 0 on both sides, even small ones: the estimate has no bias for independent "
+    "images. Slices of one subject are not independent and raise it, so read it beside the "
+    "distance between two sets of real subjects. It does not see copies of training images. The "
+    "formula is that of KID, but the features are not Inception's: the values are no KID values."
 )
 SOURCE = (
     "Binkowski et al., Demystifying MMD GANs, ICLR 2018, arXiv 1801.01401, section 4: the kernel "
@@ -26,59 +23,40 @@ SOURCE = (
 Matrix = NDArray[np.float64]
 
 
-def compare(
-    generated: Features,
-    reference: Features,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
-    """Return the distance of two sets, {"kernel_distance": MMD²}.
-
-    An image of weight 2 is no pair with itself: repeating an image would make the set look more
-    alike than what it was drawn from, so that the value differs from that of a repeated image.
-
-    Parameters
-    ----------
-    generated, reference
-        (N, D) and (M, D), of at least two images.
-    generated_weights, reference_weights
-        (N,) and (M,).
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than two images (of positive weight).
-    """
-    return prepare(generated, reference)(generated_weights, reference_weights)
-
-
 def prepare(
     generated: Features,
     reference: Features,
     generated_groups: NDArray[np.int64] | None = None,
     reference_groups: NDArray[np.int64] | None = None,
 ) -> Statistic:
-    """Compute what does not depend on weights, for `bootstrap_intervals` to call what it returns.
+    """Return {"kernel_distance": MMD²} of two sets as a function of the images' weights.
 
-    With groups, images of one group make no pair within their set: slices of one subject are more
-    alike than two images drawn from all subjects, and would raise the distance of a set of few
-    subjects from any other. Without them each image is a group.
+    Two images of one group make no pair within their set: slices of one subject are more alike
+    than images of different subjects, and would raise the distance of a set of few subjects from
+    any other set. An image with weight 2 makes no pair with itself. Without groups each image is
+    a group of its own.
 
     Raises
     ------
     ValueError
-        A set has fewer than two images or groups, or the features are different ones.
+        A set has fewer than two images or groups, or the sets have different features.
     """
     x, y = checked(generated, reference, least=2)
-    groups = [
+    x_groups, y_groups = (
         np.arange(len(rows)) if given is None else np.unique(given, return_inverse=True)[1]
         for rows, given in ((x, generated_groups), (y, reference_groups))
-    ]
-    return _Kernels(
-        _Within.of(polynomial_kernel(x, x), groups[0]),
-        _Within.of(polynomial_kernel(y, y), groups[1]),
-        polynomial_kernel(x, y),
     )
+    within_x, within_y = polynomial_kernel(x, x), polynomial_kernel(y, y)
+    within_x[x_groups[:, None] == x_groups] = 0
+    within_y[y_groups[:, None] == y_groups] = 0
+    between = polynomial_kernel(x, y)
+
+    def distance(generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
+        p, q = shares(generated_weights, len(x)), shares(reference_weights, len(y))
+        within = _mean_of_pairs(within_x, x_groups, p) + _mean_of_pairs(within_y, y_groups, q)
+        return {NAME: float(within - 2 * (p @ between @ q))}
+
+    return distance
 
 
 def polynomial_kernel(x: Matrix, y: Matrix) -> Matrix:
@@ -87,46 +65,10 @@ def polynomial_kernel(x: Matrix, y: Matrix) -> Matrix:
     return plain * plain * plain
 
 
-@dataclass(frozen=True)
-class _Kernels:
-    """The kernel of all pairs of generated images, of reference images, and of one of each."""
-
-    generated: "_Within"
-    reference: "_Within"
-    between: Matrix
-
-    def __call__(self, generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
-        """Return the distance."""
-        generated, reference = self.between.shape
-        p = shares(generated_weights, generated)
-        q = shares(reference_weights, reference)
-        within = self.generated.mean(p) + self.reference.mean(q)
-        return {NAME: float(within - 2 * (p @ self.between @ q))}
-
-
-@dataclass(frozen=True)
-class _Within:
-    """The kernel of the pairs within a set, (N, N), 0 for two of one group; and the groups."""
-
-    kernel: Matrix
-    groups: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, kernel: Matrix, groups: NDArray[np.int64]) -> "_Within":
-        """Leave the pairs of one group out."""
-        kernel[groups[:, None] == groups] = 0
-        return cls(kernel, groups)
-
-    def mean(self, share: NDArray[np.float64]) -> float:
-        """Return the mean over the pairs of two groups.
-
-        Raises
-        ------
-        ValueError
-            Only one group has a share.
-        """
-        of_groups = np.bincount(self.groups, share)
-        left = 1 - (of_groups**2).sum()
-        if left < 1e-12:
-            raise ValueError("images of one group make no pair, expected at least two groups")
-        return float(share @ self.kernel @ share / left)
+def _mean_of_pairs(kernel: Matrix, groups: NDArray[np.int64], share: NDArray[np.float64]) -> float:
+    """Return the weighted mean of a kernel over the pairs of images of different groups."""
+    of_groups = np.bincount(groups, share)
+    left = 1 - (of_groups**2).sum()
+    if left < 1e-12:
+        raise ValueError("images of one group make no pair, expected at least two groups")
+    return float(share @ kernel @ share / left)

@@ -1,49 +1,46 @@
 """Memorisation: whether generated images are copies of training images."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from synaxial.compute.parallel import cut, for_each
-from synaxial.evaluation.metrics.images import Weights, shares
-from synaxial.io.images import overlap
+from synaxial.evaluation.metrics.common import Rows, Weights, shares
 
 NAME = "memorisation"
 TITLE = "memorisation"
-
 EXPLANATION = (
     "For each image the nearest training image is sought: the highest correlation of the pixels at "
-    "64 x 64, over mirrored and shifted positions. Held-out real images of other subjects say how "
-    "near an image may be without being copied: beyond the 99th percentile of theirs a generated "
-    "one counts as too near, which for real images happens to 1 in 100. Correlation does not "
-    "change with brightness and contrast, so that a copy cannot hide there; but a copied detail "
-    "in another head, a rotated copy or a blend of several images pass. A low share alone is no "
-    "praise: noise is near nothing. A share near 0.01 or below is good."
+    "64 x 64, over mirrored and shifted positions. Held-out real images of other subjects show how "
+    "near an image may be without being copied. A generated image beyond their 99th percentile "
+    "counts as too near, as 1 in 100 real images does. Correlation does not change with brightness "
+    "and contrast, so a copy cannot hide there. A copied detail in another head, a rotated copy or "
+    "a blend of several images is not found. A low share alone is no praise: noise is near "
+    "nothing. A share near 0.01 or below is good."
 )
-
 SOURCE = (
     "Akbar, Wang, Eklund: Beware of diffusion models for synthesizing medical images, MLST 6(1), "
     "2025 (correlation with all training images); the threshold from held-out real images after "
     "Meehan, Chaudhuri, Dasgupta: A Non-Parametric Test to Detect Data-Copying, AISTATS 2020"
 )
 
-#: Pixels a side at which images are compared, and how far they are shifted there.
+#: Pixels a side at which images are compared, and the largest shift there.
 SIZE = 64
 REACH = 2
 
-#: The percentile of the held-out images' nearness beyond which an image is too near.
+#: The percentile of the held-out images beyond which an image is too near.
 PERCENTILE = 99
 
-#: So many images are compared with all training images at a time.
+#: Images that are compared with all training images at a time.
 BLOCK = 128
 
+Images = NDArray[np.float32]
 
-@dataclass(frozen=True)
-class Pair:
-    """An image, the training image nearest to it, and how to lay that over it.
+
+class Pair(NamedTuple):
+    """An image, the nearest training image, and the position in which that is nearest.
 
     Attributes
     ----------
@@ -52,10 +49,9 @@ class Pair:
     correlation
         In -1 to 1.
     flipped
-        Whether the training image is to be mirrored left to right first.
+        Whether the training image is first mirrored left to right.
     rows, columns
-        By how many pixels, of `SIZE` a side, the training image is then to be moved down and to
-        the right.
+        The shift of the training image down and to the right, in pixels of `SIZE` a side.
     """
 
     image: int
@@ -66,27 +62,11 @@ class Pair:
     columns: int
 
 
-def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the images at `SIZE` pixels a side, each pixel the mean of the area that it covers.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
-
-    Returns
-    -------
-    float32 (N, SIZE, SIZE)
-    """
+def reduced(pixels: NDArray[np.uint8]) -> Images:
+    """Return images at `SIZE` pixels a side, float32; each pixel is the mean of its area."""
     small = np.empty((len(pixels), SIZE, SIZE), np.float32)
-    if pixels.shape[-1] % SIZE == 0:
-        factor = pixels.shape[-1] // SIZE
-        for block in cut(len(pixels), BLOCK):
-            areas = pixels[block].reshape(-1, SIZE, factor, SIZE, factor)
-            small[block] = areas.sum(axis=(2, 4), dtype=np.uint32) / np.float32(factor**2)
-        return small
     for at, image in enumerate(pixels):
-        # In 32-bit floats, which Pillow does not round.
+        # Pillow does not round images of 32-bit floats.
         exact = Image.fromarray(image.astype(np.float32))
         small[at] = np.asarray(exact.resize((SIZE, SIZE), Image.Resampling.BOX))
     return small
@@ -94,54 +74,42 @@ def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def moved(images: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
     """Return images (N, S, S) moved down and to the right; what comes in is black."""
-    result = np.zeros_like(images)
-    side = images.shape[-1]
-    (from_rows, to_rows), (from_columns, to_columns) = (
-        overlap(shift, side, side) for shift in (rows, columns)
-    )
-    result[:, to_rows, to_columns] = images[:, from_rows, from_columns]
-    return result
+    down, right, side = abs(rows), abs(columns), images.shape[-1]
+    padded = np.pad(images, ((0, 0), (down, down), (right, right)))
+    return padded[:, down - rows :, right - columns :][:, :side, :side]
 
 
-def standardised(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return images as rows of mean 0 and length 1, so that a product of two is a correlation.
+def standardised(images: Images) -> Images:
+    """Return images as rows with mean 0 and length 1: their products are correlations.
 
-    Parameters
-    ----------
-    images
-        (N, S, S).
-
-    Returns
-    -------
-    float32 (N, S * S)
-        Zeros for images of one value: they correlate with nothing.
+    Images of one value become zeros: they correlate with nothing.
     """
     rows = images.reshape(len(images), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    # What rounding leaves of an image of one value is shorter.
-    unit: NDArray[np.float32] = np.where(length > 1e-2, rows / np.maximum(length, 1e-2), 0)
+    # The rounding error of an image of one value is shorter.
+    unit: Images = np.where(length > 1e-2, rows / np.maximum(length, 1e-2), 0)
     return unit
 
 
-def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> Rows:
     """Find the nearest training image of each image.
 
-    The training images are mirrored and moved by up to `REACH` pixels of `SIZE` (8 of 256) along
-    both axes, in whole pixels: 50 positions, each one product of two matrices.
+    The training images are mirrored and moved along both axes by up to `REACH` whole pixels of
+    `SIZE` (8 of 256): 50 positions, each one product of two matrices.
 
     Parameters
     ----------
     pixels
-        uint8 (N, S, S): generated images, or real ones of other subjects than the training's.
+        uint8 (N, S, S): generated images, or real images of other subjects than the training's.
     training
         uint8 (M, S, S).
 
     Returns
     -------
     dict
-        A row an image, as in `Pair`: `correlation`: float32 (N,). `training`: int64 (N,).
-        `flipped`: bool (N,). `shift`: int64 (N, 2).
+        `correlation`: float32 (N,). `training`: int64 (N,). `flipped`: bool (N,). `shift`: int64
+        (N, 2), rows and columns. See `Pair`.
 
     Raises
     ------
@@ -157,16 +125,15 @@ def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> dict[str,
     flipped = np.zeros(len(images), np.bool_)
     shift = np.zeros((len(images), 2), np.int64)
     for mirror in (False, True):
-        oriented = small[:, :, ::-1] if mirror else small
-        for rows, columns in _positions():
-            against = standardised(moved(oriented, rows, columns)).T
+        for rows, columns in _shifts():
+            candidates = standardised(moved(small[:, :, ::-1] if mirror else small, rows, columns))
 
-            def look(
+            def compare_block(
                 block: slice,
-                against: NDArray[np.float32] = against,
+                candidates: Images = candidates,
                 position: tuple[bool, int, int] = (mirror, rows, columns),
             ) -> None:
-                correlation = images[block] @ against
+                correlation = images[block] @ candidates.T
                 index = correlation.argmax(axis=1)
                 value = correlation[np.arange(len(index)), index]
                 nearer = value > best[block]
@@ -175,11 +142,11 @@ def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> dict[str,
                 flipped[block][nearer] = position[0]
                 shift[block][nearer] = position[1:]
 
-            for_each(look, cut(len(images), BLOCK))
+            for_each(compare_block, cut(len(images), BLOCK))
     return {"correlation": best, "training": nearest, "flipped": flipped, "shift": shift}
 
 
-def _positions() -> list[tuple[int, int]]:
+def _shifts() -> list[tuple[int, int]]:
     """Return all shifts, the shortest first: of equally near positions the first is kept."""
     steps = range(-REACH, REACH + 1)
     shifts = [(rows, columns) for rows in steps for columns in steps]
@@ -187,19 +154,17 @@ def _positions() -> list[tuple[int, int]]:
 
 
 def compare(
-    generated: dict[str, NDArray[Any]],
-    reference: dict[str, NDArray[Any]],
+    generated: Rows,
+    reference: Rows,
     generated_weights: Weights = None,
     reference_weights: Weights = None,
 ) -> dict[str, float]:
-    """Return how many images are nearer to a training image than real ones of other subjects.
+    """Return how many images are nearer to a training image than real images of other subjects.
 
     Parameters
     ----------
-    generated
-        Rows of `measure` for generated images.
-    reference
-        The same for held-out real images, against the same training images.
+    generated, reference
+        Rows of `measure` of generated and of held-out real images, with the same training images.
     generated_weights, reference_weights
         How often each image counts.
 
@@ -207,7 +172,7 @@ def compare(
     -------
     dict
         `memorisation`: the share of generated images beyond the threshold, 0 to 1.
-        `memorisation_threshold`: the held-out images' 99th percentile, a correlation.
+        `memorisation_threshold`: the 99th percentile of the held-out images, a correlation.
         `memorisation_nearest` and `memorisation_nearest_real`: the medians of both.
     """
     limit = _quantile(reference["correlation"], reference_weights, PERCENTILE / 100)
@@ -220,16 +185,12 @@ def compare(
     }
 
 
-def _quantile(values: NDArray[Any], weights: Weights, at: float) -> float:
-    """Return the smallest value that a share `at` of the weighted values does not exceed."""
+def _quantile(values: Images, weights: Weights, at: float) -> float:
     return float(np.quantile(values, at, method="inverted_cdf", weights=weights))
 
 
-def closest_pairs(rows: dict[str, NDArray[Any]], count: int) -> list[Pair]:
-    """Return the images nearest to a training image, the nearest first, for a figure.
-
-    Of images with the same nearest training image only the nearest is there.
-    """
+def closest_pairs(rows: Rows, count: int) -> list[Pair]:
+    """Return the pairs with the highest correlation, each training image at most once."""
     order = np.argsort(-rows["correlation"], kind="stable")
     _, first = np.unique(rows["training"][order], return_index=True)
     return [
@@ -246,16 +207,10 @@ def closest_pairs(rows: dict[str, NDArray[Any]], count: int) -> list[Pair]:
 
 
 def laid_over(training: NDArray[np.uint8], pair: Pair) -> NDArray[np.uint8]:
-    """Return the pair's training image in the position in which it is nearest to the image.
-
-    Parameters
-    ----------
-    training
-        uint8 (M, S, S).
-    """
+    """Return the training image of a pair in the position in which it is nearest."""
     image = training[pair.training]
     side = image.shape[-1]
     oriented = image[:, ::-1] if pair.flipped else image
     rows, columns = (round(shift * side / SIZE) for shift in (pair.rows, pair.columns))
-    positioned: NDArray[np.uint8] = moved(oriented[None], rows, columns)[0]
-    return positioned
+    placed: NDArray[np.uint8] = moved(oriented[None], rows, columns)[0]
+    return placed

@@ -1,176 +1,171 @@
-"""Precision, recall, density and coverage: who is a near neighbour of whom."""
-
-from dataclasses import dataclass
+"""Precision, recall, density, coverage, and the realism of single images, by nearest neighbours."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.compute.compiled import compiled
-from synaxial.evaluation.features.rows import Features, Statistic, checked
-from synaxial.evaluation.metrics.images import Weights
+from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked
 
 NAME = "neighbours"
 TITLE = "neighbours"
 EXPLANATION = (
-    "Around each image is a ball that reaches to its fifth nearest neighbour in its own set. "
-    "Precision is the share of generated images in a ball of a real one (are they realistic?), "
-    "density how many such balls they are in, over 5 (about 1 for equal sets; outliers count for "
-    "less). Recall is the share of real images in a ball of a generated one (is all there?), "
-    "coverage the share of real images with a generated one in their ball. High is good, as high "
-    "as between two sets of real subjects; recall also rises with outliers among the generated, so "
-    "variety is never claimed from it alone. Neighbouring slices of a subject make small balls. "
-    "Copies of training images look perfect."
+    "Each image has a ball that reaches to its fifth nearest neighbour in its own set. Precision "
+    "is the share of generated images in the ball of a real image (are they realistic?). Density "
+    "is the mean number of such balls, divided by 5: about 1 for equal sets, and outliers count "
+    "less. Recall is the share of real images in the ball of a generated image (is everything "
+    "there?). Coverage is the share of real images with a generated image in their ball. High is "
+    "good, as high as between two sets of real subjects. Outliers among the generated images raise "
+    "recall, so recall alone does not show variety. Copies of training images look perfect."
 )
 SOURCE = (
-    "Kynkäänniemi et al., NeurIPS 2019, arXiv 1904.06991 (precision, recall); Naeem et al., ICML "
-    "2020, arXiv 2002.09797 (density, coverage); k = 5 as there"
+    "Kynkäänniemi et al., NeurIPS 2019, arXiv 1904.06991 (precision, recall; section 5: realism of "
+    "one image); Naeem et al., ICML 2020, arXiv 2002.09797 (density, coverage); k = 5 as there"
 )
 
 NEIGHBOURS = 5
 
+#: The largest realism score: an image that equals a real one would have an infinite score.
+HIGHEST_REALISM = 1000.0
+
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-
-
-def compare(
-    generated: Features,
-    reference: Features,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
-    """Return {"precision", "recall", "density", "coverage"}.
-
-    An image of weight 2 counts twice in every mean and as two neighbours of every other image, but
-    not as its own neighbour: its copy is as near as can be, and its ball would be gone. So the
-    values differ from those of sets with images repeated.
-
-    Parameters
-    ----------
-    generated, reference
-        (N, D) and (M, D), of at least six images.
-    generated_weights, reference_weights
-        (N,) and (M,).
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than six images, or the features are different ones.
-    """
-    return prepare(generated, reference)(generated_weights, reference_weights)
+Groups = NDArray[np.int64] | None
 
 
 def prepare(
     generated: Features,
     reference: Features,
-    generated_groups: NDArray[np.int64] | None = None,
-    reference_groups: NDArray[np.int64] | None = None,
+    generated_groups: Groups = None,
+    reference_groups: Groups = None,
 ) -> Statistic:
-    """Compute all distances, for `bootstrap_intervals` to call what it returns.
+    """Return precision, recall, density and coverage as a function of the images' weights.
 
-    With groups, an image's ball reaches to its fifth neighbour of other groups: those of its own
-    subject are so near that hardly any other image would lie in it. Without them each image is a
-    group, as in the sources.
+    With groups, the ball of an image reaches to its fifth neighbour of other groups: slices of
+    one subject are so much alike that their balls would hold hardly any other image. Without
+    groups each image is a group, as in the sources.
+
+    An image with weight 2 counts twice in every mean, and as two neighbours of other images. It
+    is not its own neighbour, so the values differ from those of sets with repeated images.
 
     Raises
     ------
     ValueError
-        A set has fewer than six images, or the features are different ones.
+        A set has fewer than six images, or the sets have different features.
     """
     x, y = checked(generated, reference, least=NEIGHBOURS + 1)
-    return _Distances(
-        _Neighbours.of(x, generated_groups), _Neighbours.of(y, reference_groups), distances(y, x)
-    )
+    of_x, of_y = nearest(x, generated_groups), nearest(y, reference_groups)
+    between = distances(y, x)
+
+    def four_numbers(generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
+        p = np.ones(len(x)) if generated_weights is None else generated_weights
+        q = np.ones(len(y)) if reference_weights is None else reference_weights
+        real_balls = np.zeros(len(x))
+        visitors, generated_balls = np.zeros((2, len(y)))
+        both = radii(*of_x, p), radii(*of_y, q)
+        _count_balls(between, *both, p, q, real_balls, visitors, generated_balls)
+        return {
+            "precision": _mean(real_balls > 0, p),
+            "recall": _mean(generated_balls > 0, q),
+            "density": _mean(real_balls, p) / NEIGHBOURS,
+            "coverage": _mean(visitors > 0, q),
+        }
+
+    return four_numbers
+
+
+def realism(
+    generated: Features, reference: Features, groups: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return how realistic each image is, (N,): 1 or more lies within the manifold of real images.
+
+    The score is the maximum, over the real images, of the radius of the ball of the real image
+    divided by its distance from the generated image. Balls with a radius above the median are
+    left out, because everything near an outlier would look realistic. Source: Kynkäänniemi et
+    al., NeurIPS 2019, arXiv 1904.06991, section 5. The balls are those of `precision`, with two
+    departures from the paper: k = 5 in place of 3, and neighbours of other subjects only, because
+    slices of one subject are so much alike.
+
+    Parameters
+    ----------
+    generated, reference
+        (N, D) and (M, D).
+    groups
+        (M,): the subject of each reference image.
+
+    Raises
+    ------
+    ValueError
+        The sets have different features, or the reference has fewer than six images or only one
+        subject.
+    """
+    real, made = checked(reference, generated, least=1)
+    if len(real) <= NEIGHBOURS or len(np.unique(groups)) < 2:
+        raise ValueError(
+            f"{len(real)} reference images of {len(np.unique(groups))} subjects, expected at least "
+            f"{NEIGHBOURS + 1} of two"
+        )
+    radius = radii(*nearest(real, groups), np.ones(len(real)))
+    kept = radius <= np.median(radius)
+    apart = np.maximum(distances(real[kept], made), np.finfo(np.float64).tiny)
+    scores: Vector = np.minimum((radius[kept, None] / apart).max(axis=0), HIGHEST_REALISM)
+    return scores
 
 
 def distances(x: Matrix, y: Matrix) -> Matrix:
-    """Return the Euclidean distances of all pairs, (N, M); 0 for the same features."""
+    """Return the Euclidean distances of all pairs, (N, M); exactly 0 for equal features."""
     lengths = (x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)
     squares = lengths - 2 * (x @ y.T)
     squares[squares < 1e-12 * lengths] = 0
     return np.asarray(np.sqrt(squares))
 
 
-@dataclass(frozen=True)
-class _Neighbours:
-    """The other images of a set, the nearest first.
+def nearest(rows: Matrix, groups: Groups) -> tuple[NDArray[np.intp], Matrix]:
+    """Return the other images of a set by distance, (N, N - 1), and their distances.
 
-    Attributes
-    ----------
-    order
-        (N, N - 1): whose they are.
-    sorted_distances
-        (N, N - 1); infinite for an image of the same group.
+    The distance of an image of the same group is infinite.
     """
-
-    order: NDArray[np.intp]
-    sorted_distances: Matrix
-
-    @classmethod
-    def of(cls, rows: Matrix, groups: NDArray[np.int64] | None) -> "_Neighbours":
-        """Sort the distances within a set."""
-        between = distances(rows, rows)
-        if groups is not None:
-            between[groups[:, None] == groups] = np.inf
-        np.fill_diagonal(between, -1)
-        order = np.argsort(between, axis=1, kind="stable")[:, 1:]
-        return cls(order, np.take_along_axis(between, order, axis=1))
-
-    def radii(self, weights: Vector) -> Vector:
-        """Return the distance of each image to its fifth neighbour, (N,).
-
-        Neighbours are counted by their weights; if all together are fewer than five, it is the
-        farthest image of another group.
-        """
-        found = np.zeros(len(self.order))
-        find_radii(self.order, self.sorted_distances, weights, found)
-        finite = np.where(np.isfinite(self.sorted_distances), self.sorted_distances, 0)
-        return np.asarray(np.minimum(found, finite.max(axis=1)))
+    between = distances(rows, rows)
+    if groups is not None:
+        between[groups[:, None] == groups] = np.inf
+    np.fill_diagonal(between, -1)
+    order = np.argsort(between, axis=1, kind="stable")[:, 1:]
+    return order, np.take_along_axis(between, order, axis=1)
 
 
-@dataclass(frozen=True)
-class _Distances:
-    """Neighbours within each set, and the distances (M, N) of reference from generated images."""
+def radii(order: NDArray[np.intp], sorted_distances: Matrix, weights: Vector) -> Vector:
+    """Return the distance of each image from its fifth neighbour by weight, (N,).
 
-    generated: _Neighbours
-    reference: _Neighbours
-    between: Matrix
+    With fewer than five neighbours it is the distance of the farthest image of another group.
+    """
+    found = np.zeros(len(order))
+    _find_radii(order, sorted_distances, weights, found)
+    finite = np.where(np.isfinite(sorted_distances), sorted_distances, 0)
+    return np.asarray(np.minimum(found, finite.max(axis=1)))
 
-    def __call__(self, generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
-        """Return the four numbers."""
-        reference_count, generated_count = self.between.shape
-        p = np.ones(generated_count) if generated_weights is None else generated_weights
-        q = np.ones(reference_count) if reference_weights is None else reference_weights
-        real_balls = np.zeros(generated_count)
-        visitors, generated_balls = np.zeros((2, reference_count))
-        radii = self.generated.radii(p), self.reference.radii(q)
-        count_balls(self.between, *radii, p, q, real_balls, visitors, generated_balls)
-        return {
-            "precision": mean(real_balls > 0, p),
-            "recall": mean(generated_balls > 0, q),
-            "density": mean(real_balls, p) / NEIGHBOURS,
-            "coverage": mean(visitors > 0, q),
-        }
+
+def _mean(values: NDArray[np.bool_] | Vector, weights: Vector) -> float:
+    return float(values @ weights / weights.sum())
 
 
 @compiled
-def find_radii(
-    order: NDArray[np.intp], sorted_distances: Matrix, weights: Vector, radii: Vector
+def _find_radii(
+    order: NDArray[np.intp], sorted_distances: Matrix, weights: Vector, found: Vector
 ) -> None:
-    """Write the distance at which each image's neighbours weigh five, as in `_Neighbours`."""
+    """Write the distance at which the weights of the neighbours sum to five."""
     for image in range(len(order)):
         count = 0.0
         for place in range(order.shape[1]):
             weight = weights[order[image, place]]
             if weight > 0:
                 count += weight
-                radii[image] = sorted_distances[image, place]
+                found[image] = sorted_distances[image, place]
             # A little less than five, for weights that are sums of fractions.
             if count >= NEIGHBOURS - 1e-9:
                 break
 
 
 @compiled
-def count_balls(
+def _count_balls(
     between: Matrix,
     generated_radii: Vector,
     reference_radii: Vector,
@@ -180,22 +175,11 @@ def count_balls(
     visitors: Vector,
     generated_balls: Vector,
 ) -> None:
-    """Count who is in whose ball.
+    """Add up which image is in which ball, by the weights p (N,) and q (M,).
 
-    Parameters
-    ----------
-    between
-        (M, N): distances of reference from generated images.
-    generated_radii, reference_radii
-        (N,) and (M,).
-    p, q
-        (N,) and (M,): how often each generated and each reference image is there.
-    real_balls
-        (N,): in how many balls of reference images a generated one is; is added to.
-    visitors
-        (M,): how many generated images are in the ball of a reference image; is added to.
-    generated_balls
-        (M,): in how many balls of generated images a reference image is; is added to.
+    `between` is (M, N). Added to are: `real_balls` (N,), the balls of real images that hold a
+    generated image; `visitors` (M,), the generated images in the ball of a real image;
+    `generated_balls` (M,), the balls of generated images that hold a real image.
     """
     for i in range(between.shape[0]):
         for j in range(between.shape[1]):
@@ -204,8 +188,3 @@ def count_balls(
                 visitors[i] += p[j]
             if between[i, j] < generated_radii[j]:
                 generated_balls[i] += p[j]
-
-
-def mean(values: NDArray[np.bool_] | Vector, weights: Vector) -> float:
-    """Return the weighted mean."""
-    return float(values @ weights / weights.sum())

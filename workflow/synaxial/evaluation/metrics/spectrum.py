@@ -1,59 +1,46 @@
-"""The power spectrum: how much detail of each size, and whether there is a grid in the images."""
-
-from typing import Any
+"""The power spectrum: how much detail of each size, and whether the images have a grid."""
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
 from synaxial.compute.parallel import cut, for_each
-from synaxial.evaluation.metrics.images import Weights, shares
+from synaxial.evaluation.metrics.common import Rows, Weights, shares
 
 NAME = "spectrum"
 TITLE = "spectrum"
-
 EXPLANATION = (
     "The power of each spatial frequency, averaged over directions, in decibels, and its root mean "
-    "square difference from that of real images; the signed difference in the upper half of the "
+    "square difference from that of real images. The signed difference in the upper half of the "
     "frequencies is below 0 for blur and above 0 for noise. The grid index looks for the pattern "
     "that transposed convolutions leave: the power at the frequencies of grids of 2, 4 and 8 "
-    "pixels over that of their neighbourhood, as a multiple of the same of real images. It rises "
+    "pixels over that of their neighbourhood, relative to the same ratio in real images. It rises "
     "with a grid and not with blur. Neither sees where in the image something is, nor anatomy. "
     "A difference near that of two disjoint sets of real subjects and a grid index of 1 are good."
 )
-
 SOURCE = (
     "Durall, Keuper, Keuper: Watch your Up-Convolution, CVPR 2020 (the radial spectrum); Odena, "
     "Dumoulin, Olah: Deconvolution and Checkerboard Artifacts, Distill 2016 (the pattern). There "
-    "is no standard index: ours is the geometric mean over the grid's frequencies of (mean power "
-    "in 3 x 3 around it) / (mean power in the square around that), geometric over images, divided "
-    "by the same of real images"
+    "is no standard index: ours is the geometric mean over the frequencies of the grid of (mean "
+    "power in 3 x 3 around it) / (mean power in the square around that), geometric over images, "
+    "divided by the same of real images"
 )
 
-#: The pixels from line to line of the grids looked for. The images are cut to a multiple of 8.
+#: The periods of the grids, in pixels. The images are cut to a multiple of the largest.
 PERIODS = (2, 4, 8)
 
-#: So many images are transformed at a time.
+#: Images that one thread processes at a time.
 BLOCK = 16
 
 
 def power_spectra(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the power of each image's frequencies.
+    """Return the power of the frequencies of images uint8 (N, S, S), float32 (N, S, S // 2 + 1).
 
-    An image less its mean is tapered by a Hann window along both axes, so that what differs
-    between opposite borders does not leak into all frequencies. Added is the power of rounding
-    to whole grey levels (the variance of 1/12 that every image of 8 bits has), so that the
-    logarithm of an empty image is finite and what no such image can show counts little.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
-
-    Returns
-    -------
-    float32 (N, S, S // 2 + 1)
-        In squared grey levels a pixel, as `scipy.fft.rfft2` lays frequencies out.
+    In squared grey levels a pixel, in the layout of `scipy.fft.rfft2`. The mean is subtracted and
+    the image is tapered by a Hann window along both axes, so that a difference between opposite
+    borders does not leak into all frequencies. The power of rounding to whole grey levels is
+    added: a variance of 1/12, which every 8-bit image has. The logarithm of an empty image is
+    then finite, and details too faint for 8 bits count little.
     """
     side = pixels.shape[-1]
     # Periodic: a frequency of whole waves in the image spreads to its direct neighbours only.
@@ -69,7 +56,7 @@ def power_spectra(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def rings(side: int) -> NDArray[np.int64]:
-    """Return the distance of each frequency from 0, rounded: int64 (side, side // 2 + 1)."""
+    """Return the rounded distance of each frequency from 0: int64 (side, side // 2 + 1)."""
     rows = np.fft.fftfreq(side, 1 / side)[:, None]
     columns = np.arange(side // 2 + 1)
     rounded: NDArray[np.int64] = np.rint(np.hypot(rows, columns)).astype(np.int64)
@@ -79,10 +66,10 @@ def rings(side: int) -> NDArray[np.int64]:
 def lattice(side: int) -> NDArray[np.int64]:
     """Return the frequencies of the grids: int64 (F, 3) of row, column and period.
 
-    Multiples of side/8 on the rows, the columns and both diagonals through 0, without 0 itself.
-    The period is that of the coarsest grid whose first frequency it is: at side/4 a grid of
-    period 4 begins, of which one of period 8 has a part too. Of two opposite frequencies, which
-    are the same in real images, there is one.
+    They are the multiples of side/8 on the rows, the columns and both diagonals through 0, without
+    0 itself. The period is that of the coarsest grid whose first frequency it is: a grid of period
+    4 begins at side/4, where a grid of period 8 has power too. Of two opposite frequencies, which
+    are equal in real-valued images, only one is listed.
     """
     found = []
     for k in range(1, PERIODS[-1] // 2 + 1):
@@ -94,25 +81,25 @@ def lattice(side: int) -> NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def _weights_around(side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for each frequency of `lattice`, the places near it: (F, 9, 2) and (F, M, 2).
+def _neighbourhoods(side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places near each frequency of `lattice`: (F, 9, 2) and (F, M, 2).
 
-    The first are its own and their neighbours, the second the others in the square around, of
-    which none is near another frequency of the lattice. Negative columns are mirrored.
+    The first are the frequency and its direct neighbours, the second the other places in the
+    square around it. No square touches another frequency of the lattice. Negative columns are
+    mirrored.
     """
     reach = max(2, side // 32)
     offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="ij"), axis=-1)
     flat = offsets.reshape(-1, 2)
     near = np.abs(flat).max(axis=1) <= 1
     places = lattice(side)[:, None, :2] + flat
-    beyond = places[..., 1] > side // 2
-    below = places[..., 1] < 0
-    mirrored = np.where((beyond | below)[..., None], -places, places) % side
+    outside = (places[..., 1] > side // 2) | (places[..., 1] < 0)
+    mirrored = np.where(outside[..., None], -places, places) % side
     return mirrored[:, near], mirrored[:, ~near]
 
 
-def measure(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-    """Return each image's radial spectrum and what lies at the frequencies of grids.
+def measure(pixels: NDArray[np.uint8]) -> Rows:
+    """Return the radial spectrum of each image, and its power at the frequencies of grids.
 
     Parameters
     ----------
@@ -125,7 +112,7 @@ def measure(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
         `radial`: float32 (N, S // 2), the mean power at 1 to S // 2 waves an image, in decibels
         (10 log10 of squared grey levels). `lattice`: float32 (N, F), the logarithm of the power
         at each frequency of `lattice` over that of its neighbourhood. `periods`: int64 (N, F),
-        the frequencies' periods, the same in each row.
+        the periods of the frequencies, the same in each row.
 
     Raises
     ------
@@ -136,13 +123,13 @@ def measure(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
     if side < 64:
         raise ValueError(f"images of {pixels.shape[-1]} pixels a side, expected at least 64")
     ring = rings(side).ravel()
-    # A frequency beside column 0 stands for its opposite too.
+    # The half spectrum has one of two opposite frequencies, except in the first and last column.
     often = np.full((side, side // 2 + 1), 2.0)
     often[:, [0, -1]] = 1
     often = often.ravel()
     wanted = side // 2 + 1
     total = np.bincount(ring, often)[1:wanted]
-    own, around = _weights_around(side)
+    own, around = _neighbourhoods(side)
     radial = np.empty((len(pixels), side // 2), np.float32)
     ratio = np.empty((len(pixels), len(own)), np.float32)
 
@@ -161,35 +148,33 @@ def measure(pixels: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
 
 
 def compare(
-    generated: dict[str, NDArray[Any]],
-    reference: dict[str, NDArray[Any]],
+    generated: Rows,
+    reference: Rows,
     generated_weights: Weights = None,
     reference_weights: Weights = None,
 ) -> dict[str, float]:
-    """Return how far the mean spectra are apart, and the grid index.
+    """Return the differences of the mean spectra, and the grid index.
 
     Returns
     -------
     dict
         `spectrum`: root mean square difference of the mean radial spectra, in decibels.
-        `spectrum_fine`: mean difference in the upper half of the frequencies, generated less
-        real. `grid_index`: as a multiple of the real images', and `grid_index_{period}` of the
-        frequencies at which a grid of that period begins.
+        `spectrum_fine`: mean difference in the upper half of the frequencies, generated minus
+        real. `grid_index`: relative to real images, and `grid_index_{period}` of the frequencies
+        at which a grid of that period begins.
 
     Raises
     ------
     ValueError
-        The sets' images differ in size.
+        The images of the sets differ in size.
     """
     sides = [2 * rows["radial"].shape[1] for rows in (generated, reference)]
     if sides[0] != sides[1]:
         raise ValueError(f"images of {sides[0]} and {sides[1]} pixels a side")
-    own = _mean(generated, "radial", generated_weights)
-    real = _mean(reference, "radial", reference_weights)
-    difference = own - real
-    excess = _mean(generated, "lattice", generated_weights) - _mean(
-        reference, "lattice", reference_weights
-    )
+    p = shares(generated_weights, len(generated["radial"]))
+    q = shares(reference_weights, len(reference["radial"]))
+    difference = p @ generated["radial"] - q @ reference["radial"]
+    excess = p @ generated["lattice"] - q @ reference["lattice"]
     periods = reference["periods"][0]
     by_period = {
         f"grid_index_{period}": float(np.exp(excess[periods == period].mean()))
@@ -201,9 +186,3 @@ def compare(
         "grid_index": float(np.exp(excess.mean())),
         **by_period,
     }
-
-
-def _mean(rows: dict[str, NDArray[Any]], key: str, weights: Weights) -> NDArray[np.float64]:
-    """Return the weighted mean over images."""
-    mean: NDArray[np.float64] = shares(weights, len(rows[key])) @ rows[key]
-    return mean

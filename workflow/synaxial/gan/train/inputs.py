@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from synaxial.config import check_networks, read_study
 from synaxial.config.model import Monitoring, Training
 from synaxial.data.dataset.reading import describe_images, open_images, open_masks, read_dataset
-from synaxial.evaluation.control_sets import evenly, half_of
+from synaxial.evaluation.controls import evenly, half_of
 from synaxial.gan.train.fingerprint import fingerprint_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json

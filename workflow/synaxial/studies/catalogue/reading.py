@@ -12,23 +12,23 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synaxial.data.dataset.reading import read_dataset
-from synaxial.evaluation.digests import (
+from synaxial.data.image_sets import read_set
+from synaxial.evaluation.features import efficientnet
+from synaxial.evaluation.measurements import (
+    SET,
     TRAINING,
+    Measurements,
     check_images,
     check_training,
     digests_in,
     read_pair,
 )
-from synaxial.evaluation.features import efficientnet
-from synaxial.evaluation.image_sets import read_set
-from synaxial.evaluation.measurement_files import Measurements
-from synaxial.evaluation.measuring import SET
 from synaxial.evaluation.metrics import anatomy, memorisation
+from synaxial.evaluation.metrics.neighbours import realism
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
 from synaxial.io.stacks import images_of, masks_of, read_stack
 from synaxial.studies.catalogue.pictures import plain
-from synaxial.studies.catalogue.realism import realism
 from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
 from synaxial.studies.inputs import read_model
 

@@ -1,33 +1,42 @@
-"""Feature matrices as the metrics of distributions take them."""
+"""What the metrics share: rows of measurements, features, weights, and statistics of two sets."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.evaluation.metrics.images import Weights
+#: What a metric measured: arrays by name, one row an image.
+Rows = dict[str, NDArray[Any]]
 
 #: float32 or float64 (N, D): one row an image.
 Features = NDArray[np.floating]
 
-#: Makes numbers of two sets that it knows, given how often each of their images counts.
+#: How often each image counts: float64 (N,), not negative. None counts every image once.
+Weights = NDArray[np.float64] | None
+
+#: The numbers of two fixed sets, as a function of the weights of the images in both sets.
 Statistic = Callable[[Weights, Weights], dict[str, float]]
+
+
+def shares(weights: Weights, images: int) -> NDArray[np.float64]:
+    """Return the weights divided by their sum, float64 (N,)."""
+    if weights is None:
+        return np.full(images, 1 / images)
+    normalised: NDArray[np.float64] = weights / weights.sum()
+    return normalised
 
 
 def checked(
     generated: Features, reference: Features, least: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both matrices as float64.
-
-    Parameters
-    ----------
-    least
-        How many images each set must have.
+    """Return both feature matrices as float64.
 
     Raises
     ------
     ValueError
-        A set is smaller, the features are different ones, or some are no numbers.
+        A set has fewer than `least` images, the sets have different features, or a feature is
+        not finite.
     """
     for name, features in (("generated", generated), ("reference", reference)):
         if features.ndim != 2 or len(features) < least:
@@ -36,7 +45,7 @@ def checked(
                 f"{least}"
             )
         if not np.isfinite(features).all():
-            raise ValueError(f"{name} features that are no numbers")
+            raise ValueError(f"{name} features that are not finite")
     if generated.shape[1] != reference.shape[1]:
         raise ValueError(
             f"{generated.shape[1]} generated and {reference.shape[1]} reference features an image"

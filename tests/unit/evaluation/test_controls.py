@@ -7,10 +7,11 @@ import pytest
 
 from synaxial.config.model import Evaluate
 from synaxial.data.dataset.reading import COLUMNS
-from synaxial.evaluation.control_sets import make_control
+from synaxial.evaluation import controls
+from synaxial.evaluation.controls import make_control
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
-from synaxial.io.images import ImageSet
+from synaxial.io.images import ImageSet, subset
 from synaxial.io.stacks import read_stack
 
 KINDS = ("reference", "real", "copies", "blurred", "grid", "noise")
@@ -133,11 +134,6 @@ def same_people(folder):
     (folder / "index.csv").write_text(text.replace("subject_", "other_"))
 
 
-def no_number(folder):
-    text = (folder / "index.csv").read_text()
-    (folder / "index.csv").write_text(text.replace("subject_0,0,", "subject_0,x,"))
-
-
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -147,7 +143,6 @@ def no_number(folder):
         (few_subjects, "1 held-out subjects, expected 4 or more"),
         (other_size, "(32, 32)"),
         (same_people, "has 3 people of"),
-        (no_number, "a row without a subject or the number of a slice"),
     ],
 )
 def test_a_bad_data_set_is_refused(arguments, run_here, spoil, said):
@@ -169,3 +164,69 @@ def test_an_unknown_set_is_refused(arguments, run_synaxial):
     assert done.returncode == 2
     assert "imagined" in done.stderr
     assert json.dumps("reference")[1:-1] in done.stderr
+
+
+@pytest.fixture
+def images():
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 64, 64), dtype=np.uint8)
+    pixels[:, :16] = 0
+    return ImageSet(pixels, np.arange(9) // 3)
+
+
+def test_copies_are_training_images_none_twice(images):
+    numbers = controls.copies(9, 6, seed=3)
+    assert len(set(numbers)) == 6
+    np.testing.assert_array_equal(numbers, np.sort(numbers))
+    drawn = subset(images, numbers)
+    np.testing.assert_array_equal(drawn.pixels, images.pixels[numbers])
+    np.testing.assert_array_equal(drawn.groups, images.groups[numbers])
+    np.testing.assert_array_equal(numbers, controls.copies(9, 6, seed=3))
+    assert not np.array_equal(numbers, controls.copies(9, 6, seed=4))
+    # Every image can be drawn, and none beyond.
+    assert {number for seed in range(20) for number in controls.copies(9, 3, seed)} == set(range(9))
+
+
+@pytest.mark.parametrize("count", [0, 10])
+def test_more_copies_than_images_are_refused(count):
+    with pytest.raises(ValueError, match=f"{count} copies of 9 images, expected 1 to 9"):
+        controls.copies(9, count, seed=1)
+
+
+def test_blur_keeps_the_mean_and_takes_the_details(images):
+    blurred = controls.blurred(images, 1.5)
+    assert blurred.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(blurred.groups, images.groups)
+    assert blurred.pixels.mean() == pytest.approx(images.pixels.mean(), rel=0.02)
+    # White noise blurred by a Gaussian keeps 1 / (4 π s²) of its variance.
+    kept = blurred.pixels[:, 26:].var() / images.pixels[:, 26:].var()
+    assert kept == pytest.approx(1 / (4 * np.pi * 1.5**2), rel=0.15)
+    # Images are blurred each by itself.
+    apart = controls.blurred(ImageSet(images.pixels[3:4], images.groups[3:4]), 1.5)
+    np.testing.assert_array_equal(apart.pixels, blurred.pixels[3:4])
+
+
+def test_noise_is_white_and_uniform(images):
+    noise = controls.noise(images, seed=1)
+    assert noise.pixels.shape == images.pixels.shape
+    assert len(np.unique(noise.groups)) == 9
+    assert noise.pixels.mean() == pytest.approx(127.5, abs=2)
+    assert noise.pixels.std() == pytest.approx((256**2 / 12) ** 0.5, rel=0.02)
+    np.testing.assert_array_equal(noise.pixels, controls.noise(images, seed=1).pixels)
+
+
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_a_grid_is_a_wave_of_its_period_where_there_is_an_image(period):
+    images = ImageSet(np.full((2, 64, 64), 100, np.uint8), np.arange(2))
+    images.pixels[:, :, :16] = 0
+    planted = controls.planted_grid(images, 10.0, period).pixels
+    assert not planted[:, :, :16].any()
+    difference = planted[0, :, 16:].astype(float) - 100
+    assert difference.max() == 20
+    spectrum = np.abs(np.fft.fft2(difference)) / difference.size
+    expected = 10 if period == 2 else 5
+    assert spectrum[64 // period, 0] == pytest.approx(expected, abs=0.3)
+    assert spectrum[0, 48 // period] == pytest.approx(expected, abs=0.3)
+
+
+def test_a_grid_of_no_amplitude_changes_nothing(images):
+    np.testing.assert_array_equal(controls.planted_grid(images, 0.0, 4).pixels, images.pixels)

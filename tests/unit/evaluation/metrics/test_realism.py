@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synaxial.studies.catalogue.realism import HIGHEST, realism
+from synaxial.evaluation.metrics.neighbours import HIGHEST_REALISM, prepare, realism
 
 
 def by_formula(generated, reference, groups, k=5):
@@ -41,12 +41,23 @@ def test_it_falls_with_the_distance_and_ends_at_a_real_image():
     far = np.array([[0.0, 0.0], [5.0, 0.0], [50.0, 0.0]])
     scores = realism(far, reference, groups)
     assert scores[0] > 1 > scores[1] > scores[2]
-    assert realism(reference, reference, groups).max() == HIGHEST
+    assert realism(reference, reference, groups).max() == HIGHEST_REALISM
 
 
 def test_a_reference_that_is_too_small_is_refused():
     ones = np.ones((20, 2))
     with pytest.raises(ValueError, match="5 reference images"):
         realism(ones, ones[:5], np.arange(5))
-    with pytest.raises(ValueError, match="fewer than 5 images of other subjects"):
+    with pytest.raises(ValueError, match="20 reference images of 1 subjects"):
         realism(ones, ones, np.zeros(20, np.int64))
+
+
+def test_the_balls_are_those_of_precision():
+    """An image is in a ball if its realism is above 1; balls above the median are left out."""
+    random = np.random.default_rng(2)
+    reference, generated = random.normal(size=(30, 3)), random.normal(size=(400, 3))
+    # One subject has so many images that the others have fewer than five neighbours elsewhere.
+    for groups in (np.arange(30) // 3, np.array([0] * 28 + [1] * 2)):
+        inside = realism(generated, reference, groups) > 1
+        precision = prepare(generated, reference, None, groups)(None, None)["precision"]
+        assert 0 < inside.mean() <= precision

@@ -9,7 +9,7 @@ from synaxial.compute import parallel
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.evaluation.features import efficientnet
 from synaxial.evaluation.features.weights import read_weights
-from tests.unit.evaluation.metrics.efficientnet_reference import REFERENCE, make_images
+from tests.unit.evaluation.features.efficientnet_reference import REFERENCE, make_images
 
 F = chainer.functions
 
@@ -39,10 +39,9 @@ def test_features_are_those_of_the_network_in_pytorch(images, reference):
     np.testing.assert_allclose(features, reference["features"], rtol=1e-4, atol=1e-4)
 
 
-def test_scores_are_those_of_the_network_in_pytorch(images, reference):
+def test_scores_are_those_of_the_network_in_pytorch(arrays, images, reference):
     features = efficientnet.measure(images)
-    classifier = efficientnet.grey_network().classifier
-    scores = features @ classifier.weights + classifier.bias
+    scores = features @ arrays["_fc.weight"].T + arrays["_fc.bias"]
     np.testing.assert_allclose(scores, reference["scores"], rtol=1e-4, atol=1e-3)
 
 
@@ -94,7 +93,7 @@ def test_photographs_are_named(arrays, photograph, classes):
     with Image.open(Path(skimage.__file__).parent / "data" / photograph) as file:
         prepared = efficientnet.prepare(np.asarray(file.convert("RGB"))[None])
     features = efficientnet.features_of(network, prepared)
-    scores = features @ network.classifier.weights + network.classifier.bias
+    scores = features @ arrays["_fc.weight"].T + arrays["_fc.bias"]
     assert int(scores[0].argmax()) in classes
 
 

@@ -11,20 +11,24 @@ from PIL import Image
 
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Evaluate
-from synaxial.evaluation.digests import (
+from synaxial.evaluation import controls
+from synaxial.evaluation.cases import realism_of
+from synaxial.evaluation.measure import measure_set
+from synaxial.evaluation.measurements import (
     DIGESTS,
     digest_of_training,
     digests_in,
+    read_measurements,
     read_pair,
     with_digests,
+    write_measurements,
 )
-from synaxial.evaluation.measurement_files import read_measurements, write_measurements
-from synaxial.evaluation.measuring import measure_set
-from synaxial.evaluation.metrics import controls
-from synaxial.evaluation.scoring import EXPLAINED, HEADLINES, PROTOCOL, evaluate_set
+from synaxial.evaluation.score import evaluate_set
+from synaxial.evaluation.scores import EXPLAINED, HEADLINES, PROTOCOL
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import ImageSet, digest_of_pixels, subset
 from synaxial.io.stacks import write_stack
+from synaxial.studies.catalogue.reading import numbers_of
 
 #: Numbers of which a lower one is better, and the controls that each must see. Of so few images
 #: and subjects the Fréchet distance of wavelets does not see the grid: its floor is too high.
@@ -141,19 +145,10 @@ def files(written, tmp_path):
 
 def words(files):
     return [
-        *(
-            "evaluate",
-            "score",
-            "--config",
-            files / "study.yaml",
-            "--name",
-            "copies",
-            "--threads",
-            "2",
-        ),
+        *("evaluate", "score", "--config", files / "study.yaml", "--name", "copies"),
         *("--measurements", files / "copies.npz", "--reference", files / "reference.npz"),
-        *("--stacks", files / "copies.tif", "--training", files),
-        *("--output", files / "evaluation.json", "--nearest", files / "nearest.png"),
+        *("--training", files, "--threads", "2", "--output", files / "evaluation.json"),
+        *("--nearest", files / "nearest.png", files / "copies.tif"),
     ]
 
 
@@ -212,7 +207,7 @@ def no_digests(files):
         (other_measurements, "copies.tif", "is not the images of"),
         (other_reference, "reference.npz", "is not the reference of"),
         (other_training, "images.npy", "is not the data set of"),
-        (no_digests, "copies.npz", "does not say of which images it is"),
+        (no_digests, "copies.npz", "does not say which images were measured"),
     ],
 )
 def test_swapped_files_are_refused(files, run_here, swap, wrong, said):
@@ -236,17 +231,17 @@ def test_a_reference_measured_with_another_data_set_is_refused(files):
         read_pair(files / "copies.npz", files / "reference.npz")
 
 
-def words_of_cases(files, **differences):
+def words_of_cases(files, stack="copies.tif", **differences):
     given = {"--measurements": "copies.npz", "--reference": "reference.npz"}
-    given |= {"--real": "reference.tif", "--stacks": "copies.tif", "--output": "cases.png"}
+    given |= {"--real": "reference.tif", "--output": "cases.png"}
     named = {option: files / name for option, name in (given | differences).items()}
-    return ["evaluate", "cases", *(word for pair in named.items() for word in pair)]
+    return ["evaluate", "cases", *(word for pair in named.items() for word in pair), files / stack]
 
 
 @pytest.mark.parametrize(
     ("differences", "wrong"),
     [
-        ({"--stacks": "real.tif"}, "real.tif: is not the images of"),
+        ({"stack": "real.tif"}, "real.tif: is not the images of"),
         ({"--real": "copies.tif"}, "copies.tif: is not the images of"),
         ({"--reference": "real.npz"}, "real.npz: is not the reference of"),
     ],
@@ -264,17 +259,18 @@ def test_cases_of_what_was_measured_are_drawn(files, run_here):
         assert picture.height > 3 * 256
 
 
+def test_the_most_realistic_cases_are_those_of_the_catalogue(measured):
+    """The picture and the catalogue have the same order, with neighbours of other subjects."""
+    for name in ("real", "blurred"):
+        scores = realism_of(measured[name], measured["reference"])
+        listed = numbers_of(measured[name], measured["reference"], 256, None)
+        np.testing.assert_array_equal([each["realism"] for each in listed], scores)
+
+
 def test_what_measure_writes_knows_what_it_is_of(files, run_here):
     """The command's own digests are those that the others check."""
-    words = [
-        "evaluate",
-        "measure",
-        "--stacks",
-        files / "copies.tif",
-        "--reference",
-        files / "reference.tif",
-    ]
-    words += ["--training", files, "--threads", "2", "--output", files / "again.npz"]
+    words = ["evaluate", "measure", "--reference", files / "reference.tif", "--training", files]
+    words += ["--threads", "2", "--output", files / "again.npz", files / "copies.tif"]
     run_here(words)
     found, expected = (
         digests_in(read_measurements(path), path)

@@ -83,7 +83,7 @@ def legacy_file(view, length):
     store += b"J" + struct.pack("<i", length) + b"NtQ"
     array = b"ctorch._utils\n_rebuild_tensor_v2\n(" + store + b"J" + struct.pack("<i", start)
     array += numbers(shape) + numbers(strides) + b"\x89}tR"
-    heads = [pickle.dumps(value, protocol=2) for value in (weights.MAGIC, weights.PROTOCOL, {})]
+    heads = [pickle.dumps(value, protocol=2) for value in (0x1950A86A20F9469CFC6C, 1001, {})]
     views = b"\x80\x02}" + text("array") + array + b"s."
     order = pickle.dumps(["7"], protocol=2)
     values = np.arange(min(length, 100), dtype="<f4").tobytes()
@@ -93,20 +93,6 @@ def legacy_file(view, length):
 def test_arrays_are_views_of_stores_with_strides():
     array = weights.read_legacy_file(legacy_file((2, (2, 3), (1, 4)), 12))["array"]
     np.testing.assert_array_equal(array, [[2, 6, 10], [3, 7, 11]])
-
-
-@pytest.mark.parametrize(
-    "view",
-    [(0, (13,), (1,)), (2, (2, 3), (2, 4)), (-1, (2,), (1,)), (3, (2,), (-1,)), (0, (-2,), (1,))],
-)
-def test_an_array_outside_its_store_is_refused(view):
-    with pytest.raises(pickle.UnpicklingError, match="within its store"):
-        weights.read_legacy_file(legacy_file(view, 12))
-
-
-def test_a_store_too_large_is_refused():
-    with pytest.raises(pickle.UnpicklingError, match="a storage of 10000001 values is not read"):
-        weights.read_legacy_file(legacy_file((0, (1,), (1,)), weights.MOST_VALUES + 1))
 
 
 def test_a_file_that_ends_early_is_refused():

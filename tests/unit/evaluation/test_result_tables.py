@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from synaxial.evaluation.evaluations import Evaluation
-from synaxial.evaluation.scoring import Value
-from synaxial.evaluation.table import make_markdown
+from synaxial.evaluation.comparison_page import make_markdown
+from synaxial.evaluation.scores import Evaluation, Value
 
 DOCUMENTS = Path(__file__).parents[3] / "docs" / "results"
 

@@ -1,4 +1,4 @@
-"""The images of a set, read from its stacks."""
+"""Sets of grey images, read from stacks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,23 +14,15 @@ from synaxial.io.stacks import images_of, read_stack
 
 
 def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
-    """Return the first images of some stacks, in the order given.
+    """Return the first `count` images of some stacks, in the given order, as grey images.
 
-    Masks among the pages are no images. Colour images become grey, the mean of their channels.
-    Images whose pages name a person are a group; others, as generated ones, are each a group of
-    their own.
-
-    Parameters
-    ----------
-    stacks
-        Stacks written by `synaxial sample` or `synaxial evaluate controls`.
-    count
-        How many images.
+    Masks among the pages are left out. Images of the same person form a group. An image whose
+    page names no person, such as a generated one, is a group of its own.
 
     Raises
     ------
     SynaxialError
-        A stack cannot be read, the stacks have fewer images, or images of several sizes.
+        A stack cannot be read, the stacks have fewer images, or the images differ in size.
     """
     parts: list[NDArray[np.uint8]] = []
     descriptions: list[dict[str, Any]] = []
@@ -44,7 +36,7 @@ def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
             raise SynaxialError(
                 path,
                 f"its images have the shape {parts[-1].shape[1:]}",
-                f"{parts[0].shape[1:]}, as those of {stacks[0]}",
+                f"{parts[0].shape[1:]}, as in {stacks[0]}",
             )
         descriptions += stack.descriptions[:missing]
     if len(descriptions) < count:

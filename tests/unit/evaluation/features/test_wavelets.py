@@ -20,23 +20,14 @@ def test_the_transform_keeps_energy(images):
     np.testing.assert_allclose(energy, (images.astype(np.float64) ** 2).sum(axis=(1, 2)), rtol=1e-5)
 
 
-def test_filters_are_daubechies():
-    low, high = wavelets.LOW, wavelets.HIGH
-    # Orthonormal, also when moved by two pixels, and blind to constants and slopes.
-    assert low @ low == pytest.approx(1)
-    assert low[:2] @ low[2:] == pytest.approx(0)
-    assert low.sum() == pytest.approx(2**0.5)
-    assert low @ high == pytest.approx(0)
-    assert high.sum() == pytest.approx(0)
-    assert high @ np.arange(4) == pytest.approx(0)
-
-
 def test_bands_are_sums_over_the_circle(images):
     image = images[0].astype(np.float64)
     approximation, (horizontal, vertical, diagonal) = wavelets.transform(
         images[:1].astype(np.float32)
     )
-    low, high = wavelets.LOW, wavelets.HIGH
+    # Daubechies' filter with two vanishing moments, and its mirror.
+    low = np.array([1 + 3**0.5, 3 + 3**0.5, 3 - 3**0.5, 1 - 3**0.5]) / (4 * 2**0.5)
+    high = low[::-1] * np.array([1, -1, 1, -1])
     expected = {
         "approximation": (approximation, low, low),
         "horizontal": (horizontal, high, low),

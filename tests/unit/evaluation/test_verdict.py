@@ -1,0 +1,98 @@
+"""The verdict in words follows from the numbers and the floor."""
+
+import pytest
+
+from synaxial.evaluation.comparison_page import verdict_table
+from synaxial.evaluation.scores import HEADLINES, Evaluation, Value
+from synaxial.evaluation.verdict import QUESTIONS, Judgement, find, judge, verdicts
+
+FLOOR = Value(0.5, 0.4, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("value", "high_is_bad", "expected"),
+    [
+        # At the end of the floor's interval, and a little beyond it.
+        (Value(0.6, 0.5, 0.7), True, Judgement.LIKE_REAL),
+        (Value(0.61, 0.6, 0.7), True, Judgement.OPEN),
+        (Value(0.7, 0.61, 0.8), True, Judgement.WORSE),
+        (Value(0.4, 0.3, 0.5), False, Judgement.LIKE_REAL),
+        (Value(0.39, 0.3, 0.4), False, Judgement.OPEN),
+        (Value(0.3, 0.2, 0.39), False, Judgement.WORSE),
+        # The good side has no end.
+        (Value(-9, -10, -8), True, Judgement.LIKE_REAL),
+        (Value(9, 8, 10), False, Judgement.LIKE_REAL),
+    ],
+)
+def test_a_number_is_judged_by_the_interval_of_the_floor(value, high_is_bad, expected):
+    assert judge(value, FLOOR, high_is_bad) == expected
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.asked)
+def test_each_question_is_answered_on_both_sides(question):
+    good, bad = Value(0.5, 0.45, 0.55), Value(0.9, 0.8, 1.0)
+    if not question.high_is_bad:
+        bad = Value(0.1, 0.0, 0.2)
+    floor = {question.number: FLOOR}
+    answers = [
+        find(question, {1: {question.number: value}}, floor).answer
+        for value in (good, bad, Value(bad.value, 0, 1))
+    ]
+    assert answers == [question.like_real, question.worse, "Not certain"]
+    assert {question.like_real, question.worse} == {"Yes", "No"}
+
+
+def test_a_sentence_has_the_number_and_the_floor_with_their_intervals():
+    realistic = QUESTIONS[0]
+    found = find(
+        realistic,
+        {1: {realistic.number: Value(0.02, 0.0, 0.05)}},
+        {realistic.number: Value(0.875, 0.766, 0.973)},
+    )
+    assert found.sentence == (
+        "Realistic? No: images within the range of real images (precision) 2 % (0 % to 5 %); "
+        "real images of other subjects 87.5 % (76.6 % to 97.3 %)."
+    )
+
+
+def test_seeds_that_differ_are_told_apart():
+    grid = QUESTIONS[3]
+    seeds = {
+        1: {grid.number: Value(2.0, 1.9, 2.1)},
+        2: {grid.number: Value(0.5, 0.4, 0.6)},
+    }
+    found = find(grid, seeds, {grid.number: FLOOR})
+    assert found.answer == "Depends on the seed (yes in seed 1, no in seed 2)"
+    assert "2 (1.9 to 2.1) in seed 1 and 0.5 (0.4 to 0.6) in seed 2" in found.detail
+    both = find(grid, {1: seeds[1], 2: seeds[1]}, {grid.number: FLOOR})
+    assert both.answer == "Yes"
+
+
+def evaluation(name, seed, value):
+    return Evaluation(name, seed, 100, {}, {question.number: value for question in QUESTIONS})
+
+
+def test_every_experiment_has_a_verdict_and_no_control_has_one():
+    sets = [
+        evaluation("real", None, FLOOR),
+        evaluation("noise", None, Value(9, 8, 10)),
+        evaluation("<b>", 1, Value(0.5, 0.4, 0.6)),
+        evaluation("final", 1, Value(0.9, 0.8, 1.0)),
+    ]
+    found = verdicts(sets)
+    assert list(found) == ["<b>", "final"]
+    answers = {name: [each.answer for each in findings] for name, findings in found.items()}
+    assert answers == {"<b>": ["Yes", "Yes", "No", "No"], "final": ["Yes", "No", "Yes", "Yes"]}
+    table = verdict_table(found)
+    assert table.count("class='good'") == 5
+    assert table.count("class='bad'") == 3
+    assert "<b>&lt;b&gt;</b>" in table
+
+
+def test_without_real_images_there_is_no_verdict():
+    assert verdicts([evaluation("final", 1, FLOOR)]) == {}
+    assert "no verdict" in verdict_table({})
+
+
+def test_the_numbers_of_the_verdict_are_in_the_table():
+    assert {question.number for question in QUESTIONS} <= {line.name for line in HEADLINES}

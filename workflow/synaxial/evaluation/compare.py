@@ -1,0 +1,148 @@
+"""`synaxial evaluate compare`: experiments and controls side by side in every number."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib as mpl
+import typer
+from matplotlib.figure import Figure
+
+from synaxial.evaluation.comparison_page import make_comparison, make_markdown
+from synaxial.evaluation.scores import (
+    HEADLINES,
+    PROTOCOL,
+    Evaluation,
+    Headline,
+    by_name,
+    over_seeds,
+    read_evaluations,
+)
+from synaxial.evaluation.verdict import FLOOR
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_csv, write_text, written_whole
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: The columns of comparison.csv: one row for each number of a set.
+COLUMNS = ["set", "kind", "seed", "number", "value", "low", "high", "images", "protocol"]
+
+#: Panels of the chart side by side.
+PANELS = 5
+
+#: The floor, which is other real subjects, is green, controls are grey, experiments dark.
+GREEN, GREY, DARK = "#0f766e", "#94a3b8", "#1e293b"
+
+
+def run(
+    evaluations: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="EVALUATION...",
+            help="Files of `synaxial evaluate score` (.json), in the order of the table.",
+        ),
+    ],
+    table: Annotated[Path, typer.Option(help="All numbers, one a row, to write (.csv).")],
+    page: Annotated[
+        Path, typer.Option(help="The verdict, table and explanations to write (.html).")
+    ],
+    chart: Annotated[Path, typer.Option(help="The table as a picture, to write (.png).")],
+    markdown: Annotated[
+        Path | None, typer.Option(help="The table alone, for documents, to write (.md).")
+    ] = None,
+) -> None:
+    """Put experiments and controls side by side in every number.
+
+    \b
+    Example: synaxial evaluate compare --table comparison.csv --page comparison.html
+      --chart comparison.png controls/*/evaluation.json experiments/*/seed_*/evaluation.json
+    """
+    found = read_evaluations(evaluations)
+    controls = [evaluation for evaluation in found if evaluation.seed is None]
+    experiments = [evaluation for evaluation in found if evaluation.seed is not None]
+    if not experiments:
+        raise SynaxialError("EVALUATION", "are of controls only", "one of an experiment")
+    write_csv(table, COLUMNS, rows_of(found))
+    write_text(page, make_comparison(controls, experiments))
+    if markdown is not None:
+        write_text(markdown, make_markdown(controls, experiments))
+    with mpl.rc_context({"savefig.dpi": 110}), written_whole(chart) as partial:
+        draw_chart(controls, experiments).savefig(partial, metadata={"Software": None})
+
+
+def rows_of(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
+    """Return the rows of comparison.csv, with the columns `COLUMNS`."""
+    return [
+        {
+            "set": evaluation.name,
+            "kind": "control" if evaluation.seed is None else "experiment",
+            "seed": "" if evaluation.seed is None else evaluation.seed,
+            "number": number,
+            "value": f"{value.value:.6g}",
+            "low": f"{value.low:.6g}",
+            "high": f"{value.high:.6g}",
+            "images": evaluation.images,
+            "protocol": PROTOCOL,
+        }
+        for evaluation in evaluations
+        for number, value in evaluation.values.items()
+    ]
+
+
+def draw_chart(controls: list[Evaluation], experiments: list[Evaluation]) -> Figure:
+    """Draw a panel for each headline, with a line for each set and the floor as a band."""
+    sets = by_name(controls) | by_name(experiments)
+    rows = math.ceil(len(HEADLINES) / PANELS)
+    height = 1.2 + 0.28 * len(sets)
+    with mpl.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(3.1 * PANELS, rows * height), layout="constrained")
+        panels = figure.subplots(rows, PANELS, sharey=True, squeeze=False).ravel()
+        for panel, headline in zip(panels, HEADLINES, strict=False):
+            _draw_panel(panel, headline, sets, {evaluation.name for evaluation in controls})
+        for panel in panels[len(HEADLINES) :]:
+            panel.set_axis_off()
+        figure.suptitle(
+            "Dots: each seed; lines: 95 % intervals. Green: real images of other held-out "
+            "subjects. Grey: controls with a known defect (copies are training images).",
+            fontsize=9,
+        )
+    return figure
+
+
+def _draw_panel(
+    panel: mpl.axes.Axes,
+    headline: Headline,
+    sets: dict[str, list[Evaluation]],
+    controls: set[str],
+) -> None:
+    names = list(sets)
+    if FLOOR in sets:
+        floor = over_seeds(sets[FLOOR], headline.name)
+        panel.axvspan(floor.low, floor.high, color=GREEN, alpha=0.15, linewidth=0)
+        panel.axvline(floor.value, color=GREEN, linewidth=1)
+    for line, name in enumerate(names):
+        value = over_seeds(sets[name], headline.name)
+        colour = GREEN if name == FLOOR else GREY if name in controls else DARK
+        panel.plot([value.low, value.high], [line, line], color=colour, linewidth=2)
+        for evaluation in sets[name]:
+            panel.plot(evaluation.values[headline.name].value, line, "o", color=colour, ms=4)
+    panel.set_yticks(range(len(names)), names)
+    panel.set_ylim(len(names) - 0.5, -0.5)
+    panel.set_title(f"{headline.title}\n{headline.rule}", fontsize=9)
+    panel.grid(axis="x", alpha=0.3)
+    # Noise is so far away that nothing else could be distinguished.
+    others = [over_seeds(sets[name], headline.name) for name in names if name != "noise"]
+    if headline.good == "low" and others and len(others) < len(names):
+        low, high = min(value.low for value in others), max(value.high for value in others)
+        if over_seeds(sets["noise"], headline.name).low > high > low:
+            panel.set_xlim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+            panel.text(
+                1,
+                names.index("noise"),
+                "beyond →",
+                ha="right",
+                va="center",
+                color=GREY,
+                transform=panel.get_yaxis_transform(),
+            )

@@ -1,0 +1,146 @@
+"""The page of all sets: a verdict in words, the table of numbers, and what the numbers are."""
+
+import html
+
+from synaxial.evaluation.scores import (
+    EXPLAINED,
+    HEADLINES,
+    PROTOCOL,
+    Evaluation,
+    Value,
+    by_name,
+    over_seeds,
+)
+from synaxial.evaluation.verdict import Finding, Judgement, verdicts
+from synaxial.io.pages import make_page, markdown_of
+
+#: What each control is.
+CONTROLS = {
+    "real": "real images of other held-out subjects",
+    "copies": "training images",
+    "blurred": "real, blurred",
+    "grid": "real, with a grid",
+    "noise": "white noise",
+}
+
+STYLE = """<style>
+.verdict td { white-space: normal; vertical-align: top; max-width: 17em; }
+.numbers th { white-space: normal; vertical-align: top; }
+details { margin: 1em 0; max-width: 60em; }
+summary { cursor: pointer; font-weight: bold; }
+.good { color: #0f766e; } .bad { color: #b91c1c; } .open { color: #92400e; }
+</style>"""
+
+VERDICT = """
+<p>Each answer compares a number with that of real images of other held-out subjects. If an
+experiment is not realistic, the other answers mean little: noise is varied and copies nothing.
+In brackets: 95 % intervals.</p>
+"""
+
+NUMBERS = """
+<p>Every set has {images} images and is compared with as many images of held-out subjects that no
+network has seen (the reference). The first row is the other half of the held-out subjects. The next
+rows are controls with a known defect: they show what each number detects and what it misses.</p>
+"""
+
+READING = """
+<p>The first row shows how far apart real images of different people are. It is a yardstick, not a
+limit. Its images are of a few people, with many images of each, and that alone puts some distance
+between two sets, most of all in the Fréchet and the sliced Wasserstein distance. Generated images
+do not come in people. They may lie nearer without being better.</p>
+<p>In brackets are 95 % bootstrap intervals, resampled by subject and by image. They do not contain
+what another training would have given. With several seeds the value is the mean, and the brackets
+contain all intervals. comparison.csv has all numbers, also those that are not in this table.
+Protocol {protocol}: numbers of another protocol are not comparable.</p>
+"""
+
+
+def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
+    """Return the page as HTML."""
+    images = (controls + experiments)[0].images
+    parts = [
+        STYLE,
+        verdict_table(verdicts(controls + experiments)),
+        "<h3>The numbers</h3>",
+        NUMBERS.format(images=images),
+        _number_table(controls, experiments),
+        "<details><summary>How to read the table</summary>",
+        READING.format(protocol=PROTOCOL),
+        "</details>",
+        f"<details><summary>What the numbers are</summary>\n{explanations()}\n</details>",
+    ]
+    return make_page("Comparison of the experiments", "\n".join(parts))
+
+
+def verdict_table(found: dict[str, list[Finding]]) -> str:
+    """Return the verdicts as HTML: a row an experiment, a column a question."""
+    if not found:
+        return "<p>There is no verdict without the control <i>real</i>.</p>"
+    asked = "".join(f"<th>{finding.asked}</th>" for finding in next(iter(found.values())))
+    lines = [VERDICT, f"<table class='verdict'><tr><th>experiment</th>{asked}</tr>"]
+    for name, findings in found.items():
+        cells = "".join(
+            f"<td><b class='{_colour(finding)}'>{finding.answer}.</b><br>"
+            f"<small>{html.escape(finding.detail)}</small></td>"
+            for finding in findings
+        )
+        lines.append(f"<tr><td><b>{html.escape(name)}</b></td>{cells}</tr>")
+    return "\n".join([*lines, "</table>"])
+
+
+def _colour(finding: Finding) -> str:
+    if set(finding.judgements) == {Judgement.LIKE_REAL}:
+        return "good"
+    return "bad" if set(finding.judgements) == {Judgement.WORSE} else "open"
+
+
+def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
+    """Return the table in Markdown, for documents: a row a seed, because their mean hides much."""
+    titles = ["set", *(f"{line.title} ({line.rule})" for line in HEADLINES)]
+    rows = [titles]
+    for name, sets in by_name(controls).items():
+        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_plain_cells(sets)])
+    for name, sets in by_name(experiments).items():
+        rows += [[f"**{name}** (seed {one.seed})", *_plain_cells([one])] for one in sets]
+    return markdown_of(rows)
+
+
+def explanations() -> str:
+    """Return a paragraph for each metric and each kind of features, with its source, as HTML."""
+    shown = {module for line in HEADLINES for module in (line.metric, line.features)}
+    parts = ["<dl>"]
+    for module in EXPLAINED:
+        where = "" if module in shown else " <small>(in comparison.csv only)</small>"
+        parts.append(f"<dt><b>{html.escape(module.TITLE)}</b>{where}</dt>")
+        parts.append(
+            f"<dd>{html.escape(module.EXPLANATION)}"
+            f"<br><small>Source: {html.escape(module.SOURCE)}</small></dd>"
+        )
+    return "\n".join([*parts, "</dl>"])
+
+
+def _number_table(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
+    heading = "".join(
+        f"<th>{html.escape(line.title)}<br><small>{line.rule}</small></th>" for line in HEADLINES
+    )
+    lines = [f"<table class='numbers'><tr><th>set</th>{heading}</tr>"]
+    for name, sets in by_name(controls).items():
+        lines.append(_line(f"{name}: {CONTROLS.get(name, '')}", sets))
+    for name, sets in by_name(experiments).items():
+        seeds = ", ".join(str(evaluation.seed) for evaluation in sets)
+        lines.append(_line(f"{name} (seed {seeds})", sets))
+    return "\n".join([*lines, "</table>"])
+
+
+def _line(title: str, sets: list[Evaluation]) -> str:
+    cells = "".join(f"<td>{_cell(over_seeds(sets, line.name))}</td>" for line in HEADLINES)
+    return f"<tr><td>{html.escape(title)}</td>{cells}</tr>"
+
+
+def _cell(value: Value) -> str:
+    return f"{value.value:.3g}<br><small>({value.low:.3g} to {value.high:.3g})</small>"
+
+
+def _plain_cells(sets: list[Evaluation]) -> list[str]:
+    values = [over_seeds(sets, line.name) for line in HEADLINES]
+    return [f"{value.value:.3g} ({value.low:.3g} to {value.high:.3g})" for value in values]

@@ -1,0 +1,202 @@
+"""`synaxial evaluate controls`: sets of images that generated images are read beside."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from synaxial.compute import parallel
+from synaxial.config import read_study
+from synaxial.config.model import Evaluate
+from synaxial.data.dataset.reading import read_dataset
+from synaxial.data.subjects import person_of
+from synaxial.io.errors import SynaxialError
+from synaxial.io.images import ImageSet, subset
+from synaxial.io.stacks import write_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: `reference`: half of the held-out subjects, which every set is compared with. `real`: the other
+#: half, as near as other subjects are. `copies`: training images. The others are `real` with a
+#: defect.
+Kind = Literal["reference", "real", "copies", "blurred", "grid", "noise"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A set of images.
+
+    Attributes
+    ----------
+    images
+        The images. Their groups are the numbers of the subjects in the data set of origin.
+    origin
+        int64 (N,): the index of each image, or of its original, in that data set.
+    """
+
+    images: ImageSet
+    origin: NDArray[np.int64]
+
+
+def run(
+    kind: Annotated[Kind, typer.Option(help="The set to make.")],
+    training: Annotated[Path, typer.Option(help="Data set of the training subjects (folder).")],
+    held_out: Annotated[Path, typer.Option(help="Data set of the held-out subjects (folder).")],
+    output: Annotated[Path, typer.Option(help="The stack to write (.tif).")],
+    config: Annotated[
+        Path, typer.Option(help="The study; its sections evaluate and sample (stacks, images).")
+    ] = Path("config.yaml"),
+) -> None:
+    """Make a set of images that generated images are read beside.
+
+    reference: half of the held-out subjects, which every set is compared with; real: the other
+    half; copies: training images; blurred, grid, noise: the real images with a defect.
+
+    \b
+    Example: synaxial evaluate controls --kind real --training results/dataset
+      --held-out results/held_out --output results/controls/real/images.tif
+    """
+    study = read_study(config)
+    seen, seen_rows = read_dataset(training)
+    unseen, unseen_rows = read_dataset(held_out)
+    if seen.pixels.shape[1:] != unseen.pixels.shape[1:]:
+        raise SynaxialError(
+            held_out,
+            f"its images have the shape {unseen.pixels.shape[1:]}",
+            f"{seen.pixels.shape[1:]}, as in {training}",
+        )
+    people = [{person_of(row["subject"]) for row in rows} for rows in (seen_rows, unseen_rows)]
+    if both := people[0] & people[1]:
+        raise SynaxialError(
+            held_out, f"has {len(both)} people of {training} too", "other subjects than in training"
+        )
+    generated = study.sample.stacks * study.sample.images
+    try:
+        control = make_control(kind, seen, unseen, study.evaluate, generated)
+    except ValueError as error:
+        raise SynaxialError(held_out, f"holds {error}") from error
+    rows = seen_rows if kind == "copies" else unseen_rows
+    write_stack(output, control.images.pixels, descriptions(control, rows, kind))
+    logger.info("%s: %d images", output, len(control.images))
+
+
+def descriptions(control: Control, rows: list[dict[str, str]], kind: str) -> list[dict[str, Any]]:
+    """Return the description of each page; noise has no subject."""
+    known = [rows[number] for number in control.origin]
+    if kind == "noise":
+        return [{"control": kind} for _ in known]
+    return [
+        {"control": kind, "subject": row["subject"], "slice": int(row["slice"])} for row in known
+    ]
+
+
+def make_control(
+    kind: Kind, training: ImageSet, held_out: ImageSet, settings: Evaluate, most: int
+) -> Control:
+    """Make one of the sets. All sets have the same number of images, at most `most`.
+
+    Raises
+    ------
+    ValueError
+        A half of the held-out subjects would have fewer than two subjects.
+    """
+    halves = {"reference": half_of(held_out, 0), "real": half_of(held_out, 1)}
+    sizes = [len(half) for half in halves.values()]
+    count = min(settings.images, most, len(training), *sizes)
+    if kind == "copies":
+        chosen = copies(len(training), count, settings.seed)
+        return Control(subset(training, chosen), chosen)
+    chosen = evenly(halves["reference" if kind == "reference" else "real"], count)
+    images = subset(held_out, chosen)
+    match kind:
+        case "blurred":
+            images = blurred(images, settings.blur)
+        case "grid":
+            images = planted_grid(images, settings.grid_amplitude, settings.grid_period)
+        case "noise":
+            images = noise(images, settings.seed)
+    return Control(images, chosen)
+
+
+def half_of(images: ImageSet, which: int) -> NDArray[np.int64]:
+    """Return the indices of the images of every second subject, from the first or the second.
+
+    Raises
+    ------
+    ValueError
+        The half has fewer than two subjects.
+    """
+    subjects = np.unique(images.groups)[which::2]
+    if len(subjects) < 2:
+        raise ValueError(f"{len(np.unique(images.groups))} held-out subjects, expected 4 or more")
+    return np.flatnonzero(np.isin(images.groups, subjects))
+
+
+def evenly(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Return `count` of the numbers, evenly spaced: each subject has about as many images."""
+    places = (np.arange(count) * len(numbers)) // count
+    return numbers[places]
+
+
+def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
+    """Draw `count` of the indices 0 … training - 1, none twice, in rising order.
+
+    Copies are the output of a generator that only remembers. Distances find nothing wrong with
+    them; a measure of memorisation must.
+
+    Raises
+    ------
+    ValueError
+        There are fewer images than `count`.
+    """
+    if not 0 < count <= training:
+        raise ValueError(f"{count} copies of {training} images, expected 1 to {training}")
+    generator = np.random.Generator(np.random.PCG64(seed))
+    drawn: NDArray[np.int64] = np.sort(generator.choice(training, count, replace=False))
+    return drawn
+
+
+def blurred(images: ImageSet, sigma: float) -> ImageSet:
+    """Blur each image with a Gaussian of `sigma` pixels: only the details are missing."""
+    pixels = np.empty_like(images.pixels)
+
+    def blur(index: int) -> None:
+        smooth = gaussian_filter(images.pixels[index].astype(np.float32), sigma)
+        pixels[index] = np.rint(smooth).clip(0, 255)
+
+    parallel.for_each(blur, range(len(pixels)))
+    return ImageSet(pixels, images.groups)
+
+
+def noise(images: ImageSet, seed: int) -> ImageSet:
+    """Return as many images of uniform white noise, each a group of its own: nothing is right."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    pixels = generator.integers(0, 256, images.pixels.shape, np.uint8)
+    return ImageSet(pixels, np.arange(len(pixels), dtype=np.int64))
+
+
+def planted_grid(images: ImageSet, amplitude: float, period: int) -> ImageSet:
+    """Add the pattern that transposed convolutions leave: a wave along both axes.
+
+    Pixels of 0 stay: the background of a generator is at the end of its range and shows no
+    pattern. The amplitude is in grey levels, the period in pixels.
+    """
+    height, width = images.pixels.shape[1:]
+    down, right = (np.cos(2 * np.pi * np.arange(side) / period) for side in (height, width))
+    wave = (amplitude * (down[:, None] + right)).astype(np.float32)
+    pixels = np.empty_like(images.pixels)
+
+    def plant(index: int) -> None:
+        image = images.pixels[index]
+        pixels[index] = np.where(image > 0, np.rint(image + wave).clip(0, 255), 0)
+
+    parallel.for_each(plant, range(len(pixels)))
+    return ImageSet(pixels, images.groups)

@@ -1,0 +1,139 @@
+"""Files of measurements, with digests of the images that were measured."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.evaluation.metrics.common import Rows
+from synaxial.io.arrays import read_arrays
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import sha256_of, written_whole
+from synaxial.io.images import digest_of_pixels
+
+#: The rows of each metric and kind of features, by its name.
+Measurements = dict[str, Rows]
+
+#: The name under which the groups of the images are kept.
+SET = "set"
+
+#: The name under which the digests are kept, and the names of the digests: of the measured set, of
+#: the reference that it is to be compared with, and of the data set searched for copies.
+DIGESTS = "sha256"
+IMAGES, REFERENCE, TRAINING = "images", "reference", "training"
+
+#: Digits of a digest in a message.
+SHOWN = 12
+
+#: Between the name of a metric and that of its array.
+SEPARATOR = "/"
+
+REMEDY = (
+    "give the measured files, or measure anew (`synaxial evaluate measure`; with Snakemake, "
+    "--forcerun measure measure_control)"
+)
+
+
+def write_measurements(path: Path, measurements: Measurements) -> None:
+    """Write measurements as compressed arrays, without pickle."""
+    arrays: dict[str, Any] = {
+        f"{metric}{SEPARATOR}{name}": array
+        for metric, named in measurements.items()
+        for name, array in named.items()
+    }
+    with written_whole(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_measurements(path: Path) -> Measurements:
+    """Read measurements.
+
+    Raises
+    ------
+    SynaxialError
+        The file is absent, damaged, or holds something else.
+    """
+    measurements: Measurements = {}
+    for key, array in read_arrays(path).items():
+        metric, separator, name = key.partition(SEPARATOR)
+        if not separator:
+            raise SynaxialError(
+                path, f"holds an array {key!r}", "a file of `synaxial evaluate measure`"
+            )
+        measurements.setdefault(metric, {})[name] = array
+    return measurements
+
+
+def read_pair(measurements: Path, reference: Path) -> tuple[Measurements, Measurements]:
+    """Read the measurements of a set and those of its reference.
+
+    Raises
+    ------
+    SynaxialError
+        A file cannot be read, or the two files do not belong together.
+    """
+    own, real = read_measurements(measurements), read_measurements(reference)
+    ours, theirs = digests_in(own, measurements), digests_in(real, reference)
+    _check_digest(reference, theirs[IMAGES], ours[REFERENCE], f"the reference of {measurements}")
+    _check_digest(
+        reference, theirs[TRAINING], ours[TRAINING], f"measured with the data set of {measurements}"
+    )
+    return own, real
+
+
+def digest_of_training(folder: Path) -> str:
+    """Return the SHA-256 of the images.npy of a data set."""
+    return sha256_of(folder / "images.npy")
+
+
+def with_digests(
+    measurements: Measurements, images: str, reference: str, training: str
+) -> Measurements:
+    """Return measurements together with the digests of what was measured."""
+    digests = {IMAGES: images, REFERENCE: reference, TRAINING: training}
+    return measurements | {DIGESTS: {name: np.array(text) for name, text in digests.items()}}
+
+
+def digests_in(measurements: Measurements, path: Path) -> dict[str, str]:
+    """Return the digests in a file of measurements, by `IMAGES`, `REFERENCE`, `TRAINING`.
+
+    Raises
+    ------
+    SynaxialError
+        They are missing: the file is of an older version, or no such file.
+    """
+    held = measurements.get(DIGESTS, {})
+    if not {IMAGES, REFERENCE, TRAINING} <= set(held):
+        raise SynaxialError(
+            path, "does not say which images were measured", "a file of this version", REMEDY
+        )
+    return {name: str(held[name]) for name in (IMAGES, REFERENCE, TRAINING)}
+
+
+def check_images(
+    stacks: Sequence[Path], pixels: NDArray[np.uint8], measurements: Measurements, path: Path
+) -> None:
+    """Refuse images that are not the measured ones; `path` is the file of the measurements."""
+    where = ", ".join(str(stack) for stack in stacks)
+    expected = digests_in(measurements, path)[IMAGES]
+    _check_digest(where, digest_of_pixels(pixels), expected, f"the images of {path}")
+
+
+def check_training(folder: Path, measurements: Measurements, path: Path) -> None:
+    """Refuse a data set that is not the one searched for copies."""
+    expected = digests_in(measurements, path)[TRAINING]
+    _check_digest(
+        folder / "images.npy", digest_of_training(folder), expected, f"the data set of {path}"
+    )
+
+
+def _check_digest(where: str | Path, found: str, expected: str, what: str) -> None:
+    if found != expected:
+        raise SynaxialError(
+            where,
+            f"is not {what}: its SHA-256 begins with {found[:SHOWN]}",
+            expected[:SHOWN],
+            REMEDY,
+        )

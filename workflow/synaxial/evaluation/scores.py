@@ -1,0 +1,245 @@
+"""The numbers of a set: which there are, which a table shows, and the files that hold them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from synaxial.evaluation.features import efficientnet, wavelets
+from synaxial.evaluation.measurements import REFERENCE, SHOWN, TRAINING
+from synaxial.evaluation.metrics import (
+    anatomy,
+    diversity,
+    frechet_distance,
+    kernel_distance,
+    memorisation,
+    neighbours,
+    sliced_wasserstein,
+    spectrum,
+    texture,
+    two_sample,
+)
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import is_placeholder, read_json
+
+#: The meaning of the numbers: sets, sizes, metrics and their constants. Numbers of different
+#: protocols are not compared.
+PROTOCOL = "1"
+
+#: Metrics with `measure` and `compare`.
+OF_IMAGES: tuple[ModuleType, ...] = (
+    sliced_wasserstein,
+    diversity,
+    spectrum,
+    memorisation,
+    anatomy,
+    texture,
+)
+
+#: Metrics with `prepare`, for each kind of features. Their numbers end with the features' name.
+OF_FEATURES: tuple[ModuleType, ...] = (kernel_distance, frechet_distance, neighbours, two_sample)
+
+FEATURES: tuple[ModuleType, ...] = (efficientnet, wavelets)
+
+EXPECTED = "a file of `synaxial evaluate score`"
+
+REMEDY = "run `synaxial evaluate score` again, or delete the file and run Snakemake"
+
+
+GOOD = {
+    "low": "low is good",
+    "high": "high is good",
+    "0": "0 is real",
+    "0.5": "0.5 is indistinguishable",
+    "1": "1 is real",
+}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number with its 95 % interval, in the unit of the metric."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number in the table of experiments.
+
+    Attributes
+    ----------
+    metric
+        The module that computes the number.
+    number
+        The name that the metric gives it.
+    good
+        Which values are good: low, high, or near 0, 0.5 or 1.
+    features
+        The module of its features, if any.
+    what
+        Which of the numbers of the metric it is, in words; empty if there is only one.
+    """
+
+    metric: ModuleType
+    number: str
+    good: Literal["low", "high", "0", "0.5", "1"]
+    features: ModuleType | None = None
+    what: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name among all numbers of a set."""
+        return self.number if self.features is None else f"{self.number}_{self.features.NAME}"
+
+    @property
+    def rule(self) -> str:
+        """Which values are good, in words."""
+        return GOOD[self.good]
+
+    @property
+    def title(self) -> str:
+        """The title of the column. It begins with the title of the metric."""
+        words = f"{self.metric.TITLE}: {self.what}" if self.what else str(self.metric.TITLE)
+        return words if self.features is None else f"{words}, {self.features.TITLE}"
+
+
+HEADLINES = (
+    Headline(sliced_wasserstein, "sliced_wasserstein", "low"),
+    Headline(kernel_distance, "kernel_distance", "low", efficientnet),
+    Headline(frechet_distance, "frechet_distance", "low", efficientnet),
+    Headline(frechet_distance, "frechet_distance", "low", wavelets),
+    Headline(neighbours, "precision", "high", efficientnet, "precision"),
+    Headline(neighbours, "coverage", "high", efficientnet, "coverage"),
+    Headline(diversity, "diversity", "0", what="MS-SSIM of pairs less real"),
+    Headline(spectrum, "grid_index", "1", what="grid index"),
+    Headline(memorisation, "memorisation", "low", what="share too near to training"),
+    Headline(two_sample, "auc", "0.5", efficientnet, "AUC"),
+)
+
+#: All metrics and features that a report explains: those of the table first, in its order.
+EXPLAINED: tuple[ModuleType, ...] = tuple(
+    dict.fromkeys(
+        [*(headline.metric for headline in HEADLINES), *OF_IMAGES, *OF_FEATURES, *FEATURES]
+    )
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The numbers of one set.
+
+    Attributes
+    ----------
+    name
+        The experiment or the control.
+    seed
+        The seed of the training; None for a control.
+    images
+        The number of images in the set and in the reference.
+    sha256
+        Digests of the reference and of the images searched for copies, by `REFERENCE` and
+        `TRAINING`.
+    values
+        By name.
+    """
+
+    name: str
+    seed: int | None
+    images: int
+    sha256: dict[str, str]
+    values: dict[str, Value]
+
+
+def read_evaluations(paths: list[Path]) -> list[Evaluation]:
+    """Read evaluations that can stand in one table.
+
+    Raises
+    ------
+    SynaxialError
+        A file is absent or something else, two files are of the same set and seed, or the files
+        are not comparable with the first one.
+    """
+    found = [_read(path) for path in paths]
+    seen: dict[tuple[str, int | None], Path] = {}
+    for path, evaluation in zip(paths, found, strict=True):
+        key = evaluation.name, evaluation.seed
+        if key in seen:
+            raise SynaxialError(path, f"is of the same set and seed as {seen[key]}", "one of each")
+        seen[key] = path
+        _check_comparable(path, evaluation, paths[0], found[0])
+    return found
+
+
+def _check_comparable(path: Path, evaluation: Evaluation, first: Path, other: Evaluation) -> None:
+    if evaluation.images != other.images:
+        raise SynaxialError(
+            path,
+            f"is of {evaluation.images} images",
+            f"{other.images}, as {first}: distances depend on the number of images",
+            "run Snakemake, which makes all of them anew",
+        )
+    for what in (REFERENCE, TRAINING):
+        own, others = evaluation.sha256[what], other.sha256[what]
+        if own != others:
+            raise SynaxialError(
+                path,
+                f"was made with other {what} images than {first}: their SHA-256 begins with "
+                f"{own[:SHOWN]}",
+                others[:SHOWN],
+                REMEDY,
+            )
+
+
+def _read(path: Path) -> Evaluation:
+    try:
+        content = read_json(path)
+    except SynaxialError as error:
+        cause = f"cannot be read ({error.__cause__ or 'no JSON object'})"
+        found = "is empty" if is_placeholder(path) else cause
+        raise SynaxialError(path, found, EXPECTED, REMEDY) from error
+    if content.get("protocol") != PROTOCOL:
+        raise SynaxialError(
+            path, f"has the protocol {content.get('protocol')!r}", f"{PROTOCOL!r}", REMEDY
+        )
+    try:
+        evaluation = Evaluation(
+            str(content["name"]),
+            None if content["seed"] is None else int(content["seed"]),
+            int(content["images"]),
+            {name: str(content["sha256"][name]) for name in (REFERENCE, TRAINING)},
+            {name: _value(**value) for name, value in content["values"].items()},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SynaxialError(path, f"lacks something ({error})", EXPECTED, REMEDY) from error
+    missing = [headline.name for headline in HEADLINES if headline.name not in evaluation.values]
+    if missing:
+        raise SynaxialError(path, f"lacks the numbers {', '.join(missing)}", EXPECTED, REMEDY)
+    return evaluation
+
+
+def _value(value: float, low: float, high: float) -> Value:
+    found = [float(part) for part in (value, low, high)]
+    if not all(math.isfinite(part) for part in found):
+        raise ValueError(f"a number that is {found}")
+    return Value(*found)
+
+
+def over_seeds(evaluations: list[Evaluation], number: str) -> Value:
+    """Return the mean of a number over the seeds, with an interval that contains all of theirs."""
+    values = [evaluation.values[number] for evaluation in evaluations]
+    return Value(
+        sum(value.value for value in values) / len(values),
+        min(value.low for value in values),
+        max(value.high for value in values),
+    )
+
+
+def by_name(evaluations: list[Evaluation]) -> dict[str, list[Evaluation]]:
+    """Return the evaluations of each experiment or control, in the order of appearance."""
+    found: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        found.setdefault(evaluation.name, []).append(evaluation)
+    return found
