@@ -5,15 +5,13 @@ copied; see NOTICE.
 """
 
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.metadata import distribution
 
 import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.data.phantom.fields import Field
-from synaxial.io.errors import SynaxialError
 
 #: File name of a map in nilearn.
 FILE_NAME = "mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
@@ -43,22 +41,13 @@ class Template:
     voxel_from_world: NDArray[np.float64]
 
 
-def template_folder() -> Path:
-    """Return the folder of the maps without importing nilearn, which takes seconds."""
-    specification = find_spec("nilearn")
-    if specification is None or specification.origin is None:
-        raise SynaxialError(
-            "phantom source", "nilearn is not installed", remedy="install the locked environment"
-        )
-    return Path(specification.origin).parent / "datasets" / "data"
+def read_map(name: str) -> tuple[Field, NDArray[np.float64]]:
+    """Read a map of the template (`t1`, `gm` or `wm`): values in [0, 255] and the affine.
 
-
-def read_map(folder: Path, name: str) -> tuple[Field, NDArray[np.float64]]:
-    """Read a map of the template (`t1`, `gm` or `wm`): values in [0, 255] and the affine."""
-    path = folder / FILE_NAME.format(name)
-    if not path.is_file():
-        raise SynaxialError(path, "is not there", "nilearn's MNI152 template")
-    image = nibabel.Nifti1Image.from_filename(path)
+    nilearn itself is not imported, which takes seconds.
+    """
+    path = distribution("nilearn").locate_file(f"nilearn/datasets/data/{FILE_NAME.format(name)}")
+    image = nibabel.Nifti1Image.from_filename(str(path))
     return np.asarray(image.dataobj, dtype=np.float32), image.affine
 
 
@@ -68,10 +57,9 @@ def load_template() -> Template:
     nilearn has no map of the fluid. It is what grey and white matter leave, or what is dark in the
     T1 image, whichever is more.
     """
-    folder = template_folder()
-    t1, affine = read_map(folder, "t1")
-    grey, _ = read_map(folder, "gm")
-    white, _ = read_map(folder, "wm")
+    t1, affine = read_map("t1")
+    grey, _ = read_map("gm")
+    white, _ = read_map("wm")
     brain = (t1 > 0).astype(np.float32)
     grey *= brain / 255
     white *= brain / 255

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from nibabel.affines import apply_affine, obliquity, voxel_sizes
 from nibabel.orientations import (
+    aff2axcodes,
     apply_orientation,
     axcodes2ornt,
     inv_ornt_aff,
     io_orientation,
-    ornt2axcodes,
     ornt_transform,
 )
 from nibabel.spatialimages import HeaderDataError
@@ -123,13 +123,12 @@ def read_geometry(image: Any, where: str) -> Geometry:
     notes = _note_disagreement(header)
     if tilt > NOTED_TILT_DEGREES:
         notes.append(f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled")
-    orientation = io_orientation(affine)
     return Geometry(
         shape=tuple(int(size) for size in image.shape),
         spacing=tuple(float(size) for size in spacing),
-        axes="".join(ornt2axcodes(orientation)),
+        axes="".join(aff2axcodes(affine)),
         affine=affine,
-        to_canonical=ornt_transform(orientation, axcodes2ornt(CANONICAL_AXES)),
+        to_canonical=ornt_transform(io_orientation(affine), axcodes2ornt(CANONICAL_AXES)),
         notes=tuple(notes),
     )
 
@@ -164,10 +163,10 @@ def _note_disagreement(header: Any) -> list[str]:
     """Return a note if both orientations of a header are set and differ."""
     if not (int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0):
         return []
-    sform = "".join(ornt2axcodes(io_orientation(header.get_sform())))
+    sform = "".join(aff2axcodes(header.get_sform()))
     try:
         with np.errstate(all="ignore"):
-            qform = "".join(ornt2axcodes(io_orientation(header.get_qform())))
+            qform = "".join(aff2axcodes(header.get_qform()))
     except (HeaderDataError, ValueError, np.linalg.LinAlgError):
         return [f"the qform is not valid; the sform ({sform}) is used"]
     if sform == qform:
