@@ -68,18 +68,6 @@ def test_measurements_are_the_same_when_read(tmp_path):
         read_measurements(path)
 
 
-def test_a_digest_is_of_the_shape_and_every_pixel():
-    pixels = pages_of(4, 0)
-    digest = digest_of_pixels(pixels)
-    assert digest_of_pixels(pixels.copy()) == digest
-    # Not of the order in memory.
-    assert digest_of_pixels(np.asfortranarray(pixels)) == digest
-    changed = pixels.copy()
-    changed[3, 63, 63] ^= 1
-    others = [changed, pixels[::-1], pixels[:3], pixels.reshape(4, 32, 128)]
-    assert len({digest, *map(digest_of_pixels, others)}) == 5
-
-
 def test_masks_are_no_images_of_a_set(tmp_path):
     stacks = [write_pages(tmp_path / f"{n}.tif", pages_of(4, n, (64, 64, 3))) for n in (0, 1)]
     plain = read_set(stacks, 7)

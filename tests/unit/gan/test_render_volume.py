@@ -3,23 +3,8 @@ import gzip
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 
 from synaxial.gan.render_volume import DESCRIPTION, compressed, make_volume
-from synaxial.io.images import as_grey
-
-
-def test_grey_is_the_mean_of_the_channels() -> None:
-    pages = np.array([[[[0, 0, 1], [0, 1, 1], [255, 255, 255], [10, 20, 60]]]], np.uint8)
-    np.testing.assert_array_equal(as_grey(pages), [[[0, 1, 255, 30]]])
-
-
-@given(pages=hnp.arrays(np.uint8, st.tuples(st.just(1), st.just(3), st.just(4), st.just(3))))
-def test_grey_is_within_half_of_the_exact_mean(pages: NDArray[np.uint8]) -> None:
-    assert np.abs(as_grey(pages) - pages.mean(axis=3)).max() < 0.5
 
 
 def test_pages_lie_as_they_are_shown() -> None:

@@ -1,8 +1,18 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
-from synaxial.io.images import COLOUR, edges, evenly_spaced, outlined, overlap
+from synaxial.io.images import (
+    COLOUR,
+    as_grey,
+    digest_of_pixels,
+    edges,
+    evenly_spaced,
+    outlined,
+    overlap,
+)
 
 
 def test_the_outline_is_the_rim_of_the_mask() -> None:
@@ -68,3 +78,25 @@ def test_a_wider_edge_is_the_edge_of_what_is_left() -> None:
     inside[0, 1:7, 1:7] = True
     rim = edges(inside, width=2)
     np.testing.assert_array_equal(rim, edges(inside) | edges(inside & ~edges(inside)))
+
+
+def test_grey_is_the_mean_of_the_channels() -> None:
+    pages = np.array([[[[0, 0, 1], [0, 1, 1], [255, 255, 255], [10, 20, 60]]]], np.uint8)
+    np.testing.assert_array_equal(as_grey(pages), [[[0, 1, 255, 30]]])
+
+
+@given(pages=hnp.arrays(np.uint8, st.tuples(st.just(1), st.just(3), st.just(4), st.just(3))))
+def test_grey_is_within_half_of_the_exact_mean(pages: NDArray[np.uint8]) -> None:
+    assert np.abs(as_grey(pages) - pages.mean(axis=3)).max() < 0.5
+
+
+def test_a_digest_is_of_the_shape_and_every_pixel() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64), np.uint8)
+    digest = digest_of_pixels(pixels)
+    assert digest_of_pixels(pixels.copy()) == digest
+    # Not of the order in memory.
+    assert digest_of_pixels(np.asfortranarray(pixels)) == digest
+    changed = pixels.copy()
+    changed[3, 63, 63] ^= 1
+    others = [changed, pixels[::-1], pixels[:3], pixels.reshape(4, 32, 128)]
+    assert len({digest, *map(digest_of_pixels, others)}) == 5
