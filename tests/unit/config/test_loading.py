@@ -1,4 +1,4 @@
-"""The study file: defaults, differences, mistakes, and the parts that stages read."""
+"""The study file: defaults, differences and mistakes."""
 
 import pytest
 import yaml
@@ -10,18 +10,12 @@ from synaxial.config import (
     check_evaluation,
     check_networks,
     make_study,
-    part_of_study,
     part_of_training,
     read_study,
 )
 from synaxial.config.loading import default_keys, merge
 from synaxial.config.model import Study, Training
 from synaxial.io.errors import SynaxialError
-
-STAGES = (
-    *("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
-    *("reference", "control", "evaluate"),
-)
 
 
 def test_the_default_is_the_papers_final_experiment():
@@ -200,7 +194,7 @@ def test_networks_must_fit_the_images(name):
     assert expected in str(caught.value)
 
 
-def test_whose_images_a_segmentation_model_is_trained_with():
+def test_which_experiment_trains_the_segmentation_model():
     pairs = {"masks": True, "generator": {"channels": [8] * 6 + [2]}}
     others = {"experiments": {"a": {}, "b": pairs, "c": pairs}}
     assert make_study({"experiments": {"a": {}}}).segment_experiment is None
@@ -231,7 +225,7 @@ def test_a_mask_is_a_second_channel():
         (b"\xff\xfe\x00", "cannot be read"),
     ],
 )
-def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
+def test_a_file_that_cannot_be_read_as_a_study_is_named(tmp_path, text, expected):
     path = tmp_path / "study.yaml"
     if isinstance(text, bytes):
         path.write_bytes(text)
@@ -243,7 +237,7 @@ def test_a_file_that_is_no_study_is_named(tmp_path, text, expected):
     assert "\n" not in str(caught.value)
 
 
-def test_sections_laid_under_others_by_yamls_merge_keys(tmp_path):
+def test_yaml_merge_keys_may_be_overridden(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(
         "experiments:\n"
@@ -281,7 +275,7 @@ def test_the_papers_experiments_each_change_what_their_name_says():
     check_networks(study)
 
 
-def test_a_preset_lies_over_what_is_shared_and_under_the_experiments_own_keys():
+def test_a_preset_overrides_training_and_the_experiments_own_keys_override_it():
     """Also where `training` spells every key out, as the repository's own study file does."""
     shared = Training().model_dump(mode="json")
     experiments = {"a": {"preset": "modern", "loss": "non_saturating"}, "b": {}}
@@ -297,58 +291,6 @@ def test_a_preset_lies_over_what_is_shared_and_under_the_experiments_own_keys():
     # Written to a stage's file and read again, it is the same.
     part = part_of_training(study, "a", 1)
     assert make_study(yaml.safe_load(as_yaml(part))).experiments["a"] == training
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
-    study = make_study(
-        {
-            "acquire": {"on_bad_volume": "skip", "subjects": ["3"], "phantom": {"seed": 5}},
-            "slice": {"first": 61, "last": 70, "window": [1, 99]},
-            "resize": {"size": 64, "mode": "pad"},
-            "sample": {"seed": 8},
-            "render": {"columns": 4},
-            "evaluate": {"repeats": 20, "seed": 3, "images": 40, "blur": 5.0},
-        }
-    )
-    path = tmp_path / "part.yaml"
-    path.write_text(as_yaml(part_of_study(study, stage)))
-    read = read_study(path)
-    own = {
-        "fetch": [read.acquire == study.acquire],
-        "acquire": [read.acquire.phantom == study.acquire.phantom],
-        "manifest": [read.slice.first == 61, read.slice.last == 70],
-        "slice": [read.slice == study.slice, read.acquire.on_bad_volume == "skip"],
-        "resize": [read.resize == study.resize],
-        "pack": [read.resize.size == 64],
-        "sample": [read.sample == study.sample],
-        "render": [read.render == study.render],
-        "reference": [read.evaluate.images == 40],
-        "control": [read.evaluate.images == 40, read.evaluate.blur == 5, read.evaluate.seed == 3],
-        "evaluate": [read.evaluate.repeats == 20, read.evaluate.seed == 3],
-    }
-    assert all(own[stage])
-
-
-def test_a_trainings_part_is_its_experiment_alone(tmp_path):
-    study = make_study({"experiments": {"one": {"epochs": 3}, "two": {"seeds": [9]}}})
-    path = tmp_path / "part.yaml"
-    path.write_text(as_yaml(part_of_training(study, "one", 1)))
-    assert read_study(path).experiments == {"one": study.experiments["one"]}
-    with pytest.raises(SynaxialError, match="'three': is not in the study; expected one of one"):
-        part_of_training(study, "three", 1)
-
-
-def test_a_seed_is_a_training_of_its_own():
-    few = make_study({"experiments": {"one": {"seeds": [4, 2]}}})
-    more = make_study({"experiments": {"one": {"seeds": [4, 2, 9]}}})
-    parts = [part_of_training(study, "one", 2) for study in (few, more)]
-    assert parts[0] == parts[1]
-    assert make_study(parts[0]).experiments["one"].seed == 2
-    with pytest.raises(SynaxialError, match=r"seed 3 of experiment 'one'.*expected one of 4, 2"):
-        part_of_training(few, "one", 3)
-    with pytest.raises(SynaxialError, match=r"training.seeds: .* has a value twice"):
-        make_study({"training": {"seeds": [1, 1]}})
 
 
 def test_the_old_name_of_a_key_is_still_read_with_one_line_about_the_new_one(caplog):
@@ -377,7 +319,7 @@ def test_the_old_name_of_a_key_is_still_read_with_one_line_about_the_new_one(cap
         make_study(both)
 
 
-def test_the_default_experiments_are_of_the_study():
+def test_default_experiments_must_be_in_the_study():
     content = {"experiments": {"a": {}, "b": {}}}
     assert make_study(content).chosen_experiments == ["a", "b"]
     assert make_study({**content, "default_experiments": ["b"]}).chosen_experiments == ["b"]
@@ -387,7 +329,7 @@ def test_the_default_experiments_are_of_the_study():
         make_study({**content, "default_experiments": ["c"]})
 
 
-def test_held_out_subjects_belong_to_their_subjects():
+def test_default_held_out_subjects_go_with_the_default_subjects():
     assert make_study({}).acquire.held_out == "016-035"
     assert make_study({"acquire": {"subjects": "001-003"}}).acquire.held_out == []
     both = {"subjects": "001-003", "held_out": ["x_4", "005"]}
@@ -399,41 +341,6 @@ def test_held_out_subjects_belong_to_their_subjects():
             continue
         with pytest.raises(SynaxialError, match=said):
             make_study(content)
-
-
-def parts(content):
-    study = make_study(content)
-    return {stage: part_of_study(study, stage) for stage in STAGES} | {
-        "train": part_of_training(study, "final", 1)
-    }
-
-
-CHANGES = {
-    "window": ({"slice": {"window": [1, 99]}}, {"slice"}),
-    "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
-    "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch"}),
-    "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
-    "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
-    "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
-    "learning rate": ({"training": {"optimizer": {"learning_rate": 0.001}}}, {"train"}),
-    "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
-    "stacks": ({"sample": {"seed": 3}}, {"sample"}),
-    "stacks of the sample": ({"sample": {"stacks": 4}}, {"reference", "control"}),
-    "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
-    "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
-    "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
-    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
-    "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch"}),
-    "columns": ({"render": {"columns": 5}}, {"render"}),
-    "results": ({"results": "elsewhere"}, set()),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_change_reaches_the_stages_that_read_it_and_no_other(change):
-    content, expected = CHANGES[change]
-    before, after = parts({}), parts(content)
-    assert {stage for stage in before if before[stage] != after[stage]} == expected
 
 
 trees = st.recursive(
