@@ -40,7 +40,9 @@ def run(
     output: Annotated[Path, typer.Option(help="The table to write (.csv).")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
 ) -> None:
-    """Write a table of all subjects; one without the study's slices is skipped or an error.
+    """Write a table of all subjects, used and skipped.
+
+    A subject without all slices of the study is skipped, or ends the run (acquire.on_bad_volume).
 
     \b
     Example: synaxial data manifest --output results/manifest.csv results/volumes/*.json
