@@ -139,7 +139,7 @@ def describe_type(key: dict[str, Any]) -> str:
     if "enum" in key:
         return "one of " + ", ".join(str(value) for value in key["enum"])
     if "prefixItems" in key:
-        return "list of " + ", ".join(describe_type(kind) for kind in key["prefixItems"])
+        return f"list of {len(key['prefixItems'])}, each {describe_type(key['prefixItems'][0])}"
     if key["type"] == "array":
         return f"list of {describe_type(key['items'])}"
     bounds = [f" {word} {key[bound]:g}" for bound, word in BOUNDS.items() if bound in key]

@@ -14,7 +14,7 @@ class Turing(Section):
     images: Annotated[int, Field(ge=10)] = 230
     """Number of images, real and generated together. 230 are enough to show with a power of 80 %
     that a reader who is right in 60 % does not guess, and that a reader who guesses is right in
-    50 %, within 10 points. docs/turing.md has other numbers."""
+    50 %, within 10 points. docs/studies/turing.md has other numbers."""
 
     repeats: Annotated[float, Field(ge=0, le=1 / 3)] = 0.1
     """Share of the images that are shown twice, to measure how well a reader agrees with
