@@ -9,7 +9,7 @@ from benchmarks.preprocessing.rows import Row
 from benchmarks.study import start_ours, start_twin, write_study
 
 from synaxial.config.model import Sample
-from synaxial.gan.sample_stack import CHUNK
+from synaxial.gan.sampling import CHUNK
 
 __all__ = ["measure"]
 

@@ -21,7 +21,7 @@ from synaxial.compute.chainer_compatibility import chainer, chainermn
 from synaxial.compute.memory import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
-from synaxial.gan.sample_stack import sample_stack
+from synaxial.gan.sampling import sample_stack
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.optimizers import make_optimizer
 from synaxial.gan.train.setup import make_networks

@@ -24,7 +24,7 @@ print(x.tolist(), double.stats.cache_path)
 
 WITHOUT_CACHE = """
 import numpy as np
-from synaxial.gan.ops.patches import take_patches
+from synaxial.gan.ops.layout import take_patches
 x = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
 patches = np.empty((1, 1, 1, 2, 2, 1), np.float32)
 take_patches(x, 1, 0, 0, patches)

@@ -7,7 +7,7 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
-from synaxial.gan.ops.patches import Geometry
+from synaxial.gan.ops.layout import Geometry
 
 from .comparison import assert_close, assert_same_function
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from synaxial.compute.parallel import for_each, use_threads
 from synaxial.gan.ops import correlation
 from synaxial.gan.ops.correlation import correlate, scatter, weight_gradient
-from synaxial.gan.ops.patches import Geometry
+from synaxial.gan.ops.layout import Geometry
 
 from .comparison import assert_close
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.deviation import with_deviation
+from synaxial.gan.networks.discriminator import with_deviation
 
 from .arrays import layouts, normal
 from .comparison import assert_close

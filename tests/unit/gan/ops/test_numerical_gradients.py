@@ -5,7 +5,7 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.ops.convolution import Convolution, TransposedConvolution, WeightGradient
-from synaxial.gan.ops.patches import Geometry
+from synaxial.gan.ops.layout import Geometry
 
 from .test_hidden import ACTIVATIONS, make_layer
 

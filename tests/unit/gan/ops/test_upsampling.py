@@ -5,10 +5,16 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.ops import bilinear
-from synaxial.gan.ops.bilinear import BilinearUpsampling, TransposedBilinear, bilinear_upsampling
-from synaxial.gan.ops.nearest import nearest_convolution
-from synaxial.gan.ops.sub_pixel import DepthToSpace, SpaceToDepth, depth_to_space
+from synaxial.gan.ops import upsampling
+from synaxial.gan.ops.upsampling import (
+    BilinearUpsampling,
+    DepthToSpace,
+    SpaceToDepth,
+    TransposedBilinear,
+    bilinear_upsampling,
+    depth_to_space,
+    nearest_convolution,
+)
 
 from .arrays import SHAPES, layouts, normal
 from .comparison import assert_close, assert_same_function, result_and_gradients
@@ -130,7 +136,7 @@ def test_threads_do_not_show(function):
     inputs = [normal((5, 4, 96, 80))]
     if function is nearest_convolution:
         inputs += [normal((6, 4, 3, 3)), normal((6,))]
-    assert inputs[0].size > 2 * bilinear.BLOCK
+    assert inputs[0].size > 2 * upsampling.BLOCK
     results = []
     for threads in (1, 2, 3):
         with use_threads(threads):

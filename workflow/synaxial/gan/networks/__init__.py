@@ -1,4 +1,4 @@
-"""The two networks of the method, and where their randomness comes from."""
+"""The generator and the discriminator, their layers and their random numbers."""
 
 from synaxial.gan.networks.discriminator import Discriminator
 from synaxial.gan.networks.generator import Generator

@@ -1,4 +1,4 @@
-"""The discriminator (with a Wasserstein or hinge loss, the critic): from images to scores."""
+"""The discriminator, or critic: from images to scores. By default the paper's network."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from synaxial.config.model import Discriminator as DiscriminatorSettings
 from synaxial.gan.networks.layers import BatchNormalization, Convolution, add_noise, hidden
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.blur import blur
-from synaxial.gan.ops.deviation import with_deviation
 
 F = chainer.functions
 L = chainer.links
@@ -15,22 +14,17 @@ L = chainer.links
 #: Stride of a convolution by its kernel width; both are padded by 1 (the paper's table).
 STRIDES = {4: 2, 3: 1}
 
+#: Images in a group of the minibatch's deviation (Karras et al., 2018 and 2020).
+GROUP = 4
+
+#: Added to the variance, so that its root has a gradient if all images are equal.
+EPSILON = 1e-8
+
 
 class Discriminator(chainer.Chain):
     """Convolutions of stride 2 and 1, then a fully connected layer with one output.
 
-    By default the paper's network; see `configuration.model.Discriminator` for what can differ.
-
-    Parameters
-    ----------
-    settings
-        Sizes, activations, noise, normalisation, smoothing and the channel of deviation.
-    image_channels
-        Channels of an image.
-    image_width
-        Width and height of an image, in pixels.
-    initial_deviation
-        Standard deviation of the initial weights.
+    `initial_deviation` is the standard deviation of the initial weights.
     """
 
     def __init__(
@@ -69,19 +63,9 @@ class Discriminator(chainer.Chain):
                 layer.add_hook(chainer.link_hooks.SpectralNormalization())
 
     def forward(self, images: Any, randomness: Randomness | None = None) -> Any:
-        """Score images.
+        """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones.
 
-        Parameters
-        ----------
-        images
-            float32 of shape (N, image channels, image width, image width).
-        randomness
-            Where the noise on every layer's input comes from; without it there is none.
-
-        Returns
-        -------
-        Variable
-            float32 of shape (N,): no bounds, larger for what looks real.
+        Without `randomness` there is no noise on the inputs of the layers.
         """
         h = images
         for depth, layer in enumerate(self.convolutions):
@@ -98,10 +82,10 @@ class Discriminator(chainer.Chain):
         return F.reshape(scores, (len(scores),))
 
     def _input(self, depth: int, h: Any) -> Any:
-        """Return what a convolution sees of what is before it, but for the noise.
+        """Return a convolution's input, blurred and with the deviation, before the noise.
 
-        The noise comes after: smoothed it would have less than its deviation, and it would hide
-        from `with_deviation` that images are alike.
+        A blur would weaken the noise, and noise would hide from `with_deviation` that images are
+        alike.
         """
         settings = self.settings
         if settings.blur and STRIDES[settings.kernels[depth]] == 2:
@@ -109,3 +93,25 @@ class Discriminator(chainer.Chain):
         if settings.minibatch_deviation and depth == len(settings.kernels) - 1:
             h = with_deviation(h)
         return h
+
+
+def with_deviation(x: Any) -> Any:
+    """Append the minibatch's deviation as a channel: from (N, C, H, W) to (N, C + 1, H, W).
+
+    It is the mean of the standard deviations of all values over a group of images (Karras et al.,
+    2018). If N is a multiple of 4, images i, i + N / 4, … are a group of four, as in StyleGAN2;
+    otherwise the batch is one group. One image has the deviation 0. Each rank's part is a batch of
+    its own.
+    """
+    images, _, height, width = x.shape
+    if images == 1:
+        xp = chainer.backend.get_array_module(x)
+        return F.concat([x, xp.zeros((1, 1, height, width), x.dtype)], axis=1)
+    size = GROUP if images % GROUP == 0 else images
+    groups = images // size
+    members = F.reshape(x, (size, groups, -1))
+    centred = members - F.broadcast_to(F.mean(members, axis=0, keepdims=True), members.shape)
+    variance = F.mean(centred * centred, axis=0)
+    of_groups = F.mean(F.sqrt(variance + EPSILON), axis=1)
+    of_images = F.reshape(F.tile(of_groups, size), (images, 1, 1, 1))
+    return F.concat([x, F.broadcast_to(of_images, (images, 1, height, width))], axis=1)

@@ -1,7 +1,12 @@
-"""The generator: from latents to images."""
+"""The generator: from latents to images.
+
+By default it is the paper's network, whose convolutions are all transposed ones.
+"""
 
 import itertools
 from typing import Any
+
+import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Generator as GeneratorSettings
@@ -19,17 +24,7 @@ FIRST_WIDTH = 4
 class Generator(chainer.Chain):
     """A fully connected layer, stages that double the width, and a 3 x 3 convolution.
 
-    By default the paper's network, whose convolutions are all transposed ones; see
-    `configuration.model.Generator` for what can differ.
-
-    Parameters
-    ----------
-    settings
-        Sizes, up-sampling, activations and dropout.
-    latent_size
-        Length of a latent.
-    initial_deviation
-        Standard deviation of the initial weights.
+    `initial_deviation` is the standard deviation of the initial weights.
     """
 
     def __init__(
@@ -54,7 +49,7 @@ class Generator(chainer.Chain):
                     channels[-1], channels[-1], ksize=3, stride=1, pad=1, **weights
                 )
             if settings.batch_normalization:
-                # Every layer but the one that ends in the output activation.
+                # All layers except the last, which ends in the output activation.
                 normalised = channels[1:] if settings.last_layer else channels[1:-1]
                 self.normalizations = chainer.ChainList(
                     BatchNormalization(channels[0] * FIRST_WIDTH**2),
@@ -63,23 +58,13 @@ class Generator(chainer.Chain):
 
     @property
     def output_range(self) -> tuple[float, float]:
-        """The smallest and largest value of an image, which real images are scaled to."""
+        """The smallest and largest value of an image; real images are scaled to it."""
         return (-1.0, 1.0) if self.settings.output_activation == "tanh" else (0.0, 1.0)
 
     def forward(self, latents: Any, randomness: Randomness | None = None) -> Any:
-        """Make images.
+        """Make images within `output_range`: float32 (N, channels, width, width).
 
-        Parameters
-        ----------
-        latents
-            float32 of shape (N, latent size).
-        randomness
-            Where dropout's masks come from; without it nothing is dropped.
-
-        Returns
-        -------
-        Variable
-            float32 of shape (N, channels, width, width), within `output_range`.
+        `latents` are float32 (N, latent size). Without `randomness` there is no dropout.
         """
         layers = [self.connected, *self.convolutions]
         if self.settings.last_layer:
@@ -98,3 +83,39 @@ class Generator(chainer.Chain):
         return hidden(
             h, normalization, settings.activation, settings.slope, settings.dropout, randomness
         )
+
+
+def generate_images(
+    generator: Generator,
+    latents: Any,
+    randomness: Randomness | None = None,
+    by_batch: bool = False,
+) -> np.ndarray:
+    """Make 8-bit images; the generator is not changed.
+
+    Parameters
+    ----------
+    generator
+        A trained generator.
+    latents
+        float32 (N, latent size), on the generator's device.
+    randomness
+        The source of dropout's choices; without it there is no dropout.
+    by_batch
+        Whether batch normalisation uses the statistics of these N images. With the generator's
+        running statistics, an image does not depend on the others.
+
+    Returns
+    -------
+    array
+        uint8 (N, width, width, channels) on the host; 0 and 255 are the ends of `output_range`.
+    """
+    # A copy, because normalising by the batch changes the running statistics.
+    network = generator.copy(mode="copy") if by_batch else generator
+    with chainer.using_config("train", by_batch), chainer.no_backprop_mode():
+        images = chainer.backends.cuda.to_cpu(network(latents, randomness).array)
+    low, high = generator.output_range
+    grey = np.clip(np.rint((images - low) * (255 / (high - low))), 0, 255)
+    # Previews of a training that diverges may have NaN: they become black.
+    pixels: np.ndarray = np.nan_to_num(grey).astype(np.uint8)
+    return pixels.transpose(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""The parts that both networks are made of."""
+"""The layers of both networks: Chainer's links, computed by our functions."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.randomness import Randomness
-from synaxial.gan.ops.convolution import convolution, on_cpu, transposed_convolution
+from synaxial.gan.ops.convolution import convolution, transposed_convolution
 from synaxial.gan.ops.hidden import Dropped, HiddenLayer, Statistics
+from synaxial.gan.ops.layout import on_cpu
 from synaxial.gan.ops.ranks import ranks_of_batch
 
 
 class Convolution(chainer.links.Convolution2D):
-    """Chainer's link, computed by our function: square, without dilation or groups."""
+    """A convolution with square kernels, without dilation or groups."""
 
     def forward(self, x: Any) -> Any:
         """Convolve (N, C, H, W)."""
@@ -20,7 +21,7 @@ class Convolution(chainer.links.Convolution2D):
 
 
 class TransposedConvolution(chainer.links.Deconvolution2D):
-    """Chainer's link, computed by our function: square, without dilation or groups."""
+    """A transposed convolution with square kernels, without dilation or groups."""
 
     def forward(self, x: Any) -> Any:
         """Convolve (N, C, H, W) with the transpose."""
@@ -28,10 +29,10 @@ class TransposedConvolution(chainer.links.Deconvolution2D):
 
 
 class BatchNormalization(chainer.links.BatchNormalization):
-    """Chainer's link, computed by our function together with what follows it.
+    """Batch normalisation, computed together with the activation and dropout after it.
 
-    In training it normalises by the statistics of a batch and remembers them in its running ones,
-    else by its running ones. Within `one_batch` the batch is that of all ranks.
+    In training it normalises by the statistics of the batch and updates the running statistics;
+    otherwise it normalises by these. Within `one_batch` the batch is that of all ranks.
     """
 
     def forward(self, x: Any, activation: str, slope: float, dropped: Dropped | None) -> Any:
@@ -46,7 +47,7 @@ class BatchNormalization(chainer.links.BatchNormalization):
         else:
             y = layer.composed(*inputs, running=running, decay=self.decay)
             if ranks is None:
-                # Chainer's function has moved the running statistics.
+                # Chainer's function has updated the running statistics.
                 return y
         if fixed is None and layer.statistics is not None:
             shares = 1 if ranks is None else ranks.size
@@ -54,7 +55,7 @@ class BatchNormalization(chainer.links.BatchNormalization):
         return y
 
     def remember(self, statistics: Statistics, values: int) -> None:
-        """Move the running statistics towards those of a batch, as Chainer's function does."""
+        """Update the running statistics with those of a batch, as Chainer's function does."""
         self.avg_mean *= self.decay
         self.avg_mean += (1 - self.decay) * statistics.mean
         # The unbiased variance.
@@ -71,21 +72,10 @@ def hidden(
     dropout: float = 0.0,
     randomness: Randomness | None = None,
 ) -> Any:
-    """Apply batch normalisation, an activation and dropout to (N, C, …).
+    """Apply batch normalisation, an activation and dropout to x, (N, C, …).
 
-    Parameters
-    ----------
-    x
-        What the layer's weights gave.
-    normalization
-        The layer's, if it has one.
-    activation, slope
-        Its name in the configuration, and Leaky ReLU's slope.
-    dropout
-        Share of the values that become 0 (Srivastava et al., 2014); the rest is divided by
-        1 - share.
-    randomness
-        Where dropout's choice comes from; without it nothing is dropped.
+    `dropout` is the share of the values that become 0 (Srivastava et al., 2014); the others are
+    divided by 1 - share. Without `randomness` there is no dropout.
     """
     dropped = None
     if randomness is not None and dropout > 0:
@@ -97,14 +87,14 @@ def hidden(
 
 
 def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:
-    """Add Gaussian noise of this standard deviation; without `randomness` return `x`."""
+    """Add Gaussian noise with a standard deviation; without `randomness` return `x`."""
     if randomness is None or deviation == 0:
         return x
     return randomness.noisy(x, deviation)
 
 
 def running_values(network: Any) -> list[tuple[str, Any]]:
-    """Return the float arrays that a network keeps beside its parameters, by path, in order.
+    """Return the float arrays of a network beside its parameters, by path, in order.
 
     They are the running statistics of batch normalisation and the vectors of spectral
     normalisation.
@@ -114,6 +104,6 @@ def running_values(network: Any) -> list[tuple[str, Any]]:
         for path, link in network.namedlinks()
         for name in link._persistent
     ]
-    # A counter is a Python number, and no value to average.
+    # A counter is a Python number, and is not averaged.
     floats = [named for named in arrays if getattr(named[1], "dtype", None) == np.float32]
     return sorted(floats, key=lambda named: named[0])

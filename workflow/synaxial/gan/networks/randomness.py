@@ -1,8 +1,8 @@
-"""Where the random numbers of the networks come from.
+"""The sources of all random numbers of the networks.
 
-Nothing here keeps a state between iterations: a stream is a function of what names it. So a
-resumed training draws what an uninterrupted one would have drawn, and image i of a stack is the
-same whichever images are made beside it.
+They have no state between iterations: a stream depends on its name alone, a tuple of whole numbers.
+So a resumed training draws the same numbers as an uninterrupted one, and image i of a stack does
+not depend on the images made with it.
 """
 
 import math
@@ -16,7 +16,7 @@ from synaxial.gan.ops.hidden import Dropped
 from synaxial.gan.ops.layout import by_channel
 from synaxial.gan.ops.noise import AddNoise
 
-#: First number of a stream's name, so that streams of different use never coincide.
+#: The first number of a stream's name, so that streams of different uses are never equal.
 TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
 
 
@@ -27,26 +27,25 @@ class Randomness(Protocol):
         """Return standard normal values, float32."""
 
     def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values evenly spread over [0, 1), float32."""
+        """Return values uniform over [0, 1), float32."""
 
     def noisy(self, x: Any, deviation: float) -> Any:
-        """Return x, (N, C, …), with Gaussian noise of this standard deviation added."""
+        """Return x, (N, C, …), plus Gaussian noise with a standard deviation."""
 
     def dropped(self, shape: tuple[int, ...], ratio: float) -> Dropped:
-        """Choose what dropout sets to 0 of values of this shape (N, C, …)."""
+        """Choose the values that dropout sets to 0, of an array (N, C, …)."""
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:
-    """Return the seed of the stream with this name: a use, then whatever tells it apart."""
+    """Return the seed of the stream with a name: its use, then numbers that identify it."""
     return np.random.SeedSequence(name)
 
 
 class BatchRandomness:
-    """Streams for a whole batch: `name` is for instance TRAINING, seed, iteration, rank.
+    """Random numbers of a whole batch; `name` is for instance TRAINING, seed, iteration, rank.
 
-    On the CPU NumPy's SFC64 makes the numbers, on a GPU CuPy's XORWOW; they differ. On the CPU
-    every use, and every block within it, has a stream of its own, so that the cores can share
-    the work.
+    NumPy's SFC64 makes them on the CPU, CuPy's XORWOW on a GPU; they differ. On the CPU, each call
+    and each block of it has its own stream, so that the cores can share the work.
     """
 
     def __init__(self, xp: Any, *name: int) -> None:
@@ -63,21 +62,21 @@ class BatchRandomness:
         return generator.standard_normal(shape, dtype=np.float32)
 
     def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values evenly spread over [0, 1)."""
+        """Return values uniform over [0, 1)."""
         return self._next_generator().random(shape, dtype=np.float32)
 
     def noisy(self, x: Any, deviation: float) -> Any:
-        """Return x with Gaussian noise added."""
+        """Return x plus Gaussian noise."""
         if self.xp is np:
             return AddNoise(deviation, self._next_streams()).apply((x,))[0]
         return x + self.normal(x.shape) * x.dtype.type(deviation)
 
     def dropped(self, shape: tuple[int, ...], ratio: float) -> Dropped:
-        """Choose what dropout sets to 0."""
+        """Choose the values that dropout sets to 0."""
         images, channels, *pixels = shape
         length = -(-images * math.prod(pixels) // 8)
         if self.xp is np and ratio == 0.5:
-            # A random bit is just that choice.
+            # Each random bit is one choice.
             raw = self._next_streams()(0).random_raw(-(-channels * length // 8)).view(np.uint8)
             return Dropped(raw[: channels * length].reshape(channels, length), ratio)
         kept = self.uniform((channels * length * 8,)) >= ratio
@@ -93,10 +92,9 @@ class BatchRandomness:
 
 
 class ImageRandomness:
-    """One stream an image, by the names given; row i of every array is image i's.
+    """One stream an image, by its name; row i of each array belongs to image i.
 
-    The numbers are NumPy's on every device, so that an image is the same wherever it is made, up
-    to the rounding of the network's arithmetic.
+    NumPy makes the numbers on every device. So an image is the same on all devices, up to rounding.
     """
 
     def __init__(self, xp: Any, names: Sequence[Sequence[int]]) -> None:
@@ -106,27 +104,27 @@ class ImageRandomness:
         ]
 
     def normal(self, shape: tuple[int, ...]) -> Any:
-        """Return standard normal values; `shape` begins with the number of images."""
+        """Return standard normal values; `shape` starts with the number of images."""
         rows = [g.standard_normal(shape[1:], dtype=np.float32) for g in self.generators]
         return self.xp.asarray(np.stack(rows))
 
     def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values evenly spread over [0, 1); `shape` begins with the number of images."""
+        """Return values uniform over [0, 1); `shape` starts with the number of images."""
         rows = [g.random(shape[1:], dtype=np.float32) for g in self.generators]
         return self.xp.asarray(np.stack(rows))
 
     def noisy(self, x: Any, deviation: float) -> Any:
-        """Return x with Gaussian noise added."""
+        """Return x plus Gaussian noise."""
         return x + self.normal(x.shape) * x.dtype.type(deviation)
 
     def dropped(self, shape: tuple[int, ...], ratio: float) -> Dropped:
-        """Choose what dropout sets to 0."""
+        """Choose the values that dropout sets to 0."""
         kept = np.stack([g.random(shape[1:], dtype=np.float32) for g in self.generators]) >= ratio
         return Dropped(self.xp.asarray(np.packbits(by_channel(kept), axis=1)), ratio)
 
 
 def draw_latents(randomness: Randomness, images: int, latent: Latent) -> Any:
-    """Draw the generator's input: float32 of shape (images, latent.size)."""
+    """Draw the generator's input: float32 (images, latent.size)."""
     shape = (images, latent.size)
     if latent.distribution == "normal":
         return randomness.normal(shape)

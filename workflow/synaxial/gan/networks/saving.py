@@ -1,4 +1,4 @@
-"""A trained generator as one file that says what it is."""
+"""A trained network as one file, with the settings that made it."""
 
 import hashlib
 import json
@@ -18,13 +18,13 @@ from synaxial.io.arrays import read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 
-#: Where a file keeps the settings of the experiment, beside the arrays of the network.
+#: The name of the experiment's settings in a file, beside the arrays of the network.
 SETTINGS_KEY = "settings"
 
-#: Those of them that say what the network is and how images are made with it.
+#: The settings that are needed to make images with a generator.
 NEEDED_SETTINGS = ("generator", "latent", "initial_deviation", "masks")
 
-#: What precedes the names of calibrated statistics in a file.
+#: The prefix of calibrated statistics in a file.
 CALIBRATED = "calibrated/"
 
 #: The latents that calibrate batch normalisation: the number of batches, and their size.
@@ -33,21 +33,21 @@ CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 5, 40
 
 @dataclass(frozen=True)
 class TrainedGenerator:
-    """What a generator's file holds.
+    """The content of a generator's file.
 
     Attributes
     ----------
     network
-        As it was at the training's end, with the running statistics of the training.
+        The generator at the end of the training, with the running statistics.
     latent
-        What it draws its latents from.
+        The distribution of its latents.
     masks
-        Whether its second channel is the mask of the first.
+        Whether its second channel is a mask.
     settings
-        All settings that made it, as they were written.
+        All settings of its training, as they were written.
     calibrated
-        Statistics for making images without dropout, in place of the running ones: float32 arrays
-        by their path in the network, none if it does not normalise..
+        Statistics for images without dropout, instead of the running ones: float32 arrays by path,
+        none without batch normalisation. See `calibrate`.
     """
 
     network: Generator
@@ -57,7 +57,7 @@ class TrainedGenerator:
     calibrated: dict[str, np.ndarray]
 
     def with_calibrated_statistics(self) -> Generator:
-        """Return a copy of the network that normalises with the calibrated statistics."""
+        """Return a copy of the network with the calibrated statistics."""
         copy: Generator = self.network.copy(mode="copy")
         arrays = network_arrays(self.network) | self.calibrated
         chainer.serializers.NpzDeserializer(arrays).load(copy)
@@ -70,20 +70,9 @@ def save_network(
     path: Path,
     calibrated: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Write a network's weights and running statistics with the settings that made it.
+    """Write a network's weights, running statistics and settings, and a generator's `calibrated`.
 
-    A NumPy `.npz` of plain arrays: nothing in it needs pickle.
-
-    Parameters
-    ----------
-    network
-        A generator or a discriminator.
-    training
-        The settings.
-    path
-        The file.
-    calibrated
-        A generator's calibrated statistics; see `TrainedGenerator`.
+    The file is a NumPy `.npz` of plain arrays, without pickle.
     """
     arrays = network_arrays(network)
     arrays |= {f"{CALIBRATED}{name}": array for name, array in (calibrated or {}).items()}
@@ -93,14 +82,14 @@ def save_network(
 
 
 def network_arrays(network: Any) -> dict[str, np.ndarray]:
-    """Return the network's parameters and persistent values by their path, on the host."""
+    """Return the network's parameters and persistent values by path, on the host."""
     serializer = chainer.serializers.DictionarySerializer()
     serializer.save(network)
     return {name: np.asarray(value) for name, value in sorted(serializer.target.items())}
 
 
 def digest_of(network: Any) -> str:
-    """Return the SHA-256 of a network's arrays, with their names, types and shapes."""
+    """Return the SHA-256 of a network's arrays with their names, types and shapes."""
     digest = hashlib.sha256()
     for name, array in network_arrays(network).items():
         digest.update(f"{name} {array.dtype.str} {array.shape};".encode())
@@ -109,17 +98,17 @@ def digest_of(network: Any) -> str:
 
 
 def load_generator(path: Path) -> TrainedGenerator:
-    """Read a generator that `save_network` wrote, with calibrated statistics if it normalises.
+    """Read a generator that `save_network` wrote.
 
     Raises
     ------
     SynaxialError
-        The file is absent, damaged, or not such a file.
+        The file is missing or damaged, or holds something else.
     """
     arrays = read_arrays(path)
     try:
         settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
-        # Of the others, the rules may have changed since; they are needed to train, not to sample.
+        # Other settings may have become invalid since, but sampling does not need them.
         training = Training.model_validate(
             {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
         )
@@ -139,28 +128,21 @@ def load_generator(path: Path) -> TrainedGenerator:
 def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
     """Return the statistics of batch normalisation over a fixed set of latents, without dropout.
 
-    Dropout widens what follows it, so statistics that were gathered with it do not fit images
-    that are made without (Li et al., 2019, "variance shift"). The mean over a few batches that
-    are each normalised by themselves are the standing statistics of Brock et al., 2019.
-
-    Parameters
-    ----------
-    generator
-        A trained generator; it is not changed.
-    latent
-        What it was trained with.
+    Dropout increases the variance of what follows, so statistics measured with it do not fit images
+    made without it (Li et al., 2019, "variance shift"). The mean over a few batches, each
+    normalised by itself, are the standing statistics of Brock et al., 2019.
 
     Returns
     -------
     dict[str, array]
-        float32 arrays by their path in the network.
+        float32 arrays by path in the network. The generator is not changed.
     """
-    copy: Generator = generator.copy(mode="copy")
     if not generator.settings.batch_normalization:
         return {}
+    copy: Generator = generator.copy(mode="copy")
     for batch in range(CALIBRATION_BATCHES):
         for normalization in copy.normalizations:
-            # The running mean becomes the plain mean over the batches so far.
+            # With this decay, the running mean is the plain mean over the batches so far.
             normalization.decay = batch / (batch + 1)
         names = [(CALIBRATION, batch, i) for i in range(CALIBRATION_BATCH_SIZE)]
         randomness = ImageRandomness(copy.xp, names)
@@ -171,7 +153,7 @@ def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
 
 
 def statistics_of(network: Any) -> dict[str, np.ndarray]:
-    """Return the running statistics of a generator's batch normalisation by their path."""
+    """Return the running statistics of a generator's batch normalisation by path."""
     paths = [
         f"{path.removeprefix('/')}/{name}"
         for path, link in network.namedlinks()
@@ -183,17 +165,17 @@ def statistics_of(network: Any) -> dict[str, np.ndarray]:
 
 
 def check_shapes(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    """Check arrays before a network takes them; Chainer would stretch one of length 1.
+    """Check arrays before a network loads them; Chainer would broadcast one of length 1.
 
     Raises
     ------
     KeyError
         An array is missing.
     ValueError
-        One has another shape, or values that are no numbers.
+        An array has another shape, or NaN or infinite values.
     """
     for name, array in expected.items():
         if found[name].shape != array.shape:
             raise ValueError(f"{name} has the shape {found[name].shape}, not {array.shape}")
         if not np.isfinite(found[name]).all():
-            raise ValueError(f"{name} has values that are no numbers")
+            raise ValueError(f"{name} has NaN or infinite values")

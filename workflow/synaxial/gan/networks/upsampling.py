@@ -1,13 +1,15 @@
-"""The generator's stages: a layer with weights that doubles the width of images."""
+"""The generator's stages: layers that double the width of images."""
 
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Upsampling
 from synaxial.gan.networks.layers import Convolution, TransposedConvolution
-from synaxial.gan.ops.bilinear import bilinear_upsampling
-from synaxial.gan.ops.nearest import nearest_convolution
-from synaxial.gan.ops.sub_pixel import depth_to_space
+from synaxial.gan.ops.upsampling import (
+    bilinear_upsampling,
+    depth_to_space,
+    nearest_convolution,
+)
 
 
 class NearestConvolution(Convolution):
@@ -35,15 +37,10 @@ class SubPixelConvolution(Convolution):
 
 
 class FourAlike(chainer.initializer.Initializer):
-    """Initial weights, (4 O, C, 3, 3), whose four filters of an output channel are the same.
+    """Initial weights, (4 O, C, 3, 3), with four equal filters of each output channel.
 
-    All four pixels that they make are the same then, as if the convolution were followed by the
-    repetition of pixels, and no grid is there at the start ("ICNR"; Aitken et al., 2017).
-
-    Parameters
-    ----------
-    initializer
-        Of the filters of one of the four.
+    All four pixels that they make are equal at first, so that there is no grid at the start
+    ("ICNR"; Aitken et al., 2017). `initializer` is that of one filter.
     """
 
     def __init__(self, initializer: Any) -> None:
@@ -58,16 +55,9 @@ class FourAlike(chainer.initializer.Initializer):
 
 
 def make_stage(kind: Upsampling, before: int, after: int, deviation: float) -> Any:
-    """Make a stage with its initial weights.
+    """Make a stage from `before` to `after` channels.
 
-    Parameters
-    ----------
-    kind
-        Its name in the configuration.
-    before, after
-        Channels.
-    deviation
-        Standard deviation of the initial weights.
+    `deviation` is the standard deviation of the initial weights.
     """
     weights = chainer.initializers.Normal(deviation)
     if kind == "transposed":

@@ -1,9 +1,8 @@
-"""Images moved, mirrored, partly covered, and of another brightness, in one pass.
+"""Intensity, flip, translation and cutout of images, in one pass.
 
-What happens to an image is drawn before. Then a pixel of the result is one pixel of the image, on
-a curve of straight lines, or it is background. So the map is affine almost everywhere; its linear
-part and that part's transpose are two functions, each the other's gradient, and can be
-differentiated any number of times.
+A pixel of the result is one pixel of the image, mapped by a piecewise linear curve, or background.
+So for given `Changes` the map is affine almost everywhere. Its linear part and the transpose of
+that are each other's gradient, and can be differentiated any number of times.
 """
 
 from collections.abc import Callable
@@ -17,23 +16,23 @@ from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.layout import images_first, images_last
 
-#: Values that one step works on: fewer are done before another thread has begun.
+#: Values of a block of rows: fewer are done before another thread has started.
 PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What happens to each of N images, in this order.
+    """The changes of each of N images, in this order.
 
     Attributes
     ----------
     background, knee
-        The value of what is no pixel, and the one where the curves' slopes change.
+        The value of empty pixels, and the value at which the slopes of the curves change.
     toned
-        bool (N,): whether the image's values go along its curve.
+        bool (N,): whether the image's values are mapped by its curve.
     slopes
-        float (N, 2): the curve's, from background to `knee` and from there on. It leads from
-        background to background, and has no jump.
+        float (N, 2): the slopes from background to `knee`, and above. The curve is continuous and
+        maps background to background.
     mirrored
         bool (N,): whether left and right are exchanged.
     shifts
@@ -52,20 +51,7 @@ class Changes:
 
 
 def change(images: Any, changes: Changes) -> Any:
-    """Change images.
-
-    Parameters
-    ----------
-    images
-        float (N, C, H, W), array or variable, of any layout in memory.
-    changes
-        What happens to each; `slopes` is of the same type.
-
-    Returns
-    -------
-    Variable
-        The same shape and type; on the CPU it lies in memory as the networks compute, images last.
-    """
+    """Change images, float (N, C, H, W) in any memory layout; `slopes` must be of the same type."""
     return Change(changes).apply((images,))[0]
 
 
@@ -76,13 +62,7 @@ class Change(chainer.FunctionNode):
         super().__init__()
         self.changes = changes
 
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Compute y."""
-        self.retain_inputs((0,))
-        x = images_last(inputs[0])
-        return (along_rows(gather_rows, x, x, self.changes, *curve_of(self.changes, x.dtype)),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
+    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
         """Compute y."""
         self.retain_inputs((0,))
         (x,) = inputs
@@ -102,12 +82,7 @@ class LinearChange(chainer.FunctionNode):
         self.changes = changes
         self.x = x
 
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Compute A v."""
-        x, v = images_last(self.x), images_last(inputs[0])
-        return (along_rows(gather_rows, x, v, self.changes, *no_offset(self.changes, v.dtype)),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
+    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
         """Compute A v."""
         (v,) = inputs
         return (gather(self.x, v, self.changes, *no_offset(self.changes, v.dtype)),)
@@ -125,12 +100,7 @@ class TransposedChange(chainer.FunctionNode):
         self.changes = changes
         self.x = x
 
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Compute A' g."""
-        x, g = images_last(self.x), images_last(inputs[0])
-        return (along_rows(return_rows, x, g, self.changes),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
+    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
         """Compute A' g."""
         return (give_back(self.x, inputs[0], self.changes),)
 
@@ -140,16 +110,10 @@ class TransposedChange(chainer.FunctionNode):
 
 
 def curve_of(changes: Changes, dtype: Any) -> tuple[Any, Any, Any]:
-    """Return the curves' lines: value = base + slope (x - origin), and what empty pixels get.
+    """Return the lines of the curves, value = base + slope (x - origin), and the background.
 
-    Returns
-    -------
-    origin
-        (2,): where each line begins.
-    base
-        (N, 2): its value there; so background stays background to the last bit.
-    fill
-        Background.
+    `origin`, (2,), is the start of each line, and `base`, (N, 2), the value there. So background
+    keeps its value to the last bit.
     """
     xp = chainer.backend.get_array_module(changes.slopes)
     low, knee = changes.background, changes.knee
@@ -159,7 +123,7 @@ def curve_of(changes: Changes, dtype: Any) -> tuple[Any, Any, Any]:
 
 
 def no_offset(changes: Changes, dtype: Any) -> tuple[Any, Any, Any]:
-    """Return the same for the linear part: every line through 0."""
+    """Return the same for the linear part: lines through 0."""
     xp = chainer.backend.get_array_module(changes.slopes)
     return xp.zeros(2, dtype), xp.zeros(changes.slopes.shape, dtype), np.dtype(dtype).type(0)
 
@@ -167,7 +131,8 @@ def no_offset(changes: Changes, dtype: Any) -> tuple[Any, Any, Any]:
 def along_rows(
     compute: Callable[..., None], x: np.ndarray, v: np.ndarray, changes: Changes, *lines: Any
 ) -> np.ndarray:
-    """Compute all rows of (C, H, W, N) on the cores, and return a view (N, C, H, W)."""
+    """Compute all rows of the result from x and v, (N, C, H, W), in blocks."""
+    x, v = images_last(x), images_last(v)
     out = np.empty_like(v)
     channels, height, width, images = x.shape
     knee, slopes = x.dtype.type(changes.knee), changes.slopes.astype(x.dtype, copy=False)
@@ -201,17 +166,17 @@ def gather_rows(
     fill: float,
     out: np.ndarray,
 ) -> None:
-    """Compute rows `start` … `stop` of (C H): each takes from v, along the line where x lies.
+    """Compute rows `start` … `stop` of the C H rows: each pixel from v, by the line of its x.
 
-    x, v and out are (C, H, W, N) in one dimension. Unsigned indices, for Numba has signed ones
-    count from the end where they are negative, which takes its time.
+    x, v and out are (C, H, W, N) in one dimension. Indices are unsigned, because Numba spends time
+    on signed ones, which count from the end if they are negative.
     """
     _, height, width, images = shape
     for row in range(start, stop):
         i, of_row = row % height, row * width * images
         for n in range(images):
             down, right = shifts[n, 0], shifts[n, 1]
-            # Column j takes from begin + step j, where there is such a column.
+            # Column j takes from column begin + step j, if there is one.
             begin, step = (width - 1 + right, -1) if mirrored[n] else (-right, 1)
             first, last = max(0, right), min(width, width + right)
             if i - down < 0 or i - down >= height:
@@ -221,7 +186,7 @@ def gather_rows(
             source = ((row - down) * width + begin + step * first) * images + n
             target = of_row + first * images + n
             if toned[n]:
-                # Read here: in the loop they might have been written, as far as Numba knows.
+                # Read here: for all Numba knows, the loop may overwrite them.
                 first_slope, first_base, first_origin = slopes[n, 0], base[n, 0], origin[0]
                 slope, second_base, second_origin = slopes[n, 1], base[n, 1], origin[1]
                 for _ in range(first, last):
@@ -258,7 +223,7 @@ def return_rows(
     covered: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Compute rows `start` … `stop` of (C H): each takes from g where `gather_rows` put it.
+    """Compute rows `start` … `stop` of the C H rows: each pixel from where `gather_rows` put it.
 
     x, g and out are (C, H, W, N) in one dimension.
     """
@@ -268,7 +233,7 @@ def return_rows(
         i, of_row = row % height, row * width * images
         for n in range(images):
             down, right = shifts[n, 0], shifts[n, 1]
-            # Column j was put to begin + step j, where there is such a column.
+            # Column j was put into column begin + step j, if there is one.
             begin, step = (width - 1 + right, -1) if mirrored[n] else (right, 1)
             moved = right if mirrored[n] else -right
             first, last = max(0, moved), min(width, width + moved)
@@ -300,7 +265,9 @@ def return_rows(
 
 
 def gather(x: Any, v: Any, changes: Changes, origin: Any, base: Any, fill: float) -> Any:
-    """Compute what `gather_rows` does, of whole arrays (N, C, H, W), on any device."""
+    """Compute the changed v, (N, C, H, W): by `gather_rows`, or on a GPU on whole arrays."""
+    if isinstance(v, np.ndarray):
+        return along_rows(gather_rows, x, v, changes, origin, base, fill)
     xp = chainer.backend.get_array_module(x)
     above = x >= changes.knee
     value = xp.where(above, v - origin[1], v - origin[0])
@@ -312,7 +279,9 @@ def gather(x: Any, v: Any, changes: Changes, origin: Any, base: Any, fill: float
 
 
 def give_back(x: Any, g: Any, changes: Changes) -> Any:
-    """Compute what `return_rows` does, of whole arrays (N, C, H, W), on any device."""
+    """Compute the transpose, (N, C, H, W): by `return_rows`, or on a GPU on whole arrays."""
+    if isinstance(g, np.ndarray):
+        return along_rows(return_rows, x, g, changes)
     xp = chainer.backend.get_array_module(x)
     rows, columns, inside = places(x, changes, 1)
     g = xp.where(uncovered(x, changes), g, 0)
@@ -327,15 +296,15 @@ def spread(values: Any) -> Any:
 
 
 def slope_of(above: Any, changes: Changes) -> Any:
-    """Return the slope at every pixel, by whether it lies above the knee."""
+    """Return the slope at each pixel, depending on whether it is above the knee."""
     xp = chainer.backend.get_array_module(above)
     return xp.where(above, spread(changes.slopes[:, 1]), spread(changes.slopes[:, 0]))
 
 
 def places(x: Any, changes: Changes, direction: int) -> tuple[Any, Any, Any]:
-    """Return the row and the column that each pixel takes from, and whether there is one.
+    """Return the row and column from which each pixel is taken, and whether they exist.
 
-    With direction -1 the pixels are the result's, with 1 the image's.
+    With direction -1 they are the pixels of the result, with 1 those of the image.
     """
     xp = chainer.backend.get_array_module(x)
     height, width = x.shape[2:]
@@ -352,7 +321,7 @@ def places(x: Any, changes: Changes, direction: int) -> tuple[Any, Any, Any]:
 
 
 def uncovered(x: Any, changes: Changes) -> Any:
-    """Return which pixels of the result are not covered: bool (N, 1, H, W)."""
+    """Return the pixels of the result that are not covered: bool (N, 1, H, W)."""
     xp = chainer.backend.get_array_module(x)
     height, width = x.shape[2:]
     (top, bottom), (left, right) = changes.covered.transpose(1, 2, 0)[..., None]
@@ -362,9 +331,9 @@ def uncovered(x: Any, changes: Changes) -> Any:
 
 
 def means_above(images: Any, threshold: float) -> Any:
-    """Return each image's mean of values above a threshold, or that if there are none.
+    """Return the mean of each image's values above a threshold, float64 (N,).
 
-    float64 (N,), of images (N, C, H, W).
+    If an image, of (N, C, H, W), has no such value, it is the threshold.
     """
     if not isinstance(images, np.ndarray):
         return means_anywhere(images, threshold)
@@ -376,7 +345,7 @@ def means_above(images: Any, threshold: float) -> Any:
         part = x.reshape(-1, width, number)[rows]
         sum_rows(part, x.dtype.type(threshold), total[rows], count[rows])
 
-    # One sum a row, added up in the order of the rows.
+    # One sum a row; they are added in the order of the rows.
     for_each(sum_some, cut(channels * height, PIECE // (width * number)))
     counts, totals = count.sum(axis=0, dtype=np.float64), total.sum(axis=0, dtype=np.float64)
     return np.where(counts > 0, totals / np.maximum(counts, 1), threshold)
@@ -384,7 +353,7 @@ def means_above(images: Any, threshold: float) -> Any:
 
 @compiled
 def sum_rows(x: np.ndarray, threshold: float, total: np.ndarray, count: np.ndarray) -> None:
-    """Add up and count the values of (rows, W, N) above a threshold, each row's to (rows, N)."""
+    """Sum and count the values above a threshold of each row of (rows, W, N): (rows, N)."""
     zero, one = x.dtype.type(0), x.dtype.type(1)
     for row in range(len(x)):
         for j in range(x.shape[1]):
@@ -396,7 +365,7 @@ def sum_rows(x: np.ndarray, threshold: float, total: np.ndarray, count: np.ndarr
 
 
 def means_anywhere(images: Any, threshold: float) -> Any:
-    """Compute what `means_above` does, on any device."""
+    """Compute `means_above` on whole arrays, on any device."""
     xp = chainer.backend.get_array_module(images)
     above = images > threshold
     counts = above.sum(axis=(1, 2, 3))

@@ -1,14 +1,13 @@
-"""A small low-pass filter for images whose width a convolution is about to halve (Zhang, 2019).
+"""A low-pass filter for images whose width a convolution is about to halve (Zhang, 2019).
 
-Along each axis [1, 2, 1] / 4, the binomial filter that is 0 at the highest frequency: the pixels of
-even and of odd number then have the same weight in all that follows. Of odd length it leaves every
-pixel where it is, and with it the 4 x 4 convolution of stride 2, padded by 1, whose places lie
-midway between two pixels. ([1, 3, 3, 1] / 8 would move the image by half a pixel; it belongs with
-a kernel of odd width.)
+Along each axis it is [1, 2, 1] / 4, the binomial filter that is 0 at the highest frequency: even
+and odd pixels then have the same weight in what follows. Its odd length keeps every pixel in its
+place, as the 4 x 4 convolution of stride 2 and padding 1 needs. ([1, 3, 3, 1] / 8 moves the image
+by half a pixel, which suits a kernel of odd width.)
 
-Beyond the border there is the border's pixel, as in a mirror. So the sum of an image stays, a
-constant one stays as it is, and no frame darker or brighter than the background appears, as it
-would with zeros. The filter is a symmetric matrix then: its own transpose, and its own gradient.
+The border's pixel is repeated. So the sum of an image and a constant image stay, and no frame
+appears, as it would with zeros. The filter is then a symmetric matrix: its own transpose and its
+own gradient.
 """
 
 from typing import Any
@@ -18,25 +17,14 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
-from synaxial.gan.ops.layout import images_first, images_last
+from synaxial.gan.ops.layout import by_rows, images_first, images_last
 
 #: Values of a block of rows that one core works on.
 BLOCK = 1 << 16
 
 
 def blur(x: Any) -> Any:
-    """Smooth images.
-
-    Parameters
-    ----------
-    x
-        float32 or float64 (N, C, H, W) of any layout in memory.
-
-    Returns
-    -------
-    Variable
-        Of the same shape.
-    """
+    """Smooth images, (N, C, H, W) in any memory layout."""
     return Blur().apply((x,))[0]
 
 
@@ -44,11 +32,11 @@ class Blur(chainer.FunctionNode):
     """From (x,), (N, C, H, W), to (y,) of the same shape."""
 
     def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Smooth a block of rows of a channel at a time."""
+        """Smooth blocks of rows."""
         x = images_last(inputs[0])
         channels, height, width, images = x.shape
         y = np.empty_like(x)
-        rows, result = (array.reshape(channels, height, -1) for array in (x, y))
+        rows, result = by_rows(x), by_rows(y)
         for_each(
             lambda some: smooth(rows, images, some.start, some.stop, result),
             cut(channels * height, BLOCK // (width * images)),
@@ -66,22 +54,10 @@ class Blur(chainer.FunctionNode):
 
 @compiled
 def smooth(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
-    """Write some rows of y.
-
-    Parameters
-    ----------
-    x
-        (C, H, W N).
-    images
-        N.
-    first, last
-        Which of the C H rows.
-    y
-        (C, H, W N), is written.
-    """
+    """Smooth rows `first` … `last` of the C H rows of x, (C, H, W N), into y."""
     height, length = x.shape[1], x.shape[2]
     half, quarter = x.dtype.type(0.5), x.dtype.type(0.25)
-    # A pixel more on each side.
+    # With one more pixel on each side.
     row = np.empty(length + 2 * images, x.dtype)
     left, middle, right = row[:length], row[images : images + length], row[2 * images :]
     for r in range(first, last):

@@ -1,12 +1,12 @@
-"""Convolution and transposed convolution that can be differentiated any number of times.
+"""Convolution and transposed convolution, differentiable any number of times.
 
-Three functions, each of whose gradients are the other two:
+The gradients of each of these three functions are the other two:
 
     y = Convolution(x, W)              gx = Transposed(gy, W)    gW = WeightGradient(x, gy)
     x = Transposed(y, W)               gy = Convolution(gx, W)   gW = WeightGradient(gx, y)
     W = WeightGradient(x, y)           gx = Transposed(y, gW)    gy = Convolution(x, gW)
 
-On a GPU, Chainer's own functions are used in their place.
+On a GPU, Chainer's own functions are used instead.
 """
 
 from typing import Any
@@ -15,8 +15,7 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.ops.correlation import correlate, scatter, weight_gradient
-from synaxial.gan.ops.layout import images_first, images_last
-from synaxial.gan.ops.patches import Geometry
+from synaxial.gan.ops.layout import Geometry, images_first, images_last, on_cpu
 
 F = chainer.functions
 
@@ -27,7 +26,7 @@ def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
     Parameters
     ----------
     x
-        (N, C, H, W) of any layout in memory.
+        (N, C, H, W) in any memory layout.
     W
         (O, C, kernel height, kernel width).
     b
@@ -52,13 +51,13 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
     Parameters
     ----------
     x
-        (N, C, H, W) of any layout in memory.
+        (N, C, H, W) in any memory layout.
     W
         (C, O, kernel height, kernel width).
     b
         (O,), or None.
     stride, pad
-        Of the convolution that it is the transpose of.
+        Those of the convolution whose transpose it is.
 
     Returns
     -------
@@ -73,15 +72,9 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
 
 
 def check_shapes(x: Any, y: Any, W: Any, b: Any, geometry: Geometry) -> None:
-    """Check the arrays of a convolution from x, (N, C, H, W), to y, (N, O, rows, columns).
+    """Raise a ValueError if the arrays of a convolution from x to y do not fit together.
 
-    `y` may be None where it is still to be made, and `b` where there is none; b is of the side
-    that the call makes.
-
-    Raises
-    ------
-    ValueError
-        The numbers of channels differ, or the kernel has no place in the images.
+    x is (N, C, H, W) and y (N, O, rows, columns); the one to compute is None. `b` has its channels.
     """
     outputs, channels = W.shape[:2]
     made, length = ("y", outputs) if y is None else ("x", channels)
@@ -102,11 +95,6 @@ def geometry_of(W: Any, stride: int, pad: int) -> Geometry:
     """Return how the kernel of some weights moves."""
     height, width = W.shape[2:]
     return Geometry(height, width, stride, pad)
-
-
-def on_cpu(x: Any) -> bool:
-    """Return whether an array or variable is NumPy's."""
-    return isinstance(chainer.as_array(x), np.ndarray)
 
 
 class Convolution(chainer.FunctionNode):

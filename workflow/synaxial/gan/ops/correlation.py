@@ -1,13 +1,13 @@
-"""The three products of a convolution, on arrays of the layout (channels, height, width, images).
+"""The three products of a convolution, on arrays in the layout (channels, height, width, images).
 
-* `correlate`: what a convolution computes from an image and its weights;
-* `scatter`: the transpose of that, which is its gradient with respect to the image, and what a
-  transposed convolution computes;
+* `correlate`: a convolution of images with weights;
+* `scatter`: its transpose, which is its gradient with respect to the images, and a transposed
+  convolution;
 * `weight_gradient`: the gradient of both with respect to the weights.
 
-Each is linear in each of its two inputs, and the derivatives of each are given by the other two.
-All are products of plain matrices, cut into blocks that are as large as a core's cache holds and
-that the cores share. How they are cut depends on the shapes alone.
+Each is linear in its two inputs, and its derivatives are the other two. All are products of plain
+matrices, in blocks that fit into a core's cache and that the cores share. The blocks depend on the
+shapes alone.
 """
 
 import math
@@ -16,24 +16,22 @@ import threading
 import numpy as np
 
 from synaxial.compute.parallel import cut, for_each
-from synaxial.gan.ops.patches import Geometry, add_patches, take_patches
+from synaxial.gan.ops.layout import Geometry, add_patches, take_patches
 
-#: Values of a block of patches: 1 MB, what a core's own cache holds today.
+#: Values of a block of patches: 1 MB, the size of a core's own cache.
 BLOCK = 1 << 18
-#: Columns below which a product of matrices is slow, and rows.
+#: Products of matrices with fewer columns or rows are slow.
 LEAST_COLUMNS, LEAST_ROWS = 512, 256
-#: Rows of patches that one product gives or takes, where the channels are cut.
+#: The most rows of patches in one product, if the channels are cut.
 WIDEST = 512
-#: Values of weights up to which every group of rows of pixels may have a sum of its own.
-SMALL_WEIGHTS = 1 << 18
-#: Such groups.
-GROUPS = 8
+#: Up to this number of weights, each of `GROUPS` groups of rows of pixels has a sum of its own.
+SMALL_WEIGHTS, GROUPS = 1 << 18, 8
 
 _memory = threading.local()
 
 
 def scratch(dtype: np.dtype, *shape: int) -> np.ndarray:
-    """Return memory of this thread; what it held is lost, and the next call reuses it."""
+    """Return uninitialised memory of this thread, which the next call reuses."""
     size = math.prod(shape) * dtype.itemsize
     memory = getattr(_memory, "bytes", None)
     if memory is None or memory.size < size:
@@ -42,7 +40,7 @@ def scratch(dtype: np.dtype, *shape: int) -> np.ndarray:
 
 
 def see(x: np.ndarray, geometry: Geometry, rows: slice, columns: int) -> np.ndarray:
-    """Return the patches of some rows of places: (C x taps, rows x columns x N), in `scratch`."""
+    """Return the patches in some rows of places, in `scratch`: (C taps, rows columns N)."""
     kernel = (geometry.height, geometry.width)
     shape = (len(x), *kernel, rows.stop - rows.start, columns, x.shape[3])
     patches = scratch(x.dtype, *shape)
@@ -55,21 +53,8 @@ def correlate(
 ) -> np.ndarray:
     """Compute y[o] = bias[o] + sum over c and taps of weights[o, c, tap] x[c, at that tap].
 
-    Parameters
-    ----------
-    x
-        (C, H, W, N).
-    weights
-        (O, C, kernel height, kernel width).
-    geometry
-        The kernel.
-    bias
-        (O,).
-
-    Returns
-    -------
-    array
-        (O, rows, columns, N).
+    x is (C, H, W, N), `weights` (O, C, kernel height, kernel width), `bias` (O,), and the result
+    (O, rows, columns, N).
     """
     rows, columns = geometry.places(*x.shape[1:3])
     row = columns * x.shape[3]
@@ -92,7 +77,7 @@ def correlate(
         for_each(of_rows, blocks)
         return y
 
-    # Few pixels, and mostly many weights: the patches are made once, for all.
+    # Few pixels, and usually many weights: the patches are made once for all products.
     patches = np.empty((*weights.shape[1:], rows, columns, x.shape[3]), x.dtype)
     for_each(
         lambda some: take_patches(x[some], geometry.stride, geometry.pad, 0, patches[some]),
@@ -115,25 +100,10 @@ def scatter(
     size: tuple[int, int],
     bias: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Compute the transpose of `correlate`: every y[o] adds its weights to what it was seen from.
+    """Compute the transpose of `correlate`: every y[o] adds its weights to the pixels it saw.
 
-    Parameters
-    ----------
-    y
-        (O, rows, columns, N).
-    weights
-        (O, C, kernel height, kernel width).
-    geometry
-        The kernel.
-    size
-        Height and width of the result.
-    bias
-        (C,), added to the result.
-
-    Returns
-    -------
-    array
-        (C, height, width, N).
+    y is (O, rows, columns, N), `weights` (O, C, kernel height, kernel width), `bias` (C,), `size`
+    the height and width of the result, which is (C, height, width, N).
     """
     channels, taps = weights.shape[1], geometry.taps
     rows, columns, images = y.shape[1:]
@@ -160,10 +130,10 @@ def scatter(
     together = max(1, WIDEST // taps)
     tallest = max(LEAST_COLUMNS, BLOCK // (taps * min(channels, together))) // row
     overlap = (geometry.height - 1) // geometry.stride
-    # Half as many again, as `cut` makes some shorter, and none between two may be below `overlap`.
+    # 3/2 because `cut` makes some blocks shorter, and an inner one must not be below `overlap`.
     blocks = cut(rows, max(tallest, 3 * overlap // 2, 1))
     for_each(begin, cut(channels, -(-channels // 8)))
-    # Neighbouring blocks of rows overlap in the image: first every second one, then the others.
+    # Neighbouring blocks of rows overlap in the image: first all even ones, then all odd ones.
     for first in (0, 1):
         for_each(add, [(c, r) for r in blocks[first::2] for c in cut(channels, together)])
     return x
@@ -172,19 +142,7 @@ def scatter(
 def weight_gradient(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Compute the gradient of sum(gy * correlate(x, weights)) with respect to the weights.
 
-    Parameters
-    ----------
-    x
-        (C, H, W, N).
-    gy
-        (O, rows, columns, N).
-    geometry
-        The kernel.
-
-    Returns
-    -------
-    array
-        (O, C, kernel height, kernel width).
+    x is (C, H, W, N), gy (O, rows, columns, N), the result (O, C, kernel height, kernel width).
     """
     channels, taps = len(x), geometry.taps
     outputs, rows, columns, images = gy.shape

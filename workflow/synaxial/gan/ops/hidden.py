@@ -1,9 +1,8 @@
-"""What follows a convolution: batch normalisation, activation and dropout, as one function.
+"""Batch normalisation, activation and dropout after a convolution, as one function.
 
-Each of them alone would read and write the whole array from memory. Here a block that fits in a
-core's cache takes all steps before the next one. Backwards, the normalised values and the
-activation are computed anew from the input, so that the input and one bit a value of dropout are
-all that is kept.
+Each of them alone reads and writes the whole array in memory. Here a block that fits into a core's
+cache takes all steps before the next block. The backward pass recomputes the normalised values and
+the activation, so that only the input and one bit a value, for dropout, are kept.
 """
 
 import itertools
@@ -14,8 +13,9 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import cut, for_each
-from synaxial.gan.ops.activations import activate_block, differentiate_block
-from synaxial.gan.ops.blocks import (
+from synaxial.gan.ops.hidden_steps import (
+    activate_block,
+    differentiate_block,
     drop,
     measure_rows,
     rectified_gradient,
@@ -31,27 +31,23 @@ F = chainer.functions
 #: Rows and columns of a matrix (channels, values).
 Block = tuple[slice, slice]
 
-#: Values that one step works on: a few arrays of so many lie in a core's cache.
+#: Values of a block: a few arrays of this size fit into a core's cache.
 PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """Which values dropout sets to 0.
+    """The values that dropout sets to 0.
 
-    Attributes
-    ----------
-    kept
-        uint8 (C, values of a channel / 8, rounded up): a bit a value, 1 for one that stays.
-    ratio
-        The share that is set to 0; the others are divided by 1 - ratio.
+    `kept` is uint8 (C, values of a channel / 8, rounded up): a bit a value, 1 if it stays. `ratio`
+    of the values become 0; the others are divided by 1 - ratio.
     """
 
     kept: np.ndarray
     ratio: float
 
     def as_array(self, values: int, dtype: Any) -> np.ndarray:
-        """Return the factor of every value: (C, values of a channel)."""
+        """Return the factor of each value: (C, values of a channel)."""
         xp = chainer.backend.get_array_module(self.kept)
         bits = xp.unpackbits(self.kept.ravel()).reshape(len(self.kept), -1)[:, :values]
         factors: np.ndarray = bits.astype(dtype) / (1 - self.ratio)
@@ -72,22 +68,22 @@ class HiddenLayer(chainer.FunctionNode):
     Parameters
     ----------
     activation, slope
-        Its name, and Leaky ReLU's slope.
+        The name of the activation, and the slope of Leaky ReLU.
     normalised
         Whether there is batch normalisation.
     fixed
-        The statistics to normalise with, in place of those of x.
+        The statistics to normalise with, instead of those of x.
     epsilon
         Added to the variance.
     dropped
-        Dropout's choice, or None.
+        The values that dropout sets to 0, or None.
     ranks
-        The ranks whose x are normalised as one batch; without them each is one of its own.
+        The ranks whose x are normalised as one batch; None normalises this rank's alone.
 
     Attributes
     ----------
     statistics
-        What x was normalised with.
+        The statistics with which x was normalised.
     """
 
     def __init__(
@@ -133,10 +129,10 @@ class HiddenLayer(chainer.FunctionNode):
         return (from_channels(y, inputs[0].shape),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradients of x, gamma and beta, as far as they are asked for."""
+        """Return the requested gradients of x, gamma and beta."""
         inputs = self.get_retained_inputs()
         if chainer.config.enable_backprop:
-            # Somebody wants to differentiate the gradient.
+            # The gradient will be differentiated.
             y = self.composed(*inputs)
             wanted = [inputs[index] for index in indexes]
             return chainer.grad([y], wanted, list(gradients), enable_double_backprop=True)
@@ -146,10 +142,10 @@ class HiddenLayer(chainer.FunctionNode):
     def composed(
         self, x: Any, *scaling: Any, running: Statistics | None = None, decay: float = 0.0
     ) -> Any:
-        """Compute the same of Chainer's own functions, on any device.
+        """Compute y with Chainer's own functions, on any device.
 
-        `running` statistics are moved towards those of x: a share of 1 - `decay` of the way. Those
-        over ranks are left in `statistics` instead.
+        The `running` statistics become `decay` times themselves plus 1 - `decay` times those of x.
+        With `ranks` they stay, and `statistics` has those of the batch.
         """
         y = x
         if self.normalised and self.fixed is None and self.ranks is not None:
@@ -198,7 +194,7 @@ class HiddenLayer(chainer.FunctionNode):
     def _drop(self, block: Block, part: np.ndarray) -> None:
         if self.dropped is not None:
             rows, columns = block
-            # Blocks begin at whole bytes.
+            # Blocks start at whole bytes.
             kept = self.dropped.kept[rows, columns.start // 8 : -(-columns.stop // 8)]
             drop(kept, 1 / (1 - self.dropped.ratio), part)
 
@@ -208,7 +204,7 @@ class HiddenLayer(chainer.FunctionNode):
         low = low_of(self.activation, self.slope)
         gx = np.empty_like(x)
         blocks = blocks_of(*x.shape)
-        # One sum a block, added up in the order of the blocks.
+        # One sum a block; they are added in the order of the blocks.
         parts = numbered(blocks)
         sums = np.zeros((2, 1 + max(number for *_, number in parts), len(x)), x.dtype)
 
@@ -236,7 +232,7 @@ class HiddenLayer(chainer.FunctionNode):
         total, along = sums.sum(axis=1)
         inverse = 1 / np.sqrt(self.statistics.variance + x.dtype.type(self.epsilon))
         if of_x:
-            # Through the mean and the variance, which are functions of x, unless they are fixed.
+            # Mean and variance are functions of x, unless they are fixed.
             share = 0 if self.fixed is not None else 1 / x.shape[1]
             of_all = np.stack([total, along])
             if self.fixed is None and self.ranks is not None:
@@ -268,7 +264,7 @@ class Scaling:
 
 
 def low_of(activation: str | None, slope: float) -> float | None:
-    """Return what an activation multiplies negative values by, or None if it does otherwise."""
+    """Return the factor of an activation for negative values; None if it is smooth."""
     return {None: 1.0, "relu": 0.0, "leaky_relu": slope}.get(activation)
 
 
@@ -283,8 +279,8 @@ def measure(x: np.ndarray) -> Statistics:
 
 
 def combine(own: Statistics, ranks: Ranks) -> Statistics:
-    """Return the statistics of all ranks' values together, of which each has equally many."""
-    # In float64, and of the ranks' own variances: no difference of large sums.
+    """Return the statistics of the values of all ranks, each of which has the same number."""
+    # From the ranks' variances and in float64, so that no large sums are subtracted.
     gathered = ranks.gather(np.stack([own.mean, own.variance])).astype(np.float64)
     mean = gathered[:, 0].mean(axis=0)
     variance = (gathered[:, 1] + (gathered[:, 0] - mean) ** 2).mean(axis=0)
@@ -292,9 +288,9 @@ def combine(own: Statistics, ranks: Ranks) -> Statistics:
 
 
 def blocks_of(channels: int, values: int) -> list[Block]:
-    """Cut (channels, values) into blocks of some rows, or of a part of one row.
+    """Cut (channels, values) into blocks of a few rows, or of a part of one row.
 
-    Parts of a row begin at a multiple of eight values, where a byte of dropout's bits does.
+    Parts of a row start at a multiple of eight values, as the bytes of dropout's bits do.
     """
     if values <= PIECE:
         return [(rows, slice(0, values)) for rows in cut(channels, PIECE // values)]
@@ -306,7 +302,7 @@ def blocks_of(channels: int, values: int) -> list[Block]:
 
 
 def numbered(blocks: list[Block]) -> list[tuple[slice, slice, int]]:
-    """Give the blocks of each row numbers."""
+    """Return the blocks with their number within their row."""
     return [
         (*block, number)
         for _, row in itertools.groupby(blocks, key=lambda block: block[0].start)

@@ -1,4 +1,4 @@
-"""Gaussian noise on an array, in one pass."""
+"""Gaussian noise, made and added in one pass."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.layout import images_first, images_last
 
-#: Values that one stream of random numbers gives.
+#: Values of one stream of random numbers.
 STREAM = 1 << 17
-#: Values made at a time, in a core's cache.
+#: Values made at a time; they fit into a core's cache.
 PIECE = 1 << 16
 
 
@@ -21,9 +21,9 @@ class AddNoise(chainer.FunctionNode):
     Parameters
     ----------
     deviation
-        The noise's standard deviation.
+        Standard deviation of the noise.
     streams
-        Gives the bits of stream k.
+        A function: from k to the bit generator of stream k.
     """
 
     def __init__(self, deviation: float, streams: Any) -> None:
@@ -49,7 +49,7 @@ class AddNoise(chainer.FunctionNode):
         return (images_first(y),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> tuple[Any]:
-        """Return the gradient as it is."""
+        """Return the gradient unchanged."""
         return gradients
 
 
@@ -64,17 +64,17 @@ def add_scaled(x: np.ndarray, y: np.ndarray, factor: float, out: np.ndarray) -> 
 def gaussian(bits: np.random.BitGenerator, count: int) -> np.ndarray:
     """Draw standard normal values: float32 (count,).
 
-    By the method of Box and Muller, 1958, on whole arrays: each pair of values is a radius and an
-    angle, from 32 random bits each. NumPy's own method takes three to four times as long, one
-    value after the other.
+    By the method of Box and Muller (1958) on whole arrays: each pair of values is a radius and an
+    angle, from 32 random bits each. NumPy's own method, one value at a time, takes three to four
+    times as long.
     """
     pairs = -(-count // 2)
-    # Not by `random_raw`, which holds Python's lock.
+    # Not `random_raw`, which holds Python's lock.
     whole = np.random.Generator(bits).integers(0, 2**64 - 1, pairs, dtype=np.uint64, endpoint=True)
     uniform = whole.view(np.uint32)
     normal = np.empty(2 * pairs, np.float32)
     radius, angle = normal[:pairs], normal[pairs:]
-    # From 2^-33 to 1: never 0, of which there is no logarithm.
+    # From 2^-33 to 1, never 0: its logarithm is infinite.
     np.multiply(
         uniform[:pairs], np.float32(2.0**-32), out=radius, dtype=np.float32, casting="unsafe"
     )

@@ -1,8 +1,8 @@
-"""Sums over the ranks of a training, in the middle of a network.
+"""Sums over the ranks of a training, within a network.
 
-They are made in the order of the ranks, on every rank alike: the same numbers give the same bits on
-any MPI. Every rank must call them equally often and in the same order; Chainer's order of backward
-steps depends on the network alone, so it is the same on all.
+Every rank adds in the order of the ranks, so the same numbers give the same bits with any MPI. All
+ranks must call these functions in the same order. They do, because Chainer's order of backward
+steps depends on the network alone.
 """
 
 from collections.abc import Iterator
@@ -15,30 +15,24 @@ from synaxial.compute.chainer_compatibility import chainer
 
 
 class Ranks:
-    """The ranks that share a batch, each an equal part of it.
-
-    Parameters
-    ----------
-    world
-        MPI's communicator of them.
-    """
+    """The ranks that share a batch in equal parts; `world` is their MPI communicator."""
 
     def __init__(self, world: Any) -> None:
         self.world = world
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of ranks."""
         return int(self.world.size)
 
     def gather(self, array: np.ndarray) -> np.ndarray:
-        """Return the arrays of all ranks, which are alike in shape and dtype, one after another."""
+        """Return the arrays of all ranks, of equal shape and dtype, along a new first axis."""
         found = np.empty((self.size, *array.shape), array.dtype)
         self.world.Allgather(np.ascontiguousarray(array), found)
         return found
 
     def sum(self, array: Any) -> Any:
-        """Return the sum of the arrays of all ranks; a GPU's goes through the host."""
+        """Return the sum of the arrays of all ranks; those of GPUs go through the host."""
         xp = chainer.backend.get_array_module(array)
         gathered = self.gather(chainer.backends.cuda.to_cpu(array))
         return xp.asarray(gathered.sum(axis=0, dtype=array.dtype))
@@ -46,10 +40,10 @@ class Ranks:
 
 @contextmanager
 def one_batch(ranks: Ranks | None) -> Iterator[None]:
-    """Have batch normalisation take the batches of all ranks as one within the block.
+    """Within the block, batch normalisation treats the batches of all ranks as one.
 
-    All ranks must compute the same layers there. Outside it, one of them may use a network alone,
-    as it does for a preview.
+    All ranks must compute the same layers there. Outside of it, a rank may use a network alone, for
+    instance for a preview.
     """
     with chainer.using_config("synaxial_ranks", ranks):
         yield
@@ -62,10 +56,10 @@ def ranks_of_batch() -> Ranks | None:
 
 
 class SumOverRanks(chainer.FunctionNode):
-    """The sum of the ranks' arrays, differentiable as often as wanted.
+    """The sum of the ranks' arrays, differentiable any number of times.
 
-    What is differentiated is the sum of the ranks' losses: the gradient of one rank's array is the
-    sum of the gradients that all ranks have of the result.
+    The gradient is that of the sum of the ranks' losses. So the gradient of one rank's array is the
+    sum of all ranks' gradients of the result.
     """
 
     def __init__(self, ranks: Ranks) -> None:
@@ -73,9 +67,9 @@ class SumOverRanks(chainer.FunctionNode):
         self.ranks = ranks
 
     def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Add up."""
+        """Compute the sum."""
         return (self.ranks.sum(inputs[0]),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Add the gradients up."""
+        """Sum the gradients."""
         return SumOverRanks(self.ranks).apply(gradients)

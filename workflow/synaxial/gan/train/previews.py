@@ -9,7 +9,7 @@ from PIL import Image
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
-from synaxial.gan.generate import generate_images
+from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, draw_latents
 from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced, outlined

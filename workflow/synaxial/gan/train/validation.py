@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.evaluation.metrics import sliced_wasserstein
-from synaxial.gan.generate import generate_images
+from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import VALIDATION, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.io.images import as_grey

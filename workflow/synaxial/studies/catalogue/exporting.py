@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from synaxial.gan.render_volume import FIELD_OF_VIEW, compressed, make_volume
+from synaxial.gan.rendering import FIELD_OF_VIEW, compressed, make_volume
 from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import INSIDE, MASK

@@ -16,7 +16,7 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.layers import BatchNormalization, Convolution, hidden
-from synaxial.gan.ops.nearest import nearest_convolution
+from synaxial.gan.ops.upsampling import nearest_convolution
 
 F = chainer.functions
 

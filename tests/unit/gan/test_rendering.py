@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -5,11 +6,15 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.gan.render_command import run
+from synaxial.gan.rendering import DESCRIPTION, compressed, make_volume, run
 from synaxial.io.errors import SynaxialError
-from synaxial.io.images import COLOUR, edges
+from synaxial.io.images import COLOUR, as_grey, edges
 from synaxial.io.stacks import write_stack
 
 from ..pairs import add_masks, mask_of
@@ -168,3 +173,54 @@ def test_masks_of_a_stack_without_any(tmp_path: Path, config: Path, stack: Path)
         assert not name.exists()
     with pytest.raises(SynaxialError, match=r"m\.img: is no name for a NIfTI"):
         run(config, stack, nifti_masks=tmp_path / "m.img")
+
+
+def test_grey_is_the_mean_of_the_channels() -> None:
+    pages = np.array([[[[0, 0, 1], [0, 1, 1], [255, 255, 255], [10, 20, 60]]]], np.uint8)
+    np.testing.assert_array_equal(as_grey(pages), [[[0, 1, 255, 30]]])
+
+
+@given(pages=hnp.arrays(np.uint8, st.tuples(st.just(1), st.just(3), st.just(4), st.just(3))))
+def test_grey_is_within_half_of_the_exact_mean(pages: NDArray[np.uint8]) -> None:
+    assert np.abs(as_grey(pages) - pages.mean(axis=3)).max() < 0.5
+
+
+def test_pages_lie_as_they_are_shown() -> None:
+    pages = np.zeros((2, 3, 4), np.uint8)
+    pages[1, 0, 0] = 9  # top left of the second page: anterior, the patient's right, superior
+    volume = make_volume(pages)
+    assert volume.shape == (4, 3, 2)
+    assert nibabel.aff2axcodes(volume.affine) == ("L", "P", "S")
+    # In the canonical orientation the axes run to right, anterior and superior.
+    turned = np.asarray(nibabel.as_closest_canonical(volume).dataobj)
+    assert turned[-1, -1, -1] == 9
+    assert turned.sum() == 9
+
+
+def test_the_grid_is_centred_on_a_brats_slice() -> None:
+    volume = make_volume(np.zeros((100, 256, 256, 3), np.uint8))
+    assert volume.header.get_zooms() == (0.9375, 0.9375, 1.0)
+    assert volume.header.get_xyzt_units()[0] == "mm"
+    assert volume.get_data_dtype() == np.uint8
+    assert volume.header["descrip"].item().decode() == DESCRIPTION
+    # The outer edges of the image are those of BraTS's 240 voxels, 0.5 mm beyond their centres.
+    corner = volume.affine @ [-0.5, -0.5, 0, 1]
+    opposite = volume.affine @ [255.5, 255.5, 0, 1]
+    np.testing.assert_allclose(corner, [0.5, 239.5, 0, 1])
+    np.testing.assert_allclose(opposite, [-239.5, -0.5, 0, 1])
+    np.testing.assert_allclose(volume.get_qform(), volume.get_sform(), atol=1e-4)
+
+
+@pytest.mark.parametrize("field_of_view", [256.0, 120.0])
+def test_another_field_of_view_has_the_same_centre(field_of_view: float) -> None:
+    volume = make_volume(np.zeros((1, 256, 256), np.uint8), field_of_view)
+    assert volume.header.get_zooms()[0] == pytest.approx(field_of_view / 256)
+    np.testing.assert_allclose((volume.affine @ [127.5, 127.5, 0, 1])[:2], [-119.5, 119.5])
+
+
+def test_the_same_volume_gives_the_same_bytes_and_they_are_read() -> None:
+    pages = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    content = compressed(make_volume(pages))
+    assert content == compressed(make_volume(pages.copy()))
+    read = nibabel.Nifti1Image.from_bytes(gzip.decompress(content))
+    np.testing.assert_array_equal(np.asarray(read.dataobj), pages.transpose(2, 1, 0))

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.config.model import Latent, Sample, Training
-from synaxial.gan.generate import generate_images
 from synaxial.gan.networks import Generator
+from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import CALIBRATION, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import (
     calibrate,
@@ -20,7 +20,7 @@ from synaxial.gan.networks.saving import (
     network_arrays,
     save_network,
 )
-from synaxial.gan.sample_stack import pages_of, sample_stack
+from synaxial.gan.sampling import pages_of, sample_stack
 from synaxial.io.stacks import count_images, images_of, masks_of, read_stack
 
 LATENT = Latent(size=6)

@@ -1,6 +1,6 @@
-"""The steps that a block of a matrix (channels, values) goes through, compiled, one pass each.
+"""The steps of a hidden layer on one block of a matrix (channels, values), one pass each.
 
-`mean`, `scale` and `shift` are (channels,), of the rows of the block.
+`mean`, `scale` and `shift` are (channels,), those of the rows of the block.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ def scale_and_rectify(
     low: float,
     out: np.ndarray,
 ) -> None:
-    """Compute z = (x - mean) scale + shift, or low z where it is negative; 1 leaves it as it is."""
+    """Compute z = (x - mean) scale + shift, times `low` where z is negative."""
     zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(low)
     for c in range(len(x)):
         m, a, b = mean[c], scale[c], shift[c]
@@ -26,7 +26,7 @@ def scale_and_rectify(
             for k in range(len(row)):
                 result[k] = (row[k] - m) * a + b
         elif factor == zero:
-            # Not a product: 0 times infinity is no number.
+            # Not a product: 0 times infinity is NaN.
             for k in range(len(row)):
                 z = (row[k] - m) * a + b
                 result[k] = zero if z < 0 else z
@@ -45,7 +45,7 @@ def rectified_gradient(
     low: float,
     gradient: np.ndarray,
 ) -> None:
-    """Multiply the gradient of `scale_and_rectify` by the derivative of its second step.
+    """Multiply the gradient by the derivative of `scale_and_rectify` with respect to z.
 
     At 0 it is that of negative values, as in Chainer.
     """
@@ -60,7 +60,7 @@ def rectified_gradient(
 
 @compiled
 def drop(kept: np.ndarray, factor: float, out: np.ndarray) -> None:
-    """Multiply by `factor` where the bit in `kept` is set, and by 0 elsewhere."""
+    """Multiply values by `factor` if their bit in `kept` is set, and by 0 if not."""
     whole = out.dtype.type(factor)
     values = out.shape[1]
     for c in range(len(out)):
@@ -81,7 +81,7 @@ def measure_rows(x: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
         row = x[c]
         total = x.dtype.type(0)
         for first in range(0, len(row), 1024):
-            # A sum of sums: as exact as a sum in pairs.
+            # A sum of partial sums is about as exact as pairwise summation.
             part = x.dtype.type(0)
             for k in range(first, min(first + 1024, len(row))):
                 part += row[k]
@@ -131,3 +131,34 @@ def through_statistics(
         row, values = x[c], gradient[c]
         for k in range(len(row)):
             values[k] = (values[k] - (row[k] - m) * b - d) * a
+
+
+def activate_block(z: np.ndarray, name: str | None) -> None:
+    """Apply elu, tanh or sigmoid to a block in place."""
+    if name == "elu":
+        negative = np.expm1(np.minimum(z, 0))
+        np.maximum(z, 0, out=z)
+        z += negative
+    elif name == "tanh":
+        np.tanh(z, out=z)
+    elif name == "sigmoid":
+        # By the hyperbolic tangent, as in Chainer, without overflow.
+        z *= 0.5
+        np.tanh(z, out=z)
+        z *= 0.5
+        z += 0.5
+    else:
+        raise ValueError(f"there is no smooth activation {name!r}")
+
+
+def differentiate_block(z: np.ndarray, name: str | None) -> None:
+    """Replace the values of a block by the derivatives of the activation there."""
+    if name == "elu":
+        np.exp(np.minimum(z, 0), out=z)
+        return
+    activate_block(z, name)
+    if name == "tanh":
+        np.multiply(z, z, out=z)
+        np.subtract(1, z, out=z)
+    else:
+        z *= 1 - z

@@ -1,0 +1,306 @@
+"""Up-sampling to twice the width: nearest-neighbour, bilinear and sub-pixel.
+
+* `nearest_convolution`: repeated pixels and a 3 x 3 convolution, as one transposed convolution. The
+  enlarged image has its pixels in fours, so of the nine that the kernel sees only four differ.
+  Each output pixel is a sum of 2 x 2 input pixels, with sums of the weights: a 4 x 4 kernel of
+  stride 2. The result is the same up to rounding, at the border too, with 4 in place of 9
+  multiplications, and the enlarged image is never made.
+* `bilinear_upsampling`: a pixel becomes two along each axis, whose centres are a quarter of its
+  width from its own: each is 3/4 of it and 1/4 of the neighbour on that side. The border's pixel
+  is repeated. PyTorch's `interpolate` with `align_corners=False` does the same.
+* `depth_to_space`: four channels become 2 x 2 pixels (Shi et al., 2016).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.compiled import compiled
+from synaxial.compute.parallel import cut, for_each
+from synaxial.gan.ops.convolution import transposed_convolution
+from synaxial.gan.ops.layout import by_rows, copy_runs, images_first, images_last, on_cpu
+
+F = chainer.functions
+
+#: Along one axis: the weights whose sum each of the four taps is. Weight t of the output pixel
+#: d - t + 1 sees both pixels d, 0 and 1, into which an input pixel is repeated; there lands tap
+#: d - t + 2 of a transposed convolution padded by 1.
+SUMS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+
+#: Weights of a block that one core works on.
+WEIGHTS = 1 << 18
+#: Values of a block of rows that one core works on.
+BLOCK = 1 << 16
+
+
+def nearest_convolution(x: Any, W: Any, b: Any) -> Any:
+    """Double the width of images by repeating their pixels, then convolve, padded by 1.
+
+    Parameters
+    ----------
+    x
+        (N, C, H, W) in any memory layout.
+    W
+        (O, C, 3, 3).
+    b
+        (O,), or None.
+
+    Returns
+    -------
+    Variable
+        (N, O, 2 H, 2 W).
+    """
+    return transposed_convolution(x, SumTaps().apply((W,))[0], b, stride=2, pad=1)
+
+
+class SumTaps(chainer.FunctionNode):
+    """From (W,), (O, C, 3, 3), to the weights of the transposed convolution, (C, O, 4, 4)."""
+
+    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
+        """Compute the sums."""
+        return (combine_taps(inputs[0], np.kron(SUMS, SUMS).T, 4),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of W."""
+        return SpreadTaps().apply(gradients)
+
+
+class SpreadTaps(chainer.FunctionNode):
+    """The transpose of `SumTaps`: from (C, O, 4, 4) to (O, C, 3, 3)."""
+
+    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
+        """Compute, for each weight, the sum of its taps."""
+        return (combine_taps(inputs[0], np.kron(SUMS, SUMS), 3),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of the taps."""
+        return SumTaps().apply(gradients)
+
+
+def combine_taps(weights: Any, combinations: np.ndarray, width: int) -> Any:
+    """Multiply the taps of each kernel by a matrix, and exchange the first two axes.
+
+    From (A, B, kernel height, kernel width) to (B, A, width, width), with `combinations` of shape
+    (taps before, taps after).
+    """
+    xp = chainer.backend.get_array_module(weights)
+    first, second = weights.shape[:2]
+    matrix = xp.asarray(combinations, weights.dtype)
+    kernels = weights.reshape(first, second, -1).swapaxes(0, 1)
+    if xp is not np:
+        return xp.matmul(kernels, matrix).reshape(second, first, width, width)
+    result = np.empty((second, first, width**2), weights.dtype)
+
+    def multiply(some: slice) -> None:
+        np.matmul(kernels[some], matrix, out=result[some])
+
+    for_each(multiply, cut(second, WEIGHTS // (first * width**2)))
+    return result.reshape(second, first, width, width)
+
+
+def bilinear_upsampling(x: Any) -> Any:
+    """Enlarge (N, C, H, W), in any memory layout, to (N, C, 2 H, 2 W)."""
+    return BilinearUpsampling().apply((x,))[0]
+
+
+class BilinearUpsampling(chainer.FunctionNode):
+    """From (x,), (N, C, H, W), to (y,), (N, C, 2 H, 2 W)."""
+
+    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
+        """Enlarge blocks of rows."""
+        x = images_last(inputs[0])
+        channels, height, width, images = x.shape
+        y = np.empty((channels, 2 * height, 2 * width, images), x.dtype)
+        rows, result = by_rows(x), by_rows(y)
+        for_each(
+            lambda some: enlarge(rows, images, some.start, some.stop, result),
+            cut(channels * height, BLOCK // (4 * width * images)),
+        )
+        return (images_first(y),)
+
+    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
+        """Enlarge along one axis, then along the other."""
+        return (enlarge_axis(enlarge_axis(inputs[0], 2), 3),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of x."""
+        return TransposedBilinear().apply(gradients)
+
+
+class TransposedBilinear(chainer.FunctionNode):
+    """The transpose: from (y,), (N, C, 2 H, 2 W), to (x,), (N, C, H, W)."""
+
+    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
+        """Gather blocks of rows."""
+        y = images_last(inputs[0])
+        channels, height, width, images = y.shape
+        x = np.empty((channels, height // 2, width // 2, images), y.dtype)
+        rows, result = by_rows(y), by_rows(x)
+        for_each(
+            lambda some: gather(rows, images, some.start, some.stop, result),
+            cut(channels * height // 2, BLOCK // (2 * width * images)),
+        )
+        return (images_first(x),)
+
+    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
+        """Gather along one axis, then along the other."""
+        return (gather_axis(gather_axis(inputs[0], 2), 3),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of y."""
+        return BilinearUpsampling().apply(gradients)
+
+
+@compiled
+def enlarge(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
+    """Enlarge rows `first` … `last` of the C H rows of x, (C, H, W N), into y, (C, 2 H, 2 W N)."""
+    height, length = x.shape[1], x.shape[2]
+    near, far = x.dtype.type(0.75), x.dtype.type(0.25)
+    run, twice = np.uintp(images), np.uintp(2 * images)
+    # With one more pixel on each side.
+    row = np.empty(length + 2 * images, x.dtype)
+    left, middle, right = row[:length], row[images : images + length], row[2 * images :]
+    even, odd = np.empty(length, x.dtype), np.empty(length, x.dtype)
+    for r in range(first, last):
+        c, h = r // height, r % height
+        for side in range(2):
+            own = x[c, h]
+            other = x[c, min(h + 1, height - 1)] if side == 1 else x[c, max(h - 1, 0)]
+            for k in range(length):
+                middle[k] = near * own[k] + far * other[k]
+            for k in range(images):
+                row[k] = middle[k]
+                row[length + images + k] = middle[length - images + k]
+            for k in range(length):
+                even[k] = near * middle[k] + far * left[k]
+                odd[k] = near * middle[k] + far * right[k]
+            target, zero, columns = y[c, 2 * h + side], np.uintp(0), length // images
+            copy_runs(target, zero, twice, even, zero, run, run, columns)
+            copy_runs(target, run, twice, odd, zero, run, run, columns)
+
+
+@compiled
+def gather(y: np.ndarray, images: int, first: int, last: int, x: np.ndarray) -> None:
+    """Compute rows `first` … `last` of x, (C, H, W N), from y, (C, 2 H, 2 W N).
+
+    Each pixel is a sum over the 4 x 4 pixels to which `enlarge` contributes it.
+    """
+    height, length = x.shape[1], x.shape[2]
+    near, far = x.dtype.type(0.75), x.dtype.type(0.25)
+    run, twice = np.uintp(images), np.uintp(2 * images)
+    row = np.empty(2 * length, x.dtype)
+    # Left of the first pixel is the first itself, which is even; right of the last is the last
+    # itself, which is odd.
+    evens, odds = np.empty(length + images, x.dtype), np.empty(length + images, x.dtype)
+    even, right = evens[:length], evens[images:]
+    left, odd = odds[:length], odds[images:]
+    for r in range(first, last):
+        c, h = r // height, r % height
+        above, upper = y[c, max(2 * h - 1, 0)], y[c, 2 * h]
+        lower, below = y[c, 2 * h + 1], y[c, min(2 * h + 2, 2 * height - 1)]
+        for k in range(2 * length):
+            row[k] = near * (upper[k] + lower[k]) + far * (above[k] + below[k])
+        zero, columns = np.uintp(0), length // images
+        copy_runs(even, zero, run, row, zero, twice, run, columns)
+        copy_runs(odd, zero, run, row, run, twice, run, columns)
+        for k in range(images):
+            odds[k] = row[k]
+            evens[length + k] = row[2 * length - images + k]
+        target = x[c, h]
+        for k in range(length):
+            target[k] = near * (even[k] + odd[k]) + far * (left[k] + right[k])
+
+
+def enlarge_axis(x: Any, axis: int) -> Any:
+    """Do what `enlarge` does along one axis, on any device."""
+    xp = chainer.backend.get_array_module(x)
+    x = xp.moveaxis(x, axis, 0)
+    before, after = xp.concatenate([x[:1], x[:-1]]), xp.concatenate([x[1:], x[-1:]])
+    pairs = xp.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], axis=1)
+    return xp.moveaxis(pairs.reshape(-1, *x.shape[1:]), 0, axis)
+
+
+def gather_axis(y: Any, axis: int) -> Any:
+    """Do what `gather` does along one axis, on any device."""
+    xp = chainer.backend.get_array_module(y)
+    y = xp.moveaxis(y, axis, 0)
+    even, odd = y[0::2], y[1::2]
+    left, right = xp.concatenate([even[:1], odd[:-1]]), xp.concatenate([even[1:], odd[-1:]])
+    return xp.moveaxis(0.75 * (even + odd) + 0.25 * (left + right), 0, axis)
+
+
+def depth_to_space(x: Any) -> Any:
+    """Make 2 x 2 pixels of four channels, as `chainer.functions.depth2space` does.
+
+    Parameters
+    ----------
+    x
+        (N, 4 C, H, W) in any memory layout.
+
+    Returns
+    -------
+    Variable
+        (N, C, 2 H, 2 W): pixel (2 h + i, 2 w + j) of channel c is pixel (h, w) of channel
+        (2 i + j) C + c.
+    """
+    return DepthToSpace().apply((x,))[0] if on_cpu(x) else F.depth2space(x, 2)
+
+
+class DepthToSpace(chainer.FunctionNode):
+    """From (x,), (N, 4 C, H, W), to (y,), (N, C, 2 H, 2 W)."""
+
+    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
+        """Interleave the channels."""
+        x = images_last(inputs[0])
+        channels, height, width, images = x.shape
+        y = np.empty((channels // 4, 2 * height, 2 * width, images), x.dtype)
+        exchange(x.reshape(4, channels // 4, height, -1), y, False)
+        return (images_first(y),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of x."""
+        return SpaceToDepth().apply(gradients)
+
+
+class SpaceToDepth(chainer.FunctionNode):
+    """The inverse, and the transpose: from (y,), (N, C, 2 H, 2 W), to (x,), (N, 4 C, H, W)."""
+
+    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
+        """Separate the channels."""
+        y = images_last(inputs[0])
+        channels, height, width, images = y.shape
+        x = np.empty((4 * channels, height // 2, width // 2, images), y.dtype)
+        exchange(x.reshape(4, channels, height // 2, -1), y, True)
+        return (images_first(x),)
+
+    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
+        """Return the gradient of y."""
+        return DepthToSpace().apply(gradients)
+
+
+def exchange(x: np.ndarray, y: np.ndarray, back: bool) -> None:
+    """Copy (4, C, H, W N) to a contiguous (C, 2 H, 2 W, N), or back."""
+    images = y.shape[-1]
+    pixels = y.reshape(*y.shape[:2], -1)
+    for_each(
+        lambda some: copy_rows(x, pixels, images, some.start, some.stop, back),
+        cut(x.shape[1] * x.shape[2], BLOCK // (4 * x.shape[3])),
+    )
+
+
+@compiled
+def copy_rows(x: np.ndarray, y: np.ndarray, images: int, first: int, last: int, back: bool) -> None:
+    """Copy some of the C H rows of (4, C, H, W N) to (C, 2 H, 2 W N), or back."""
+    height, columns = x.shape[2], x.shape[3] // images
+    zero, run, twice = np.uintp(0), np.uintp(images), np.uintp(2 * images)
+    for r in range(first, last):
+        c, h = r // height, r % height
+        for i in range(2):
+            row = y[c, 2 * h + i]
+            for j in range(2):
+                part, start = x[2 * i + j, c, h], run * np.uintp(j)
+                if back:
+                    copy_runs(part, zero, run, row, start, twice, run, columns)
+                else:
+                    copy_runs(row, start, twice, part, zero, run, run, columns)

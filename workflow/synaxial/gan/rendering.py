@@ -1,0 +1,180 @@
+"""`synaxial render`: a stack as a sheet, as PNGs and as a NIfTI volume."""
+
+import gzip
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import nibabel
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from synaxial.config import read_study
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import written_whole
+from synaxial.io.images import as_grey, outlined
+from synaxial.io.sheets import make_sheet
+from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: Pixels between the images of a sheet.
+GAP = 2
+
+#: Width of an image in mm: a BraTS slice has 240 voxels of 1 mm, however it was resized.
+FIELD_OF_VIEW = 240.0
+
+#: Millimetres between pages. Pages are independent images, so this is only a convention.
+PAGE_SPACING = 1.0
+
+#: The centre of a BraTS slice in the right-anterior-superior coordinates of NIfTI, in mm: x runs
+#: from 0 to -239 and y from 239 to 0. Generated images have the same centre, so that they lie over
+#: the real ones.
+CENTRE = (-119.5, 119.5)
+
+#: NIfTI's description; it has room for 79 characters.
+DESCRIPTION = "synaxial: independent generated images, their 1 mm spacing is a convention"
+
+
+def run(
+    config: Annotated[Path, typer.Option(help="The study, with its section `render`.")],
+    stack: Annotated[Path, typer.Option(help="Stack of generated images (.tif).")],
+    sheet: Annotated[Path | None, typer.Option(help="Sheet of all images to write (.png).")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder for a PNG of each image, and of each mask.")
+    ] = None,
+    nifti: Annotated[
+        Path | None, typer.Option(help="Grey volume of the images to write (.nii.gz).")
+    ] = None,
+    outlines: Annotated[
+        Path | None, typer.Option(help="Sheet with the outlines of the masks to write (.png).")
+    ] = None,
+    nifti_masks: Annotated[
+        Path | None, typer.Option(help="Volume of the masks, 0 and 1, to write (.nii.gz).")
+    ] = None,
+    field_of_view: Annotated[
+        float, typer.Option(min=1.0, help="Width of an image in the volume, in mm; BraTS has 240.")
+    ] = FIELD_OF_VIEW,
+) -> None:
+    """Draw a stack as a sheet, as PNGs or as a volume.
+
+    Give at least one of --sheet, --images, --nifti, --outlines and --nifti-masks. A volume has the
+    pages 1 mm apart, but they are independent images. The volume of the masks lies over that of
+    the images.
+
+    \b
+    Example: synaxial render --config config.yaml --stack stack_3.tif --sheet stack_3.png
+    """
+    columns = read_study(config).render.columns
+    if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks)):
+        options = "--sheet, --images, --nifti, --outlines or --nifti-masks"
+        raise SynaxialError("render", "nothing to make", options)
+    for name in (nifti, nifti_masks):
+        if name is not None and not name.name.endswith(".nii.gz"):
+            raise SynaxialError(name, "is not a name of a NIfTI volume", "a name ending in .nii.gz")
+    pages = read_stack(stack)
+    content, masks = images_of(pages, stack), masks_of(pages, stack)
+    if masks is None and (outlines or nifti_masks):
+        raise SynaxialError(
+            stack, "has no masks", "a stack of an experiment with masks: true", "see docs/masks.md"
+        )
+    # All files appear at the end, or none does.
+    with ExitStack() as files:
+        write_sheet(files, sheet, content.pages, columns)
+        write_volume(files, nifti, content.pages, field_of_view)
+        if masks is not None:
+            inside = as_grey(masks.pages)
+            write_sheet(files, outlines, outlined(content.pages, inside), columns)
+            write_volume(files, nifti_masks, inside // INSIDE, field_of_view)
+        if images is not None:
+            write_images(images, stack.stem, content, masks)
+
+
+def write_sheet(
+    files: ExitStack, path: Path | None, pages: NDArray[np.uint8], columns: int
+) -> None:
+    """Write a sheet of pages, pixel by pixel, if there is a path for it."""
+    if path is not None:
+        picture = make_sheet(pages, min(columns, len(pages)), GAP)
+        picture.save(files.enter_context(written_whole(path)), format="PNG")
+
+
+def write_volume(
+    files: ExitStack, path: Path | None, pages: NDArray[np.uint8], field_of_view: float
+) -> None:
+    """Write a volume of pages, if there is a path for it."""
+    if path is not None:
+        content = compressed(make_volume(pages, field_of_view))
+        files.enter_context(written_whole(path)).write_bytes(content)
+
+
+def write_images(folder: Path, name: str, stack: Stack, masks: Stack | None = None) -> None:
+    """Write a PNG of each page, `{name}_{index:03d}.png`, with the page's description.
+
+    Masks are `{name}_{index:03d}_mask.png`, grey of 0 and 255. All files are written beside the
+    folder first and moved into it at the end; other files in the folder stay.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".partial-", dir=folder.parent) as beside:
+        _write_pages(Path(beside), name, "", stack.pages, stack)
+        if masks is not None:
+            _write_pages(Path(beside), name, "_mask", as_grey(masks.pages), masks)
+        folder.mkdir(exist_ok=True)
+        for file in sorted(Path(beside).iterdir()):
+            file.replace(folder / file.name)
+
+
+def _write_pages(
+    folder: Path, name: str, ending: str, pages: NDArray[np.uint8], stack: Stack
+) -> None:
+    for index, (page, description) in enumerate(zip(pages, stack.descriptions, strict=True)):
+        information = PngInfo()
+        information.add_text("Description", json.dumps(description))
+        target = folder / f"{name}_{index:03d}{ending}.png"
+        Image.fromarray(page).save(target, pnginfo=information)
+
+
+def make_volume(
+    pages: NDArray[np.uint8], field_of_view: float = FIELD_OF_VIEW
+) -> nibabel.Nifti1Image:
+    """Return a volume with a page as an axial slice, which viewers show as the images are.
+
+    The axes of the voxel array point to the patient's left (columns of an image), to posterior
+    (rows) and to superior (pages), as in the acquired volumes.
+
+    Parameters
+    ----------
+    pages
+        uint8 (N, H, W), or (N, H, W, 3), which is made grey.
+    field_of_view
+        Width of an image in mm; the pixels are square.
+
+    Returns
+    -------
+    nibabel.Nifti1Image
+        uint8 (W, H, N).
+    """
+    voxels = as_grey(pages).transpose(2, 1, 0)
+    width, height = voxels.shape[:2]
+    spacing = field_of_view / width
+    affine = np.diag([-spacing, -spacing, PAGE_SPACING, 1.0])
+    affine[0, 3] = CENTRE[0] + spacing * (width - 1) / 2
+    affine[1, 3] = CENTRE[1] + spacing * (height - 1) / 2
+    volume = nibabel.Nifti1Image(voxels, affine)
+    volume.header.set_xyzt_units("mm")
+    volume.header["descrip"] = DESCRIPTION
+    # "Aligned": the coordinates are those of the training data, not of a scanner.
+    volume.set_qform(affine, code="aligned")
+    volume.set_sform(affine, code="aligned")
+    return volume
+
+
+def compressed(volume: nibabel.Nifti1Image) -> bytes:
+    """Return the bytes of a .nii.gz file: the same for the same volume, without a time."""
+    return gzip.compress(volume.to_bytes(), compresslevel=6, mtime=0)
