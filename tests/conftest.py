@@ -14,7 +14,7 @@ LONGEST_FIRST = (
     "tests/unit/gan/train/test_resume.py",
     "tests/workflow/test_segment.py",
     "tests/workflow/test_parse.py",
-    "tests/unit/gan/train/test_train_command.py",
+    "tests/unit/gan/train/test_command.py",
     "tests/workflow/test_evidence.py",
     "tests/unit/studies/segment",
     "tests/workflow",
