@@ -6,15 +6,11 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 from PIL import Image
 
 from synaxial.gan.rendering import DESCRIPTION, compressed, make_volume, run
 from synaxial.io.errors import SynaxialError
-from synaxial.io.images import COLOUR, as_grey, edges
+from synaxial.io.images import COLOUR, edges
 from synaxial.io.stacks import write_stack
 
 from ..pairs import add_masks, mask_of
@@ -122,7 +118,7 @@ def test_a_volume_that_cannot_be_written_leaves_no_sheet(
 def test_what_cannot_be_made(tmp_path: Path, config: Path, stack: Path) -> None:
     with pytest.raises(SynaxialError, match="nothing to make; expected --sheet"):
         run(config, stack)
-    with pytest.raises(SynaxialError, match=r"volume\.nrrd: is no name"):
+    with pytest.raises(SynaxialError, match=r"volume\.nrrd: is not a name"):
         run(config, stack, nifti=tmp_path / "volume.nrrd")
 
 
@@ -173,16 +169,6 @@ def test_masks_of_a_stack_without_any(tmp_path: Path, config: Path, stack: Path)
         assert not name.exists()
     with pytest.raises(SynaxialError, match=r"m\.img: is no name for a NIfTI"):
         run(config, stack, nifti_masks=tmp_path / "m.img")
-
-
-def test_grey_is_the_mean_of_the_channels() -> None:
-    pages = np.array([[[[0, 0, 1], [0, 1, 1], [255, 255, 255], [10, 20, 60]]]], np.uint8)
-    np.testing.assert_array_equal(as_grey(pages), [[[0, 1, 255, 30]]])
-
-
-@given(pages=hnp.arrays(np.uint8, st.tuples(st.just(1), st.just(3), st.just(4), st.just(3))))
-def test_grey_is_within_half_of_the_exact_mean(pages: NDArray[np.uint8]) -> None:
-    assert np.abs(as_grey(pages) - pages.mean(axis=3)).max() < 0.5
 
 
 def test_pages_lie_as_they_are_shown() -> None:
