@@ -145,7 +145,7 @@ def _rename_old_keys(content: dict[str, Any], where: str) -> None:
                 raise SynaxialError(
                     where,
                     f"{path} has {new} and also {old}, its old name",
-                    remedy=f"remove {old}",
+                    remedy=f"rename {old}, or remove one of them",
                 )
             keys[new] = keys.pop(old)
             log.warning("%s: %s.%s is now called %s", where, path, old, new)

@@ -6,7 +6,7 @@ A stage's output must depend on these keys and no others, so that a change elsew
 
 from typing import Any
 
-from synaxial.config.model import Study
+from synaxial.config.model import Sample, Study
 from synaxial.io.errors import SynaxialError
 
 #: The keys of each stage that reads more, or less, than the section of its name. They are in the
@@ -23,6 +23,8 @@ KEYS: dict[str, dict[str, Any]] = {
         "evaluate": {"images", "seed", "blur", "grid_amplitude", "grid_period"},
         "sample": {"stacks", "images"},
     },
+    # A stack does not depend on the number of stacks.
+    "sample": {"sample": set(Sample.model_fields) - {"stacks"}},
     "evaluate": {"evaluate": {"repeats", "seed"}},
     # The volume and the size of the images give the size of a pixel in mm.
     "catalogue": {
@@ -32,12 +34,6 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     # More seeds or sizes do not change a training.
     "segment": {"segment": {"updates", "batch_size", "channels", "learning_rate"}},
-}
-
-#: The keys of a stage's own section that it does not read.
-UNREAD: dict[str, dict[str, Any]] = {
-    # A stack does not depend on the number of stacks.
-    "sample": {"sample": {"stacks"}},
 }
 
 
@@ -62,7 +58,7 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
         }
     else:
         keys = KEYS.get(stage, {stage: True})
-    return study.model_dump(mode="json", include=keys, exclude=UNREAD.get(stage))
+    return study.model_dump(mode="json", include=keys)
 
 
 def _part_of_scaling(study: Study, stage: str) -> dict[str, Any]:
