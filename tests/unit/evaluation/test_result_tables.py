@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from synaxial.evaluation.comparison_page import make_markdown
-from synaxial.evaluation.scores import Evaluation, Value
+from synaxial.evaluation.scores import Value
+
+from .evaluations import evaluation_of
 
 DOCUMENTS = Path(__file__).parents[3] / "docs" / "results"
 
@@ -20,7 +22,7 @@ def read_table(path):
             key = row["set"], row["seed"], int(row["images"])
             values.setdefault(key, {})[row["number"]] = Value(*numbers)
     found = [
-        Evaluation(name, int(seed) if seed else None, images, {}, numbers)
+        evaluation_of(name, int(seed) if seed else None, numbers, images)
         for (name, seed, images), numbers in values.items()
     ]
     return [e for e in found if e.seed is None], [e for e in found if e.seed is not None]

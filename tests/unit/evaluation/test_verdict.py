@@ -3,8 +3,10 @@
 import pytest
 
 from synaxial.evaluation.comparison_page import verdict_table
-from synaxial.evaluation.scores import HEADLINES, Evaluation, Value
+from synaxial.evaluation.scores import HEADLINES, Value
 from synaxial.evaluation.verdict import QUESTIONS, Judgement, find, judge, verdicts
+
+from .evaluations import evaluation_of
 
 FLOOR = Value(0.5, 0.4, 0.6)
 
@@ -50,8 +52,8 @@ def test_a_sentence_has_the_number_and_the_floor_with_their_intervals():
         {realistic.number: Value(0.875, 0.766, 0.973)},
     )
     assert found.sentence == (
-        "Realistic? No: images within the range of real images (precision) 2 % (0 % to 5 %); "
-        "real images of other subjects 87.5 % (76.6 % to 97.3 %)."
+        "Realistic? No: images within the range of real images (precision) 2.0 % (0.0 to 5.0); "
+        "real images of other subjects 87.5 % (76.6 to 97.3)."
     )
 
 
@@ -62,14 +64,17 @@ def test_seeds_that_differ_are_told_apart():
         2: {grid.number: Value(0.5, 0.4, 0.6)},
     }
     found = find(grid, seeds, {grid.number: FLOOR})
-    assert found.answer == "Depends on the seed (yes in seed 1, no in seed 2)"
-    assert "2 (1.9 to 2.1) in seed 1 and 0.5 (0.4 to 0.6) in seed 2" in found.detail
+    assert found.answer == "Depends on the seed"
+    assert found.numbers == (
+        "2.00 (1.90 to 2.10) in seed 1 (yes) and 0.50 (0.40 to 0.60) in seed 2 (no)"
+    )
     both = find(grid, {1: seeds[1], 2: seeds[1]}, {grid.number: FLOOR})
     assert both.answer == "Yes"
 
 
 def evaluation(name, seed, value):
-    return Evaluation(name, seed, 100, {}, {question.number: value for question in QUESTIONS})
+    values = {question.number: value for question in QUESTIONS}
+    return evaluation_of(name, seed, values)
 
 
 def test_every_experiment_has_a_verdict_and_no_control_has_one():

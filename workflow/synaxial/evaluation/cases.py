@@ -58,15 +58,7 @@ def run(
 
 
 def realism_of(candidate: Measurements, reference: Measurements) -> NDArray[np.float64]:
-    """Return the realism of each measured image, by its EfficientNet features.
-
-    Raises
-    ------
-    KeyError
-        The features were not measured.
-    ValueError
-        The features differ, or the reference is too small.
-    """
+    """Return the realism of each measured image, by its EfficientNet features."""
     own, real = (each[efficientnet.NAME]["features"] for each in (candidate, reference))
     return realism(own, real, reference[SET]["groups"])
 

@@ -24,8 +24,11 @@ CONTROLS = {
 }
 
 STYLE = """<style>
-.verdict td { white-space: normal; vertical-align: top; max-width: 17em; }
-.numbers th { white-space: normal; vertical-align: top; }
+p { max-width: 60em; }
+th { vertical-align: top; }
+.verdict td, .verdict th { white-space: normal; vertical-align: top; max-width: 17em; }
+.verdict small, .numbers small { font-weight: normal; }
+.numbers th, .numbers td:first-child { white-space: normal; }
 details { margin: 1em 0; max-width: 60em; }
 summary { cursor: pointer; font-weight: bold; }
 .good { color: #0f766e; } .bad { color: #b91c1c; } .open { color: #92400e; }
@@ -76,12 +79,16 @@ def verdict_table(found: dict[str, list[Finding]]) -> str:
     """Return the verdicts as HTML: a row an experiment, a column a question."""
     if not found:
         return "<p>There is no verdict without the control <i>real</i>.</p>"
-    asked = "".join(f"<th>{finding.asked}</th>" for finding in next(iter(found.values())))
-    lines = [VERDICT, f"<table class='verdict'><tr><th>experiment</th>{asked}</tr>"]
+    heading = "".join(
+        f"<th>{each.question.asked}<br><small>{each.question.meaning};<br>real images of other "
+        f"subjects {each.floor}</small></th>"
+        for each in next(iter(found.values()))
+    )
+    lines = [VERDICT, f"<table class='verdict'><tr><th>experiment</th>{heading}</tr>"]
     for name, findings in found.items():
         cells = "".join(
-            f"<td><b class='{_colour(finding)}'>{finding.answer}.</b><br>"
-            f"<small>{html.escape(finding.detail)}</small></td>"
+            f"<td><b class='{_colour(finding)}'>{finding.answer}</b><br>"
+            f"<small>{finding.numbers.replace(' and ', '<br>')}</small></td>"
             for finding in findings
         )
         lines.append(f"<tr><td><b>{html.escape(name)}</b></td>{cells}</tr>")
@@ -89,9 +96,10 @@ def verdict_table(found: dict[str, list[Finding]]) -> str:
 
 
 def _colour(finding: Finding) -> str:
-    if set(finding.judgements) == {Judgement.LIKE_REAL}:
+    judged = set(finding.judgements)
+    if judged == {Judgement.LIKE_REAL}:
         return "good"
-    return "bad" if set(finding.judgements) == {Judgement.WORSE} else "open"
+    return "bad" if judged == {Judgement.WORSE} else "open"
 
 
 def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:

@@ -13,8 +13,7 @@ from scipy.ndimage import gaussian_filter
 from synaxial.compute import parallel
 from synaxial.config import read_study
 from synaxial.config.model import Evaluate
-from synaxial.data.dataset.reading import read_dataset
-from synaxial.data.subjects import person_of
+from synaxial.data.dataset.reading import check_unseen, read_dataset
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import ImageSet, subset
 from synaxial.io.stacks import write_stack
@@ -73,11 +72,7 @@ def run(
             f"its images have the shape {unseen.pixels.shape[1:]}",
             f"{seen.pixels.shape[1:]}, as in {training}",
         )
-    people = [{person_of(row["subject"]) for row in rows} for rows in (seen_rows, unseen_rows)]
-    if both := people[0] & people[1]:
-        raise SynaxialError(
-            held_out, f"has {len(both)} people of {training} too", "other subjects than in training"
-        )
+    check_unseen(held_out, training)
     generated = study.sample.stacks * study.sample.images
     try:
         control = make_control(kind, seen, unseen, study.evaluate, generated)
@@ -101,13 +96,7 @@ def descriptions(control: Control, rows: list[dict[str, str]], kind: str) -> lis
 def make_control(
     kind: Kind, training: ImageSet, held_out: ImageSet, settings: Evaluate, most: int
 ) -> Control:
-    """Make one of the sets. All sets have the same number of images, at most `most`.
-
-    Raises
-    ------
-    ValueError
-        A half of the held-out subjects would have fewer than two subjects.
-    """
+    """Make one of the sets. All sets have the same number of images, at most `most`."""
     halves = {"reference": half_of(held_out, 0), "real": half_of(held_out, 1)}
     sizes = [len(half) for half in halves.values()]
     count = min(settings.images, most, len(training), *sizes)
@@ -127,13 +116,7 @@ def make_control(
 
 
 def half_of(images: ImageSet, which: int) -> NDArray[np.int64]:
-    """Return the indices of the images of every second subject, from the first or the second.
-
-    Raises
-    ------
-    ValueError
-        The half has fewer than two subjects.
-    """
+    """Return the indices of the images of every second subject, from the first or the second."""
     subjects = np.unique(images.groups)[which::2]
     if len(subjects) < 2:
         raise ValueError(f"{len(np.unique(images.groups))} held-out subjects, expected 4 or more")
@@ -151,11 +134,6 @@ def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
 
     Copies are the output of a generator that only remembers. Distances find nothing wrong with
     them; a measure of memorisation must.
-
-    Raises
-    ------
-    ValueError
-        There are fewer images than `count`.
     """
     if not 0 < count <= training:
         raise ValueError(f"{count} copies of {training} images, expected 1 to {training}")

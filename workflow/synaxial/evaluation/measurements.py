@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ SET = "set"
 #: The name under which the digests are kept, and the names of the digests: of the measured set, of
 #: the reference that it is to be compared with, and of the data set searched for copies.
 DIGESTS = "sha256"
-IMAGES, REFERENCE, TRAINING = "images", "reference", "training"
+IMAGES: Final = "images"
+REFERENCE: Final = "reference"
+TRAINING: Final = "training"
 
 #: Digits of a digest in a message.
 SHOWN = 12

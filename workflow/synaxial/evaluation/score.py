@@ -1,7 +1,6 @@
 """`synaxial evaluate score`: every metric of a set of images, compared with the reference."""
 
 import logging
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +27,7 @@ from synaxial.evaluation.measurements import (
 from synaxial.evaluation.metrics import frechet_distance, memorisation
 from synaxial.evaluation.metrics.common import Statistic
 from synaxial.evaluation.metrics.intervals import bootstrap_intervals
-from synaxial.evaluation.scores import FEATURES, OF_FEATURES, OF_IMAGES, PROTOCOL, Value
+from synaxial.evaluation.scores import FEATURES, OF_FEATURES, OF_IMAGES, PROTOCOL, Evaluation, Value
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
 from synaxial.io.sheets import make_sheet
@@ -92,18 +91,16 @@ def run(
     with written_whole(nearest) as partial_file:
         threshold = values["memorisation_threshold"].value
         draw_nearest(images.pixels, seen, own, threshold).save(partial_file)
-    write_json(
-        output,
-        {
-            "name": name,
-            "seed": seed,
-            "protocol": PROTOCOL,
-            "images": count,
-            "repeats": settings.repeats,
-            "sha256": {what: digests[what] for what in (REFERENCE, TRAINING)},
-            "values": {key: asdict(value) for key, value in values.items()},
-        },
+    evaluation = Evaluation(
+        name=name,
+        seed=seed,
+        protocol=PROTOCOL,
+        images=count,
+        repeats=settings.repeats,
+        sha256={REFERENCE: digests[REFERENCE], TRAINING: digests[TRAINING]},
+        values=values,
     )
+    write_json(output, evaluation.model_dump())
     logger.info("%s: %d numbers of %d images", output, len(values), count)
 
 
@@ -113,13 +110,6 @@ def evaluate_set(
     """Compare the measurements of a set with those of the reference in every metric.
 
     `repeats` and `seed` are those of `bootstrap_intervals`.
-
-    Raises
-    ------
-    KeyError
-        Something was not measured.
-    ValueError
-        The sets cannot be compared.
     """
     groups = candidate[SET]["groups"], reference[SET]["groups"]
     if len(groups[0]) != len(groups[1]):

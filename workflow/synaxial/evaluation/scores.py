@@ -1,13 +1,14 @@
 """The numbers of a set: which there are, which a table shows, and the files that hold them."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from synaxial.evaluation.features import efficientnet, wavelets
-from synaxial.evaluation.measurements import REFERENCE, SHOWN, TRAINING
+from synaxial.evaluation.measurements import SHOWN
 from synaxial.evaluation.metrics import (
     anatomy,
     diversity,
@@ -21,11 +22,11 @@ from synaxial.evaluation.metrics import (
     two_sample,
 )
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import is_placeholder, read_json
+from synaxial.io.models import read_model
 
 #: The meaning of the numbers: sets, sizes, metrics and their constants. Numbers of different
 #: protocols are not compared.
-PROTOCOL = "1"
+PROTOCOL: Final = "1"
 
 #: Metrics with `measure` and `compare`.
 OF_IMAGES: tuple[ModuleType, ...] = (
@@ -60,9 +61,9 @@ GOOD = {
 class Value:
     """A number with its 95 % interval, in the unit of the metric."""
 
-    value: float
-    low: float
-    high: float
+    value: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,8 @@ EXPLAINED: tuple[ModuleType, ...] = tuple(
 )
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The numbers of one set.
+class Evaluation(BaseModel):
+    """The numbers of one set, as in its file.
 
     Attributes
     ----------
@@ -137,8 +137,12 @@ class Evaluation:
         The experiment or the control.
     seed
         The seed of the training; None for a control.
+    protocol
+        `PROTOCOL`.
     images
         The number of images in the set and in the reference.
+    repeats
+        Resamples of the bootstrap.
     sha256
         Digests of the reference and of the images searched for copies, by `REFERENCE` and
         `TRAINING`.
@@ -146,10 +150,14 @@ class Evaluation:
         By name.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     name: str
     seed: int | None
+    protocol: Literal["1"]
     images: int
-    sha256: dict[str, str]
+    repeats: int
+    sha256: dict[Literal["reference", "training"], str]
     values: dict[str, Value]
 
 
@@ -162,7 +170,7 @@ def read_evaluations(paths: list[Path]) -> list[Evaluation]:
         A file is absent or something else, two files are of the same set and seed, or the files
         are not comparable with the first one.
     """
-    found = [_read(path) for path in paths]
+    found = [read_model(path, Evaluation, EXPECTED, REMEDY) for path in paths]
     seen: dict[tuple[str, int | None], Path] = {}
     for path, evaluation in zip(paths, found, strict=True):
         key = evaluation.name, evaluation.seed
@@ -181,50 +189,15 @@ def _check_comparable(path: Path, evaluation: Evaluation, first: Path, other: Ev
             f"{other.images}, as {first}: distances depend on the number of images",
             "run Snakemake, which makes all of them anew",
         )
-    for what in (REFERENCE, TRAINING):
-        own, others = evaluation.sha256[what], other.sha256[what]
-        if own != others:
+    for what, own in evaluation.sha256.items():
+        if own != other.sha256[what]:
             raise SynaxialError(
                 path,
                 f"was made with other {what} images than {first}: their SHA-256 begins with "
                 f"{own[:SHOWN]}",
-                others[:SHOWN],
+                other.sha256[what][:SHOWN],
                 REMEDY,
             )
-
-
-def _read(path: Path) -> Evaluation:
-    try:
-        content = read_json(path)
-    except SynaxialError as error:
-        cause = f"cannot be read ({error.__cause__ or 'no JSON object'})"
-        found = "is empty" if is_placeholder(path) else cause
-        raise SynaxialError(path, found, EXPECTED, REMEDY) from error
-    if content.get("protocol") != PROTOCOL:
-        raise SynaxialError(
-            path, f"has the protocol {content.get('protocol')!r}", f"{PROTOCOL!r}", REMEDY
-        )
-    try:
-        evaluation = Evaluation(
-            str(content["name"]),
-            None if content["seed"] is None else int(content["seed"]),
-            int(content["images"]),
-            {name: str(content["sha256"][name]) for name in (REFERENCE, TRAINING)},
-            {name: _value(**value) for name, value in content["values"].items()},
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SynaxialError(path, f"lacks something ({error})", EXPECTED, REMEDY) from error
-    missing = [headline.name for headline in HEADLINES if headline.name not in evaluation.values]
-    if missing:
-        raise SynaxialError(path, f"lacks the numbers {', '.join(missing)}", EXPECTED, REMEDY)
-    return evaluation
-
-
-def _value(value: float, low: float, high: float) -> Value:
-    found = [float(part) for part in (value, low, high)]
-    if not all(math.isfinite(part) for part in found):
-        raise ValueError(f"a number that is {found}")
-    return Value(*found)
 
 
 def over_seeds(evaluations: list[Evaluation], number: str) -> Value:

@@ -29,20 +29,8 @@ class Judgement(Enum):
 class Question:
     """A question to the numbers of a set.
 
-    Attributes
-    ----------
-    asked
-        The question.
-    number
-        The name of the number that answers it.
-    high_is_bad
-        Whether values above the floor are worse, or values below it.
-    like_real, worse
-        The answers to both judgements.
-    meaning
-        What the number is.
-    percent
-        Whether the number is a share.
+    `number` is the name of the number that answers it, a share if `percent`. `high_is_bad` tells
+    whether values above or below the floor are worse. `like_real` and `worse` are the answers.
     """
 
     asked: str
@@ -94,29 +82,25 @@ QUESTIONS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer to a question.
+    """The answer to a question about one experiment, such as "No".
 
-    Attributes
-    ----------
-    asked
-        The question, such as "Realistic?".
-    judgements
-        One for each seed.
-    answer
-        In words, such as "No".
-    detail
-        The number of each seed with its interval, and the floor.
+    `judgements` has one judgement for each seed. `numbers` are the numbers of the seeds with their
+    intervals, in words, and `floor` is that of real images.
     """
 
-    asked: str
+    question: Question
     judgements: tuple[Judgement, ...]
     answer: str
-    detail: str
+    numbers: str
+    floor: str
 
     @property
     def sentence(self) -> str:
-        """The whole finding as text."""
-        return f"{self.asked} {self.answer}: {self.detail}."
+        """The whole finding in words."""
+        return (
+            f"{self.question.asked} {self.answer}: {self.question.meaning} {self.numbers}; real "
+            f"images of other subjects {self.floor}."
+        )
 
 
 def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
@@ -133,27 +117,23 @@ def find(
 ) -> Finding:
     """Answer a question about one experiment.
 
-    Parameters
-    ----------
-    question
-        One of `QUESTIONS`.
-    seeds
-        The numbers of each seed.
-    floor
-        The numbers of the control `real`.
+    `seeds` has the numbers of each seed by name, `floor` those of the control `real`.
     """
     limit = floor[question.number]
-    values = {seed: numbers[question.number] for seed, numbers in seeds.items()}
-    judgements = {seed: judge(v, limit, question.high_is_bad) for seed, v in values.items()}
-    numbers = " and ".join(
-        _text(value, question.percent) + (f" in seed {seed}" if len(values) > 1 else "")
-        for seed, value in values.items()
-    )
-    real = _text(limit, question.percent)
-    detail = f"{question.meaning} {numbers}; real images of other subjects {real}"
-    return Finding(
-        question.asked, tuple(judgements.values()), _answer(question, judgements), detail
-    )
+    words = {
+        Judgement.LIKE_REAL: question.like_real,
+        Judgement.WORSE: question.worse,
+        Judgement.OPEN: "Not certain",
+    }
+    judgements, numbers = [], []
+    for seed, values in seeds.items():
+        value = values[question.number]
+        judgements.append(judge(value, limit, question.high_is_bad))
+        of_seed = f" in seed {seed} ({words[judgements[-1]].lower()})" if len(seeds) > 1 else ""
+        numbers.append(_text(value, question.percent) + of_seed)
+    answer = words[judgements[0]] if len(set(judgements)) == 1 else "Depends on the seed"
+    shown = _text(limit, question.percent)
+    return Finding(question, tuple(judgements), answer, " and ".join(numbers), shown)
 
 
 def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
@@ -172,24 +152,12 @@ def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
     }
 
 
-def _answer(question: Question, judgements: Mapping[int | None, Judgement]) -> str:
-    words = {
-        Judgement.LIKE_REAL: question.like_real,
-        Judgement.WORSE: question.worse,
-        Judgement.OPEN: "Not certain",
-    }
-    answers = {seed: words[judgement] for seed, judgement in judgements.items()}
-    if len(set(answers.values())) == 1:
-        return next(iter(answers.values()))
-    each = ", ".join(f"{answer.lower()} in seed {seed}" for seed, answer in answers.items())
-    return f"Depends on the seed ({each})"
-
-
 def _mirrored(value: Value) -> Value:
     return Value(-value.value, -value.high, -value.low)
 
 
 def _text(value: Value, percent: bool) -> str:
-    parts = (value.value, value.low, value.high)
-    shown, low, high = (f"{100 * part:.3g} %" if percent else f"{part:.3g}" for part in parts)
-    return f"{shown} ({low} to {high})"
+    if percent:
+        shown, low, high = (100 * part for part in (value.value, value.low, value.high))
+        return f"{shown:.1f} % ({low:.1f} to {high:.1f})"
+    return f"{value.value:z.2f} ({value.low:z.2f} to {value.high:z.2f})"

@@ -121,6 +121,21 @@ def read_index(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def check_unseen(held_out: Path, training: Path) -> None:
+    """Refuse held-out people whom a network was trained with, at this or another time point."""
+    trained, judged = (
+        {person_of(row["subject"]) for row in read_index(folder / "index.csv")}
+        for folder in (training, held_out)
+    )
+    shared = trained & judged
+    if shared:
+        raise SynaxialError(
+            "--held-out",
+            f"{held_out} shares {len(shared)} people with {training}",
+            "subjects that no network was trained with",
+        )
+
+
 def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
     """Return the images of a data set, grouped by person, and the rows of its index.
 

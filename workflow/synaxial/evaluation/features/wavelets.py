@@ -43,11 +43,6 @@ def measure(pixels: NDArray[np.uint8]) -> Array:
 
     A feature is log(1 + x) of x in grey levels, so that the small coefficients of fine details
     count as well.
-
-    Raises
-    ------
-    ValueError
-        The images are too small.
     """
     if min(pixels.shape[1:]) < SMALLEST:
         raise ValueError(

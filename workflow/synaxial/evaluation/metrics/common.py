@@ -30,14 +30,7 @@ def shares(weights: Weights, images: int) -> NDArray[np.float64]:
 def checked(
     generated: Features, reference: Features, least: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both feature matrices as float64.
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than `least` images, the sets have different features, or a feature is
-        not finite.
-    """
+    """Return both feature matrices as float64, finite and of at least `least` images each."""
     for name, features in (("generated", generated), ("reference", reference)):
         if features.ndim != 2 or len(features) < least:
             raise ValueError(

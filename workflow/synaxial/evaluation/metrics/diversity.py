@@ -53,11 +53,6 @@ def multi_scale_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) 
     lies within the image. Images are averaged 2 x 2 from scale to scale. The definition leaves two
     cases open: a negative mean, whose power is no real number, counts as 0; and images below 176
     pixels a side have as many scales as the window fits on, with exponents of the same sum.
-
-    Raises
-    ------
-    ValueError
-        The images differ in size or are smaller than the window.
     """
     if first.shape != second.shape or min(first.shape) < WINDOW:
         raise ValueError(
@@ -109,11 +104,6 @@ def random_pairs(groups: NDArray[np.int64], pairs: int) -> NDArray[np.int64]:
     """Draw pairs of images of different groups, each at most once: int64 (P, 2).
 
     P is `pairs`, or the number of possible pairs if that is smaller.
-
-    Raises
-    ------
-    ValueError
-        All images are of one group.
     """
     first, second = np.triu_indices(len(groups), 1)
     allowed = np.flatnonzero(groups[first] != groups[second])
@@ -143,11 +133,6 @@ def measure(
     dict
         One row a pair, not an image. `pairs`: int64 (P, 2), the two images. `similarity`: float64
         (P,).
-
-    Raises
-    ------
-    ValueError
-        There are no two images of different groups.
     """
     groups = np.arange(len(pixels)) if groups is None else groups
     chosen = random_pairs(groups, pairs)
@@ -197,11 +182,6 @@ def collapse_score(pixels: NDArray[np.uint8]) -> float:
     This is the quantity of `measure` for `QUICK_PAIRS` pairs, or all pairs of up to 8 images, at
     `QUICK_SIZE` pixels a side or a little more (three scales). Compare it with itself from epoch to
     epoch, and with that of real images. It takes a few hundredths of a second.
-
-    Raises
-    ------
-    ValueError
-        There is only one image.
     """
     if len(pixels) < 2:
         raise ValueError(f"{len(pixels)} image, expected at least 2")

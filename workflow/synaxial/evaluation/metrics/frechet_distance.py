@@ -35,11 +35,6 @@ def prepare(generated: Features, reference: Features) -> Statistic:
 
     The principal components are those of the reference with equal weights. Whole weights give the
     value of sets with repeated images.
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than two images, or the sets have different features.
     """
     x, y = checked(generated, reference, least=2)
     centre = shares(None, len(y)) @ y

@@ -63,11 +63,6 @@ def bootstrap_intervals(
         The same seed draws the same sets.
     level
         The level of confidence, between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        A set has only one group, or `repeats` or `level` is out of range.
     """
     if not 0 < level < 1 or repeats < 2:
         raise ValueError(

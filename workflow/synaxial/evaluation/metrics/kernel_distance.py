@@ -35,11 +35,6 @@ def prepare(
     than images of different subjects, and would raise the distance of a set of few subjects from
     any other set. An image with weight 2 makes no pair with itself. Without groups each image is
     a group of its own.
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than two images or groups, or the sets have different features.
     """
     x, y = checked(generated, reference, least=2)
     x_groups, y_groups = (

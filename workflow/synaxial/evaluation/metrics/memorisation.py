@@ -110,11 +110,6 @@ def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> Rows:
     dict
         `correlation`: float32 (N,). `training`: int64 (N,). `flipped`: bool (N,). `shift`: int64
         (N, 2), rows and columns. See `Pair`.
-
-    Raises
-    ------
-    ValueError
-        There is no training image.
     """
     if len(training) == 0:
         raise ValueError("no training image, expected at least one")

@@ -46,11 +46,6 @@ def prepare(
 
     An image with weight 2 counts twice in every mean, and as two neighbours of other images. It
     is not its own neighbour, so the values differ from those of sets with repeated images.
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than six images, or the sets have different features.
     """
     x, y = checked(generated, reference, least=NEIGHBOURS + 1)
     of_x, of_y = nearest(x, generated_groups), nearest(y, reference_groups)
@@ -91,12 +86,6 @@ def realism(
         (N, D) and (M, D).
     groups
         (M,): the subject of each reference image.
-
-    Raises
-    ------
-    ValueError
-        The sets have different features, or the reference has fewer than six images or only one
-        subject.
     """
     real, made = checked(reference, generated, least=1)
     if len(real) <= NEIGHBOURS or len(np.unique(groups)) < 2:

@@ -117,11 +117,6 @@ def descriptors(pixels: NDArray[np.uint8]) -> list[Images]:
 
     The positions of the patches are drawn from the pixels of the image itself, so an image gives
     the same patches in any set.
-
-    Raises
-    ------
-    ValueError
-        The images are smaller than the smallest level.
     """
     size = pixels.shape[-1]
     if size < SMALLEST:
@@ -203,11 +198,6 @@ def compare(
 
     The distance of finite sets is above 0 even if they are alike, and higher for smaller sets:
     compare only values of equal numbers of images.
-
-    Raises
-    ------
-    ValueError
-        The images of the sets differ in size.
     """
     sizes = reference["sizes"][0]
     if not np.array_equal(generated["sizes"][0], sizes):

@@ -113,11 +113,6 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
         (10 log10 of squared grey levels). `lattice`: float32 (N, F), the logarithm of the power
         at each frequency of `lattice` over that of its neighbourhood. `periods`: int64 (N, F),
         the periods of the frequencies, the same in each row.
-
-    Raises
-    ------
-    ValueError
-        The images have less than 64 pixels a side.
     """
     side = pixels.shape[-1] // PERIODS[-1] * PERIODS[-1]
     if side < 64:
@@ -162,11 +157,6 @@ def compare(
         `spectrum_fine`: mean difference in the upper half of the frequencies, generated minus
         real. `grid_index`: relative to real images, and `grid_index_{period}` of the frequencies
         at which a grid of that period begins.
-
-    Raises
-    ------
-    ValueError
-        The images of the sets differ in size.
     """
     sides = [2 * rows["radial"].shape[1] for rows in (generated, reference)]
     if sides[0] != sides[1]:

@@ -206,11 +206,6 @@ def compare(
     dict
         `texture_squared`: |m - m'|² + tr(S + S' - 2 (S S')^½), and `texture`: its natural
         logarithm, or that of `SMALLEST` if the distance is smaller.
-
-    Raises
-    ------
-    ValueError
-        A set has only one image, which has no covariance.
     """
     own, real = generated["features"], reference["features"]
     fewest = min(len(own), len(real))

@@ -42,11 +42,6 @@ def prepare(
     The classifiers are trained once, without weights: an image with weight 2 must not be in both
     the training and the test images. The values are means over the folds that have images of both
     sets. If no fold has, as can be with two or three groups, all images form one fold.
-
-    Raises
-    ------
-    ValueError
-        A set has fewer than two groups, or the sets have different features.
     """
     labels = np.repeat([1, 0], [len(generated), len(reference)])
     scores, fold_of = held_out_scores(generated, reference, generated_groups, reference_groups)

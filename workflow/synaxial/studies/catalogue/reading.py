@@ -27,10 +27,10 @@ from synaxial.evaluation.metrics import anatomy, memorisation
 from synaxial.evaluation.metrics.neighbours import realism
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
+from synaxial.io.models import read_model
 from synaxial.io.stacks import images_of, masks_of, read_stack
 from synaxial.studies.catalogue.pictures import plain
 from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
-from synaxial.studies.inputs import read_model
 
 STACK = "a stack of `synaxial sample`"
 

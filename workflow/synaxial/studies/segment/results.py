@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.inputs import read_model
+from synaxial.io.models import read_model
 from synaxial.studies.segment.mask_numbers import NUMBERS
 
 #: The definition of the numbers in the files. Files of another one do not compare.

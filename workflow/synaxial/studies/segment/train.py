@@ -15,9 +15,9 @@ from synaxial.compute.memory import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Segment
+from synaxial.data.dataset.reading import check_unseen
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
-from synaxial.studies.inputs import check_unseen
 from synaxial.studies.segment.limits import NONE, check_size
 from synaxial.studies.segment.mask_numbers import dice_of_people
 from synaxial.studies.segment.pictures import draw_outlines, fullest_slices

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from synaxial.config import read_study
 from synaxial.config.model import Study
-from synaxial.data.dataset.reading import read_dataset
+from synaxial.data.dataset.reading import check_unseen, read_dataset
 from synaxial.data.image_sets import read_set
 from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, write_text
 from synaxial.io.stacks import count_images, read_shape, read_stack
-from synaxial.studies.inputs import check_unseen
 from synaxial.studies.turing.choosing import Shown, choose
 from synaxial.studies.turing.files import Key, KeyImage
 from synaxial.studies.turing.reader_page import make_reader_page

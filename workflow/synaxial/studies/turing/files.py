@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.inputs import read_model
+from synaxial.io.models import read_model
 
 #: The reasons that a reader can give.
 REASONS = ("grid", "blur", "anatomy", "contrast", "other")

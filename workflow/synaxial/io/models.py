@@ -1,4 +1,4 @@
-"""Checks of input files that several studies share."""
+"""JSON files as pydantic models."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,6 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from synaxial.data.dataset.reading import read_index
-from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
 
@@ -37,18 +35,3 @@ def read_model(path: Path, model: type[Content], expected: str, remedy: str = ""
         message = detail["msg"].removeprefix("Value error, ")
         found = f"{where}: {message}" if where else message
         raise SynaxialError(path, found[:300], expected, remedy) from error
-
-
-def check_unseen(held_out: Path, training: Path) -> None:
-    """Refuse held-out people whom a network was trained with, at this or another time point."""
-    trained, judged = (
-        {person_of(row["subject"]) for row in read_index(folder / "index.csv")}
-        for folder in (training, held_out)
-    )
-    shared = trained & judged
-    if shared:
-        raise SynaxialError(
-            "--held-out",
-            f"{held_out} shares {len(shared)} people with {training}",
-            "subjects that no network was trained with",
-        )
