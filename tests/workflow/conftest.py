@@ -1,5 +1,6 @@
 """Snakemake on a small study: made volumes of three subjects, networks of 16 x 16 pixels."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -36,6 +37,53 @@ STUDY = {
     "experiments": {"small": {}},
     "sample": {"stacks": 1, "images": 10},
 }
+
+#: The same with two subjects to train with and four held out, in images of 64 x 64, the smallest
+#: that are evaluated.
+EVIDENCE = {
+    **STUDY,
+    "acquire": {**STUDY["acquire"], "subjects": "001-002", "held_out": "003-006"},
+    "resize": {"size": 64},
+    "training": {
+        "epochs": 1,
+        "batch_size": 4,
+        "latent": {"size": 6},
+        "generator": {"channels": [8, 8, 8, 8, 3]},
+        "discriminator": {"channels": [4, 8, 8, 8], "kernels": [4, 4, 4, 4]},
+    },
+    "experiments": {
+        "final": {},
+        "relu": {"generator": {"activation": "relu"}, "keep": "best", "validation_epochs": 1},
+    },
+    "default_experiments": ["final"],
+    "sample": {"stacks": 2, "images": 10},
+    "evaluate": {"images": 12, "repeats": 10},
+}
+
+#: The same with an experiment that makes masks, and all kinds of pictures.
+MASKED = {
+    **EVIDENCE,
+    "experiments": {
+        "final": {},
+        "pairs": {
+            "masks": True,
+            "generator": {"channels": [8, 8, 8, 8, 2]},
+            "augmentation": {"probability": 0.5},
+            "keep": "best",
+            "validation_epochs": 1,
+        },
+    },
+    "default_experiments": ["pairs"],
+    "base": "pairs",
+    "render": {"images": True, "nifti": True},
+}
+PAIRS = "results/experiments/pairs/seed_1"
+MASKED_TARGETS = [
+    *(f"{PAIRS}/samples/stack_0{end}" for end in (".png", "_images", ".nii.gz")),
+    *(f"{PAIRS}/samples/stack_0{end}" for end in ("_masks.png", "_mask.nii.gz")),
+    *(f"{PAIRS}/{name}" for name in ("evaluation.json", "catalogue.json")),
+]
+SIX_SUBJECTS = [f"BraTS20_Training_{number:03d}" for number in range(1, 7)]
 
 
 def write_subject(folder, subject, seed):
@@ -98,21 +146,71 @@ def jobs_of(output):
     return {rule: int(count) for rule, count in rows if rule != "all"}
 
 
+def run_once(factory, name, prepare, *arguments):
+    """Prepare a study and run it, in one of pytest's processes for all of them.
+
+    What Snakemake said is the attribute `output`. Copy the study to change it.
+    """
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    said = root / f"{name}.txt"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            workflow = prepare(root / name)
+            done = workflow.run(*arguments)
+            assert done.returncode == 0, done.stdout + done.stderr
+            said.write_text(done.stdout + done.stderr)
+    workflow = Workflow(root / name, yaml.safe_load((root / name / "config.yaml").read_text()))
+    workflow.output = said.read_text()
+    return workflow
+
+
+def new_study(folder, study=STUDY, subjects=SUBJECTS):
+    """A folder with the volumes of some subjects and with a study of them."""
+    for seed, subject in enumerate(subjects):
+        write_subject(folder / "data", subject, seed)
+    return Workflow(folder, study)
+
+
+def copy_of(workflow, folder):
+    """A copy of a study and its results, with its times and Snakemake's memory of it."""
+    shutil.copytree(workflow.folder, folder, symlinks=True)
+    return Workflow(folder, workflow.study)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A study that has run to its end; copy it, never change it."""
-    workflow = Workflow(tmp_path_factory.mktemp("finished"))
-    for seed, subject in enumerate(SUBJECTS):
-        write_subject(workflow.folder / "data", subject, seed)
-    # On two ranks, one core each.
-    done = workflow.run("--set-resources", "train:tasks=2", "train:cpus_per_task=1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    workflow.output = done.stdout + done.stderr
-    return workflow
+    """A study of three subjects that has run to its end, on two ranks with one core each."""
+    ranks = ("--set-resources", "train:tasks=2", "train:cpus_per_task=1")
+    return run_once(tmp_path_factory, "finished", new_study, *ranks)
+
+
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory):
+    """The study `EVIDENCE`, run without a target."""
+
+    def prepare(folder):
+        return new_study(folder, EVIDENCE, SIX_SUBJECTS)
+
+    return run_once(tmp_path_factory, "evaluated", prepare)
+
+
+@pytest.fixture(scope="session")
+def masked(evaluated, tmp_path_factory):
+    """The study `MASKED` on two ranks, from the evaluated one to its numbers and catalogue."""
+
+    def prepare(folder):
+        workflow = copy_of(evaluated, folder)
+        workflow.write(MASKED)
+        return workflow
+
+    ranks = ("--set-resources", "train:tasks=2", "train:cpus_per_task=1")
+    return run_once(tmp_path_factory, "masked", prepare, *MASKED_TARGETS, *ranks)
 
 
 @pytest.fixture
 def workflow(finished, tmp_path):
-    """A copy of the finished study, with its times and Snakemake's memory of it."""
-    shutil.copytree(finished.folder, tmp_path / "study", symlinks=True)
-    return Workflow(tmp_path / "study")
+    """A copy of the finished study."""
+    return copy_of(finished, tmp_path / "study")

@@ -12,91 +12,31 @@ from PIL import Image
 
 from synaxial.io.stacks import images_of, masks_of, read_stack
 
-from .conftest import Workflow, jobs_of, write_subject
-from .test_evidence import EVIDENCE, SUBJECTS
+from .conftest import MASKED, MASKED_TARGETS, SIX_SUBJECTS, jobs_of, new_study
 
 pytestmark = pytest.mark.snakemake
 
-MASKED = {
-    **EVIDENCE,
-    "experiments": {
-        "final": {},
-        "pairs": {
-            "masks": True,
-            "generator": {"channels": [8, 8, 8, 8, 2]},
-            "augmentation": {"probability": 0.5},
-            "keep": "best",
-            "validation_epochs": 1,
-        },
-    },
-    "default_experiments": ["pairs"],
-    "base": "pairs",
-    "render": {"images": True, "nifti": True},
-    "sample": {"stacks": 1, "images": 12},
-}
 
-
-def prepare(folder, study=MASKED):
-    for seed, subject in enumerate(SUBJECTS):
-        write_subject(folder / "data", subject, seed)
-    return Workflow(folder, study)
-
-
-#: What the tests look at; the whole run's controls would take as long again.
-SAMPLES = "results/experiments/pairs/seed_1/samples/stack_0"
-TARGETS = [
-    *(f"{SAMPLES}{end}" for end in (".png", "_images", ".nii.gz", "_masks.png", "_mask.nii.gz")),
-    *(f"results/experiments/pairs/seed_1/{n}" for n in ("evaluation.json", "catalogue.json")),
-]
-
-
-@pytest.fixture(scope="module")
-def masked(tmp_path_factory):
-    """The study, run as far as its evaluation and catalogue."""
-    workflow = prepare(tmp_path_factory.mktemp("masked"))
-    done = workflow.run(*TARGETS, "--set-resources", "train:tasks=2", "train:cpus_per_task=1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    workflow.output = done.stdout + done.stderr
-    return workflow
-
-
-def test_no_study_without_masks_makes_any(tmp_path):
-    workflow = prepare(tmp_path, {**MASKED, "default_experiments": ["final"], "base": "final"})
-    done = workflow.run("--dry-run")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not {job for job in jobs_of(done.stdout + done.stderr) if "mask" in job}
-    # Held-out ones are made for whoever asks for them.
-    done = workflow.run("--dry-run", "results/held_out/masks.npy")
+def test_masks_of_held_out_subjects_are_made_for_whoever_asks(tmp_path):
+    study = {**MASKED, "default_experiments": ["final"], "base": "final"}
+    done = new_study(tmp_path, study, SIX_SUBJECTS).run("--dry-run", "results/held_out/masks.npy")
     jobs = jobs_of(done.stdout + done.stderr)
     assert (jobs["mask"], jobs["pack_masks_held_out"]) == (4, 1)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_networks_without_a_channel_for_it_are_refused(tmp_path, channels):
-    study = {**MASKED, "experiments": {"pairs": {"masks": True}}}
-    study["training"] = {
-        **EVIDENCE["training"],
-        "generator": {"channels": [8, 8, 8, 8, channels]},
-    }
-    done = prepare(tmp_path, study).run("--dry-run")
-    assert done.returncode != 0
-    expected = f"the last number of generator.channels is {channels}; expected 2 with masks: true"
-    assert expected in done.stdout + done.stderr
-
-
 def test_a_run_makes_masks_where_they_are_wanted(tmp_path):
-    done = prepare(tmp_path).run("--dry-run")
+    done = new_study(tmp_path, MASKED, SIX_SUBJECTS).run("--dry-run")
     jobs = jobs_of(done.stdout + done.stderr)
-    expected = {"mask": 2, "pack_masks": 1, "train": 1, "sample": 1, "measure": 1}
-    expected |= {"render": 1, "render_images": 1, "render_nifti": 1}
-    expected |= {"render_masks": 1, "render_nifti_masks": 1, "catalogue_load": 1}
+    expected = {"mask": 2, "pack_masks": 1, "train": 1, "sample": 2, "measure": 1}
+    expected |= {"render": 2, "render_images": 2, "render_nifti": 2}
+    expected |= {"render_masks": 2, "render_nifti_masks": 2, "catalogue_load": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     assert "pack_masks_held_out" not in jobs
 
 
 def test_what_is_made_is_not_made_again(masked):
     assert jobs_of(masked.output)["mask"] == 2
-    done = masked.run(*TARGETS, "--dry-run")
+    done = masked.run(*MASKED_TARGETS, "--dry-run")
     assert jobs_of(done.stdout + done.stderr) == {}
 
 
@@ -123,15 +63,15 @@ def test_stacks_and_pictures_have_both(masked):
     samples = masked.results("experiments", "pairs", "seed_1", "samples")
     stack = read_stack(samples / "stack_0.tif")
     images, masks = images_of(stack), masks_of(stack)
-    assert images.pages.shape == masks.pages.shape == (12, 64, 64, 3)
+    assert images.pages.shape == masks.pages.shape == (10, 64, 64, 3)
     names = {path.name for path in (samples / "stack_0_images").glob("*.png")}
-    assert len(names) == 24
-    assert {"stack_0_011.png", "stack_0_011_mask.png"} <= names
+    assert len(names) == 20
+    assert {"stack_0_009.png", "stack_0_009_mask.png"} <= names
     with (
         Image.open(samples / "stack_0.png") as plain,
         Image.open(samples / "stack_0_masks.png") as outlined,
     ):
-        assert plain.size == outlined.size == (10 * 66 - 2, 2 * 66 - 2)
+        assert plain.size == outlined.size == (10 * 66 - 2, 66 - 2)
         assert outlined.mode == "RGB"
     volume, inside = (
         nibabel.load(samples / name) for name in ("stack_0.nii.gz", "stack_0_mask.nii.gz")
@@ -149,16 +89,16 @@ def test_numbers_and_catalogue_are_of_the_images(masked):
             catalogue.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("images", "masks", "numbers")
         ]
-    assert counts == [12, 12, 12]
+    assert counts == [40, 20, 24]
 
 
 def test_a_subject_without_a_segmentation_is_named(tmp_path):
-    workflow = prepare(tmp_path)
-    (workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_seg.nii.gz").unlink()
+    workflow = new_study(tmp_path, MASKED, SIX_SUBJECTS)
+    (workflow.folder / "data" / SIX_SUBJECTS[1] / f"{SIX_SUBJECTS[1]}_seg.nii.gz").unlink()
     done = workflow.run("results/dataset/masks.npy")
     assert done.returncode != 0
     errors = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
     told = [line for line in errors if line.startswith("synaxial data mask: error:")]
     assert told, done.stdout + done.stderr
-    assert f"{SUBJECTS[1]}: has no segmentation; expected one of every subject" in told[0]
+    assert f"{SIX_SUBJECTS[1]}: has no segmentation; expected one of every subject" in told[0]
     assert not workflow.results("dataset", "masks.npy").exists()

@@ -1,4 +1,4 @@
-"""What Snakemake says before any work: dry runs of all profiles, sources and options; mistakes."""
+"""What Snakemake says before any work: dry runs, mistakes, lint."""
 
 import json
 import re
@@ -8,68 +8,32 @@ import tarfile
 
 import pytest
 
-from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of, write_subject
+from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of, new_study
 
 pytestmark = pytest.mark.snakemake
 
-PHANTOM = {"acquire": {"source": "phantom", "subjects": "001-015"}}
-
 STUDIES = {
     "the paper's, embedded data": ({}, {"acquire": 35, "slice": 35, "train": 1, "sample": 3}),
-    "phantoms by list": ({"acquire": {"subjects": ["1", "7"]}}, {"acquire": 2, "pack": 1}),
-    "a folder": (STUDY, {"acquire": 3, "manifest": 1, "train": 1}),
-    "a range of a folder": (
-        {**STUDY, "acquire": {**STUDY["acquire"], "subjects": "001-002"}},
-        {"acquire": 2},
-    ),
-    "a folder by a pattern": (
+    "two experiments, all pictures": (
         {
-            **STUDY,
-            "acquire": {
-                **STUDY["acquire"],
-                "directory": {
-                    "path": "data",
-                    "pattern": "{subject}/{subject}_flair.nii.gz",
-                    "segmentation_pattern": "{subject}/{subject}_seg.nii.gz",
-                },
-            },
+            "acquire": {"source": "phantom", "subjects": ["1", "7"]},
+            "experiments": {"a": {}, "b": {"loss": "mse"}},
+            "render": {"images": True, "nifti": True},
+            "sample": {"stacks": 2},
         },
-        {"acquire": 3, "manifest": 1, "resolved_configuration": 1, "train": 1},
+        {
+            **{"acquire": 2, "pack": 1, "train": 2, "experiment": 2, "sample": 4},
+            **{"render": 4, "render_images": 4, "render_nifti": 4},
+        },
     ),
-    "two experiments": (
-        {**PHANTOM, "experiments": {"a": {}, "b": {"loss": "mse"}}},
-        {"train": 2, "experiment": 2, "sample": 6, "render": 6},
-    ),
-    "all pictures": (
-        {**PHANTOM, "render": {"images": True, "nifti": True}, "sample": {"stacks": 2}},
-        {"render": 2, "render_images": 2, "render_nifti": 2},
-    ),
-    "masks": (
-        {**PHANTOM, "training": {"masks": True, "generator": {"channels": [*[8] * 6, 2]}}},
-        {"mask": 15, "pack_masks": 1, "train": 1, "render_masks": 3},
-    ),
-    "padded": ({**PHANTOM, "resize": {"mode": "pad"}}, {"resize": 35}),
-    "an archive, not fetched": (
-        {"acquire": {"source": "archive"}},
-        {"fetch": 1},
-    ),
-    "kaggle, not fetched": ({"acquire": {"source": "kaggle"}}, {"fetch": 1}),
+    "an archive, not fetched": ({"acquire": {"source": "archive"}}, {"fetch": 1}),
 }
 
 
-@pytest.fixture
-def workflow(tmp_path):
-    workflow = Workflow(tmp_path)
-    for seed, subject in enumerate(SUBJECTS):
-        write_subject(tmp_path / "data", subject, seed)
-    return workflow
-
-
 @pytest.mark.parametrize("name", STUDIES)
-def test_a_dry_run_shows_the_jobs(workflow, name):
+def test_a_dry_run_shows_the_jobs(tmp_path, name):
     study, expected = STUDIES[name]
-    workflow.write(study)
-    done = workflow.run("--dry-run")
+    done = Workflow(tmp_path, study).run("--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = jobs_of(done.stdout + done.stderr)
     assert {rule: jobs.get(rule) for rule in expected} == expected
@@ -91,31 +55,22 @@ def test_every_profile_makes_a_dry_run_in_the_repository(profile):
     assert jobs_of(done.stdout + done.stderr)["train"] >= 1
 
 
-MISTAKES = {
-    "key": ({"slices": 3}, "unknown key slices"),
-    "value": ({"slice": {"first": "x"}}, "slice.first: found 'x'"),
-    "networks": ({"resize": {"size": 64}}, "resize.size is 64"),
-    "folder": (
-        {"acquire": {"source": "directory", "directory": {"path": "nowhere"}}},
-        "nowhere",
-    ),
-    "subject": ({**STUDY, "acquire": {**STUDY["acquire"], "subjects": ["77"]}}, "77"),
-}
-
-
-@pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_is_one_line_and_nothing_runs(workflow, name):
-    study, expected = MISTAKES[name]
-    workflow.write(study)
+def test_a_mistake_is_one_line_and_nothing_runs(tmp_path):
+    """Of the mistakes in config.yaml, which tests/unit/test_plan.py has all."""
+    workflow = new_study(tmp_path)
+    path = workflow.folder / "config.yaml"
+    path.write_text(path.read_text() + "slice: {first: 2, last: 3}\n")
     done = workflow.run()
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert "Traceback" not in output
+    expected = "the key 'slice' is there twice"
     assert sum(expected in line for line in output.splitlines()) == 1, output
     assert not workflow.results("volumes").exists()
 
 
-def test_a_bad_volume_can_be_left_out(workflow):
+def test_a_bad_volume_can_be_left_out(tmp_path):
+    workflow = new_study(tmp_path)
     path = workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_flair.nii.gz"
     path.write_bytes(path.read_bytes()[:500])
     done = workflow.run("--until", "pack")
@@ -141,7 +96,8 @@ def test_a_bad_volume_can_be_left_out(workflow):
     assert description["images"] == 16
 
 
-def test_an_archive_is_fetched_and_then_its_subjects_are_known(workflow):
+def test_an_archive_is_fetched_and_then_its_subjects_are_known(tmp_path):
+    workflow = new_study(tmp_path)
     with tarfile.open(workflow.folder / "data.tar.gz", "w:gz") as archive:
         archive.add(workflow.folder / "data", "MICCAI_BraTS2020_TrainingData")
     shutil.rmtree(workflow.folder / "data")
@@ -171,11 +127,3 @@ def test_lint_finds_nothing_but_the_one_environment():
     findings = re.findall(r"^ +\* (.*):$", done.stdout + done.stderr, re.MULTILINE)
     # Had it not run at all, there would be no findings either.
     assert set(findings) == {"Specify a conda environment or container for each rule."}
-
-
-def test_a_key_that_is_there_twice_is_told(workflow):
-    path = workflow.folder / "config.yaml"
-    path.write_text(path.read_text() + "slice: {first: 2, last: 3}\n")
-    done = workflow.run("--dry-run")
-    assert done.returncode != 0
-    assert "the key 'slice' is there twice" in done.stdout + done.stderr

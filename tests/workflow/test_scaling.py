@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from .conftest import STUDY, SUBJECTS, Workflow, jobs_of, write_subject
+from .conftest import STUDY, jobs_of, new_study
 
 pytestmark = pytest.mark.snakemake
 
@@ -16,10 +16,7 @@ TWO = {"scaling": {"ranks": [1, 2], "steps": 3, "warm_up": 1}}
 
 @pytest.fixture
 def planned(tmp_path):
-    workflow = Workflow(tmp_path, {**STUDY, "scaling": {"ranks": [1, 2, 3, 4]}})
-    for seed, subject in enumerate(SUBJECTS):
-        write_subject(tmp_path / "data", subject, seed)
-    return workflow
+    return new_study(tmp_path / "study", {**STUDY, "scaling": {"ranks": [1, 2, 3, 4]}})
 
 
 def points_of(output):

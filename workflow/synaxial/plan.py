@@ -53,7 +53,7 @@ def version_of(command: str) -> int:
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         if isinstance(target, ast.Name) and target.id == "VERSION" and isinstance(node, ast.Assign):
             return int(ast.literal_eval(node.value))
-    return 1
+    raise LookupError(f"{COMMANDS[command]} has no VERSION")
 
 
 def read_configuration(config: Mapping[str, Any], files: Iterable[str | Path]) -> Study:
