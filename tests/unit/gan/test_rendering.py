@@ -167,7 +167,7 @@ def test_masks_of_a_stack_without_any(tmp_path: Path, config: Path, stack: Path)
         with pytest.raises(SynaxialError, match=r"stack_0\.tif: has no masks; expected a stack of"):
             run(config, stack, **{option: name})
         assert not name.exists()
-    with pytest.raises(SynaxialError, match=r"m\.img: is no name for a NIfTI"):
+    with pytest.raises(SynaxialError, match=r"m\.img: is not a name of a NIfTI"):
         run(config, stack, nifti_masks=tmp_path / "m.img")
 
 

@@ -5,15 +5,20 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.ops import upsampling
+from synaxial.gan.ops.linear import linear
 from synaxial.gan.ops.upsampling import (
-    BilinearUpsampling,
-    DepthToSpace,
-    SpaceToDepth,
-    TransposedBilinear,
+    BLOCK,
     bilinear_upsampling,
     depth_to_space,
+    enlarge,
+    enlarge_axis,
+    gather,
+    gather_axis,
     nearest_convolution,
+    spread_taps,
+    sum_taps,
+    to_channels,
+    to_pixels,
 )
 
 from .arrays import SHAPES, layouts, normal
@@ -98,9 +103,8 @@ def test_first_and_second_derivatives_in_float64(function):
 def test_what_a_gpu_does_of_bilinear_is_the_same(shape):
     """Its array operations, here on NumPy's arrays."""
     x, y = normal(shape), normal((*shape[:2], 2 * shape[2], 2 * shape[3]))
-    for node, array in ((BilinearUpsampling(), x), (TransposedBilinear(), y)):
-        (expected,), (found,) = node.forward_cpu((array,)), node.forward_gpu((array,))
-        assert_close(found, expected)
+    assert_close(enlarge_axis(enlarge_axis(x, 2), 3), enlarge(x))
+    assert_close(gather_axis(gather_axis(y, 2), 3), gather(y))
 
 
 def test_bilinear_by_hand():
@@ -117,18 +121,25 @@ def test_the_result_lies_in_memory_as_the_networks_have_it(function):
     assert np.moveaxis(y, 0, -1).flags.c_contiguous
 
 
-def test_the_two_of_each_pair_are_each_others_gradients():
-    x = chainer.Variable(normal((2, 4, 3, 3)))
-    for forward, backward in (
-        (BilinearUpsampling, TransposedBilinear),
-        (DepthToSpace, SpaceToDepth),
-    ):
-        (y,) = forward().apply((x,))
-        (gradient,) = chainer.grad([y], [x], [chainer.Variable(normal(y.shape))])
-        np.testing.assert_array_equal(gradient.array, backward().apply((normal(y.shape),))[0].array)
-        (again,) = backward().apply((y,))
-        (gradient,) = chainer.grad([again], [y], [x])
-        np.testing.assert_array_equal(gradient.array, y.array)
+@pytest.mark.parametrize(
+    ("function", "transpose", "shape"),
+    [
+        (enlarge, gather, (2, 4, 3, 3)),
+        (to_pixels, to_channels, (2, 4, 3, 3)),
+        (sum_taps, spread_taps, (5, 4, 3, 3)),
+    ],
+)
+def test_the_two_of_each_pair_are_each_others_gradients(function, transpose, shape):
+    x = chainer.Variable(normal(shape, np.float64))
+    y = linear(x, function, transpose)
+    other = normal(y.shape, np.float64)
+    # <y, other> is <x, transposed other>.
+    assert (y.array * other).sum() == pytest.approx((x.array * transpose(other)).sum())
+    (gradient,) = chainer.grad([y], [x], [chainer.Variable(other)])
+    np.testing.assert_array_equal(gradient.array, transpose(other))
+    again = linear(y, transpose, function)
+    (gradient,) = chainer.grad([again], [y], [x])
+    np.testing.assert_array_equal(gradient.array, y.array)
 
 
 @pytest.mark.parametrize("function", [bilinear_upsampling, depth_to_space, nearest_convolution])
@@ -136,7 +147,7 @@ def test_threads_do_not_show(function):
     inputs = [normal((5, 4, 96, 80))]
     if function is nearest_convolution:
         inputs += [normal((6, 4, 3, 3)), normal((6,))]
-    assert inputs[0].size > 2 * upsampling.BLOCK
+    assert inputs[0].size > 2 * BLOCK
     results = []
     for threads in (1, 2, 3):
         with use_threads(threads):

@@ -13,8 +13,8 @@ from synaxial.gan.ops.augmentation import (
     Changes,
     change,
     curve_of,
-    gather,
-    give_back,
+    gather_anywhere,
+    give_back_anywhere,
     means_above,
     means_anywhere,
     no_offset,
@@ -423,9 +423,9 @@ def test_the_way_of_other_devices_is_the_same(shape):
     (returned,) = chainer.grad([y], [images], [upstream], enable_double_backprop=True)
     (forward,) = chainer.grad([returned], [upstream], [chainer.as_variable(v)])
     for found, expected in (
-        (gather(x, x, changes, *curve_of(changes, x.dtype)), y),
-        (give_back(x, g, changes), returned),
-        (gather(x, v, changes, *no_offset(changes, x.dtype)), forward),
+        (gather_anywhere(x, x, changes, *curve_of(changes, x.dtype)), y),
+        (give_back_anywhere(x, g, changes), returned),
+        (gather_anywhere(x, v, changes, *no_offset(changes, x.dtype)), forward),
     ):
         np.testing.assert_allclose(found, expected.array, atol=1e-14)
     np.testing.assert_allclose(means_anywhere(x, -0.2), means_above(x, -0.2), rtol=1e-12)

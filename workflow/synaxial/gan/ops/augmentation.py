@@ -1,8 +1,8 @@
 """Intensity, flip, translation and cutout of images, in one pass.
 
 A pixel of the result is one pixel of the image, mapped by a piecewise linear curve, or background.
-So for given `Changes` the map is affine almost everywhere. Its linear part and the transpose of
-that are each other's gradient, and can be differentiated any number of times.
+So for given `Changes` the map is affine almost everywhere, and can be differentiated any number of
+times: the gradient of its derivative is the transpose, and that of the transpose the derivative.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.layout import images_first, images_last
+from synaxial.gan.ops.linear import linear
 
 #: Values of a block of rows: fewer are done before another thread has started.
 PIECE = 1 << 18
@@ -70,43 +71,12 @@ class Change(chainer.FunctionNode):
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
         """Return the gradient of x."""
-        (x,) = self.get_retained_inputs()
-        return TransposedChange(self.changes, x.array).apply(gradients)
+        changes, x = self.changes, self.get_retained_inputs()[0].array
 
+        def derivative(v: Any) -> Any:
+            return gather(x, v, changes, *no_offset(changes, v.dtype))
 
-class LinearChange(chainer.FunctionNode):
-    """From (v,) to (A v,), where A is the derivative of `Change` at x."""
-
-    def __init__(self, changes: Changes, x: Any) -> None:
-        super().__init__()
-        self.changes = changes
-        self.x = x
-
-    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Compute A v."""
-        (v,) = inputs
-        return (gather(self.x, v, self.changes, *no_offset(self.changes, v.dtype)),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of v."""
-        return TransposedChange(self.changes, self.x).apply(gradients)
-
-
-class TransposedChange(chainer.FunctionNode):
-    """From (g,) to (A' g,), where A is the derivative of `Change` at x."""
-
-    def __init__(self, changes: Changes, x: Any) -> None:
-        super().__init__()
-        self.changes = changes
-        self.x = x
-
-    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Compute A' g."""
-        return (give_back(self.x, inputs[0], self.changes),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of g."""
-        return LinearChange(self.changes, self.x).apply(gradients)
+        return (linear(gradients[0], lambda g: give_back(x, g, changes), derivative),)
 
 
 def curve_of(changes: Changes, dtype: Any) -> tuple[Any, Any, Any]:
@@ -268,6 +238,11 @@ def gather(x: Any, v: Any, changes: Changes, origin: Any, base: Any, fill: float
     """Compute the changed v, (N, C, H, W): by `gather_rows`, or on a GPU on whole arrays."""
     if isinstance(v, np.ndarray):
         return along_rows(gather_rows, x, v, changes, origin, base, fill)
+    return gather_anywhere(x, v, changes, origin, base, fill)
+
+
+def gather_anywhere(x: Any, v: Any, changes: Changes, origin: Any, base: Any, fill: float) -> Any:
+    """Compute `gather` on whole arrays, on any device."""
     xp = chainer.backend.get_array_module(x)
     above = x >= changes.knee
     value = xp.where(above, v - origin[1], v - origin[0])
@@ -282,6 +257,11 @@ def give_back(x: Any, g: Any, changes: Changes) -> Any:
     """Compute the transpose, (N, C, H, W): by `return_rows`, or on a GPU on whole arrays."""
     if isinstance(g, np.ndarray):
         return along_rows(return_rows, x, g, changes)
+    return give_back_anywhere(x, g, changes)
+
+
+def give_back_anywhere(x: Any, g: Any, changes: Changes) -> Any:
+    """Compute `give_back` on whole arrays, on any device."""
     xp = chainer.backend.get_array_module(x)
     rows, columns, inside = places(x, changes, 1)
     g = xp.where(uncovered(x, changes), g, 0)

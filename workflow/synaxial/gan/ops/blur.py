@@ -18,6 +18,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.layout import by_rows, images_first, images_last
+from synaxial.gan.ops.linear import linear
 
 #: Values of a block of rows that one core works on.
 BLOCK = 1 << 16
@@ -25,35 +26,26 @@ BLOCK = 1 << 16
 
 def blur(x: Any) -> Any:
     """Smooth images, (N, C, H, W) in any memory layout."""
-    return Blur().apply((x,))[0]
+    return linear(x, smooth, smooth)
 
 
-class Blur(chainer.FunctionNode):
-    """From (x,), (N, C, H, W), to (y,) of the same shape."""
-
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Smooth blocks of rows."""
-        x = images_last(inputs[0])
-        channels, height, width, images = x.shape
-        y = np.empty_like(x)
-        rows, result = by_rows(x), by_rows(y)
-        for_each(
-            lambda some: smooth(rows, images, some.start, some.stop, result),
-            cut(channels * height, BLOCK // (width * images)),
-        )
-        return (images_first(y),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Smooth along one axis, then along the other."""
-        return (smooth_axis(smooth_axis(inputs[0], 2), 3),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of x."""
-        return Blur().apply(gradients)
+def smooth(x: Any) -> Any:
+    """Smooth an array."""
+    if not isinstance(x, np.ndarray):
+        return smooth_axis(smooth_axis(x, 2), 3)
+    x = images_last(x)
+    channels, height, width, images = x.shape
+    y = np.empty_like(x)
+    rows, result = by_rows(x), by_rows(y)
+    for_each(
+        lambda some: smooth_rows(rows, images, some.start, some.stop, result),
+        cut(channels * height, BLOCK // (width * images)),
+    )
+    return images_first(y)
 
 
 @compiled
-def smooth(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
+def smooth_rows(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
     """Smooth rows `first` … `last` of the C H rows of x, (C, H, W N), into y."""
     height, length = x.shape[1], x.shape[2]
     half, quarter = x.dtype.type(0.5), x.dtype.type(0.25)

@@ -24,7 +24,7 @@ from synaxial.gan.ops.hidden_steps import (
     through_statistics,
 )
 from synaxial.gan.ops.layout import by_channel, from_channels
-from synaxial.gan.ops.ranks import Ranks, SumOverRanks
+from synaxial.gan.ops.ranks import Ranks, sum_over_ranks
 
 F = chainer.functions
 
@@ -173,7 +173,7 @@ class HiddenLayer(chainer.FunctionNode):
         values = ranks.size * (x.size // x.shape[1])
 
         def mean_of(y: Any) -> Any:
-            return SumOverRanks(ranks).apply((F.sum(y, axis=axes),))[0] / values
+            return sum_over_ranks(F.sum(y, axis=axes), ranks) / values
 
         def spread(row: Any) -> Any:
             return F.broadcast_to(F.reshape(row, (1, -1) + (1,) * (x.ndim - 2)), x.shape)

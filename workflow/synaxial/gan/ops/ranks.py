@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops.linear import linear
 
 
 class Ranks:
@@ -55,21 +56,10 @@ def ranks_of_batch() -> Ranks | None:
     return ranks
 
 
-class SumOverRanks(chainer.FunctionNode):
-    """The sum of the ranks' arrays, differentiable any number of times.
+def sum_over_ranks(x: Any, ranks: Ranks) -> Any:
+    """Return the sum of the ranks' arrays or Variables, differentiable any number of times.
 
     The gradient is that of the sum of the ranks' losses. So the gradient of one rank's array is the
     sum of all ranks' gradients of the result.
     """
-
-    def __init__(self, ranks: Ranks) -> None:
-        super().__init__()
-        self.ranks = ranks
-
-    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Compute the sum."""
-        return (self.ranks.sum(inputs[0]),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Sum the gradients."""
-        return SumOverRanks(self.ranks).apply(gradients)
+    return linear(x, ranks.sum, ranks.sum)

@@ -20,6 +20,7 @@ from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.convolution import transposed_convolution
 from synaxial.gan.ops.layout import by_rows, copy_runs, images_first, images_last, on_cpu
+from synaxial.gan.ops.linear import linear
 
 F = chainer.functions
 
@@ -37,45 +38,20 @@ BLOCK = 1 << 16
 def nearest_convolution(x: Any, W: Any, b: Any) -> Any:
     """Double the width of images by repeating their pixels, then convolve, padded by 1.
 
-    Parameters
-    ----------
-    x
-        (N, C, H, W) in any memory layout.
-    W
-        (O, C, 3, 3).
-    b
-        (O,), or None.
-
-    Returns
-    -------
-    Variable
-        (N, O, 2 H, 2 W).
+    From x, (N, C, H, W) in any memory layout, to (N, O, 2 H, 2 W). W is (O, C, 3, 3), b is (O,) or
+    None.
     """
-    return transposed_convolution(x, SumTaps().apply((W,))[0], b, stride=2, pad=1)
+    return transposed_convolution(x, linear(W, sum_taps, spread_taps), b, stride=2, pad=1)
 
 
-class SumTaps(chainer.FunctionNode):
-    """From (W,), (O, C, 3, 3), to the weights of the transposed convolution, (C, O, 4, 4)."""
-
-    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Compute the sums."""
-        return (combine_taps(inputs[0], np.kron(SUMS, SUMS).T, 4),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of W."""
-        return SpreadTaps().apply(gradients)
+def sum_taps(W: Any) -> Any:
+    """Return the weights of the transposed convolution: from (O, C, 3, 3) to (C, O, 4, 4)."""
+    return combine_taps(W, np.kron(SUMS, SUMS).T, 4)
 
 
-class SpreadTaps(chainer.FunctionNode):
-    """The transpose of `SumTaps`: from (C, O, 4, 4) to (O, C, 3, 3)."""
-
-    def forward(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Compute, for each weight, the sum of its taps."""
-        return (combine_taps(inputs[0], np.kron(SUMS, SUMS), 3),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of the taps."""
-        return SumTaps().apply(gradients)
+def spread_taps(taps: Any) -> Any:
+    """Compute the transpose of `sum_taps`: from (C, O, 4, 4) to (O, C, 3, 3)."""
+    return combine_taps(taps, np.kron(SUMS, SUMS), 3)
 
 
 def combine_taps(weights: Any, combinations: np.ndarray, width: int) -> Any:
@@ -101,59 +77,41 @@ def combine_taps(weights: Any, combinations: np.ndarray, width: int) -> Any:
 
 def bilinear_upsampling(x: Any) -> Any:
     """Enlarge (N, C, H, W), in any memory layout, to (N, C, 2 H, 2 W)."""
-    return BilinearUpsampling().apply((x,))[0]
+    return linear(x, enlarge, gather)
 
 
-class BilinearUpsampling(chainer.FunctionNode):
-    """From (x,), (N, C, H, W), to (y,), (N, C, 2 H, 2 W)."""
-
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Enlarge blocks of rows."""
-        x = images_last(inputs[0])
-        channels, height, width, images = x.shape
-        y = np.empty((channels, 2 * height, 2 * width, images), x.dtype)
-        rows, result = by_rows(x), by_rows(y)
-        for_each(
-            lambda some: enlarge(rows, images, some.start, some.stop, result),
-            cut(channels * height, BLOCK // (4 * width * images)),
-        )
-        return (images_first(y),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Enlarge along one axis, then along the other."""
-        return (enlarge_axis(enlarge_axis(inputs[0], 2), 3),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of x."""
-        return TransposedBilinear().apply(gradients)
+def enlarge(x: Any) -> Any:
+    """Enlarge an array to twice its height and width."""
+    if not isinstance(x, np.ndarray):
+        return enlarge_axis(enlarge_axis(x, 2), 3)
+    x = images_last(x)
+    channels, height, width, images = x.shape
+    y = np.empty((channels, 2 * height, 2 * width, images), x.dtype)
+    rows, result = by_rows(x), by_rows(y)
+    for_each(
+        lambda some: enlarge_rows(rows, images, some.start, some.stop, result),
+        cut(channels * height, BLOCK // (4 * width * images)),
+    )
+    return images_first(y)
 
 
-class TransposedBilinear(chainer.FunctionNode):
-    """The transpose: from (y,), (N, C, 2 H, 2 W), to (x,), (N, C, H, W)."""
-
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Gather blocks of rows."""
-        y = images_last(inputs[0])
-        channels, height, width, images = y.shape
-        x = np.empty((channels, height // 2, width // 2, images), y.dtype)
-        rows, result = by_rows(y), by_rows(x)
-        for_each(
-            lambda some: gather(rows, images, some.start, some.stop, result),
-            cut(channels * height // 2, BLOCK // (2 * width * images)),
-        )
-        return (images_first(x),)
-
-    def forward_gpu(self, inputs: tuple[Any]) -> tuple[Any]:
-        """Gather along one axis, then along the other."""
-        return (gather_axis(gather_axis(inputs[0], 2), 3),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of y."""
-        return BilinearUpsampling().apply(gradients)
+def gather(y: Any) -> Any:
+    """Compute the transpose of `enlarge`."""
+    if not isinstance(y, np.ndarray):
+        return gather_axis(gather_axis(y, 2), 3)
+    y = images_last(y)
+    channels, height, width, images = y.shape
+    x = np.empty((channels, height // 2, width // 2, images), y.dtype)
+    rows, result = by_rows(y), by_rows(x)
+    for_each(
+        lambda some: gather_rows(rows, images, some.start, some.stop, result),
+        cut(channels * height // 2, BLOCK // (2 * width * images)),
+    )
+    return images_first(x)
 
 
 @compiled
-def enlarge(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
+def enlarge_rows(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
     """Enlarge rows `first` … `last` of the C H rows of x, (C, H, W N), into y, (C, 2 H, 2 W N)."""
     height, length = x.shape[1], x.shape[2]
     near, far = x.dtype.type(0.75), x.dtype.type(0.25)
@@ -181,10 +139,10 @@ def enlarge(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) ->
 
 
 @compiled
-def gather(y: np.ndarray, images: int, first: int, last: int, x: np.ndarray) -> None:
+def gather_rows(y: np.ndarray, images: int, first: int, last: int, x: np.ndarray) -> None:
     """Compute rows `first` … `last` of x, (C, H, W N), from y, (C, 2 H, 2 W N).
 
-    Each pixel is a sum over the 4 x 4 pixels to which `enlarge` contributes it.
+    Each pixel is a sum over the 4 x 4 pixels to which `enlarge_rows` contributes it.
     """
     height, length = x.shape[1], x.shape[2]
     near, far = x.dtype.type(0.75), x.dtype.type(0.25)
@@ -233,50 +191,28 @@ def gather_axis(y: Any, axis: int) -> Any:
 def depth_to_space(x: Any) -> Any:
     """Make 2 x 2 pixels of four channels, as `chainer.functions.depth2space` does.
 
-    Parameters
-    ----------
-    x
-        (N, 4 C, H, W) in any memory layout.
-
-    Returns
-    -------
-    Variable
-        (N, C, 2 H, 2 W): pixel (2 h + i, 2 w + j) of channel c is pixel (h, w) of channel
-        (2 i + j) C + c.
+    From (N, 4 C, H, W), in any memory layout, to (N, C, 2 H, 2 W): pixel (2 h + i, 2 w + j) of
+    channel c is pixel (h, w) of channel (2 i + j) C + c.
     """
-    return DepthToSpace().apply((x,))[0] if on_cpu(x) else F.depth2space(x, 2)
+    return linear(x, to_pixels, to_channels) if on_cpu(x) else F.depth2space(x, 2)
 
 
-class DepthToSpace(chainer.FunctionNode):
-    """From (x,), (N, 4 C, H, W), to (y,), (N, C, 2 H, 2 W)."""
-
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Interleave the channels."""
-        x = images_last(inputs[0])
-        channels, height, width, images = x.shape
-        y = np.empty((channels // 4, 2 * height, 2 * width, images), x.dtype)
-        exchange(x.reshape(4, channels // 4, height, -1), y, False)
-        return (images_first(y),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of x."""
-        return SpaceToDepth().apply(gradients)
+def to_pixels(x: np.ndarray) -> np.ndarray:
+    """Interleave four channels: from (N, 4 C, H, W) to (N, C, 2 H, 2 W)."""
+    x = images_last(x)
+    channels, height, width, images = x.shape
+    y = np.empty((channels // 4, 2 * height, 2 * width, images), x.dtype)
+    exchange(x.reshape(4, channels // 4, height, -1), y, False)
+    return images_first(y)
 
 
-class SpaceToDepth(chainer.FunctionNode):
-    """The inverse, and the transpose: from (y,), (N, C, 2 H, 2 W), to (x,), (N, 4 C, H, W)."""
-
-    def forward_cpu(self, inputs: tuple[np.ndarray]) -> tuple[np.ndarray]:
-        """Separate the channels."""
-        y = images_last(inputs[0])
-        channels, height, width, images = y.shape
-        x = np.empty((4 * channels, height // 2, width // 2, images), y.dtype)
-        exchange(x.reshape(4, channels, height // 2, -1), y, True)
-        return (images_first(x),)
-
-    def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> Any:
-        """Return the gradient of y."""
-        return DepthToSpace().apply(gradients)
+def to_channels(y: np.ndarray) -> np.ndarray:
+    """Compute the inverse of `to_pixels`, which is also its transpose."""
+    y = images_last(y)
+    channels, height, width, images = y.shape
+    x = np.empty((4 * channels, height // 2, width // 2, images), y.dtype)
+    exchange(x.reshape(4, channels, height // 2, -1), y, True)
+    return images_first(x)
 
 
 def exchange(x: np.ndarray, y: np.ndarray, back: bool) -> None:
