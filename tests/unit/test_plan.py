@@ -257,6 +257,12 @@ def test_a_summary_names_what_there_is():
     Path("results/dataset").mkdir()
     Path("results/dataset/dataset.json").write_text('{"skipped": ["A"]}')
     assert plan.summary().endswith("1 subjects were left out; results/manifest.csv says why.")
+    Path("results/manifest.csv").write_text("subject,warnings\nA,bad side | big\nB,bad side\nC,\n")
+    assert plan.summary().splitlines()[-3:] == [
+        "Check these subjects (warnings of results/manifest.csv):",
+        "  A, B: bad side",
+        "  A: big",
+    ]
 
 
 def test_advice_repeats_this_runs_errors_and_ends_of_trainings():

@@ -76,8 +76,9 @@ rule manifest:
     params:
         version=version_of("data manifest"),
     shell:
+        # On the terminal too, because it warns of what may be wrong with a patient.
         "synaxial data manifest --config {input.settings} --output {output.table} {input.records}"
-        " > {log} 2>&1"
+        " 2>&1 | tee {log}"
 
 
 rule slice:

@@ -29,6 +29,7 @@ from synaxial.config import (
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.data.subjects import check_lists, person_of, split_subjects
+from synaxial.data.volumes.manifest import summary_of_warnings
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
@@ -319,9 +320,13 @@ class Plan:
             lines = ["", "Finished. Results to look at:", *lines]
         description = self.results / "dataset" / "dataset.json"
         skipped = read_json(description)["skipped"] if description.exists() else []
+        table = self.results / "manifest.csv"
         if skipped:
-            table = self.results / "manifest.csv"
             lines.append(f"{len(skipped)} subjects were left out; {table} says why.")
+        warnings = summary_of_warnings(table) if table.exists() else []
+        if warnings:
+            lines += ["", f"Check these subjects (warnings of {table}):"]
+            lines += [f"  {line}" for line in warnings]
         return "\n".join(lines)
 
     def advice(self) -> str:

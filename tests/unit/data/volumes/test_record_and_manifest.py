@@ -9,7 +9,12 @@ import pytest
 from synaxial.data.sources.source import RawVolume
 from synaxial.data.volumes.acquire import make_record
 from synaxial.data.volumes.canonical import make_canonical
-from synaxial.data.volumes.manifest import COLUMNS, judge_record, make_manifest
+from synaxial.data.volumes.manifest import (
+    COLUMNS,
+    judge_record,
+    make_manifest,
+    summary_of_warnings,
+)
 from synaxial.data.volumes.record import (
     SKIPPED,
     Record,
@@ -50,6 +55,7 @@ def test_a_record_describes_the_volume(tmp_path: Path) -> None:
     assert record["brain_voxels_per_slice"] == [0, 25, 25, 25, 25, 0]
     assert record["tumour_voxels_per_slice"] == [0, 0, 3, 0, 0, 0]
     assert record["notes"] == []
+    assert record["warnings"] == []
     write_record(tmp_path / "a.json", record_of())
     assert json.loads((tmp_path / "a.json").read_text()) == record
     assert read_record(tmp_path / "a.json") == record_of()
@@ -91,7 +97,9 @@ def test_the_manifest_is_a_table_of_all_subjects(tmp_path: Path) -> None:
     records = [
         record_of("BRATS_010"),
         skipped_record("too, bad"),
-        dataclasses.replace(record_of("BRATS_001", labelled=False), notes=["one", "two"]),
+        dataclasses.replace(
+            record_of("BRATS_001", labelled=False), notes=["one", "two"], warnings=["side"]
+        ),
     ]
     write_csv(tmp_path / "manifest.csv", COLUMNS, make_manifest(records))
     with (tmp_path / "manifest.csv").open(newline="") as file:
@@ -105,6 +113,8 @@ def test_the_manifest_is_a_table_of_all_subjects(tmp_path: Path) -> None:
     assert column("status") == ["ok", "skipped", "ok"]
     assert column("reason")[1] == "too, bad"
     assert column("notes")[0] == "one | two"
+    assert column("warnings") == ["side", "", ""]
+    assert summary_of_warnings(tmp_path / "manifest.csv") == ["BRATS_001: side"]
     assert column("tumour_voxels") == ["", "", "3"]
     assert column("brain_voxels") == ["100", "0", "100"]
     assert column("first_brain_slice") == ["1", "", "1"]

@@ -24,7 +24,7 @@ from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder, written_whole
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
     _write(output, record, volume, segmentation)
     for note in record.notes:
         logger.info("%s: %s", subject, note)
+    for warning in record.warnings:
+        logger.warning("%s: %s", subject, warning)
     if record.skipped:
         logger.warning("%s is skipped: %s", subject, record.reason)
     else:

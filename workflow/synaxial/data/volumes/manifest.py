@@ -1,5 +1,6 @@
 """`synaxial data manifest`: one table of all subjects, used and skipped."""
 
+import csv
 import dataclasses
 import itertools
 import logging
@@ -22,15 +23,21 @@ from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import write_csv
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: The table's columns.
 COLUMNS = [
-    *("subject", "status", "reason", "source", "origin", "sha256"),
+    *("subject", "status", "reason", "warnings", "source", "origin", "sha256"),
     *("shape", "spacing_mm", "orientation"),
     *(f"p{percentile}" for percentile in PERCENTILES),
     *("brain_voxels", "first_brain_slice", "last_brain_slice", "tumour_voxels", "notes"),
 ]
+
+#: Between the notes or warnings of a subject in the table.
+SEPARATOR = " | "
+
+#: How many subjects a line of `summary_of_warnings` names.
+NAMES_IN_LINE = 5
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +66,23 @@ def run(
         if record.skipped:
             logger.warning("%s is skipped: %s", record.subject, record.reason)
     write_csv(output, COLUMNS, rows)
+    for line in summary_of_warnings(output):
+        logger.warning(line)
+
+
+def summary_of_warnings(table: Path) -> list[str]:
+    """Return a line for each different warning in a manifest, with the subjects that have it."""
+    with table.open(newline="", encoding="utf-8") as file:
+        subjects: dict[str, list[str]] = {}
+        for row in csv.DictReader(file):
+            for warning in filter(None, row.get("warnings", "").split(SEPARATOR)):
+                subjects.setdefault(warning, []).append(row["subject"])
+    lines = []
+    for warning, names in subjects.items():
+        left = len(names) - NAMES_IN_LINE
+        more = f" and {left} more" if left > 0 else ""
+        lines.append(f"{', '.join(names[:NAMES_IN_LINE])}{more}: {warning}")
+    return lines
 
 
 def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> Record:
@@ -105,7 +129,9 @@ def _row(record: Record) -> dict[str, Any]:
     with_brain = [index for index, count in enumerate(record.brain_voxels_per_slice) if count > 0]
     tumour = record.tumour_voxels_per_slice
     return {
-        **{column: getattr(record, column) for column in COLUMNS[:6]},
+        **{column: getattr(record, column) for column in ("subject", "status", "reason")},
+        "warnings": SEPARATOR.join(record.warnings),
+        **{column: getattr(record, column) for column in ("source", "origin", "sha256")},
         "shape": _joined(record.shape),
         "spacing_mm": _joined(record.spacing_mm),
         "orientation": record.orientation,
@@ -114,7 +140,7 @@ def _row(record: Record) -> dict[str, Any]:
         "first_brain_slice": with_brain[0] if with_brain else None,
         "last_brain_slice": with_brain[-1] if with_brain else None,
         "tumour_voxels": None if tumour is None else sum(tumour),
-        "notes": " | ".join(record.notes),
+        "notes": SEPARATOR.join(record.notes),
     }
 
 

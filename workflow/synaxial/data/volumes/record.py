@@ -41,6 +41,9 @@ class Record:
     tumour_voxels_per_slice: list[int] | None = None
     #: What is unusual but usable.
     notes: list[str] = field(default_factory=list)
+    #: What may be wrong with the patient's side, size or identity, or with the image as a whole.
+    #: The terminal and the report show it.
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def skipped(self) -> bool:
