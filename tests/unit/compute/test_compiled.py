@@ -56,4 +56,4 @@ def test_a_named_place_that_cannot_be_written_to():
 def test_a_cache_is_kept_in_the_named_place(tmp_path):
     done = run(WITHOUT_CACHE, NUMBA_CACHE_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert list(tmp_path.rglob("patches.take_patches-*.nbi"))
+    assert list(tmp_path.rglob("layout.take_patches-*.nbi"))
