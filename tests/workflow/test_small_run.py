@@ -25,6 +25,7 @@ def test_every_stage_ran(finished):
         "report_configuration": 1,
         "report_experiment": 1,
         "report_manifest": 1,
+        "report_summary": 1,
         "resize": 3,
         "resolved_configuration": 1,
         "sample": 1,
@@ -99,6 +100,9 @@ def test_the_report_is_one_page_with_all_parts(workflow):
         assert text in page
     assert "small/seed_1/experiment.html" in page
     assert "report/configuration.html" in page
+    # The first page opens with the sheet and with what was run.
+    first = page[page.index("data:image/jpeg;base64") :]
+    assert "Trained: small (seed 1; 3 epochs)." in first[: first.index("made this report")]
 
 
 def test_pngs_and_a_nifti_volume_on_request(workflow):

@@ -1,6 +1,37 @@
 # Pages of the report: Snakemake shows a page, but only offers a table or a settings file to save.
 
 
+# The first page of the report has it: report/study.rst includes the file.
+rule report_summary:
+    input:
+        study=rules.resolved_configuration.output.study,
+        dataset=rules.pack.output.description,
+        sheet=of_trainings(list(rules.render.output), CHOSEN)[0],
+        evaluations=(
+            expand(rules.evaluate_control.output.values, control="real")
+            + of_trainings(rules.evaluate.output.values, CHOSEN)
+            if study.acquire.held_out
+            else []
+        ),
+    output:
+        page=report(
+            f"{RESULTS}/report/summary.html",
+            caption="../report/summary.rst",
+            category="Study",
+            labels={"what": "summary: first sheet and verdict"},
+        ),
+    log:
+        f"{LOGS}/report/summary.log",
+    localrule: True
+    params:
+        version=version_of("evaluate summary"),
+        shown=f"{CHOSEN[0][0]}, seed {CHOSEN[0][1]}, stack 0",
+    shell:
+        "synaxial evaluate summary --config {input.study} --dataset {input.dataset}"
+        " --sheet {input.sheet} --shown {params.shown:q} --output {output.page}"
+        " {input.evaluations} > {log} 2>&1"
+
+
 rule report_manifest:
     input:
         source=rules.manifest.output.table,
