@@ -87,10 +87,11 @@ benchmark: $(VENV)/installed .venv-benchmark/installed  ## Measure speed beside 
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check monai torchio
 	@touch $@
 
-lint: $(VENV)/installed-dev  ## Run the checks: style, types, Snakefiles, documentation.
+lint: $(VENV)/installed-dev  ## Run the checks: style, types, imports, Snakefiles, documentation.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mkdocs build --quiet --strict
 
