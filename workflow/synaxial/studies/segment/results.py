@@ -175,24 +175,26 @@ def check_sources(
         Real slices come from different data sets, generated ones from different experiments, those
         of one seed from different generators, or from a generator whose masks were not checked.
     """
-    data_sets: dict[str, Path] = {}
-    experiments: dict[str, Path] = {}
-    of_seeds: dict[int, dict[str, Path]] = {}
+    seen: dict[str, tuple[Any, Path]] = {}
     for path, training in zip(paths, trainings, strict=True):
+        seed, name = training.seed, training.experiment
+        sources: dict[str, tuple[Any, str]] = {}
         if training.kind != "synthetic":
-            real = str(training.training_set)
-            _refuse_second(data_sets, real, path, "real slices of another data set")
-        if training.kind == "real":
-            continue
-        name, seed = str(training.experiment), training.seed
-        _refuse_second(experiments, name, path, f"generated slices of the experiment {name}")
-        generators = str(training.generators)
-        of_seed = of_seeds.setdefault(seed, {})
-        _refuse_second(of_seed, generators, path, f"slices of another generator at seed {seed}")
-        if not set(training.generators) <= set(masks.generators):
-            raise SynaxialError(
-                check, f"does not check the generator of {path}", "the same stacks", REMEDY
+            sources["real"] = (training.training_set, "real slices of another data set")
+        if training.kind != "real":
+            sources["experiment"] = (name, f"generated slices of the experiment {name}")
+            sources[f"generator of seed {seed}"] = (
+                training.generators,
+                f"slices of another generator at seed {seed}",
             )
+            if not set(training.generators) <= set(masks.generators):
+                raise SynaxialError(
+                    check, f"does not check the generator of {path}", "the same stacks", REMEDY
+                )
+        for key, (source, found) in sources.items():
+            first, first_path = seen.setdefault(key, (source, path))
+            if source != first:
+                raise SynaxialError(path, f"has {found}", f"the same as {first_path}", REMEDY)
 
 
 def _expected(command: str) -> str:
@@ -214,11 +216,3 @@ def _check_held_out(
             "the same images and masks",
             REMEDY,
         )
-
-
-def _refuse_second(seen: dict[str, Path], name: str, path: Path, found: str) -> None:
-    """Note a name, and refuse it if it is the second one."""
-    seen.setdefault(name, path)
-    if len(seen) > 1:
-        first = next(iter(seen.values()))
-        raise SynaxialError(path, f"has {found}", f"the same as {first}", REMEDY)
