@@ -40,7 +40,7 @@ def test_it_opens_with_the_sheet_and_what_was_run(run_here, tmp_path):
         "Generated images: a, seed 1.",
         "48 slices of 256 x 256 pixels from 2 subjects of the source phantom",
         "Trained: a (seed 1 and 4; 7 epochs).",
-        "Generated: 3 stacks of 100 images by each training.",
+        "Generated: 3 x 100 images by each training.",
         "There is no verdict, because no subjects were held out.",
     ):
         assert said in text

@@ -68,8 +68,8 @@ def describe(study: Study, dataset: dict[str, object]) -> list[str]:
         f"Data: {dataset['images']} slices of {size} x {size} pixels from {len(subjects)} subjects "
         f"of the source {study.acquire.source}.",
         f"Trained: {', '.join(trainings)}.",
-        f"Generated: {study.sample.stacks} stacks of {study.sample.images} images by each "
-        "training. They show no person.",
+        f"Generated: {study.sample.stacks} x {study.sample.images} images by each training. "
+        "They show no person.",
     ]
 
 
