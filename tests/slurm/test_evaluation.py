@@ -36,7 +36,7 @@ def test_controls_stacks_and_numbers_are_jobs_of_their_own(evaluated):
     assert sorted(kinds) == expected
     assert evaluated.results("comparison.html").exists()
     assert evaluated.results("experiments", "final", "seed_1", "cases.png").exists()
-    assert "comparison.html" in evaluated.output[evaluated.output.index("Finished. What") :]
+    assert "comparison.html" in evaluated.output[evaluated.output.index("Finished. Results") :]
 
 
 def test_a_group_asks_for_the_cores_of_one_of_its_jobs(evaluated):

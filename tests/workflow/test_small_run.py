@@ -72,7 +72,7 @@ def test_the_resolved_configuration_is_kept(finished):
 
 def test_progress_and_the_closing_words_are_on_the_terminal(finished):
     assert re.search(r"training \[#+\] 100%  iteration 18 of 18, .* images/s", finished.output)
-    closing = finished.output[finished.output.index("Finished. What there is") :]
+    closing = finished.output[finished.output.index("Finished. Results") :]
     assert "results/experiments/small/seed_1/samples/stack_0.png" in closing
     assert "results/experiments/small/seed_1/curves.png" in closing
 
