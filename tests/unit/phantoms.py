@@ -46,15 +46,15 @@ def read_phantoms() -> Phantoms:
     return Phantoms(ImageSet(pixels, groups), tumours)
 
 
-def make_phantom_slices(number: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def make_phantom_slices(
+    number: int, levels: range = SLICES, size: int = 256
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Make a subject's slices and their tumours, as the pipeline makes images."""
     phantom = make_phantom(0, number)
     low, high = find_window(phantom.image, (0.5, 99.5), f"phantom {number}")
     convert = conversion_of(phantom.image, low, high)
-    images = [
-        resample(convert(axial_slice(phantom.image, index)), 256, "bicubic") for index in SLICES
-    ]
-    labels = [resample(axial_slice(phantom.segmentation, at), 256, "nearest") for at in SLICES]
+    images = [resample(convert(axial_slice(phantom.image, at)), size, "bicubic") for at in levels]
+    labels = [resample(axial_slice(phantom.segmentation, at), size, "nearest") for at in levels]
     return np.stack(images), np.stack(labels) > 0
 
 

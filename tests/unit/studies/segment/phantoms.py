@@ -1,42 +1,51 @@
 """Slices with masks: of pseudo-subjects at 64 pixels, and bright discs, which are made at once."""
 
 import json
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
-from synaxial.compute.parallel import for_each, use_threads
 from synaxial.data.dataset.reading import COLUMNS
-from synaxial.data.phantom import make_phantom
-from synaxial.data.slices.resize import resample
-from synaxial.data.slices.slice import axial_slice
-from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.io.files import sha256_of
 from synaxial.io.stacks import write_stack
 from synaxial.studies.segment.slices import Slices
 
+from ...phantoms import make_phantom_slices
+
+#: Made by `python -m tests.unit.studies.segment.phantoms`.
+KEPT = Path(__file__).with_name("phantoms.png")
+
+TRAINED_WITH, HELD_OUT = range(1, 7), range(21, 24)
+LEVELS = range(60, 108, 4)
 SIZE = 64
 
 
-def make_slices(numbers, levels=range(60, 108, 4)):
-    """Return the slices of these pseudo-subjects, as the pipeline makes images and masks."""
-    images = np.empty((len(numbers), len(levels), SIZE, SIZE), np.uint8)
-    masks = np.empty(images.shape, np.bool_)
+def read_phantoms():
+    """Return the kept slices of `TRAINED_WITH` and of `HELD_OUT`, with their tumours."""
+    pages = np.asarray(Image.open(KEPT)).reshape(2, -1, len(LEVELS), SIZE, SIZE)
+    images, masks = pages[0], pages[1] > 0
+    first = len(TRAINED_WITH)
+    return [
+        Slices(
+            images[chosen].reshape(-1, SIZE, SIZE),
+            masks[chosen].reshape(-1, SIZE, SIZE),
+            np.repeat(np.arange(len(numbers), dtype=np.int64), len(LEVELS)),
+            [f"phantom_{number}" for number in numbers],
+        )
+        for numbers, chosen in (
+            (TRAINED_WITH, slice(None, first)),
+            (HELD_OUT, slice(first, None)),
+        )
+    ]
 
-    def make(at):
-        phantom = make_phantom(0, numbers[at])
-        window = find_window(phantom.image, (0.5, 99.5), "a phantom")
-        convert = conversion_of(phantom.image, *window)
-        for level, index in enumerate(levels):
-            image = convert(axial_slice(phantom.image, index))
-            images[at, level] = resample(image, SIZE, "bicubic")
-            tumour = axial_slice(phantom.segmentation, index)
-            masks[at, level] = resample(tumour, SIZE, "nearest") > 0
 
-    with use_threads(2):
-        for_each(make, range(len(numbers)))
-    groups = np.repeat(np.arange(len(numbers), dtype=np.int64), len(levels))
-    names = [f"phantom_{number}" for number in numbers]
-    return Slices(images.reshape(-1, SIZE, SIZE), masks.reshape(-1, SIZE, SIZE), groups, names)
+def keep_phantoms():
+    """Make the slices as the pipeline makes images and masks, and keep them: two minutes."""
+    people = [make_phantom_slices(number, LEVELS, SIZE) for number in (*TRAINED_WITH, *HELD_OUT)]
+    images = np.concatenate([image for image, _ in people])
+    masks = np.concatenate([np.where(mask, 255, 0).astype(np.uint8) for _, mask in people])
+    Image.fromarray(np.concatenate([images, masks]).reshape(-1, SIZE)).save(KEPT, optimize=True)
 
 
 def make_discs(people=4, each=3, size=32, seed=0, first=1):
@@ -85,3 +94,7 @@ def write_pairs(path, slices, generator="a" * 64):
             descriptions.append(page_of | {"channel": channel})
     write_stack(path, pages, descriptions)
     return path
+
+
+if __name__ == "__main__":
+    keep_phantoms()
