@@ -17,6 +17,7 @@ from synaxial.io.errors import BadVolumeError
 from ..heads import CHECK, LPS, SHAPE, make_head, make_image, save
 
 WHOLE = make_image(make_head()).to_bytes()
+WHOLE_2 = nibabel.Nifti2Image(make_head(), LPS).to_bytes()
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
@@ -48,7 +49,8 @@ def changed(offset: int, layout: str, *values: float) -> bytes:
 
 
 #: Where NIfTI-1 has these fields.
-DIM, DATATYPE, VOX_OFFSET, MAGIC = 40, 70, 108, 344
+SIZEOF_HDR, DIM, DATATYPE, BITPIX, PIXDIM, VOX_OFFSET = 0, 40, 70, 72, 76, 108
+SLOPE, UNITS, QFORM_CODE, SFORM_CODE, MAGIC = 112, 123, 252, 254, 344
 
 BAD_FILES = {
     "empty": (b"", "no NIfTI header in its first 0 bytes"),
@@ -64,7 +66,41 @@ BAD_FILES = {
     ),
     "unknown type": (changed(DATATYPE, "<h", 3), "data code 3 not recognized"),
     "far offset": (changed(VOX_OFFSET, "<f", 1e30), "1024 bytes; expected 1000000015047466"),
-    "no offset": (changed(VOX_OFFSET, "<f", float("nan")), "cannot convert float NaN to integer"),
+    "no number as offset": (
+        changed(VOX_OFFSET, "<f", float("nan")),
+        "has vox_offset nan; expected",
+    ),
+    # The image would be shifted by 176 voxels.
+    "no offset": (
+        changed(VOX_OFFSET, "<f", 0),
+        "the header has vox_offset 0; expected 352 or more",
+    ),
+    "offset in the header": (
+        changed(VOX_OFFSET, "<f", 348),
+        "vox offset 348 too low for single file",
+    ),
+    "no offset in NIfTI-2": (
+        WHOLE_2[:168] + struct.pack("<q", 0) + WHOLE_2[176:],
+        "the header has vox_offset 0; expected 544 or more in a single file",
+    ),
+    "another length": (changed(SIZEOF_HDR, "<i", 0), "sizeof_hdr 0; expected 348"),
+    "another bitpix": (changed(BITPIX, "<h", 8), "bitpix 8; expected 16 as its datatype has"),
+    "endless slope": (changed(SLOPE, "<f", float("inf")), "scl_slope inf; expected a finite"),
+    "no voxel size": (changed(PIXDIM, "<4f", 1, 1, 0, 1), "pixdim [1.0, 0.0, 1.0]; expected pos"),
+    "negative size of voxels": (
+        changed(PIXDIM, "<4f", 1, -1, 1, 1),
+        "pixdim [-1.0, 1.0, 1.0]; exp",
+    ),
+    # nibabel takes 1 for it: left and right would be exchanged.
+    "another qfac": (
+        changed(PIXDIM, "<f", -1.5),
+        "pixdim[0] -1.5, so left and right are not known",
+    ),
+    "another sform code": (changed(SFORM_CODE, "<h", 77), "sform_code 77; expected 0 to 5"),
+    "another qform code": (changed(QFORM_CODE, "<h", -1), "qform_code -1; expected 0 to 5"),
+    "metres": (changed(UNITS, "<B", 1 + 8), "lengths in metres; expected mm"),
+    "micrometres": (changed(UNITS, "<B", 3), "lengths in micrometres; expected mm"),
+    "a slice more": (WHOLE + bytes(7 * 8 * 2), "1136 bytes; expected 1024 as its header says"),
 }
 
 
@@ -80,6 +116,42 @@ def test_a_damaged_file_is_refused_in_one_line(tmp_path: Path, case: str, compre
     assert told.startswith("sub-1 (a): ")
     assert message in told
     assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.nii", gzip.compress(WHOLE), r"is a compressed file .*; name it a.nii.gz$"),
+        ("a.nii.gz", WHOLE, r"is not compressed; .*; name it a.nii$"),
+        ("a.nii.gz", WHOLE_2, r"is not compressed; .*; name it a.nii$"),
+    ],
+)
+def test_the_remedy_for_a_wrong_ending(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadVolumeError, match=message):
+        open_image(path, "copy")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # What is unusual but has one meaning: no scaling, the usual qfac, an unknown unit.
+        changed(SLOPE, "<2f", 0, 5),
+        changed(SLOPE, "<2f", float("nan"), 5),
+        changed(PIXDIM, "<f", 0),
+        changed(UNITS, "<B", 0),
+        WHOLE + bytes(100),
+    ],
+)
+def test_what_has_one_meaning_is_read(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.nii"
+    path.write_bytes(content)
+    volume = make_canonical(open_image(path, "copy"), CHECK, "copy")
+    np.testing.assert_array_equal(volume.voxels, make_head())
+    assert volume.found.axes == "LPS"
 
 
 @pytest.mark.parametrize("removed", [1, 8, 300])
