@@ -165,6 +165,8 @@ def test_an_unknown_segmentation_is_one_clear_error(
     )
     assert_clear_error(done, "001: has no segmentation; expected one of every subject")
     assert "leave it out of acquire.subjects" in done.stderr
+    subject.write_record(warnings=["its segmentation: holds labels 7"])
+    subject.refused(r"001: has no segmentation \(its segmentation: holds labels 7\); expected")
 
 
 def test_without_the_wanted_slices_it_is_as_in_slice(subject: Subject) -> None:

@@ -8,7 +8,7 @@ from synaxial.config.model import Acquire
 from synaxial.data.sources import open_source
 from synaxial.data.sources.directory import DirectorySource, walk
 from synaxial.data.sources.source import Source
-from synaxial.data.volumes.acquire import check_subject, make_record
+from synaxial.data.volumes.acquire import make_record, read_segmentation
 from synaxial.data.volumes.canonical import make_canonical
 from synaxial.data.volumes.record import check_wanted_slices
 from synaxial.io.errors import BadVolumeError, SynaxialError
@@ -39,7 +39,7 @@ def test_a_copy_is_found_from_any_folder_above(tmp_path: Path) -> None:
     assert raw.origin == str(flair)
     assert raw.sha256 == sha256_of(flair)
     np.testing.assert_array_equal(np.asarray(raw.image.dataobj), make_head(2))
-    np.testing.assert_array_equal(np.asarray(raw.segmentation.dataobj), make_labels())
+    np.testing.assert_array_equal(np.asarray(raw.open_segmentation().dataobj), make_labels())
 
 
 def test_a_validation_set_has_no_segmentation(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_validation_set_has_no_segmentation(tmp_path: Path) -> None:
     save(tmp_path / name / f"{name}_flair.nii.gz", make_head())
     source = DirectorySource(directory_settings(tmp_path))
     assert len(source.files(name)) == 1
-    assert source.read(name).segmentation is None
+    assert source.read(name).open_segmentation is None
 
 
 def test_a_free_pattern(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_free_pattern(tmp_path: Path) -> None:
     )
     source = DirectorySource(settings)
     assert source.subjects() == ["p1"]
-    assert source.read("p1").segmentation is not None
+    assert source.read("p1").open_segmentation is not None
     other = directory_settings(tmp_path, pattern="{subject}/flair.nii")
     with pytest.raises(SynaxialError, match=r"none of its 2 files .* pattern {subject}/flair.nii"):
         DirectorySource(other).subjects()
@@ -116,11 +116,15 @@ def test_a_missing_or_unwanted_subject_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_a_bad_volume_of_its_subject(tmp_path: Path) -> None:
     make_brats2020(tmp_path)
-    path = tmp_path / NAMES[0] / f"{NAMES[0]}_seg.nii"
-    path.write_bytes(b"")
+    for kind in ("flair", "seg"):
+        (tmp_path / NAMES[0] / f"{NAMES[0]}_{kind}.nii").write_bytes(b"")
+    (tmp_path / NAMES[1] / f"{NAMES[1]}_seg.nii").write_bytes(b"")
     source = DirectorySource(directory_settings(tmp_path))
-    with pytest.raises(BadVolumeError, match=rf"{NAMES[0]} \(.*_seg.nii\): no NIfTI header"):
+    with pytest.raises(BadVolumeError, match=rf"{NAMES[0]} \(.*_flair.nii\): no NIfTI header"):
         source.read(NAMES[0])
+    segmentation = source.read(NAMES[1]).open_segmentation
+    with pytest.raises(BadVolumeError, match="its segmentation: no NIfTI header"):
+        segmentation()
 
 
 REAL = Path(__file__).parents[5] / "shared" / "data" / "brats"
@@ -139,14 +143,16 @@ def test_real_volumes(name: str, brain: int, tumour: int) -> None:
     assert source.subjects() == NAMES[:2]
     raw = source.read(name)
     stored = np.asarray(raw.image.dataobj)
-    volume, segmentation = check_subject(raw, settings, name)
+    volume = make_canonical(raw.image, settings.volume, name)
+    segmentation, warnings = read_segmentation(raw, volume)
     assert segmentation is not None
+    assert warnings == []
     np.testing.assert_array_equal(volume.voxels, stored)
     assert np.count_nonzero(volume.voxels) == brain
     assert np.count_nonzero(segmentation) == tumour
     assert set(np.unique(segmentation)) == {0, 1, 2, 4}
     assert volume.notes == ()
-    check_wanted_slices(make_record(name, "directory", raw, volume, segmentation), 60, 107)
+    check_wanted_slices(make_record(name, "directory", raw, volume, segmentation, []), 60, 107)
 
     ras = make_image(stored[::-1, ::-1], np.diag([1, 1, 1, 1]))
     np.testing.assert_array_equal(make_canonical(ras, settings.volume, name).voxels, stored)

@@ -66,7 +66,7 @@ def test_the_place_of_the_files_is_remembered(tmp_path: Path, kagglehub: StandIn
     assert all(path.is_relative_to(kagglehub.cache) for path in again.files(NAMES[0]))
     raw = again.read(NAMES[0])
     assert raw.origin.startswith("kaggle data set awsaf49/brats20-dataset-training-validation: ")
-    assert raw.segmentation is not None
+    assert raw.open_segmentation is not None
 
 
 def test_another_data_set_than_fetched_is_refused(tmp_path: Path, kagglehub: StandIn) -> None:

@@ -100,11 +100,8 @@ def test_a_written_volume_is_read_back(tmp_path: Path, kind: type) -> None:
     assert image.header.get_xyzt_units()[0] == "mm"
 
 
-@pytest.mark.parametrize("damaged", ["flair", "seg"])
-def test_a_bad_volume_fails_and_leaves_nothing(
-    tmp_path: Path, study: Callable[..., Path], damaged: str
-) -> None:
-    save(tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_{damaged}.nii", np.zeros((3, 3, 3), np.int16))
+def test_a_bad_volume_fails_and_leaves_nothing(tmp_path: Path, study: Callable[..., Path]) -> None:
+    save(tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_flair.nii", np.zeros((3, 3, 3), np.int16))
     output = tmp_path / "volumes"
     with pytest.raises(BadVolumeError) as caught:
         acquire.run(config=study(), fetched=tmp_path, output=output, subject=NAMES[0])
@@ -136,6 +133,34 @@ def test_a_subject_without_segmentation_has_a_placeholder(
     acquire.run(config=study(), fetched=tmp_path, output=tmp_path / "out", subject=NAMES[0])
     assert is_placeholder(tmp_path / "out" / f"{NAMES[0]}_seg.nii.gz")
     assert not is_placeholder(tmp_path / "out" / f"{NAMES[0]}_flair.nii.gz")
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+@pytest.mark.parametrize("damage", ["label 7.5", "another grid", "empty"])
+def test_a_bad_segmentation_loses_no_subject(
+    tmp_path: Path,
+    study: Callable[..., Path],
+    policy: str,
+    damage: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "copy" / NAMES[0] / f"{NAMES[0]}_seg.nii"
+    match damage:
+        case "label 7.5":
+            save(path, np.full(SHAPE, 7.5, np.float32))
+        case "another grid":
+            save(path, np.zeros((3, 3, 3), np.int16))
+        case "empty":
+            path.write_bytes(b"")
+    output, table, config = tmp_path / "out", tmp_path / "manifest.csv", study(on_bad_volume=policy)
+    acquire.run(config=config, fetched=tmp_path, output=output)
+    assert is_placeholder(output / f"{NAMES[0]}_seg.nii.gz")
+    assert not is_placeholder(output / f"{NAMES[0]}_flair.nii.gz")
+    manifest.run(sorted(output.glob("*.json")), output=table, config=config)
+    rows = pandas.read_csv(table, keep_default_na=False)
+    assert list(rows["status"]) == ["ok", "ok", "ok"]
+    assert rows["warnings"][0].startswith("its segmentation: ")
+    assert f"{NAMES[0]}: its segmentation: " in caplog.text
 
 
 def test_a_failing_write_leaves_nothing(

@@ -32,7 +32,7 @@ def record_of(subject: str = "BRATS_001", labelled: bool = True) -> Record:
     image = make_image(make_head())
     raw = RawVolume(image, None, "copy/a.nii", "ab" * 32)
     volume = make_canonical(image, CHECK, "copy")
-    return make_record(subject, "directory", raw, volume, make_labels() if labelled else None)
+    return make_record(subject, "directory", raw, volume, make_labels() if labelled else None, [])
 
 
 def skipped_record(reason: str) -> Record:

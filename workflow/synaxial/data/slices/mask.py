@@ -12,6 +12,7 @@ from synaxial.config.model import Resize
 from synaxial.data.slices.resize import resize_page
 from synaxial.data.slices.slice import axial_slice, subject_to_cut
 from synaxial.data.slices.volume import read_volume
+from synaxial.data.volumes.record import read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder
 from synaxial.io.images import HALF
@@ -42,9 +43,10 @@ def run(
     if subject is None:
         return
     if is_placeholder(segmentation):
+        warnings = read_record(record).warnings
         raise SynaxialError(
             subject,
-            "has no segmentation",
+            f"has no segmentation ({'; '.join(warnings)})" if warnings else "has no segmentation",
             "one of every subject, for training.masks",
             "leave it out of acquire.subjects and acquire.held_out, or set directory."
             "segmentation_pattern if it is elsewhere, or train without masks",

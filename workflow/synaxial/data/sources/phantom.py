@@ -52,7 +52,7 @@ class PhantomSource(Source):
         phantom = make_phantom(self._seed, number)
         return RawVolume(
             image=nibabel.Nifti1Image(phantom.image, phantom.affine),
-            segmentation=nibabel.Nifti1Image(phantom.segmentation, phantom.affine),
+            open_segmentation=lambda: nibabel.Nifti1Image(phantom.segmentation, phantom.affine),
             origin=f"phantom, seed {self._seed}, number {number}",
             sha256=hashlib.sha256(phantom.image.tobytes()).hexdigest(),
         )

@@ -1,13 +1,17 @@
 """What a source of volumes is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of
+
+#: What messages about a segmentation begin with.
+SEGMENTATION = "its segmentation"
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,8 @@ class RawVolume:
 
     #: The NIfTI image; its voxels are not read yet.
     image: Any
-    #: The segmentation on the same grid, or None.
-    segmentation: Any | None
+    #: Opens the segmentation on the same grid; None if there is none.
+    open_segmentation: Callable[[], Any] | None
     #: The file, or the way the volume was made, for the manifest.
     origin: str
     #: Digest of the FLAIR file, or of the voxels where there is no file.
@@ -93,10 +97,11 @@ class FileSource(Source):
         from synaxial.data.volumes.nifti import open_image  # noqa: PLC0415
 
         paths = self.files(subject)
-        images = [open_image(path, f"{subject} ({path})") for path in paths]
         return RawVolume(
-            image=images[0],
-            segmentation=images[1] if len(images) > 1 else None,
+            image=open_image(paths[0], f"{subject} ({paths[0]})"),
+            open_segmentation=(
+                partial(open_image, paths[1], SEGMENTATION) if len(paths) > 1 else None
+            ),
             origin=self.origin(paths[0]),
             sha256=sha256_of(paths[0]),
             labels=self.found.labels,

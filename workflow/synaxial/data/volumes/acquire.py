@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from synaxial.config.loading import read_study
 from synaxial.config.model import Acquire
 from synaxial.data.sources import open_source
-from synaxial.data.sources.source import RawVolume, Source
+from synaxial.data.sources.source import SEGMENTATION, RawVolume, Source
 from synaxial.data.volumes.canonical import (
     CanonicalVolume,
     make_canonical,
@@ -61,8 +61,9 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
     raw, volume, segmentation = None, None, None
     try:
         raw = source.read(subject)
-        volume, segmentation = check_subject(raw, settings, subject)
-        record = make_record(subject, settings.source, raw, volume, segmentation)
+        volume = make_canonical(raw.image, settings.volume, f"{subject} ({raw.origin})")
+        segmentation, warnings = read_segmentation(raw, volume)
+        record = make_record(subject, settings.source, raw, volume, segmentation, warnings)
     except BadVolumeError as error:
         if settings.on_bad_volume == "fail":
             raise
@@ -86,24 +87,20 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
         logger.info("%s: %d brain voxels, from %s", subject, record.brain_voxels, record.origin)
 
 
-def check_subject(
-    raw: RawVolume, settings: Acquire, subject: str
-) -> tuple[CanonicalVolume, NDArray[np.uint8] | None]:
-    """Return a subject's volume and its segmentation, or None, both canonical.
+def read_segmentation(
+    raw: RawVolume, volume: CanonicalVolume
+) -> tuple[NDArray[np.uint8] | None, list[str]]:
+    """Return a subject's canonical segmentation, or None and a warning if it cannot be used.
 
-    Raises
-    ------
-    BadVolumeError
-        One of them cannot be used.
+    Only `synaxial data mask` needs it: no volume is lost because of its segmentation.
     """
-    volume = make_canonical(raw.image, settings.volume, f"{subject} ({raw.origin})")
-    if raw.segmentation is None:
-        return volume, None
-    path = raw.segmentation.get_filename() or f"segmentation of {raw.origin}"
-    segmentation = make_canonical_segmentation(
-        raw.segmentation, volume.found, raw.labels, f"{subject} ({path})"
-    )
-    return volume, segmentation
+    if raw.open_segmentation is None:
+        return None, []
+    try:
+        image = raw.open_segmentation()
+        return make_canonical_segmentation(image, volume.found, raw.labels, SEGMENTATION), []
+    except BadVolumeError as error:
+        return None, [f"{error}; there are no masks of this subject"]
 
 
 def make_record(
@@ -112,6 +109,7 @@ def make_record(
     raw: RawVolume,
     volume: CanonicalVolume,
     segmentation: NDArray[np.uint8] | None,
+    warnings: list[str],
 ) -> Record:
     """Describe a subject that is used: the volume as it came (`raw`) and as it is written.
 
@@ -140,6 +138,7 @@ def make_record(
         brain_voxels_per_slice=brain,
         tumour_voxels_per_slice=None if segmentation is None else _above_0_per_slice(segmentation),
         notes=list(volume.notes),
+        warnings=warnings,
     )
 
 
