@@ -95,16 +95,7 @@ def sample_stack(
 ) -> Iterator[np.ndarray]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
-    Parameters
-    ----------
-    generator
-        A trained generator on any device, with the statistics to use.
-    latent
-        Its latents.
-    settings
-        Seed, number of images, dropout and batch normalisation.
-    stack
-        The number of the stack.
+    The generator has the statistics to use, and is on any device.
     """
     by_batch = settings.batch_normalization == "batch"
     # The batch's statistics are those of the whole stack, whatever memory that takes.

@@ -23,21 +23,8 @@ F = chainer.functions
 def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
     """Convolve images, as `chainer.functions.convolution_2d` does.
 
-    Parameters
-    ----------
-    x
-        (N, C, H, W) in any memory layout.
-    W
-        (O, C, kernel height, kernel width).
-    b
-        (O,), or None.
-    stride, pad
-        In pixels, in both directions.
-
-    Returns
-    -------
-    Variable
-        (N, O, rows, columns).
+    x is (N, C, H, W) in any memory layout, W (O, C, kernel height, kernel width), b (O,) or None,
+    and the result (N, O, rows, columns).
     """
     if not on_cpu(x):
         return F.convolution_2d(x, W, b, stride, pad)
@@ -46,23 +33,10 @@ def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
 
 
 def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
-    """Convolve images with the transpose, as `chainer.functions.deconvolution_2d` does.
+    """Compute a transposed convolution, as `chainer.functions.deconvolution_2d` does.
 
-    Parameters
-    ----------
-    x
-        (N, C, H, W) in any memory layout.
-    W
-        (C, O, kernel height, kernel width).
-    b
-        (O,), or None.
-    stride, pad
-        Those of the convolution whose transpose it is.
-
-    Returns
-    -------
-    Variable
-        (N, O, stride (H - 1) + kernel height - 2 pad, the same for the width).
+    x is (N, C, H, W) in any memory layout, W (C, O, kernel height, kernel width), b (O,) or None.
+    The result is (N, O, stride (H - 1) + kernel height - 2 pad, the same for the width).
     """
     if not on_cpu(x):
         return F.deconvolution_2d(x, W, b, stride, pad)
@@ -92,7 +66,7 @@ def check_shapes(x: Any, y: Any, W: Any, b: Any, geometry: Geometry) -> None:
 
 
 def geometry_of(W: Any, stride: int, pad: int) -> Geometry:
-    """Return how the kernel of some weights moves."""
+    """Return the geometry of the kernel of some weights."""
     height, width = W.shape[2:]
     return Geometry(height, width, stride, pad)
 
@@ -112,7 +86,7 @@ class Convolution(chainer.FunctionNode):
         return (images_first(correlate(images_last(x), W, self.geometry, *b)),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
-        """Return the gradients of x, W and b, as far as they are asked for."""
+        """Return the gradients of x, W and b, as far as they are requested."""
         x, W = self.get_retained_inputs()
         (gy,) = gradients
         parts = {
@@ -139,7 +113,7 @@ class TransposedConvolution(chainer.FunctionNode):
         return (images_first(scatter(images_last(y), W, self.geometry, self.size, *b)),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
-        """Return the gradients of y, W and b, as far as they are asked for."""
+        """Return the gradients of y, W and b, as far as they are requested."""
         y, W = self.get_retained_inputs()
         (gx,) = gradients
         parts = {
@@ -164,7 +138,7 @@ class WeightGradient(chainer.FunctionNode):
         return (weight_gradient(images_last(x), images_last(y), self.geometry),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
-        """Return the gradients of x and y, as far as they are asked for."""
+        """Return the gradients of x and y, as far as they are requested."""
         x, y = self.get_retained_inputs()
         (gW,) = gradients
         parts = {

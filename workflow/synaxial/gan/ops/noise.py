@@ -16,14 +16,9 @@ PIECE = 1 << 16
 
 
 class AddNoise(chainer.FunctionNode):
-    """From (x,) to (x + noise,).
+    """From (x,) to (x + noise,), with a standard deviation of the noise.
 
-    Parameters
-    ----------
-    deviation
-        Standard deviation of the noise.
-    streams
-        A function: from k to the bit generator of stream k.
+    `streams` is a function: from k to the bit generator of stream k.
     """
 
     def __init__(self, deviation: float, streams: Any) -> None:

@@ -192,19 +192,7 @@ class AdaptiveProbability:
     the discriminator is sure of all of them, 0 if it cannot tell. Every 4 iterations, as in their
     work, the probability rises by one step if the mean was above the target, and falls if it was
     below. The size of the step is fixed, so the median is controlled; over four small batches it is
-    near the mean.
-
-    Parameters
-    ----------
-    settings
-        Its first value, target and speed.
-    batch_size
-        Images of one update over all ranks.
-
-    Attributes
-    ----------
-    value
-        The current probability.
+    near the mean. `value` is the current probability.
     """
 
     def __init__(self, settings: Augmentation, batch_size: int) -> None:

@@ -20,18 +20,8 @@ class RankBatches(chainer.dataset.Iterator):
     The orders of the epochs are joined and cut into global batches, of which rank r takes the r-th
     of equal parts. The order depends on seed and epoch alone. So every epoch has each image once
     over all ranks, on any number of them, and the ranks need not communicate. The position is the
-    only state.
-
-    Parameters
-    ----------
-    images
-        Number of images.
-    batch_size
-        Images of a global batch; a multiple of `ranks`.
-    seed
-        Seed of the orders.
-    rank, ranks
-        This rank, and the number of ranks.
+    only state. `images` is the number of images; `batch_size`, that of a global batch, must be a
+    multiple of `ranks`.
     """
 
     def __init__(self, images: int, batch_size: int, seed: int, rank: int, ranks: int) -> None:

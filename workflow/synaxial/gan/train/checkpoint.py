@@ -30,14 +30,7 @@ FINGERPRINT_KEY = "fingerprint"
 class RegularCheckpoints(chainer.training.Extension):
     """Chainer extension that writes a checkpoint every few minutes.
 
-    Parameters
-    ----------
-    folder, fingerprint
-        The folder, and the name of the model.
-    monitoring
-        The interval, and the number of checkpoints to keep.
-    stop
-        Is told how long the slowest checkpoint has taken.
+    `stop` needs to know how long the slowest one has taken.
     """
 
     trigger = (1, "iteration")

@@ -114,12 +114,7 @@ def open_world(ranks: int) -> Any:
 def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     """Return the ChainerMN communicator of all ranks, and this rank's Chainer device.
 
-    Parameters
-    ----------
-    world
-        MPI's communicator of all ranks.
-    device_name
-        `cpu`, `gpu`, or `auto`: GPUs if every rank can have one, otherwise the CPU.
+    `device_name` is `cpu`, `gpu`, or `auto`: GPUs if every rank can have one, otherwise the CPU.
 
     Raises
     ------

@@ -62,18 +62,9 @@ class Inputs:
 def read_inputs(
     training: Training, monitoring: Monitoring, dataset: Path, held_out: Path | None, ranks: int
 ) -> Inputs:
-    """Read and check all that a training needs.
+    """Read and check all that a training on this number of ranks needs.
 
-    Parameters
-    ----------
-    training, monitoring
-        The settings.
-    dataset
-        The folder of `synaxial data pack`.
-    held_out
-        The data set of the held-out subjects, if there are any.
-    ranks
-        The number of ranks that share a batch.
+    `dataset` and `held_out` are folders of `synaxial data pack`.
 
     Raises
     ------

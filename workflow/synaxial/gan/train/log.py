@@ -50,16 +50,8 @@ class EpochLog(chainer.training.Extension):
     The rows are in the checkpoint, so that the log of a resumed training has no gap and no
     repetition. It also stops a training whose losses are not finite.
 
-    Parameters
-    ----------
-    path
-        The CSV file, rewritten with every row; None on ranks that do not write.
-    training
-        The experiment's settings.
-    images
-        The dataset, uint8 (N, S, S).
-    validation
-        The extension that compares with held-out subjects, if there is one.
+    The CSV file `path` is rewritten with every row; it is None on ranks that do not write. `images`
+    are those of the data set, uint8 (N, width, width).
     """
 
     trigger = (1, "iteration")
@@ -161,10 +153,7 @@ def _as_text(value: float | None) -> str:
 class Progress(chainer.training.Extension):
     """Chainer extension that prints a bar, the speed and the time left to standard error.
 
-    Parameters
-    ----------
-    iterations
-        The number of iterations of the whole training.
+    `iterations` is the number of iterations of the whole training.
     """
 
     trigger = (1, "iteration")

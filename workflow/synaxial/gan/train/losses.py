@@ -79,19 +79,8 @@ def squared_slopes(score: Any, images: Any) -> Any:
     """Return the squared norm of each score's gradient with respect to its image.
 
     The penalties differentiate the result again, with respect to the weights. A score must not
-    depend on other images, except through the minibatch's deviation.
-
-    Parameters
-    ----------
-    score
-        Variable (N,), computed from `images`.
-    images
-        Variable (N, C, H, W).
-
-    Returns
-    -------
-    Variable
-        (N,).
+    depend on other images, except through the minibatch's deviation. `score`, (N,), was computed
+    from `images`, (N, C, H, W); both are Variables, as is the result, (N,).
     """
     (slope,) = chainer.grad([F.sum(score)], [images], enable_double_backprop=True)
     return F.sum(slope**2, axis=(1, 2, 3))
@@ -100,16 +89,9 @@ def squared_slopes(score: Any, images: Any) -> Any:
 def gradient_penalty(score: Callable[[Any], Any], real: Any, generated: Any, shares: Any) -> Any:
     """Return mean((|gradient| - 1)^2) at mixtures of real and generated images.
 
-    WGAN-GP's penalty (Gulrajani et al., 2017, equation 3) without its weight.
-
-    Parameters
-    ----------
-    score
-        The discriminator, from images to scores.
-    real, generated
-        Arrays (N, C, H, W).
-    shares
-        (N, 1, 1, 1), in [0, 1]: the share of the real image in each mixture.
+    WGAN-GP's penalty (Gulrajani et al., 2017, equation 3) without its weight. `score` is the
+    discriminator, `real` and `generated` are arrays (N, C, H, W), and `shares`, (N, 1, 1, 1) in
+    [0, 1], those of the real image in each mixture.
     """
     between = chainer.Variable(shares * real + (1 - shares) * generated)
     slopes = F.sqrt(squared_slopes(score(between), between) + EPSILON)
@@ -119,12 +101,7 @@ def gradient_penalty(score: Callable[[Any], Any], real: Any, generated: Any, sha
 def real_penalty(score: Any, real: Any) -> Any:
     """Return mean(|gradient|^2) / 2 at real images: R1 (Mescheder et al., 2018).
 
-    Parameters
-    ----------
-    score
-        Variable (N,), the scores of `real`.
-    real
-        Variable (N, C, H, W).
+    `score`, (N,), are the scores of `real`, (N, C, H, W); both are Variables.
     """
     return F.mean(squared_slopes(score, real)) / 2
 

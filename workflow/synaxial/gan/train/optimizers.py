@@ -58,12 +58,7 @@ class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
     Chainer passes over all weights about ten times, weight decay included; this is one pass. On a
     GPU, Chainer's own kernel is used.
 
-    Parameters
-    ----------
-    parent_hyperparam
-        The optimizer's.
-    weight_decay
-        Added to the gradient, times the weight.
+    `weight_decay` times the weight is added to the gradient.
     """
 
     def __init__(self, parent_hyperparam: Any, weight_decay: float) -> None:

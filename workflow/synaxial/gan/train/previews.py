@@ -26,16 +26,8 @@ class Previews(chainer.training.Extension):
     """Chainer extension that draws a preview before the training and every few epochs.
 
     Without dropout and normalised by its own statistics, a preview shows what the weights have
-    learned. It uses no random numbers of the training.
-
-    Parameters
-    ----------
-    folder
-        The folder for the previews, `epoch_0005.png` and so on.
-    training
-        The experiment's settings.
-    epochs
-        Epochs between previews.
+    learned. It uses no random numbers of the training. There are `epochs` epochs between previews,
+    which are `epoch_0005.png` and so on in `folder`.
     """
 
     trigger = (1, "iteration")

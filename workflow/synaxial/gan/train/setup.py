@@ -23,26 +23,10 @@ from synaxial.gan.train.validation import Validation
 
 @dataclass(frozen=True)
 class Session:
-    """A training that is set up.
+    """A training that is set up, with Chainer's trainer and the extensions that are used later.
 
-    Attributes
-    ----------
-    inputs
-        Its settings and data.
-    trainer
-        Chainer's trainer, with all extensions.
-    networks
-        What it trains.
-    log
-        The extension with the rows of the log.
-    stop
-        The stop trigger.
-    folder
-        The folder of this model's checkpoints.
-    previews
-        The extension that draws previews; on rank 0.
-    validation
-        The extension that compares with held-out subjects; on rank 0, with `held_out`.
+    `folder` is that of this model's checkpoints. Only rank 0 has `previews`, and `validation` if
+    there are held-out images.
     """
 
     inputs: Inputs

@@ -39,16 +39,8 @@ ANSWER_SECONDS = 60.0
 class SlurmJob:
     """A job as squeue shows it.
 
-    Attributes
-    ----------
-    number
-        Its id.
-    name
-        Its name. Snakemake's plugin gives all jobs of one run the same name.
-    state
-        Its state, such as RUNNING.
-    seconds_left
-        The time until its limit; infinite without a limit.
+    Snakemake's plugin gives all jobs of one run the same name. The seconds left until its time
+    limit are infinite without a limit.
     """
 
     number: int

@@ -25,21 +25,13 @@ class Stop:
 
     All ranks get the same answer: a signal to one of them stops all.
 
-    Parameters
-    ----------
-    epochs
-        The length of the training.
-    budget_seconds
-        How long this process may run from `started` on; infinite without a limit.
-    started
-        `time.monotonic()` at the process's start.
-    communicator
-        ChainerMN's.
+    The process may run `budget_seconds`, infinite without a limit, from `started` on, a time of
+    `time.monotonic()`.
 
     Attributes
     ----------
     exhausted
-        Whether the training has stopped improving; any rank's answer stops all.
+        Returns whether the training has stopped improving; one rank's True stops all.
     reason
         Why the training has stopped before its end, or None.
     """

@@ -33,16 +33,8 @@ OBSERVED = (
 class MovingAverage:
     """A generator whose weights are a moving average of another's (Karras et al., 2018).
 
-    Running statistics are averaged like weights.
-
-    Parameters
-    ----------
-    network
-        The average; at first a copy of the generator.
-    half_life_images
-        The number of images after which half of the average is newer.
-    batch_size
-        Images of one update over all ranks.
+    Running statistics are averaged like weights. `network` is the average, at first a copy of the
+    generator. After `half_life_images` images, half of the average is newer.
     """
 
     def __init__(self, network: Generator, half_life_images: float, batch_size: int) -> None:
@@ -93,16 +85,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         This rank's indices of images.
     images
         The data set, uint8 (N, width, width).
-    networks
-        The networks to train.
-    optimizers
-        The optimizers `generator` and `discriminator`.
-    training
-        The experiment's settings.
-    communicator
-        ChainerMN's.
-    device
-        This rank's Chainer device.
+    networks, optimizers, training, communicator, device
+        What `make_updater` makes; the optimizers are `generator` and `discriminator`.
     masks
         For a training with masks: uint8 (N, width, width), 0 and 255. The networks then see pairs:
         channel 0 is the image, channel 1 the mask.

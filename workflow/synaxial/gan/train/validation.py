@@ -23,14 +23,7 @@ class Validation(chainer.training.Extension):
 
     It is the sliced Wasserstein distance on a Laplacian pyramid, which needs no network and takes a
     second or two. It uses no random numbers of the training. The distances, and with `keep: best`
-    the best generator, are in the checkpoint.
-
-    Parameters
-    ----------
-    training
-        The experiment's settings.
-    images
-        Of `validation_images`, uint8 (N, width, width).
+    the best generator, are in the checkpoint. `images` are those of `inputs.validation_images`.
     """
 
     trigger = (1, "iteration")
