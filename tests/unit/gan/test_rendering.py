@@ -70,7 +70,9 @@ def test_each_output_alone(tmp_path: Path, config: Path, stack: Path) -> None:
         assert [file.name for file in (tmp_path / folder).iterdir()] == [name]
 
 
-def test_images_leave_what_else_is_in_the_folder(tmp_path: Path, config: Path, stack: Path) -> None:
+def test_other_files_in_the_folder_of_images_stay(
+    tmp_path: Path, config: Path, stack: Path
+) -> None:
     images = tmp_path / "images"
     images.mkdir()
     (images / "notes.txt").write_text("mine")

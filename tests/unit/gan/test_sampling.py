@@ -123,7 +123,7 @@ def test_a_saved_generator_is_the_same(tmp_path):
     assert digest_of(loaded.network) == digest_of(generator)
 
 
-def test_a_generator_outlives_the_rules_of_its_training(tmp_path):
+def test_a_generator_is_read_though_settings_of_its_training_are_invalid_now(tmp_path):
     path = tmp_path / "generator.npz"
     generator = make_generator()
     settings = save_trained(generator, path).model_dump(mode="json")

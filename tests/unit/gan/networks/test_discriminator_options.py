@@ -79,10 +79,10 @@ def test_scores_and_penalties_are_those_of_chainers_functions(options, count):
 
 
 def test_the_last_convolution_sees_one_channel_more():
-    plain, told = make_network(), make_network(minibatch_deviation=True)
-    shapes = [[link.W.shape[:2] for link in n.convolutions] for n in (plain, told)]
+    plain, with_channel = make_network(), make_network(minibatch_deviation=True)
+    shapes = [[link.W.shape[:2] for link in n.convolutions] for n in (plain, with_channel)]
     assert shapes == [[(5, 2), (6, 5), (4, 6)], [(5, 2), (6, 5), (4, 7)]]
-    assert told.count_params() == plain.count_params() + 4 * 1 * 16
+    assert with_channel.count_params() == plain.count_params() + 4 * 1 * 16
     assert make_network(blur=True).count_params() == plain.count_params()
 
 
@@ -93,7 +93,7 @@ def test_the_first_convolution_may_be_the_last():
     assert network(images(4, 1)).shape == (4,)
 
 
-def test_images_alike_are_seen_to_be_alike():
+def test_equal_images_have_a_small_deviation():
     network = make_network(minibatch_deviation=True)
     several = images(4)
     alike = np.repeat(several[:1], 4, axis=0)

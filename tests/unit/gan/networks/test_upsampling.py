@@ -153,7 +153,7 @@ def test_a_file_gives_the_network_back(upsampling, tmp_path):
     assert np.abs(standing - made[0]).max() > 1e-3
 
 
-def test_threads_do_not_show():
+def test_threads_change_no_bit():
     network = Generator(GeneratorSettings(channels=[8, 8, 8, 6, 1], upsampling=MIXED), 5, 0.3)
     results = []
     for threads in (1, 2):

@@ -1,4 +1,4 @@
-"""How results and gradients are held against those of another implementation."""
+"""Comparison of results and gradients with those of another implementation."""
 
 import numpy as np
 

@@ -38,7 +38,7 @@ def test_inputs_that_are_not_contiguous(way):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_a_gpu_does_is_the_same(shape):
+def test_the_way_of_a_gpu_is_the_same(shape):
     """Its array operations, here on NumPy's arrays."""
     x = normal(shape)
     assert_close(smooth_axis(smooth_axis(x, 2), 3), smooth(x))
@@ -87,7 +87,7 @@ def test_all_pixels_count_the_same_for_the_convolution_after_it():
     assert np.ptp(influence(False)) > 0.5
 
 
-def test_threads_do_not_show():
+def test_threads_change_no_bit():
     x = normal((5, 4, 96, 80))
     assert x.size > 2 * BLOCK
     results = []

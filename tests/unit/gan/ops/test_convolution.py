@@ -138,7 +138,7 @@ def test_large_shapes(x, outputs, kernel, stride, pad):
     assert_transposed_is_chainers(*arrays, stride, pad, tolerance=2e-5)
 
 
-def test_gradients_are_made_only_where_asked_for():
+def test_only_requested_gradients_are_computed():
     draw = normal()
     x, W, b = draw((2, 3, 5, 5)), draw((4, 3, 3, 3)), draw((4,))
     weights = chainer.Variable(W)

@@ -92,7 +92,7 @@ def test_the_three_are_transposes_of_each_other(geometry, sizes, images):
 
 @pytest.mark.parametrize(("block", "columns"), [(1, 1), (1 << 18, 512), (1 << 30, 1 << 30)])
 @pytest.mark.parametrize("small_weights", [0, 1 << 30])
-def test_how_it_is_cut_shows_in_rounding_only(monkeypatch, block, columns, small_weights):
+def test_the_size_of_blocks_changes_rounding_only(monkeypatch, block, columns, small_weights):
     geometry = Geometry(3, 4, 2, 1)
     x, weights, b, c = draw(2, (9, 41, 18, 5), (7, 9, 3, 4), (7,), (9,))
     gy = draw(3, (7, *geometry.places(41, 18), 5))[0]

@@ -45,7 +45,7 @@ def test_an_image_alone_has_none():
 
 
 @pytest.mark.parametrize("way", range(3))
-def test_the_layout_does_not_show(way):
+def test_the_memory_layout_changes_nothing(way):
     x = normal((8, 3, 4, 4))
     assert_close(with_deviation(layouts(x)[way]).array, with_deviation(x).array)
 
@@ -61,7 +61,7 @@ def test_first_and_second_derivatives_in_float64(images):
     chainer.gradient_check.check_double_backward(*check, along, **OPTIONS)
 
 
-def test_images_that_are_all_the_same():
+def test_equal_images():
     """There the root of the variance has no derivative of its own."""
     x = chainer.Variable(np.repeat(normal((1, 2, 3, 3)), 4, axis=0))
     y = with_deviation(x)

@@ -91,7 +91,7 @@ def test_a_mean_far_from_zero_costs_no_digits():
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
-def test_numbers_that_are_none_are_not_hidden(activation):
+def test_nan_and_infinity_are_not_hidden(activation):
     x = np.array([[np.nan, 1, -1]], np.float32)
     y = HiddenLayer(activation, 0.2, False, None, 0, None).apply((x,))[0].array
     assert np.isnan(y[0]).tolist() == [True, False, False]

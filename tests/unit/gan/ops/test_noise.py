@@ -50,7 +50,7 @@ def test_streams_and_uses_are_independent():
 
 
 @pytest.mark.parametrize("shape", [(3, 7, 131, 149), (1, 1), (5, 3), (8, 1, 256, 257)])
-def test_threads_and_layout_do_not_show(shape):
+def test_threads_and_memory_layout_change_no_bit(shape):
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     results = []
     for threads in (1, 2, 3):

@@ -13,7 +13,7 @@ from synaxial.gan.networks.saving import network_arrays
 
 
 def forward_and_backward(threads, images, generator_channels, discriminator_channels):
-    """Return all that an image and its score give, computed on so many threads."""
+    """Return images, scores and gradients, computed on a number of threads."""
     width = 4 * 2 ** (len(generator_channels) - 1)
     generator = Generator(GeneratorSettings(channels=generator_channels), 16)
     discriminator = Discriminator(
@@ -49,7 +49,7 @@ def forward_and_backward(threads, images, generator_channels, discriminator_chan
         (5, [16, 16, 16, 8, 8, 3, 3], [8, 16, 16]),
     ],
 )
-def test_threads_do_not_show(images, generator_channels, discriminator_channels):
+def test_threads_change_no_bit(images, generator_channels, discriminator_channels):
     results = [
         forward_and_backward(threads, images, generator_channels, discriminator_channels)
         for threads in (1, 2, 3, 3)

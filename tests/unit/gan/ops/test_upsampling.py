@@ -100,7 +100,7 @@ def test_first_and_second_derivatives_in_float64(function):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_a_gpu_does_of_bilinear_is_the_same(shape):
+def test_bilinear_on_a_gpu_is_the_same(shape):
     """Its array operations, here on NumPy's arrays."""
     x, y = normal(shape), normal((*shape[:2], 2 * shape[2], 2 * shape[3]))
     assert_close(enlarge_axis(enlarge_axis(x, 2), 3), enlarge(x))
@@ -143,7 +143,7 @@ def test_the_two_of_each_pair_are_each_others_gradients(function, transpose, sha
 
 
 @pytest.mark.parametrize("function", [bilinear_upsampling, depth_to_space, nearest_convolution])
-def test_threads_do_not_show(function):
+def test_threads_change_no_bit(function):
     inputs = [normal((5, 4, 96, 80))]
     if function is nearest_convolution:
         inputs += [normal((6, 4, 3, 3)), normal((6,))]

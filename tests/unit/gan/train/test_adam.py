@@ -88,7 +88,7 @@ def test_a_parameter_without_gradient_is_left_alone():
     assert_same_bits(weights_of(network), weights_of(make_network()))
 
 
-def test_a_saved_state_goes_on_bit_for_bit(tmp_path):
+def test_a_saved_state_continues_bit_for_bit(tmp_path):
     network = make_network()
     optimizer = ours(network)
     take_steps(network, optimizer, range(5))
@@ -107,7 +107,7 @@ def test_a_saved_state_goes_on_bit_for_bit(tmp_path):
 
 
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_do_not_show(threads):
+def test_threads_change_no_bit(threads):
     networks = make_network(), make_network()
     take_steps(networks[0], ours(networks[0]), range(3))
     with use_threads(threads):

@@ -76,7 +76,7 @@ def test_a_damaged_newest_is_skipped_with_a_warning(tmp_path, caplog, damage):
     assert (read_newest_checkpoint(tmp_path, "model", END)["state"] == 2).all()
 
 
-def test_a_checkpoint_that_the_disk_does_not_give_is_no_reason_to_start_afresh(tmp_path):
+def test_a_checkpoint_that_cannot_be_read_does_not_start_a_training_afresh(tmp_path):
     save(tmp_path, 1)
     newest = checkpoint_path(tmp_path, 2)
     newest.symlink_to(newest.name)  # opening it fails: too many levels of symbolic links

@@ -39,7 +39,7 @@ def test_a_dataset_of_one_image_has_no_pairs():
     assert similarity_of_some(noise(3, 64, 64)) < 0.5
 
 
-def test_the_log_looks_at_the_real_images_once():
+def test_the_log_measures_the_real_images_once():
     images = noise(20, 64, 64)
     log = EpochLog(None, Training(), images)
     found = similarity_of_some(images)
@@ -63,14 +63,14 @@ def rows_of(*similarities, real=0.4, iterations=54):
 
 def warnings_of(rows, caplog):
     """The warnings of a training, by the epoch after which each came."""
-    told = {}
+    found = {}
     for epoch in range(1, len(rows) + 1):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             warn_of_collapse(rows[:epoch])
         if caplog.messages:
-            (told[epoch],) = caplog.messages
-    return told
+            (found[epoch],) = caplog.messages
+    return found
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def warnings_of(rows, caplog):
         ((0.9, 0.95), False),  # alike from the beginning
         ((0.9, 0.5, 0.6), False),
         ((0.9, 0.5, 0.8), True),  # beyond 0.4 + 0.5 x 0.6
-        ((0.9, 0.5, 0.8, 0.9), False),  # told already
+        ((0.9, 0.5, 0.8, 0.9), False),  # reported already
         ((0.9, 0.6, 0.8), False),  # not varied before: beyond 0.4 + 0.25 x 0.6
     ],
 )
@@ -106,36 +106,36 @@ DEMO = (
 REAL = 0.567461
 
 
-def test_a_training_whose_images_never_varied_is_told_once(caplog):
-    told = warnings_of(rows_of(*SLOW, real=REAL), caplog)
+def test_images_that_never_varied_are_reported_once(caplog):
+    found = warnings_of(rows_of(*SLOW, real=REAL), caplog)
     # The first epoch that ends after 500 iterations.
-    assert list(told) == [10]
-    assert told[10] == (
+    assert list(found) == [10]
+    assert found[10] == (
         "epoch 10: the generated images still resemble each other (MS-SSIM of pairs 0.94, of real "
         "images 0.57); the generator has never varied as real images do: look at the previews"
     )
 
 
-def test_a_training_whose_images_become_varied_is_left_alone(caplog):
+def test_images_that_become_varied_are_not_reported(caplog):
     assert warnings_of(rows_of(*DEMO, real=REAL), caplog) == {}
 
 
 def test_a_late_collapse_is_no_lack_of_variety(caplog):
-    told = warnings_of(rows_of(*DEMO, *SLOW[-3:], real=REAL), caplog)
-    assert list(told) == [19]
-    assert "may have collapsed" in told[19]
+    found = warnings_of(rows_of(*DEMO, *SLOW[-3:], real=REAL), caplog)
+    assert list(found) == [19]
+    assert "may have collapsed" in found[19]
 
 
 def test_variety_after_the_first_alarm_can_be_lost_again(caplog):
-    told = warnings_of(rows_of(*SLOW, *DEMO[-3:], *SLOW[-3:], real=REAL), caplog)
-    assert list(told) == [10, 22]
-    assert "may have collapsed" in told[22]
+    found = warnings_of(rows_of(*SLOW, *DEMO[-3:], *SLOW[-3:], real=REAL), caplog)
+    assert list(found) == [10, 22]
+    assert "may have collapsed" in found[22]
 
 
-def test_long_epochs_are_told_at_the_first(caplog):
-    told = warnings_of(rows_of(*SLOW[3:6], real=REAL, iterations=600), caplog)
-    assert list(told) == [1]
+def test_long_epochs_are_reported_at_the_first(caplog):
+    found = warnings_of(rows_of(*SLOW[3:6], real=REAL, iterations=600), caplog)
+    assert list(found) == [1]
 
 
-def test_real_images_that_are_all_the_same_are_no_alarm(caplog):
+def test_equal_real_images_are_no_alarm(caplog):
     assert warnings_of(rows_of(*[1.0] * 20, real=1.0), caplog) == {}

@@ -45,7 +45,7 @@ def file(tmp_path, monkeypatch):
     return path
 
 
-def test_an_old_file_that_nobody_uses_is_deleted(file):
+def test_an_old_unused_file_is_deleted(file):
     another = file.with_name("sem.mp-1")
     another.touch()
     os.utime(another, (0, 0))

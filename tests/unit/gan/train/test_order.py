@@ -24,7 +24,7 @@ def state_of(iterator):
     seed=st.integers(0, 3),
 )
 def test_restarts_on_any_number_of_ranks_change_no_order(images, share, legs, seed):
-    """Each leg is a job: so many ranks, so many iterations, and then a checkpoint."""
+    """Each leg is a job: a number of ranks and of iterations, and then a checkpoint."""
     batch = 12 * share
     visited, state = [], None
     for ranks, iterations in legs:

@@ -45,10 +45,10 @@ def known(monkeypatch):
     return jobs
 
 
-def test_a_cancelled_job_is_not_tried_again_by_the_same_run(tmp_path, known):
+def test_a_cancelled_job_is_not_retried_by_the_same_run(tmp_path, known):
     record_job(tmp_path, job(7, "run"))
     known[7] = job(7, "run", "CANCELLED")
-    with pytest.raises(SynaxialError, match=r"Slurm job 7: it was cancelled.*the same command"):
+    with pytest.raises(SynaxialError, match=r"Slurm job 7: it was cancelled.*repeat the command"):
         follow_last_job(tmp_path, job(8, "run"))
     # The user's next command is another run.
     follow_last_job(tmp_path, job(9, "another"))

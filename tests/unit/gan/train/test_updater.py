@@ -151,7 +151,7 @@ def test_the_gradient_penalty_is_of_mixtures_of_this_batchs_images(images, tmp_p
     assert updater.observed["penalty"] == pytest.approx(seen["penalty"], rel=1e-2)
 
 
-def test_r1_is_taken_in_every_so_manieth_iteration_and_so_many_times_as_heavy(images, tmp_path):
+def test_r1_has_an_interval_and_is_weighted_by_it(images, tmp_path):
     training, monitoring = tiny_training(r1=5, r1_interval=3, discriminator=UNNORMALISED)
     session = session_of(training, monitoring, images, tmp_path)
     updater, network = session.trainer.updater, session.networks.discriminator
