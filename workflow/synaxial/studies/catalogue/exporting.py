@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from synaxial.studies.catalogue.dicom import write_dicom
 from synaxial.studies.catalogue.pictures import from_png
 from synaxial.studies.catalogue.tables import Image, Mask, Stack
 
-#: Writes an image to a file, from its pixels, its hit, and the side of a pixel in mm or None.
-Writer = Callable[[Path, NDArray[np.uint8], dict[str, Any], float | None], None]
+#: The suffix of each kind of file.
+SUFFIXES = {"png": ".png", "nifti": ".nii.gz", "dicom": ".dcm"}
 
 
 def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind: str) -> int:
@@ -33,7 +33,7 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
     `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time. Other files of
     the folder are kept.
     """
-    suffix, write = WRITERS[kind]
+    suffix = SUFFIXES[kind]
     folder.mkdir(parents=True, exist_ok=True)
     masked = (
         kind != "dicom" and Mask.__tablename__ in inspect(session.connection()).get_table_names()
@@ -47,14 +47,14 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
         ).one()
         pixels = from_png(png, hit["sha256"], f"image {hit['id']}")
         with written_whole(folder / f"{name_of(hit)}{suffix}") as partial:
-            write(partial, pixels, hit, millimetres)
+            _write(partial, kind, pixels, hit, millimetres)
         written += 1
         mask = mask_of(session, hit["id"]) if masked else None
         if mask is not None:
             values = mask if kind == "png" else mask // INSIDE
             of_mask = {**hit, "sha256": digest_of_pixels(mask), "channel": MASK}
             with written_whole(folder / f"{name_of(hit)}_mask{suffix}") as partial:
-                write(partial, values, of_mask, millimetres)
+                _write(partial, kind, values, of_mask, millimetres)
             written += 1
     return written
 
@@ -82,33 +82,17 @@ def origin_of(hit: dict[str, Any]) -> dict[str, Any]:
     return {"generated": True, **{name: hit[name] for name in known}, **channel}
 
 
-def _write_png(
-    path: Path, pixels: NDArray[np.uint8], hit: dict[str, Any], millimetres: float | None
+def _write(
+    path: Path, kind: str, pixels: NDArray[np.uint8], hit: dict[str, Any], millimetres: float | None
 ) -> None:
-    """Write a PNG with the image's origin as its description."""
-    information = PngInfo()
-    information.add_text("Description", json.dumps(origin_of(hit)))
-    Picture.fromarray(pixels).save(path, format="PNG", pnginfo=information)
-
-
-def _write_nifti(
-    path: Path, pixels: NDArray[np.uint8], hit: dict[str, Any], millimetres: float | None
-) -> None:
-    """Write a volume of one slice; an unknown pixel size is that of BraTS."""
-    across = FIELD_OF_VIEW if millimetres is None else millimetres * pixels.shape[1]
-    path.write_bytes(compressed(make_volume(pixels[None], across)))
-
-
-def _write_dicom(
-    path: Path, pixels: NDArray[np.uint8], hit: dict[str, Any], millimetres: float | None
-) -> None:
-    """Write a Secondary Capture Image."""
-    write_dicom(path, pixels, origin_of(hit), millimetres)
-
-
-#: The suffix and the writer of each kind of file.
-WRITERS: dict[str, tuple[str, Writer]] = {
-    "png": (".png", _write_png),
-    "nifti": (".nii.gz", _write_nifti),
-    "dicom": (".dcm", _write_dicom),
-}
+    """Write an image as a PNG, as a volume of one slice, or as a Secondary Capture Image."""
+    if kind == "png":
+        information = PngInfo()
+        information.add_text("Description", json.dumps(origin_of(hit)))
+        Picture.fromarray(pixels).save(path, format="PNG", pnginfo=information)
+    elif kind == "nifti":
+        # An unknown pixel size is that of BraTS.
+        across = FIELD_OF_VIEW if millimetres is None else millimetres * pixels.shape[1]
+        path.write_bytes(compressed(make_volume(pixels[None], across)))
+    else:
+        write_dicom(path, pixels, origin_of(hit), millimetres)

@@ -27,7 +27,6 @@ from synaxial.evaluation.metrics import anatomy, memorisation
 from synaxial.evaluation.metrics.neighbours import realism
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
-from synaxial.io.models import read_model
 from synaxial.io.stacks import images_of, masks_of, read_stack
 from synaxial.studies.catalogue.pictures import plain
 from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
@@ -42,29 +41,10 @@ ImageNumbers = dict[str, Any]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class _Settings(_Strict):
-    seeds: Annotated[list[Count], Field(min_length=1, max_length=1)]
-
-
-class _Digests(_Strict):
-    generator: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class _RunRecord(_Strict):
-    """The keys of `run.json` that the catalogue needs."""
-
-    experiment: str
-    fingerprint: str
-    settings: _Settings
-    digests: _Digests
-
-
-class _Page(_Strict):
+class _Page(BaseModel):
     """The description of a page of a stack."""
+
+    model_config = ConfigDict(strict=True)
 
     generated: bool
     generator: str
@@ -124,15 +104,16 @@ class Training:
 
 def read_run(path: Path) -> Run:
     """Read the record of a training."""
-    record = read_model(path, _RunRecord, "a run.json of `synaxial train`")
-    return Run(
-        record.experiment,
-        record.settings.seeds[0],
-        record.fingerprint,
-        record.digests.generator,
-        read_json(path),
-        sha256_of(path),
-    )
+    content = read_json(path)
+    try:
+        (seed,) = content["settings"]["seeds"]
+        experiment, fingerprint = content["experiment"], content["fingerprint"]
+        generator = content["digests"]["generator"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SynaxialError(
+            path, f"is not complete ({error})", "a run.json of `synaxial train`"
+        ) from error
+    return Run(experiment, seed, fingerprint, generator, content, sha256_of(path))
 
 
 def read_numbers(
