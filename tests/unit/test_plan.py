@@ -224,13 +224,13 @@ def test_the_catalogue_is_in_the_results_unless_the_study_says_otherwise():
     plan = plan_of()
     assert plan.catalogue == "sqlite:///results/catalogue.sqlite"
     assert plan_of(catalogue={"url": "postgresql://host/name"}).catalogue.startswith("postgresql")
-    record = Path("results/catalogue.json")
-    assert not plan.catalogue_is_lost(record)
-    record.parent.mkdir()
+    assert not plan.catalogue_is_lost("final", 1)
+    record = Path("results/experiments/final/seed_1/catalogue.json")
+    record.parent.mkdir(parents=True)
     record.touch()
-    assert plan.catalogue_is_lost(record)
+    assert plan.catalogue_is_lost("final", 1)
     Path("results/catalogue.sqlite").touch()
-    assert not plan.catalogue_is_lost(record)
+    assert not plan.catalogue_is_lost("final", 1)
 
 
 def test_two_runs_do_not_share_a_folder_of_results():

@@ -273,8 +273,10 @@ class Plan:
         trainings = self.study.experiments[name].seeds
         return [(name, trainings[seeds.index(seed) % len(trainings)])]
 
-    def catalogue_is_lost(self, record: Path) -> bool:
+    def catalogue_is_lost(self, experiment: str, seed: int | str) -> bool:
         """Tell whether a training was loaded into a catalogue's file that is gone."""
+        folder = self.results / "experiments" / experiment / f"seed_{seed}"
+        record = folder / "catalogue.json"
         kind, _, path = self.catalogue.partition(":///")
         return kind == "sqlite" and record.exists() and not Path(path).exists()
 

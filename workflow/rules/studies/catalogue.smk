@@ -23,8 +23,9 @@ rule catalogue_load:
     params:
         version=version_of("catalogue load"),
         url=plan.catalogue,
-        # Not a part of the command. Its change runs the job again where the database was deleted.
-        lost=lambda wildcards, output: plan.catalogue_is_lost(Path(output.record)),
+        # Not a part of the command. Its change runs the job again where the database was deleted. A
+        # function of the wildcards alone: Snakemake ignores changes of what it derives from outputs.
+        lost=lambda wildcards: plan.catalogue_is_lost(wildcards.experiment, wildcards.seed),
         training=subpath(input.training, parent=True),
     shell:
         "synaxial catalogue load {input.stacks} --config {input.settings} --url {params.url:q}"
