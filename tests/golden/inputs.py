@@ -7,6 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import yaml
+from PIL import Image
 
 from ..unit.studies.turing.pages import answer_all
 from ..workflow.conftest import STUDY, write_subject
@@ -101,6 +102,7 @@ def _run_all() -> None:
         answers = answer_all(key, name, 0.7, seed)
         Path(f"turing/{name}.json").write_text(json.dumps(answers))
     _write_points()
+    Image.new("L", (64, 32), 128).save("sheet.png")
 
 
 def _write_points() -> None:

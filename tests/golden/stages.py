@@ -192,6 +192,12 @@ STAGES = {
         " --output {to}cases.png",
         STACKS,
     ),
+    "evaluate summary": Stage(
+        "--config study.yaml --dataset dataset/dataset.json --sheet sheet.png --shown final"
+        " --output {to}summary.html",
+        f"controls/real/evaluation.json {FINAL}/evaluation.json",
+        skip=(),
+    ),
     "study scaling measure": Stage(
         "--config study.yaml --mode weak --dataset dataset --device cpu --output {to}weak_1.json",
         ignore=TIMES,
@@ -269,25 +275,11 @@ def run_stage(name: str, /, to: str = "", **fields: str) -> str:
     options = stage.options.format(**values).split()
     files = stage.files.format(**values).split()
     command = typer.main.get_command(make_app(name))
-    # Until lists are positional everywhere.
-    params = _last(command, name).params
-    lists = [p.opts[0] for p in params if str(p.metavar).endswith("...")]
-    if lists and lists[0].startswith("--") and files:
-        files = [lists[0], *files]
-    if "--records" in lists:
-        at = options.index("--records")
-        options[at : at + 2] = ["--records", *(f"volumes/{Path(p).stem}.json" for p in files[1:])]
     arguments = [*options, *files]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         command.main([*name.split(), *arguments], prog_name="synaxial", standalone_mode=False)
     return printed.getvalue()
-
-
-def _last(command, name: str):
-    for word in name.split():
-        command = command.commands[word]
-    return command
 
 
 def results_of(name: str, folder: Path) -> dict[str, object]:

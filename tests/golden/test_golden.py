@@ -5,6 +5,8 @@ import logging
 
 import pytest
 
+from synaxial.cli import COMMANDS
+
 from .stages import STAGES, judge, record_of, results_of, version_of
 
 
@@ -15,3 +17,8 @@ def test_results_change_with_the_version_alone(name, tmp_path, caplog):
     mistake = judge(name, recorded, results_of(name, tmp_path), version_of(name))
     if mistake:
         pytest.fail(mistake, pytrace=False)
+
+
+def test_every_command_that_writes_results_is_here():
+    without_results = {"check", "catalogue consult", "catalogue send"}
+    assert set(STAGES) == set(COMMANDS) - without_results
