@@ -109,8 +109,14 @@ class VolumeCheck(Section):
     spacing: tuple[Positive, Positive, Positive] | None = (1.0, 1.0, 1.0)
     """Voxel size in mm along the same axes, within 1 %. Null accepts any size."""
 
-    channel: Annotated[int, Field(ge=0)] = 0
-    """The channel to take from a 4-D file (0 is FLAIR in MSD Task01)."""
+    affine: Literal["sform", "qform"] | None = None
+    """The affine of the header to use. Null means the sform, or the qform where there is no sform.
+    If the two differ in voxel size, the volume is bad. If they differ in orientation, the subject
+    gets a warning and no masks."""
+
+    channel: Annotated[int, Field(ge=0)] | None = None
+    """The channel to take from a 4-D file, counted from 0. Null takes FLAIR from MSD Task01, and no
+    4-D files from other data sets."""
 
 
 class Acquire(Section):

@@ -31,6 +31,17 @@ def test_singleton_axes_are_no_channels(singletons: int) -> None:
     )
 
 
+def test_a_channel_that_nobody_chose_is_refused() -> None:
+    """The first of four channels may be T1."""
+    channels = make_image(np.stack([make_head(seed) for seed in range(4)], axis=3))
+    with pytest.raises(BadVolumeError, match=r"4 channels; expected one volume; .*volume.channel"):
+        make_canonical(channels, CHECK, "copy")
+    volume = make_canonical(channels, CHECK, "copy", channel=3)
+    np.testing.assert_array_equal(volume.voxels, make_head(3))
+    chosen = make_canonical(channels, CHECK.model_copy(update={"channel": 1}), "copy", channel=3)
+    np.testing.assert_array_equal(chosen.voxels, make_head(1))
+
+
 def test_a_channel_out_of_range_is_refused() -> None:
     image = make_image(np.stack([make_head()] * 2, axis=3))
     with pytest.raises(BadVolumeError, match=r"2 channels; expected channel 2"):
@@ -81,6 +92,13 @@ def test_labels_become_those_of_brats_2020(
         (-make_labels().astype(np.int16), LPS, "bids", "holds labels -4, -2, -1; expected whole"),
         (make_labels() * np.int16(100), LPS, "bids", "holds labels 400; expected whole"),
         (make_labels((7,)), LPS, "msd", r"holds labels 7; expected \[0, 1, 2, 3\]"),
+        # One channel a label: the first is the background, and the tumour would be lost.
+        (
+            np.stack([make_labels() == 0, make_labels() > 0], -1).astype(np.uint8),
+            LPS,
+            "bids",
+            "2 cha",
+        ),
         (np.full(SHAPE, np.nan, np.float32), LPS, "bids", "holds labels nan; expected whole"),
     ],
 )

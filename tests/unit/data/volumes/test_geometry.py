@@ -90,12 +90,61 @@ def test_a_small_tilt_is_noted() -> None:
     assert volume.notes == ("tilted by 10.0 degrees; slices are those of the file, not resampled",)
 
 
-def test_two_orientations_in_one_header_are_noted() -> None:
-    image = make_image(make_head())
+def two_orientations(voxels: np.ndarray) -> nibabel.Nifti1Image:
+    image = make_image(voxels)
     image.set_qform(np.diag([1, -1, 1, 1]), 1)
-    volume = make_canonical(image, CHECK, "copy")
-    assert volume.notes == ("the sform says LPS and the qform RPS; the sform is used",)
+    return image
+
+
+def test_two_orientations_in_one_header_are_a_warning_and_give_no_masks() -> None:
+    volume = make_canonical(two_orientations(make_head()), CHECK, "copy")
+    assert volume.warnings == (
+        "the sform says LPS and the qform RPS; the sform is used; check the patient's sides and "
+        "set acquire.volume.affine",
+    )
     assert volume.found.axes == "LPS"
+    with pytest.raises(BadVolumeError, match="sub-1: the volume has two orientations"):
+        make_canonical_segmentation(make_image(make_labels()), volume.found, None, "sub-1")
+
+
+@pytest.mark.parametrize(("wanted", "axes"), [("sform", "LPS"), ("qform", "RPS")])
+def test_the_study_chooses_an_orientation(wanted: str, axes: str) -> None:
+    check = CHECK.model_copy(update={"affine": wanted})
+    volume = make_canonical(two_orientations(make_head()), check, "copy")
+    assert (volume.found.axes, volume.notes, volume.warnings) == (axes, (), ())
+    labels = make_canonical_segmentation(
+        two_orientations(make_labels()), volume.found, None, "sub-1", wanted
+    )
+    # The labels lie on the head as they lay before.
+    turned = slice(None, None, -1 if wanted == "qform" else 1)
+    np.testing.assert_array_equal(volume.voxels, make_head()[turned])
+    np.testing.assert_array_equal(labels, make_labels()[turned])
+
+
+def with_pixdim(sform: float, pixdim: float, qform: int) -> nibabel.Nifti1Image:
+    """Return an image with two voxel sizes (mm), as after a change of one of them alone."""
+    image = make_image(make_head(), np.diag([-sform, -sform, sform, 1]))
+    image.set_qform(np.diag([-pixdim, -pixdim, pixdim, 1]), qform)
+    image.header["pixdim"][1:4] = pixdim
+    return image
+
+
+@pytest.mark.parametrize("qform", [0, 1])
+def test_two_voxel_sizes_in_one_header_are_refused_until_the_study_chooses(qform: int) -> None:
+    image = with_pixdim(1, 2, qform)
+    message = "voxels of 1 x 1 x 1 mm in the sform and 2 x 2 x 2 mm in pixdim; .*volume.affine"
+    with pytest.raises(BadVolumeError, match=message):
+        make_canonical(image, CHECK, "copy")
+    for wanted, size in (("sform", 1), ("qform", 2 if qform else 1)):
+        check = VolumeCheck(shape=SHAPE, spacing=(size,) * 3, affine=wanted)
+        assert make_canonical(image, check, "copy").found.spacing == (size,) * 3
+
+
+@pytest.mark.parametrize("size", [0.001, 1000])
+def test_voxels_in_another_unit_are_refused_where_any_size_is_accepted(size: float) -> None:
+    image = make_image(make_head(), np.diag([-size, -size, size, 1]))
+    with pytest.raises(BadVolumeError, match=r"expected 0.1 to 20 mm; .*unit may not be mm"):
+        make_canonical(image, VolumeCheck(shape=None, spacing=None), "copy")
 
 
 def test_an_invalid_qform_is_noted() -> None:

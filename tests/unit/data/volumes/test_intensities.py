@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synaxial.data.volumes.intensities import brain_percentiles, make_positive
+from synaxial.data.volumes.intensities import NOT_STRIPPED, brain_percentiles, make_positive
 from synaxial.io.errors import BadVolumeError
 
 from ..heads import SHAPE, make_head
@@ -15,7 +15,7 @@ BRAIN = make_head() > 0
 @pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
 def test_whole_numbers_that_fit_are_int16(kind: type) -> None:
     head = np.minimum(make_head(), 255).astype(kind)
-    voxels, notes = make_positive(head, "copy")
+    voxels, notes, _ = make_positive(head, "copy")
     assert voxels.dtype == np.int16
     assert notes == []
     np.testing.assert_array_equal(voxels, head)
@@ -25,7 +25,7 @@ def test_whole_numbers_that_fit_are_int16(kind: type) -> None:
     "head", [make_head() * 0.37, make_head().astype(np.int32) * 100, make_head() * np.float32(1e6)]
 )
 def test_other_values_are_float32(head: np.ndarray) -> None:
-    voxels, notes = make_positive(head, "copy")
+    voxels, notes, _ = make_positive(head, "copy")
     assert voxels.dtype == np.float32
     assert notes == []
     np.testing.assert_array_equal(voxels, head.astype(np.float32))
@@ -34,7 +34,7 @@ def test_other_values_are_float32(head: np.ndarray) -> None:
 def test_a_little_ringing_is_clipped() -> None:
     head = make_head()
     head[1, 2, 1:4] = -5
-    voxels, notes = make_positive(head, "copy")
+    voxels, notes, _ = make_positive(head, "copy")
     assert notes == ["3 negative voxels (interpolation) set to 0"]
     np.testing.assert_array_equal(voxels, np.maximum(head, 0))
 
@@ -46,7 +46,7 @@ def test_a_z_scored_copy_is_shifted(amidst: bool) -> None:
     scored = (head - head[BRAIN].mean()) / head[BRAIN].std()
     if amidst:
         scored[~BRAIN] = 0
-    voxels, notes = make_positive(scored, "copy")
+    voxels, notes, _ = make_positive(scored, "copy")
     assert len(notes) == 1
     assert notes[0].startswith("rescaled copy: ")
     np.testing.assert_array_equal(voxels > 0, BRAIN)
@@ -56,7 +56,7 @@ def test_a_z_scored_copy_is_shifted(amidst: bool) -> None:
 
 
 def test_a_positive_background_is_subtracted() -> None:
-    voxels, notes = make_positive(make_head() + np.int16(7), "copy")
+    voxels, notes, _ = make_positive(make_head() + np.int16(7), "copy")
     np.testing.assert_array_equal(voxels, make_head())
     assert notes == ["rescaled copy: the background, 7, was subtracted"]
 
@@ -64,16 +64,17 @@ def test_a_positive_background_is_subtracted() -> None:
 def test_a_brain_at_the_border_still_has_its_background() -> None:
     head = make_head()
     head[:, :, 0] = 500
-    voxels, notes = make_positive(head, "copy")
+    voxels, notes, _ = make_positive(head, "copy")
     np.testing.assert_array_equal(voxels, head)
     assert notes == []
 
 
-def test_no_background_is_noted() -> None:
+def test_no_background_is_a_warning() -> None:
     noise = np.random.default_rng(0).integers(1, 500, SHAPE).astype(np.int16)
-    voxels, notes = make_positive(noise, "copy")
+    voxels, notes, warnings = make_positive(noise, "copy")
     np.testing.assert_array_equal(voxels, noise)
-    assert "not skull-stripped?" in notes[0]
+    assert notes == []
+    assert warnings == [NOT_STRIPPED]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_the_outcome_is_positive_or_a_clear_error(inner: np.ndarray, background:
     head = np.full((6, 6, 6), background, np.float32)
     head[1:-1, 1:-1, 1:-1] = inner
     try:
-        voxels, _ = make_positive(head, "copy")
+        voxels, _, _ = make_positive(head, "copy")
     except BadVolumeError as error:
         assert "expected a brain" in str(error)
     else:

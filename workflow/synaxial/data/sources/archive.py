@@ -69,7 +69,7 @@ class ArchiveSource(FileSource):
         folder = self._fetched / EXTRACTED
         return FoundFiles(
             {subject: [folder / path for path in listed["files"][subject]] for subject in wanted},
-            LAYOUTS[listed["found_layout"]].labels,
+            LAYOUTS[listed["found_layout"]],
         )
 
     def origin(self, path: Path) -> str:

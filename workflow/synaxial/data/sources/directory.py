@@ -59,7 +59,7 @@ class DirectorySource(FileSource):
         files = find_files(paths, layout, wanted, where)
         return FoundFiles(
             {subject: [self._root / path for path in files[subject]] for subject in wanted},
-            layout.labels,
+            layout,
         )
 
 

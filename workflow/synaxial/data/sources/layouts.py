@@ -26,6 +26,8 @@ class Layout:
     #: The label of BraTS 2020 for each label (1 necrotic or non-enhancing core, 2 oedema,
     #: 4 enhancing tumour); None if the labels are these already, or are not known.
     labels: Mapping[int, int] | None = None
+    #: The FLAIR channel of 4-D files; None if files are 3-D, or if it is not known.
+    channel: int | None = None
 
 
 #: The known layouts, in the order in which `auto` tries them.
@@ -54,6 +56,7 @@ LAYOUTS: dict[str, Layout] = {
         re.compile(rf"{_ABOVE}images(?:Tr|Ts)/(?P<subject>BRATS_\d+){_NIFTI}"),
         re.compile(rf"{_ABOVE}labelsTr/(?P<subject>BRATS_\d+){_NIFTI}"),
         {0: 0, 1: 2, 2: 1, 3: 4},
+        channel=0,
     ),
     # The name of a subject has all its entities (session, run, …), so that two runs differ.
     # A segmentation (`_dseg`) lies beside the image or in a derivative. An image in a derivative

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from synaxial.data.sources.layouts import Layout
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of
 
@@ -28,6 +29,8 @@ class RawVolume:
     sha256: str
     #: The label of BraTS 2020 for each label (see `Layout`), or None if they are the same.
     labels: Mapping[int, int] | None = None
+    #: The FLAIR channel of a 4-D image (see `Layout`), or None if it is not known.
+    channel: int | None = None
 
 
 class Source(ABC):
@@ -64,8 +67,7 @@ class FoundFiles:
 
     #: For each subject, in natural order: the FLAIR file and, if there is one, its segmentation.
     files: dict[str, list[Path]]
-    #: As in `RawVolume`.
-    labels: Mapping[int, int] | None
+    layout: Layout
 
 
 class FileSource(Source):
@@ -104,5 +106,6 @@ class FileSource(Source):
             ),
             origin=self.origin(paths[0]),
             sha256=sha256_of(paths[0]),
-            labels=self.found.labels,
+            labels=self.found.layout.labels,
+            channel=self.found.layout.channel,
         )

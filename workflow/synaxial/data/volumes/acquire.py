@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 
 from synaxial.config.loading import read_study
-from synaxial.config.model import Acquire
+from synaxial.config.model import Acquire, VolumeCheck
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import SEGMENTATION, RawVolume, Source
 from synaxial.data.volumes.canonical import (
@@ -61,8 +61,9 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
     raw, volume, segmentation = None, None, None
     try:
         raw = source.read(subject)
-        volume = make_canonical(raw.image, settings.volume, f"{subject} ({raw.origin})")
-        segmentation, warnings = read_segmentation(raw, volume)
+        where = f"{subject} ({raw.origin})"
+        volume = make_canonical(raw.image, settings.volume, where, raw.channel)
+        segmentation, warnings = read_segmentation(raw, volume, settings.volume)
         record = make_record(subject, settings.source, raw, volume, segmentation, warnings)
     except BadVolumeError as error:
         if settings.on_bad_volume == "fail":
@@ -88,7 +89,7 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
 
 
 def read_segmentation(
-    raw: RawVolume, volume: CanonicalVolume
+    raw: RawVolume, volume: CanonicalVolume, check: VolumeCheck
 ) -> tuple[NDArray[np.uint8] | None, list[str]]:
     """Return a subject's canonical segmentation, or None and a warning if it cannot be used.
 
@@ -97,10 +98,12 @@ def read_segmentation(
     if raw.open_segmentation is None:
         return None, []
     try:
-        image = raw.open_segmentation()
-        return make_canonical_segmentation(image, volume.found, raw.labels, SEGMENTATION), []
+        segmentation = make_canonical_segmentation(
+            raw.open_segmentation(), volume.found, raw.labels, SEGMENTATION, check.affine
+        )
     except BadVolumeError as error:
         return None, [f"{error}; there are no masks of this subject"]
+    return segmentation, []
 
 
 def make_record(
@@ -138,7 +141,7 @@ def make_record(
         brain_voxels_per_slice=brain,
         tumour_voxels_per_slice=None if segmentation is None else _above_0_per_slice(segmentation),
         notes=list(volume.notes),
-        warnings=warnings,
+        warnings=[*volume.warnings, *warnings],
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,28 +36,51 @@ class CanonicalVolume:
     found: Geometry
     #: What is unusual but usable, and what was done about it.
     notes: tuple[str, ...]
+    #: What may be wrong with the patient's sides or with the whole image.
+    warnings: tuple[str, ...]
 
 
-def make_canonical(image: Any, check: VolumeCheck, where: str) -> CanonicalVolume:
+def make_canonical(
+    image: Any, check: VolumeCheck, where: str, channel: int | None = None
+) -> CanonicalVolume:
     """Check a FLAIR image and turn it to the canonical orientation.
 
-    The NIfTI image is 3-D, or 4-D with the FLAIR volume as one channel. `where` names the subject
-    and the file in messages.
+    Parameters
+    ----------
+    image
+        A NIfTI image: 3-D, or 4-D with the FLAIR volume as one channel.
+    check
+        What the volume must have.
+    where
+        The subject and the file, for messages.
+    channel
+        The FLAIR channel in this data set, if that is known; `check.channel` comes first.
 
     Raises
     ------
     BadVolumeError
         It is not as expected, or its voxels cannot be read.
     """
-    geometry = read_geometry(image, where)
-    index = _channel_index(geometry.shape, check.channel, where)
+    geometry = read_geometry(image, where, check.affine)
+    wanted = channel if check.channel is None else check.channel
+    index = _channel_index(geometry.shape, wanted, where)
     check_geometry(geometry, check, where)
-    voxels, notes = make_positive(geometry.turn(_read_voxels(image, index, where)), where)
-    return CanonicalVolume(voxels, geometry.canonical_affine, geometry, (*geometry.notes, *notes))
+    voxels, notes, warnings = make_positive(geometry.turn(_read_voxels(image, index, where)), where)
+    return CanonicalVolume(
+        voxels,
+        geometry.canonical_affine,
+        geometry,
+        (*geometry.notes, *notes),
+        tuple(filter(None, (geometry.conflict, *warnings))),
+    )
 
 
 def make_canonical_segmentation(
-    image: Any, flair: Geometry, labels: Mapping[int, int] | None, where: str
+    image: Any,
+    flair: Geometry,
+    labels: Mapping[int, int] | None,
+    where: str,
+    wanted: Literal["sform", "qform"] | None = None,
 ) -> NDArray[np.uint8]:
     """Check a segmentation and turn it to the canonical orientation.
 
@@ -71,14 +94,26 @@ def make_canonical_segmentation(
         The new label for each label; None keeps them.
     where
         The subject and the file, for messages.
+    wanted
+        `acquire.volume.affine`.
 
     Raises
     ------
     BadVolumeError
-        It lies on another grid, or holds something other than labels.
+        It has channels, lies on another grid or on one of unknown sides, or holds something other
+        than labels.
     """
-    geometry = read_geometry(image, where)
+    if flair.conflict:
+        raise BadVolumeError(where, "the volume has two orientations")
+    geometry = read_geometry(image, where, wanted)
     index = _channel_index(geometry.shape, 0, where)
+    if int(np.prod(geometry.shape[3:])) > 1:
+        raise BadVolumeError(
+            where,
+            f"the segmentation has {int(np.prod(geometry.shape[3:]))} channels",
+            "one volume of labels",
+            "convert it, as with NumPy's argmax if each channel is a label from 0 on",
+        )
     if geometry.canonical_shape != flair.canonical_shape:
         raise BadVolumeError(
             where,
@@ -105,7 +140,9 @@ def make_canonical_segmentation(
     return geometry.turn(table[voxels.astype(np.uint8)])
 
 
-def _channel_index(shape: tuple[int, ...], channel: int, where: str) -> tuple[slice | int, ...]:
+def _channel_index(
+    shape: tuple[int, ...], channel: int | None, where: str
+) -> tuple[slice | int, ...]:
     """Return the index that takes one 3-D volume from an array of this shape."""
     axes = len(shape)
     while axes > 3 and shape[axes - 1] == 1:
@@ -118,15 +155,15 @@ def _channel_index(shape: tuple[int, ...], channel: int, where: str) -> tuple[sl
         raise BadVolumeError(
             where, f"{list(shape)} voxels", f"at least 1 an axis and at most {MOST_VOXELS} in all"
         )
-    if axes == 4 and channel >= shape[3]:
-        raise BadVolumeError(
-            where,
-            f"{shape[3]} channels",
-            f"channel {channel} (counted from 0)",
-            "see acquire.volume.channel",
-        )
     index: list[slice | int] = [slice(None)] * 3 + [0] * (len(shape) - 3)
     if axes == 4:
+        if channel is None or channel >= shape[3]:
+            raise BadVolumeError(
+                where,
+                f"{shape[3]} channels",
+                "one volume" if channel is None else f"channel {channel} (counted from 0)",
+                "set acquire.volume.channel to that of FLAIR",
+            )
         index[3] = channel
     return tuple(index)
 

@@ -1,7 +1,8 @@
 """Shape, voxel size and orientation of a volume, from its header alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from nibabel.affines import apply_affine, obliquity, voxel_sizes
@@ -35,6 +36,9 @@ SPACING_TOLERANCE = 0.01
 #: Larger numbers (mm) in an affine are damage.
 LARGEST_COORDINATE = 1e6
 
+#: Voxels of another size (mm) are no head: the header has another unit.
+SMALLEST_VOXEL, LARGEST_VOXEL = 0.1, 20.0
+
 #: A matrix of cosines with a smaller determinant has axes that lie in one plane.
 SMALLEST_DETERMINANT = 1e-3
 
@@ -55,6 +59,8 @@ class Geometry:
     to_canonical: NDArray[np.float64]
     #: What is unusual but usable.
     notes: tuple[str, ...]
+    #: A warning if the header has two orientations, else empty.
+    conflict: str = ""
 
     @property
     def canonical_shape(self) -> tuple[int, ...]:
@@ -84,13 +90,24 @@ class Geometry:
         return np.asarray(apply_affine(self.canonical_affine, indices), dtype=np.float64)
 
 
-def read_geometry(image: Any, where: str) -> Geometry:
+def read_geometry(
+    image: Any, where: str, wanted: Literal["sform", "qform"] | None = None
+) -> Geometry:
     """Read the geometry of a NIfTI image from its header.
+
+    Parameters
+    ----------
+    image
+        The NIfTI image.
+    where
+        The subject and the file, for messages.
+    wanted
+        `acquire.volume.affine`.
 
     Raises
     ------
     BadVolumeError
-        The orientation is missing or invalid, or the axes are tilted.
+        The orientation or the voxel size is missing, invalid or not clear, or the axes are tilted.
     """
     header = image.header
     if not (int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0):
@@ -99,7 +116,9 @@ def read_geometry(image: Any, where: str) -> Geometry:
             "neither sform nor qform is set, so left and right are not known",
             "a header with an orientation",
         )
-    affine = np.asarray(image.affine, dtype=np.float64)
+    both = int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0
+    affine = header.get_qform() if both and wanted == "qform" else image.affine
+    affine = np.asarray(affine, dtype=np.float64)
     if not (np.abs(affine) <= LARGEST_COORDINATE).all():
         raise BadVolumeError(
             where,
@@ -112,6 +131,8 @@ def read_geometry(image: Any, where: str) -> Geometry:
         raise BadVolumeError(
             where, f"the affine is singular: {affine[:3, :3].tolist()}", "three independent axes"
         )
+    if wanted is None:
+        _check_spacing(spacing, header["pixdim"][1:4], where)
     tilt = float(np.degrees(obliquity(affine).max()))
     if tilt > LARGEST_TILT_DEGREES:
         raise BadVolumeError(
@@ -120,7 +141,7 @@ def read_geometry(image: Any, where: str) -> Geometry:
             f"at most {LARGEST_TILT_DEGREES:g}",
             "resample it to axial slices first",
         )
-    notes = _note_disagreement(header)
+    notes, conflict = _compare_affines(header) if both and wanted is None else ([], "")
     if tilt > NOTED_TILT_DEGREES:
         notes.append(f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled")
     return Geometry(
@@ -130,6 +151,7 @@ def read_geometry(image: Any, where: str) -> Geometry:
         affine=affine,
         to_canonical=ornt_transform(io_orientation(affine), axcodes2ornt(CANONICAL_AXES)),
         notes=tuple(notes),
+        conflict=conflict,
     )
 
 
@@ -159,20 +181,45 @@ def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
         )
 
 
-def _note_disagreement(header: Any) -> list[str]:
-    """Return a note if both orientations of a header are set and differ."""
-    if not (int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0):
-        return []
+def _check_spacing(spacing: NDArray[np.float64], pixdim: NDArray[Any], where: str) -> None:
+    """Check the voxel size in mm of the affine; the header has a second one in pixdim.
+
+    Raises
+    ------
+    BadVolumeError
+        It is not that of a head, or the two differ.
+    """
+    if spacing.min() < SMALLEST_VOXEL or spacing.max() > LARGEST_VOXEL:
+        raise BadVolumeError(
+            where,
+            f"voxels of {_times(spacing)} mm",
+            f"{SMALLEST_VOXEL:g} to {LARGEST_VOXEL:g} mm",
+            "correct the header, whose unit may not be mm",
+        )
+    if not np.allclose(spacing, pixdim, rtol=SPACING_TOLERANCE, atol=0):
+        raise BadVolumeError(
+            where,
+            f"voxels of {_times(spacing)} mm in the sform and {_times(pixdim)} mm in pixdim",
+            "one size",
+            "correct the header, or set acquire.volume.affine to the right one (sform or qform)",
+        )
+
+
+def _compare_affines(header: Any) -> tuple[list[str], str]:
+    """Return notes on the two affines of a header, and a warning if their orientations differ."""
     sform = "".join(aff2axcodes(header.get_sform()))
     try:
         with np.errstate(all="ignore"):
             qform = "".join(aff2axcodes(header.get_qform()))
     except (HeaderDataError, ValueError, np.linalg.LinAlgError):
-        return [f"the qform is not valid; the sform ({sform}) is used"]
+        return [f"the qform is not valid; the sform ({sform}) is used"], ""
     if sform == qform:
-        return []
-    return [f"the sform says {sform} and the qform {qform}; the sform is used"]
+        return [], ""
+    return [], (
+        f"the sform says {sform} and the qform {qform}; the sform is used; check the patient's "
+        "sides and set acquire.volume.affine"
+    )
 
 
-def _times(numbers: tuple[float, ...]) -> str:
+def _times(numbers: Iterable[float]) -> str:
     return " x ".join(f"{number:.4g}" for number in numbers)

@@ -27,8 +27,12 @@ LARGEST_VALUE = float(np.finfo(np.float32).max) / 4
 Voxels = NDArray[np.int16] | NDArray[np.float32]
 
 
-def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
-    """Return a 3-D volume with background 0 and brain above 0, and notes of what was changed.
+#: The warning about a volume without background.
+NOT_STRIPPED = "not skull-stripped? most of the border of the volume is not background"
+
+
+def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str], list[str]]:
+    """Return a 3-D volume with background 0 and brain above 0, notes of what changed, and warnings.
 
     It is int16 if all values are integers that fit, else float32.
 
@@ -51,11 +55,10 @@ def make_positive(voxels: NDArray[Any], where: str) -> tuple[Voxels, list[str]]:
                 f"border, {background:.4g}, fills {share:.0%} of it",
                 "a skull-stripped volume with one background value",
             )
-        notes = [f"no background: {1 - share:.0%} of the border differ; not skull-stripped?"]
-        return _clipped(voxels, negative, notes, where)
+        return *_clipped(voxels, negative, where), [NOT_STRIPPED]
     if background == 0 and few:
-        return _clipped(voxels, negative, [], where)
-    return _shifted(voxels, background, where)
+        return *_clipped(voxels, negative, where), []
+    return *_shifted(voxels, background, where), []
 
 
 def find_background(voxels: NDArray[Any]) -> tuple[float, float]:
@@ -91,14 +94,12 @@ def _check_finite(voxels: NDArray[Any], where: str) -> None:
         raise BadVolumeError(where, f"values up to {largest:.3g}", "values of a 32-bit number")
 
 
-def _clipped(
-    voxels: NDArray[Any], negative: int, notes: list[str], where: str
-) -> tuple[Voxels, list[str]]:
+def _clipped(voxels: NDArray[Any], negative: int, where: str) -> tuple[Voxels, list[str]]:
     """Set the negative voxels to 0."""
-    if negative:
-        notes = [*notes, f"{negative} negative voxels (interpolation) set to 0"]
-        voxels = np.maximum(voxels, 0)
-    return _stored(voxels, where), notes
+    if not negative:
+        return _stored(voxels, where), []
+    notes = [f"{negative} negative voxels (interpolation) set to 0"]
+    return _stored(np.maximum(voxels, 0), where), notes
 
 
 def _shifted(voxels: NDArray[Any], background: float, where: str) -> tuple[Voxels, list[str]]:
