@@ -35,9 +35,9 @@ def test_each_question_is_answered_on_both_sides(question):
     good, bad = Value(0.5, 0.45, 0.55), Value(0.9, 0.8, 1.0)
     if not question.high_is_bad:
         bad = Value(0.1, 0.0, 0.2)
-    floor = {question.number: FLOOR}
+    controls = {"real": {question.number: FLOOR}}
     answers = [
-        find(question, {1: {question.number: value}}, floor).answer
+        find(question, {1: {question.number: value}}, controls).answer
         for value in (good, bad, Value(bad.value, 0, 1))
     ]
     assert answers == [question.like_real, question.worse, "Not certain"]
@@ -49,7 +49,7 @@ def test_a_sentence_has_the_number_and_the_floor_with_their_intervals():
     found = find(
         realistic,
         {1: {realistic.number: Value(0.02, 0.0, 0.05)}},
-        {realistic.number: Value(0.875, 0.766, 0.973)},
+        {"real": {realistic.number: Value(0.875, 0.766, 0.973)}},
     )
     assert found.sentence == (
         "Realistic? No: images within the range of real images (precision) 2.0 % (0.0 to 5.0); "
@@ -63,13 +63,26 @@ def test_seeds_that_differ_are_told_apart():
         1: {grid.number: Value(2.0, 1.9, 2.1)},
         2: {grid.number: Value(0.5, 0.4, 0.6)},
     }
-    found = find(grid, seeds, {grid.number: FLOOR})
+    found = find(grid, seeds, {"real": {grid.number: FLOOR}})
     assert found.answer == "Depends on the seed"
     assert found.numbers == (
         "2.00 (1.90 to 2.10) in seed 1 (yes) and 0.50 (0.40 to 0.60) in seed 2 (no)"
     )
-    both = find(grid, {1: seeds[1], 2: seeds[1]}, {grid.number: FLOOR})
+    both = find(grid, {1: seeds[1], 2: seeds[1]}, {"real": {grid.number: FLOOR}})
     assert both.answer == "Yes"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [question for question in QUESTIONS if question.control],
+    ids=lambda question: question.asked,
+)
+def test_a_number_that_misses_its_control_answers_nothing(question):
+    real = {question.number: FLOOR}
+    bad = Value(0.9, 0.8, 1.0) if question.high_is_bad else Value(0.1, 0.0, 0.2)
+    for known, expected in ((bad, question.like_real), (FLOOR, "Not certain")):
+        controls = {"real": real, question.control: {question.number: known}}
+        assert find(question, {1: real}, controls).answer == expected
 
 
 def evaluation(name, seed, value):
@@ -80,7 +93,7 @@ def evaluation(name, seed, value):
 def test_every_experiment_has_a_verdict_and_no_control_has_one():
     sets = [
         evaluation("real", None, FLOOR),
-        evaluation("noise", None, Value(9, 8, 10)),
+        evaluation("blurred", None, Value(9, 8, 10)),
         evaluation("<b>", 1, Value(0.5, 0.4, 0.6)),
         evaluation("final", 1, Value(0.9, 0.8, 1.0)),
     ]

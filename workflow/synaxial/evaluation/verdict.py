@@ -4,7 +4,8 @@ Every answer compares a number with its floor: the same number of the control `r
 real images of other held-out subjects. No threshold is a constant. A number is as good as that of
 real images if it lies within the interval of the floor, or on the good side of it. It is worse if
 its own interval lies wholly on the bad side of the interval of the floor. Otherwise the numbers
-leave it open.
+leave it open. They also leave it open if the control with that defect is not found to be worse: of
+too few images or subjects a number sees nothing.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Question:
 
     `number` is the name of the number that answers it, a share if `percent`. `high_is_bad` tells
     whether values above or below the floor are worse. `like_real` and `worse` are the answers.
+    `control` is the control that must be worse, if there is one.
     """
 
     asked: str
@@ -39,6 +41,7 @@ class Question:
     like_real: str
     worse: str
     meaning: str
+    control: str = ""
     percent: bool = False
 
 
@@ -50,6 +53,7 @@ QUESTIONS = (
         like_real="Yes",
         worse="No",
         meaning="images within the range of real images (precision)",
+        control="noise",
         percent=True,
     ),
     Question(
@@ -67,6 +71,7 @@ QUESTIONS = (
         like_real="No",
         worse="Yes",
         meaning="images nearer to a training image than 99 % of real images are",
+        control="copies",
         percent=True,
     ),
     Question(
@@ -76,6 +81,7 @@ QUESTIONS = (
         like_real="No",
         worse="Yes",
         meaning="power at the frequencies of a grid, relative to real images",
+        control="grid",
     ),
 )
 
@@ -113,27 +119,39 @@ def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
 
 
 def find(
-    question: Question, seeds: Mapping[int | None, Mapping[str, Value]], floor: Mapping[str, Value]
+    question: Question,
+    seeds: Mapping[int | None, Mapping[str, Value]],
+    controls: Mapping[str, Mapping[str, Value]],
 ) -> Finding:
     """Answer a question about one experiment.
 
-    `seeds` has the numbers of each seed by name, `floor` those of the control `real`.
+    `seeds` has the numbers of each seed by name, `controls` those of each control; among them is
+    the floor.
     """
-    limit = floor[question.number]
+    limit = controls[FLOOR][question.number]
+    known = controls.get(question.control)
+    blind = known is not None and (
+        judge(known[question.number], limit, question.high_is_bad) is not Judgement.WORSE
+    )
     words = {
         Judgement.LIKE_REAL: question.like_real,
         Judgement.WORSE: question.worse,
         Judgement.OPEN: "Not certain",
     }
-    judgements, numbers = [], []
-    for seed, values in seeds.items():
-        value = values[question.number]
-        judgements.append(judge(value, limit, question.high_is_bad))
-        of_seed = f" in seed {seed} ({words[judgements[-1]].lower()})" if len(seeds) > 1 else ""
-        numbers.append(_text(value, question.percent) + of_seed)
-    answer = words[judgements[0]] if len(set(judgements)) == 1 else "Depends on the seed"
+    values = {seed: numbers[question.number] for seed, numbers in seeds.items()}
+    judgements = tuple(
+        Judgement.OPEN if blind else judge(value, limit, question.high_is_bad)
+        for value in values.values()
+    )
+    differ = len(set(judgements)) > 1
+    numbers = []
+    for (seed, value), judgement in zip(values.items(), judgements, strict=True):
+        of_seed = f" in seed {seed}" if len(values) > 1 else ""
+        own_answer = f" ({words[judgement].lower()})" if differ else ""
+        numbers.append(_text(value, question.percent) + of_seed + own_answer)
+    answer = "Depends on the seed" if differ else words[judgements[0]]
     shown = _text(limit, question.percent)
-    return Finding(question, tuple(judgements), answer, " and ".join(numbers), shown)
+    return Finding(question, judgements, answer, " and ".join(numbers), shown)
 
 
 def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
@@ -142,12 +160,12 @@ def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
     The evaluations are those of experiments and controls. Without the control `real` there is no
     verdict.
     """
-    floor = next((each.values for each in evaluations if each.name == FLOOR), None)
-    if floor is None:
+    controls = {each.name: each.values for each in evaluations if each.seed is None}
+    if FLOOR not in controls:
         return {}
     experiments = by_name([each for each in evaluations if each.seed is not None])
     return {
-        name: [find(question, {s.seed: s.values for s in sets}, floor) for question in QUESTIONS]
+        name: [find(question, {s.seed: s.values for s in sets}, controls) for question in QUESTIONS]
         for name, sets in experiments.items()
     }
 

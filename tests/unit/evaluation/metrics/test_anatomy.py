@@ -5,14 +5,13 @@ import numpy as np
 import ot
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes
 
 from synaxial.compute.parallel import use_threads
 from synaxial.data.slices.resize import resample
 from synaxial.data.slices.slice import axial_slice
 from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.evaluation.metrics import anatomy as metric
-from synaxial.evaluation.metrics.brain_masks import brain_mask, filled, hyperintense_mask, symmetry
+from synaxial.evaluation.metrics.brain_masks import brain_mask, hyperintense_mask, symmetry
 
 from ...phantoms import Phantoms
 
@@ -31,12 +30,6 @@ def agreement(images: NDArray[np.uint8], tumours: NDArray[np.bool_]) -> NDArray[
             found = hyperintense_mask(image, brain_mask(image))
             dice.append(2 * (found & tumour).sum() / (found.sum() + tumour.sum()))
     return np.array(dice)
-
-
-def test_holes_are_filled_as_by_another_function() -> None:
-    masks = noise(10, 64) > 100
-    for mask in masks:
-        np.testing.assert_array_equal(filled(mask), binary_fill_holes(mask))
 
 
 def test_the_brain_of_phantoms_is_what_is_not_background(phantoms: Phantoms) -> None:

@@ -51,24 +51,9 @@ IMAGES_TOGETHER = 2
 Array = NDArray[np.float32]
 
 
-class Stage(NamedTuple):
-    """Blocks of the same width; the stride is that of the first block."""
-
-    blocks: int
-    stride: int
-    channels: int
-
-
-#: Table 1 of the paper. The kernels' sizes and the expansions are those of the weights.
-STAGES = (
-    Stage(1, 1, 16),
-    Stage(2, 2, 24),
-    Stage(2, 2, 40),
-    Stage(3, 2, 80),
-    Stage(3, 1, 112),
-    Stage(4, 2, 192),
-    Stage(1, 1, 320),
-)
+#: Table 1 of the paper: blocks of the same width, the stride of the first, and their channels. The
+#: sizes of the kernels and the expansions are those of the weights.
+STAGES = ((1, 1, 16), (2, 2, 24), (2, 2, 40), (3, 2, 80), (3, 1, 112), (4, 2, 192), (1, 1, 320))
 
 
 class Layer(NamedTuple):
@@ -126,11 +111,9 @@ def prepare(pixels: NDArray[np.uint8]) -> Array:
     the images of the training.
     """
     size = SIDE, SIDE
+    bicubic = Image.Resampling.BICUBIC
     resized = np.stack(
-        [
-            np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-            for image in pixels
-        ]
+        [np.asarray(Image.fromarray(image).resize(size, bicubic)) for image in pixels]
     )
     scaled = (resized.astype(np.float32) - np.float32(MEAN)) / np.float32(SCALE)
     return scaled.reshape(len(pixels), SIDE, SIDE, -1)
@@ -141,8 +124,7 @@ def features_of(network: Network, images: Array) -> Array:
     x = stem(network.stem, images)
     for block in network.blocks:
         x = apply_block(block, x)
-    x = pointwise(network.head, x)
-    rectify(x.reshape(-1, x.shape[3]), network.head.bias)
+    x = np.clip(pointwise(network.head, x) + network.head.bias, 0, 6)
     features: Array = x.mean(axis=(1, 2))
     return features
 
@@ -162,12 +144,11 @@ def build(arrays: Mapping[str, Array], channels: int) -> Network:
     weights = kernels.transpose(2, 3, 1, 0).reshape(-1, len(kernels))
     blocks: list[Block] = []
     width = len(kernels)
-    for stage in STAGES:
-        for index in range(stage.blocks):
-            stride = stage.stride if index == 0 else 1
-            skip = stride == 1 and width == stage.channels
+    for count, first_stride, channels_out in STAGES:
+        for stride in (first_stride, *[1] * (count - 1)):
+            skip = stride == 1 and width == channels_out
             blocks.append(build_block(arrays, f"_blocks.{len(blocks)}.", stride, skip))
-            width = stage.channels
+            width = channels_out
     stem_layer = Layer(np.ascontiguousarray(weights), bias)
     return Network(stem_layer, blocks, matrix(arrays, "_conv_head", "_bn1"))
 
@@ -216,8 +197,7 @@ def stem(layer: Layer, images: Array) -> Array:
     padded = np.pad(images, ((0, 0), (before, after), (before, after), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))[:, ::2, ::2]
     patches = windows.transpose(0, 1, 2, 4, 5, 3).reshape(len(images) * side * side, -1)
-    x: Array = patches @ layer.weights
-    rectify(x, layer.bias)
+    x: Array = np.clip(patches @ layer.weights + layer.bias, 0, 6)
     return x.reshape(len(images), side, side, -1)
 
 
@@ -245,15 +225,6 @@ def pointwise(layer: Layer, x: Array) -> Array:
     """Return a 1 x 1 convolution, without its bias."""
     flat: Array = x.reshape(-1, x.shape[3]) @ layer.weights
     return flat.reshape(*x.shape[:3], -1)
-
-
-@compiled
-def rectify(x: Array, bias: Array) -> None:
-    """Add the bias to x (pixels, channels) and clip it to 0 … 6 (ReLU6), in place."""
-    for pixel in range(x.shape[0]):
-        for channel in range(x.shape[1]):
-            value = x[pixel, channel] + bias[channel]
-            x[pixel, channel] = min(max(value, np.float32(0)), np.float32(6))
 
 
 @compiled

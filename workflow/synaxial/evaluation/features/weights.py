@@ -102,13 +102,15 @@ class _Store(NamedTuple):
     dtype: np.dtype[Any]
 
 
-class _View:
+class _View(NamedTuple):
     """An array within a store, with the arguments of `torch._utils._rebuild_tensor_v2`."""
 
-    def __init__(
-        self, store: _Store, start: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
-    ) -> None:
-        self.store, self.start, self.shape, self.strides = store, start, shape, strides
+    store: _Store
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    requires_grad: bool = False
+    hooks: Any = None
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the array, given the values of its store."""

@@ -8,7 +8,7 @@ from scipy.stats import wasserstein_distance
 
 from synaxial.compute.parallel import cut, for_each
 from synaxial.evaluation.metrics.brain_masks import brain_mask, hyperintense_mask, symmetry
-from synaxial.evaluation.metrics.common import Rows, Weights, shares
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 
 NAME = "anatomy"
 TITLE = "anatomy"
@@ -105,12 +105,7 @@ def _centroid(mask: NDArray[np.bool_]) -> tuple[float, float]:
     return float(rows.mean()), float(columns.mean())
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the Wasserstein-1 distance of the distributions of each quantity.
 
     Positions are compared over the images with a tumour-like part. The distance is `FARTHEST` if
@@ -124,8 +119,8 @@ def compare(
     """
     both = (generated, reference)
     weights = (
-        shares(generated_weights, len(generated["area"])),
-        shares(reference_weights, len(reference["area"])),
+        shares(p, len(generated["area"])),
+        shares(q, len(reference["area"])),
     )
     distances = {
         f"{NAME}_{name}": _distance(generated[name], reference[name], *weights)

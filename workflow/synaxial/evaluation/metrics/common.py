@@ -15,8 +15,11 @@ Features = NDArray[np.floating]
 #: How often each image counts: float64 (N,), not negative. None counts every image once.
 Weights = NDArray[np.float64] | None
 
-#: The numbers of two fixed sets, as a function of the weights of the images in both sets.
-Statistic = Callable[[Weights, Weights], dict[str, float]]
+#: What a metric returns: numbers by name.
+Numbers = dict[str, float]
+
+#: The numbers of two fixed sets, as a function of the weights of their images.
+Statistic = Callable[[Weights, Weights], Numbers]
 
 
 def shares(weights: Weights, images: int) -> NDArray[np.float64]:

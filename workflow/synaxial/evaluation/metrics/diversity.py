@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
 from synaxial.compute.parallel import for_each
-from synaxial.evaluation.metrics.common import Rows, Weights
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights
 
 NAME = "diversity"
 TITLE = "diversity"
@@ -117,16 +117,9 @@ def random_pairs(groups: NDArray[np.int64], pairs: int) -> NDArray[np.int64]:
 def measure(
     pixels: NDArray[np.uint8], groups: NDArray[np.int64] | None = None, pairs: int = PAIRS
 ) -> Rows:
-    """Return the similarity of random pairs of images of different groups.
+    """Return the similarity of at most `pairs` random pairs of images of different groups.
 
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
-    groups
-        int64 (N,). None: each image is a group of its own, as for generated images.
-    pairs
-        The largest number of pairs.
+    Without groups each image uint8 (S, S) is a group of its own, as for generated images.
 
     Returns
     -------
@@ -145,12 +138,7 @@ def measure(
     return {"pairs": chosen, "similarity": similarity}
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the mean similarity of the pairs of both sets, and the difference.
 
     The weight of a pair is the product of the weights of its images. An image with weight 2 makes
@@ -162,8 +150,8 @@ def compare(
         `diversity_ms_ssim` and `diversity_ms_ssim_real`, in 0 to 1, and `diversity`, the first
         minus the second: above 0 is less varied than real.
     """
-    own = _mean_similarity(generated, generated_weights)
-    real = _mean_similarity(reference, reference_weights)
+    own = _mean_similarity(generated, p)
+    real = _mean_similarity(reference, q)
     return {NAME: own - real, f"{NAME}_ms_ssim": own, f"{NAME}_ms_ssim_real": real}
 
 

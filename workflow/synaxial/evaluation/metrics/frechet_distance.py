@@ -4,7 +4,14 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked, shares
+from synaxial.evaluation.metrics.common import (
+    Features,
+    Numbers,
+    Statistic,
+    Weights,
+    checked,
+    shares,
+)
 
 NAME = "frechet_distance"
 TITLE = "Fréchet distance"
@@ -41,9 +48,8 @@ def prepare(generated: Features, reference: Features) -> Statistic:
     directions = principal_directions(y - centre, dimensions_for(x, y))
     own, real = (x - centre) @ directions, (y - centre) @ directions
 
-    def distance(generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
-        both = *moments(own, generated_weights), *moments(real, reference_weights)
-        return {NAME: frechet_distance(*both)}
+    def distance(p: Weights, q: Weights) -> Numbers:
+        return {NAME: frechet_distance(*moments(own, p), *moments(real, q))}
 
     return distance
 

@@ -3,7 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked, shares
+from synaxial.evaluation.metrics.common import (
+    Features,
+    Numbers,
+    Statistic,
+    Weights,
+    checked,
+    shares,
+)
 
 NAME = "kernel_distance"
 TITLE = "kernel distance"
@@ -46,10 +53,10 @@ def prepare(
     within_y[y_groups[:, None] == y_groups] = 0
     between = polynomial_kernel(x, y)
 
-    def distance(generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
-        p, q = shares(generated_weights, len(x)), shares(reference_weights, len(y))
-        within = _mean_of_pairs(within_x, x_groups, p) + _mean_of_pairs(within_y, y_groups, q)
-        return {NAME: float(within - 2 * (p @ between @ q))}
+    def distance(p: Weights, q: Weights) -> Numbers:
+        own, real = shares(p, len(x)), shares(q, len(y))
+        within = _mean_of_pairs(within_x, x_groups, own) + _mean_of_pairs(within_y, y_groups, real)
+        return {NAME: float(within - 2 * (own @ between @ real))}
 
     return distance
 

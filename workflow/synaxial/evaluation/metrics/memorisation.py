@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from synaxial.compute.parallel import cut, for_each
-from synaxial.evaluation.metrics.common import Rows, Weights, shares
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 
 NAME = "memorisation"
 TITLE = "memorisation"
@@ -93,17 +93,10 @@ def standardised(images: Images) -> Images:
 
 
 def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> Rows:
-    """Find the nearest training image of each image.
+    """Find the nearest of the training images uint8 (M, S, S) for each image uint8 (N, S, S).
 
     The training images are mirrored and moved along both axes by up to `REACH` whole pixels of
     `SIZE` (8 of 256): 50 positions, each one product of two matrices.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S): generated images, or real images of other subjects than the training's.
-    training
-        uint8 (M, S, S).
 
     Returns
     -------
@@ -148,20 +141,10 @@ def _shifts() -> list[tuple[int, int]]:
     return sorted(shifts, key=lambda shift: (abs(shift[0]) + abs(shift[1]), shift))
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return how many images are nearer to a training image than real images of other subjects.
 
-    Parameters
-    ----------
-    generated, reference
-        Rows of `measure` of generated and of held-out real images, with the same training images.
-    generated_weights, reference_weights
-        How often each image counts.
+    Both sets were measured with the same training images.
 
     Returns
     -------
@@ -170,13 +153,13 @@ def compare(
         `memorisation_threshold`: the 99th percentile of the held-out images, a correlation.
         `memorisation_nearest` and `memorisation_nearest_real`: the medians of both.
     """
-    limit = _quantile(reference["correlation"], reference_weights, PERCENTILE / 100)
+    limit = _quantile(reference["correlation"], q, PERCENTILE / 100)
     beyond = generated["correlation"] > limit
     return {
-        NAME: float(shares(generated_weights, len(beyond)) @ beyond),
+        NAME: float(shares(p, len(beyond)) @ beyond),
         f"{NAME}_threshold": limit,
-        f"{NAME}_nearest": _quantile(generated["correlation"], generated_weights, 0.5),
-        f"{NAME}_nearest_real": _quantile(reference["correlation"], reference_weights, 0.5),
+        f"{NAME}_nearest": _quantile(generated["correlation"], p, 0.5),
+        f"{NAME}_nearest_real": _quantile(reference["correlation"], q, 0.5),
     }
 
 

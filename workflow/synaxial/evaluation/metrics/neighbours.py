@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.compute.compiled import compiled
-from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked
+from synaxial.evaluation.metrics.common import Features, Numbers, Statistic, Weights, checked
 
 NAME = "neighbours"
 TITLE = "neighbours"
@@ -51,9 +51,9 @@ def prepare(
     of_x, of_y = nearest(x, generated_groups), nearest(y, reference_groups)
     between = distances(y, x)
 
-    def four_numbers(generated_weights: Weights, reference_weights: Weights) -> dict[str, float]:
-        p = np.ones(len(x)) if generated_weights is None else generated_weights
-        q = np.ones(len(y)) if reference_weights is None else reference_weights
+    def four_numbers(p: Weights, q: Weights) -> Numbers:
+        p = np.ones(len(x)) if p is None else p
+        q = np.ones(len(y)) if q is None else q
         real_balls = np.zeros(len(x))
         visitors, generated_balls = np.zeros((2, len(y)))
         both = radii(*of_x, p), radii(*of_y, q)
@@ -78,14 +78,7 @@ def realism(
     left out, because everything near an outlier would look realistic. Source: Kynkäänniemi et
     al., NeurIPS 2019, arXiv 1904.06991, section 5. The balls are those of `precision`, with two
     departures from the paper: k = 5 in place of 3, and neighbours of other subjects only, because
-    slices of one subject are so much alike.
-
-    Parameters
-    ----------
-    generated, reference
-        (N, D) and (M, D).
-    groups
-        (M,): the subject of each reference image.
+    slices of one subject are so much alike. `groups` (M,) are the subjects of the reference.
     """
     real, made = checked(reference, generated, least=1)
     if len(real) <= NEIGHBOURS or len(np.unique(groups)) < 2:

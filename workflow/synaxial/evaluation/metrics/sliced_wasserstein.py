@@ -14,7 +14,7 @@ from scipy.ndimage import correlate1d
 
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
-from synaxial.evaluation.metrics.common import Rows, Weights, shares
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 
 NAME = "sliced_wasserstein"
 TITLE = "sliced Wasserstein distance"
@@ -141,12 +141,7 @@ def _places(image: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int
 
 
 def measure(pixels: NDArray[np.uint8]) -> Rows:
-    """Count the projections of the patches of each image.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
+    """Count the projections of the patches of each image uint8 (N, S, S).
 
     Returns
     -------
@@ -160,7 +155,6 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
     """
     sizes = level_sizes(pixels.shape[-1])
     directions = random_directions().astype(np.float32)
-    inner = bin_edges()[1:-1].astype(np.float32)
     counts = np.zeros((len(pixels), len(sizes), DIRECTIONS, BINS), np.uint8)
     moments = np.empty((len(pixels), len(sizes), 2))
     centres = np.zeros(len(sizes))
@@ -171,7 +165,7 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
             moments[block, at, 0] = patches.mean(axis=(1, 2), dtype=np.float64)
             moments[block, at, 1] = np.square(patches).mean(axis=(1, 2), dtype=np.float64)
             centred: Images = patches - np.float32(centres[at])
-            _count(centred @ directions, inner, counts[block, at])
+            counts[block, at] = _counts_of(centred @ directions)
 
     for_each(count_block, cut(len(pixels), BLOCK))
     return {
@@ -182,12 +176,7 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
     }
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the mean distance over the levels, and `sliced_wasserstein_{size}` of each level.
 
     Within a bin the projections count as evenly spread. Each set is standardised by its own
@@ -202,8 +191,8 @@ def compare(
     sizes = reference["sizes"][0]
     if not np.array_equal(generated["sizes"][0], sizes):
         raise ValueError(f"images of {generated['sizes'][0][0]} and {sizes[0]} pixels a side")
-    first = _distributions(generated, generated_weights)
-    second = _distributions(reference, reference_weights)
+    first = _distributions(generated, p)
+    second = _distributions(reference, q)
     values = [
         1000 * float(np.mean(_distances(*(part[at] for part in (*first, *second)))))
         for at in range(len(sizes))
@@ -228,57 +217,27 @@ def _distributions(rows: Rows, weights: Weights) -> tuple[Array, Array]:
     return places, below
 
 
+def _counts_of(values: Images) -> NDArray[np.uint8]:
+    """Return how many of the values (N, PATCHES, D) are in each bin, (N, D, BINS)."""
+    images, _, directions = values.shape
+    bins = np.searchsorted(bin_edges()[1:-1].astype(np.float32), values, side="right")
+    histogram = np.arange(images)[:, None, None] * directions + np.arange(directions)
+    counts = np.bincount((histogram * BINS + bins).ravel(), minlength=images * directions * BINS)
+    return counts.reshape(images, directions, BINS).astype(np.uint8)
+
+
 def _weighted_sum(counts: NDArray[np.uint8], share: Array) -> Array:
     """Return the sum of the counts over the images, each times its share."""
     used = np.flatnonzero(share)
     flat = counts.reshape(len(counts), -1)
-    totals = np.zeros(flat.shape[1])
-    columns = cut(flat.shape[1], 4096)
-    for_each(lambda part: _add_rows(flat, used, share, part.start, totals[part]), columns)
+    totals = np.empty(flat.shape[1])
+
+    # A few columns at a time: the counts as floats would not fit in the cache.
+    def add(columns: slice) -> None:
+        totals[columns] = share[used] @ flat[used, columns]
+
+    for_each(add, cut(flat.shape[1], 4096))
     return totals.reshape(counts.shape[1:])
-
-
-@compiled
-def _count(
-    values: NDArray[np.float32], inner: NDArray[np.float32], counts: NDArray[np.uint8]
-) -> None:
-    """Add the values (N, PATCHES, D) to the counts (N, D, BINS) of bins with these inner edges."""
-    for n in range(values.shape[0]):
-        for p in range(values.shape[1]):
-            for d in range(values.shape[2]):
-                below, above = 0, len(inner)
-                while below < above:
-                    middle = (below + above) // 2
-                    if inner[middle] <= values[n, p, d]:
-                        below = middle + 1
-                    else:
-                        above = middle
-                counts[n, d, below] += 1
-
-
-@compiled
-def _add_rows(
-    rows: NDArray[np.uint8],
-    used: NDArray[np.int64],
-    share: Array,
-    begin: int,
-    totals: Array,
-) -> None:
-    """Add the columns of the used rows, from `begin` on, to the totals, each times its share."""
-    # Four rows at a time, so that the totals are read and written a quarter as often.
-    whole = len(used) // 4 * 4
-    for at in range(0, whole, 4):
-        n, m, p, q = used[at : at + 4]
-        for k in range(begin, begin + len(totals)):
-            totals[k - begin] += (
-                share[n] * rows[n, k]
-                + share[m] * rows[m, k]
-                + share[p] * rows[p, k]
-                + share[q] * rows[q, k]
-            )
-    for n in used[whole:]:
-        for k in range(len(totals)):
-            totals[k] += share[n] * rows[n, begin + k]
 
 
 @compiled

@@ -5,7 +5,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from synaxial.compute.parallel import cut, for_each
-from synaxial.evaluation.metrics.common import Rows, Weights, shares
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 
 NAME = "spectrum"
 TITLE = "spectrum"
@@ -99,12 +99,7 @@ def _neighbourhoods(side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def measure(pixels: NDArray[np.uint8]) -> Rows:
-    """Return the radial spectrum of each image, and its power at the frequencies of grids.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (N, S, S).
+    """Return the radial spectrum of images uint8 (N, S, S), and the power at grid frequencies.
 
     Returns
     -------
@@ -142,12 +137,7 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
     return {"radial": radial, "lattice": ratio, "periods": periods}
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the differences of the mean spectra, and the grid index.
 
     Returns
@@ -161,10 +151,9 @@ def compare(
     sides = [2 * rows["radial"].shape[1] for rows in (generated, reference)]
     if sides[0] != sides[1]:
         raise ValueError(f"images of {sides[0]} and {sides[1]} pixels a side")
-    p = shares(generated_weights, len(generated["radial"]))
-    q = shares(reference_weights, len(reference["radial"]))
-    difference = p @ generated["radial"] - q @ reference["radial"]
-    excess = p @ generated["lattice"] - q @ reference["lattice"]
+    own, real = shares(p, len(generated["radial"])), shares(q, len(reference["radial"]))
+    difference = own @ generated["radial"] - real @ reference["radial"]
+    excess = own @ generated["lattice"] - real @ reference["lattice"]
     periods = reference["periods"][0]
     by_period = {
         f"grid_index_{period}": float(np.exp(excess[periods == period].mean()))

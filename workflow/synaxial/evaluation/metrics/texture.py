@@ -7,7 +7,7 @@ from skimage.feature import graycomatrix, graycoprops
 
 from synaxial.compute.parallel import cut, for_each
 from synaxial.evaluation.metrics.brain_masks import brain_mask
-from synaxial.evaluation.metrics.common import Rows, Weights, shares
+from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 from synaxial.evaluation.metrics.frechet_distance import frechet_distance, moments
 
 NAME = "texture"
@@ -98,32 +98,38 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
 
 
 def first_order(values: NDArray[np.uint8]) -> list[float]:
-    """Return the statistics of at least one grey level, in the order of `FIRST_ORDER`.
-
-    The kurtosis of a normal distribution is 3. Skewness and kurtosis of equal values are 0.
-    """
-    counts = np.bincount(values, minlength=256)
-    levels = np.arange(256)
-    share = counts / len(values)
-    mean = float(share @ levels)
-    variance, third, fourth = (float(share @ (levels - mean) ** power) for power in (2, 3, 4))
-    deviation = np.sqrt(variance)
+    """Return the statistics of at least one grey level, in the order of `FIRST_ORDER`."""
+    share = np.bincount(values, minlength=256) / len(values)
+    mean, *others = _four_moments(values.astype(np.float64), flat=0)
     p10, p25, p50, p75, p90 = np.percentile(values, (10, 25, 50, 75, 90))
     binned = share.reshape(LEVELS, -1).sum(axis=1)
     present = binned[binned > 0]
     return [
         mean,
-        deviation,
-        third / deviation**3 if variance > 0 else 0.0,
-        fourth / variance**2 if variance > 0 else 0.0,
+        *others,
         p10,
         p50,
         p90,
         p75 - p25,
-        float(share @ np.abs(levels - mean)),
+        float(share @ np.abs(np.arange(256) - mean)),
         float(-(present * np.log2(present)).sum()),
         float(np.square(binned).sum()),
     ]
+
+
+def _four_moments(values: NDArray[np.float64], flat: float) -> tuple[float, float, float, float]:
+    """Return mean, standard deviation, skewness and kurtosis (3 for a normal distribution).
+
+    Skewness and kurtosis are 0 if the variance is at most `flat`.
+    """
+    mean = values.mean()
+    centred = values - mean
+    squared = centred * centred
+    variance = squared.mean()
+    if variance <= flat:
+        return mean, np.sqrt(variance), 0.0, 0.0
+    third, fourth = (squared @ centred) / len(values), (squared @ squared) / len(values)
+    return mean, np.sqrt(variance), third / variance**1.5, fourth / variance**2
 
 
 def details(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -148,20 +154,8 @@ def details(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> NDArray[np.fl
         product = transformed * row * column * (squares[0] + squares[1])
         response = scipy.fft.irfft2(product, s=image.shape)[brain]
         values = response.astype(np.float64) * -(scale**2)
-        mean = values.mean()
-        centred = values - mean
-        squared = centred * centred
-        variance = squared.mean()
-        third, fourth = (squared @ centred) / len(values), (squared @ squared) / len(values)
-        # The rounding error of an image of one value is smaller.
-        flat = variance < 1e-6
-        found[at] = [
-            mean,
-            np.sqrt(variance),
-            0.0 if flat else third / variance**1.5,
-            0.0 if flat else fourth / variance**2,
-            *np.percentile(values, (10, 90)),
-        ]
+        # The variance of an image of one value is a rounding error below 1e-6.
+        found[at] = [*_four_moments(values, flat=1e-6), *np.percentile(values, (10, 90))]
     return found
 
 
@@ -189,12 +183,7 @@ def co_occurrence(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> NDArray
     return means
 
 
-def compare(
-    generated: Rows,
-    reference: Rows,
-    generated_weights: Weights = None,
-    reference_weights: Weights = None,
-) -> dict[str, float]:
+def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the Fréchet distance of the features, standardised by the reference.
 
     The mean of the reference is subtracted from each feature, and the result is divided by the
@@ -211,12 +200,12 @@ def compare(
     fewest = min(len(own), len(real))
     if fewest < 2:
         raise ValueError(f"{fewest} image, expected at least 2 in each set")
-    share = shares(reference_weights, len(real))
+    share = shares(q, len(real))
     mean = share @ real
     deviation = np.sqrt(share @ (real - mean) ** 2)
     scale = np.where(deviation > 1e-9, deviation, 1)
     squared = frechet_distance(
-        *moments((own - mean) / scale, generated_weights),
-        *moments((real - mean) / scale, reference_weights),
+        *moments((own - mean) / scale, p),
+        *moments((real - mean) / scale, q),
     )
     return {NAME: float(np.log(max(squared, SMALLEST))), f"{NAME}_squared": float(squared)}

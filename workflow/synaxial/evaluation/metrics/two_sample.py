@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from synaxial.compute import parallel
-from synaxial.evaluation.metrics.common import Features, Statistic, Weights, checked
+from synaxial.evaluation.metrics.common import Features, Numbers, Statistic, Weights, checked
 
 NAME = "two_sample"
 TITLE = "two-sample test"
@@ -31,11 +31,11 @@ IMAGES_A_COMPONENT = 4
 SEED = 2017
 
 Vector = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+Integers = NDArray[np.int64]
 
 
 def prepare(
-    generated: Features, reference: Features, generated_groups: Numbers, reference_groups: Numbers
+    generated: Features, reference: Features, generated_groups: Integers, reference_groups: Integers
 ) -> Statistic:
     """Return {"auc", "accuracy"} of two sets as a function of the images' weights.
 
@@ -46,13 +46,10 @@ def prepare(
     labels = np.repeat([1, 0], [len(generated), len(reference)])
     scores, fold_of = held_out_scores(generated, reference, generated_groups, reference_groups)
 
-    def auc_and_accuracy(p: Weights, q: Weights) -> dict[str, float]:
-        weights = np.concatenate(
-            [
-                np.ones(len(generated)) if p is None else p,
-                np.ones(len(reference)) if q is None else q,
-            ]
-        )
+    def auc_and_accuracy(p: Weights, q: Weights) -> Numbers:
+        p = np.ones(len(generated)) if p is None else p
+        q = np.ones(len(reference)) if q is None else q
+        weights = np.concatenate([p, q])
         there = weights > 0
         folds = [there & (fold_of == fold) for fold in np.unique(fold_of)]
         with_both = [fold for fold in folds if len(np.unique(labels[fold])) == 2]
@@ -70,8 +67,8 @@ def prepare(
 
 
 def held_out_scores(
-    generated: Features, reference: Features, generated_groups: Numbers, reference_groups: Numbers
-) -> tuple[Vector, Numbers]:
+    generated: Features, reference: Features, generated_groups: Integers, reference_groups: Integers
+) -> tuple[Vector, Integers]:
     """Train a classifier for each fold and score the images of the fold.
 
     Returns
@@ -104,7 +101,7 @@ def held_out_scores(
     return scores, fold_of
 
 
-def folds_of(groups: Numbers, folds: int, generator: np.random.Generator) -> Numbers:
+def folds_of(groups: Integers, folds: int, generator: np.random.Generator) -> Integers:
     """Deal the groups of a set out to the folds; return the fold of each image, int64 (N,)."""
     names, index = np.unique(groups, return_inverse=True)
     dealt = generator.permutation(np.arange(len(names)) % folds)
@@ -127,7 +124,7 @@ def make_classifier(images: int, dimensions: int) -> Pipeline:
     )
 
 
-def area_under_curve(scores: Vector, labels: Numbers, weights: Vector) -> float:
+def area_under_curve(scores: Vector, labels: Integers, weights: Vector) -> float:
     """Return how often an image of label 1 has a higher score than one of label 0, by weight.
 
     A tie counts one half. The value is that of `roc_auc_score` of scikit-learn, which is far
@@ -141,7 +138,7 @@ def area_under_curve(scores: Vector, labels: Numbers, weights: Vector) -> float:
     return float(wins / (below.sum() * above.sum()))
 
 
-def _accuracy(scores: Vector, labels: Numbers, weights: Vector) -> float:
+def _accuracy(scores: Vector, labels: Integers, weights: Vector) -> float:
     """Return the weighted share of right answers, as the mean over both classes."""
     right = (scores > 0) == (labels == 1)
     each = [np.average(right[labels == k], weights=weights[labels == k]) for k in (0, 1)]
