@@ -107,6 +107,9 @@ def test_killed_in_the_middle_the_same_command_goes_on(workflow):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)
+    # Meanwhile no other Snakemake may begin, with or without Snakemake's own lock.
+    second = workflow.run("--nolock")
+    assert "results: another Snakemake is at work here" in second.stdout + second.stderr
     for member in [*psutil.Process(process.pid).children(recursive=True), process]:
         member.kill()
     process.wait(30)

@@ -37,6 +37,8 @@ TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 STACKS = range(study.sample.stacks)
 # The trainings of a run without a target.
 CHOSEN = plan.trainings(study.chosen_experiments)
+# The open files of locks, which are held as long as this process lives.
+LOCKS = []
 
 
 wildcard_constraints:
