@@ -88,14 +88,14 @@ def test_the_page_cannot_change_the_catalogue(served, catalogue):
     assert hashlib.sha256(catalogue.read_bytes()).hexdigest() == before
 
 
-def test_only_a_browser_that_means_this_machine_is_answered(served):
+def test_only_requests_that_name_this_machine_are_answered(served):
     port = served.rstrip("/").rpartition(":")[2]
     assert get(served, Host=f"localhost:{port}")[0] == 200
     for host in ("elsewhere.example", f"elsewhere.example:{port}", f"127.0.0.1.example:{port}"):
         assert get(served, Host=host)[0] == 421
 
 
-def test_what_is_no_number_is_told_on_the_page(served):
+def test_a_wrong_field_is_reported_on_the_page(served):
     for field in ("realism_from=much", "side=top", "order=x", "page=-1", "memorised=maybe"):
         status, content, _ = get(f"{served}browse?{field}")
         assert status == 200
@@ -159,7 +159,7 @@ def test_a_reader_filters_and_looks_at_an_image_beside_its_nearest(served, brows
     )
 
 
-def test_what_cannot_be_served_is_one_line(catalogue, served, tmp_path):
+def test_a_failure_to_serve_is_one_line(catalogue, served, tmp_path):
     with pytest.raises(SynaxialError, match="does not exist"):
         run(url=f"sqlite:///{tmp_path}/none.sqlite", host="127.0.0.1", port=0)
     port = int(served.rstrip("/").rpartition(":")[2])
@@ -169,7 +169,7 @@ def test_what_cannot_be_served_is_one_line(catalogue, served, tmp_path):
         run(url=f"sqlite:///{catalogue}", host="192.0.2.1", port=0)
 
 
-def test_a_catalogue_elsewhere_than_in_sqlite_is_not_served(postgresql, tmp_path):
+def test_only_a_catalogue_in_sqlite_is_served(postgresql, tmp_path):
     url = f"{postgresql}/postgres"
     load(make_files(tmp_path / "files"), url)
     with pytest.raises(SynaxialError, match="is a catalogue in postgresql; expected one in SQLite"):

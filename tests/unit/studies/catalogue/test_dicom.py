@@ -40,7 +40,7 @@ def pixels_of(seed, shape=(64, 64)):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3), (5, 7)])
-def test_a_file_is_its_pixels_and_says_that_they_are_synthetic(tmp_path, shape):
+def test_a_file_has_the_pixels_and_is_marked_as_synthetic(tmp_path, shape):
     pixels = pixels_of(0, shape)
     write_dicom(tmp_path / "a.dcm", pixels, ORIGIN, 0.9375)
     read = pydicom.dcmread(tmp_path / "a.dcm")
@@ -74,7 +74,7 @@ def test_uids_follow_from_what_an_image_is():
     assert len(uid_of("x")) <= 64
 
 
-def test_the_standard_s_checker_finds_no_error(tmp_path):
+def test_the_dicom_checker_finds_no_error(tmp_path):
     if shutil.which("dciodvfy") is None:
         required("dciodvfy is not installed (Debian: apt install dicom3tools)")
     for name, shape in {"grey": (64, 64), "colour": (64, 64, 3)}.items():
@@ -87,7 +87,7 @@ def test_the_standard_s_checker_finds_no_error(tmp_path):
         assert "Error" not in done.stderr, done.stderr
 
 
-def test_what_is_not_ours_is_not_sent(tmp_path):
+def test_images_that_are_not_synthetic_are_not_sent(tmp_path):
     path = tmp_path / "a.dcm"
     write_dicom(path, pixels_of(0), ORIGIN, None)
     assert read_synthetic(path).InstanceNumber == 5

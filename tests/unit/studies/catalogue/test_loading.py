@@ -92,7 +92,7 @@ def test_a_training_is_in_the_catalogue_with_its_record_images_and_numbers(files
     assert dataset.shape[0] == 8
 
 
-def test_the_spot_is_where_it_was_put(files, url):
+def test_the_spot_is_found_where_it_was_drawn(files, url):
     load(files, url)
     with Session(open_catalogue(url)) as session:
         found = session.scalars(
@@ -112,7 +112,7 @@ def test_the_spot_is_where_it_was_put(files, url):
         assert spot.tumour_area_mm2 is None
 
 
-def test_the_area_is_in_square_millimetres_where_the_pixel_is_known(files, url, tmp_path):
+def test_the_area_is_in_square_millimetres_if_the_pixel_size_is_known(files, url, tmp_path):
     (tmp_path / "study.yaml").write_text("resize: {size: 64}\n")
     load(files, url, config=tmp_path / "study.yaml")
     with Session(open_catalogue(url)) as session:
@@ -121,7 +121,7 @@ def test_the_area_is_in_square_millimetres_where_the_pixel_is_known(files, url, 
             assert each.tumour_area_mm2 == pytest.approx(each.tumour_area_pixels * 3.75**2)
 
 
-def test_a_pixel_in_millimetres_is_what_the_study_fixes():
+def test_the_study_determines_the_size_of_a_pixel():
     def of(**study):
         return millimetres_of_pixel(make_study(study))
 
@@ -174,7 +174,7 @@ def test_numbers_that_changed_replace_the_old_ones_and_leave_the_images(
     assert count(url, Numbers) == 10
 
 
-def test_training_images_stay_out_if_they_are_not_wanted(files, url, tmp_path):
+def test_training_images_can_be_left_out(files, url, tmp_path):
     (tmp_path / "study.yaml").write_text("catalogue: {training_images: false}\n")
     load(files, url, config=tmp_path / "study.yaml")
     with Session(open_catalogue(url)) as session:
@@ -183,13 +183,13 @@ def test_training_images_stay_out_if_they_are_not_wanted(files, url, tmp_path):
     assert all(row.png is None and row.subject for row in rows)
 
 
-def test_trainings_of_the_same_weights_are_each_there(url, tmp_path):
+def test_two_trainings_with_the_same_weights_are_both_stored(url, tmp_path):
     for name in ("one", "two"):
         load(make_files(tmp_path / name, experiment=name), url)
     assert (count(url, Experiment), count(url, Generator), count(url, Image)) == (2, 2, 20)
 
 
-def test_a_digest_is_there_once(files, url):
+def test_a_stack_cannot_be_stored_twice(files, url):
     load(files, url)
     engine = open_catalogue(url, write=True)
     with Session(engine) as session:
@@ -258,7 +258,7 @@ def test_files_that_do_not_belong_together_are_refused(files, url, tmp_path):
         {"generated": 1},
     ],
 )
-def test_descriptions_that_are_none_are_refused(files, tmp_path, change):
+def test_wrong_descriptions_are_refused(files, tmp_path, change):
     stack = read_stack(files.stacks[0])
     write_stack(files.stacks[0], stack.pages, [{**d, **change} for d in stack.descriptions])
     with pytest.raises(SynaxialError, match="page 0 "):
@@ -271,7 +271,7 @@ def test_the_largest_seed_fits(url, tmp_path):
         assert session.scalars(select(Experiment.seed)).one() == 2**32 - 1
 
 
-def test_a_stack_that_cannot_be_read_leaves_the_others_that_are_loaded(files, url):
+def test_an_unreadable_stack_does_not_change_the_loaded_ones(files, url):
     load(files, url)
     before = content(url)
     files.stacks[1].write_bytes(files.stacks[1].read_bytes()[:300])
@@ -291,13 +291,15 @@ def test_a_stack_that_cannot_be_read_leaves_the_others_that_are_loaded(files, ur
         ),
     ],
 )
-def test_records_that_are_none_are_refused(files, tmp_path, record, words):
+def test_incomplete_records_are_refused(files, tmp_path, record, words):
     (files.folder / "run.json").write_text(record)
     with pytest.raises(SynaxialError, match=words):
         load(files, f"sqlite:///{tmp_path}/c.sqlite")
 
 
-def test_a_catalogue_that_is_none_is_refused(files, tmp_path, run_synaxial, assert_clear_error):
+def test_a_database_that_is_no_catalogue_is_refused(
+    files, tmp_path, run_synaxial, assert_clear_error
+):
     absent = f"sqlite:///{tmp_path}/absent.sqlite"
     with pytest.raises(SynaxialError, match=r"absent\.sqlite: does not exist"):
         open_catalogue(absent)
@@ -331,7 +333,7 @@ def test_a_catalogue_of_another_version_is_refused(files, tmp_path):
         load(files, url)
 
 
-def test_a_server_that_is_not_there_is_one_line_without_the_password(run_synaxial, files):
+def test_a_missing_server_is_one_line_without_the_password(run_synaxial, files):
     done = run_synaxial(
         "catalogue", "load", *files.arguments("postgresql://me:secret@127.0.0.1:1/none")
     )
@@ -341,7 +343,7 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password(run_synaxia
     assert "secret" not in done.stderr
 
 
-def test_what_only_reads_cannot_write(files, tmp_path):
+def test_a_reader_of_the_catalogue_cannot_write(files, tmp_path):
     url = f"sqlite:///{tmp_path}/c.sqlite"
     load(files, url)
     before = Path(tmp_path / "c.sqlite").read_bytes()
@@ -352,7 +354,7 @@ def test_what_only_reads_cannot_write(files, tmp_path):
     assert Path(tmp_path / "c.sqlite").read_bytes() == before
 
 
-def test_the_study_names_no_password():
+def test_a_password_in_the_study_is_refused():
     with pytest.raises(SynaxialError, match=r"catalogue\.url: has a password"):
         make_study({"catalogue": {"url": "postgresql://me:secret@host/name"}})
     with pytest.raises(SynaxialError, match="expected an address such as"):
@@ -392,7 +394,7 @@ def test_masks_are_loaded_with_their_images(files, url):
     assert count(url, Image) == 2 * STACK
 
 
-def test_a_catalogue_of_before_there_were_masks_is_read_and_written(files, url):
+def test_an_early_catalogue_without_masks_is_read_and_written(files, url):
     load(files, url)
     engine = open_catalogue(url, write=True)
     with engine.begin() as connection:

@@ -36,7 +36,7 @@ def places(hits):
     return [hit["stack"] * STACK + hit["image"] for hit in hits]
 
 
-def test_ranges_are_what_they_say():
+def test_ranges_are_parsed():
     assert parse_range("500..", "") == (500, None)
     assert parse_range("..300", "") == (None, 300)
     assert parse_range("1e2..500.5", "") == (100, 500.5)
@@ -46,7 +46,7 @@ def test_ranges_are_what_they_say():
             parse_range(bad, "--tumour-area")
 
 
-def test_what_is_asked_for_is_found(loaded):
+def test_matching_images_are_found(loaded):
     everything = hits_of(loaded)
     assert places(everything) == list(range(10))
     assert [*everything[0]] == [*COLUMNS]
@@ -69,7 +69,7 @@ def test_what_is_asked_for_is_found(loaded):
     assert scores == sorted((hit["realism"] for hit in everything), reverse=True)[:4]
 
 
-def test_a_side_is_the_patient_s_with_the_larger_part():
+def test_the_side_is_the_patients_with_the_larger_part():
     # Of what is in the right half of the picture, in %.
     assert [side_of(share) for share in (100.0, 51.0, 50.0, 49.0, 0.0)] == [
         *("left", "left", "middle", "right", "right")
@@ -85,7 +85,7 @@ def test_images_without_a_number_are_last(loaded):
     )
 
 
-def test_what_cannot_be_asked_is_refused(loaded):
+def test_unknown_columns_and_sides_are_refused(loaded):
     with pytest.raises(SynaxialError, match="there is no column 'size'"):
         hits_of(loaded, order="size")
     with pytest.raises(SynaxialError, match="--side: found 'top'; expected left, right, middle"):
@@ -112,7 +112,7 @@ def search(url, **options):
     run(**{**defaults, **others, "url": url, **options})
 
 
-def test_no_hits_is_no_error(loaded, capsys):
+def test_no_hits_is_not_an_error(loaded, capsys):
     search(loaded, tumour_area="100000..")
     assert capsys.readouterr().out == "0 images\n"
     search(loaded, tumour_area="100000..", as_json=True)
@@ -148,7 +148,7 @@ def test_hits_are_exported_pixel_for_pixel(loaded, files, tmp_path, capsys):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-def test_a_damaged_picture_and_a_bad_folder_are_told(files, tmp_path):
+def test_a_damaged_picture_and_a_bad_folder_are_reported(files, tmp_path):
     url = f"sqlite:///{tmp_path}/c.sqlite"
     load(files, url)
     with sqlite3.connect(tmp_path / "c.sqlite") as connection:
@@ -165,7 +165,7 @@ def test_a_damaged_picture_and_a_bad_folder_are_told(files, tmp_path):
         search(url, export=tmp_path / "out", tumour_area="1..", limit=1)
 
 
-def test_names_in_a_catalogue_are_no_paths(url, tmp_path):
+def test_names_in_a_catalogue_are_not_used_as_paths(url, tmp_path):
     load(make_files(tmp_path / "files", experiment="../../up"), url)
     search(url, export=tmp_path / "in" / "out", limit=1)
     assert [path.name for path in (tmp_path / "in" / "out").iterdir()] == [

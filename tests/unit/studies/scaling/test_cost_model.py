@@ -59,7 +59,7 @@ def test_no_parameter_is_negative():
 
 
 @pytest.mark.parametrize("ranks", [[1], [1, 2]])
-def test_too_few_points_are_told_and_not_fitted(ranks):
+def test_too_few_points_are_reported_and_not_fitted(ranks):
     """On two ranks latency and bandwidth cannot be told apart, however often they are measured."""
     found = fit(made(ranks))
     assert isinstance(found, str)

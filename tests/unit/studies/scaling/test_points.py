@@ -62,7 +62,7 @@ def paper():
     return study.experiments[study.scaling_experiment]
 
 
-def test_the_batch_stays_in_the_strong_mode_and_grows_in_the_weak():
+def test_strong_scaling_keeps_the_batch_and_weak_scaling_grows_it():
     assert training_of_point(paper(), "strong", 4).batch_size == 8
     assert training_of_point(paper(), "weak", 4).batch_size == 32
     with pytest.raises(SynaxialError, match="found 'middling'; expected one of strong, weak"):

@@ -92,7 +92,7 @@ def test_on_two_ranks_nothing_is_predicted(tmp_path):
     assert "no prediction" in study.page.read_text()
 
 
-def test_points_that_cannot_stand_together_are_refused(tmp_path):
+def test_points_that_do_not_compare_are_refused(tmp_path):
     study = Study(tmp_path, [1, 2])
     paths = write_points(tmp_path, made([1, 2], modes=("weak",)))
     paths += write_points(tmp_path, made([1, 2], modes=("strong",)), threads_per_rank=2)

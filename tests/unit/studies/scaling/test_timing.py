@@ -54,7 +54,7 @@ def test_messages_and_bytes_are_those_of_the_networks(communicator):
     assert traffic[GRADIENTS].messages == 0
 
 
-def test_the_clock_is_that_of_the_call(communicator, monkeypatch):
+def test_the_time_of_a_call_is_measured(communicator, monkeypatch):
     """A message that takes its time is in the seconds, and its bytes are those given to it."""
     import time
 
@@ -71,7 +71,7 @@ def test_the_clock_is_that_of_the_call(communicator, monkeypatch):
     assert found.payload_bytes == 24
 
 
-def test_a_single_rank_trains_as_ever_and_is_timed():
+def test_a_single_rank_is_timed():
     training, _ = tiny_training()
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16), dtype=np.uint8)
     communicator, device = open_communicator(open_world(1), "cpu")

@@ -92,7 +92,7 @@ def finished(tmp_path_factory):
     return study.train("real", "all", 1), study.train("both", "all", 1), study.check()
 
 
-def test_one_training_says_what_it_was_given_and_what_it_found(study):
+def test_the_file_of_a_training_has_its_inputs_and_results(study):
     path = study.train("both", "2", 5, experiment="pairs")
     content = json.loads(path.read_text())
     masks = json.loads((study.dataset / "masks.json").read_text())
@@ -163,7 +163,7 @@ def test_the_comparison_has_each_set_each_floor_and_each_difference(study):
         assert chart.width > 1000
 
 
-def test_good_generated_slices_are_told_from_wrong_ones(study):
+def test_good_generated_slices_are_distinguished_from_wrong_ones(study):
     # The comparison's own control: other people's slices in the place of generated ones.
     study.config.write_text(
         "segment: {updates: 50, batch_size: 8, channels: [8, 16], learning_rate: 0.01}"
@@ -233,7 +233,7 @@ def test_unequal_trainings_are_not_compared(finished):
         ({"people": None}, "people: Input should be a valid array"),
     ],
 )
-def test_a_file_of_another_kind_is_told_in_one_line(finished, differences, expected):
+def test_a_file_of_another_kind_is_refused_in_one_line(finished, differences, expected):
     path, _, check = finished
     with pytest.raises(SynaxialError, match=expected) as caught:
         read_results([change(path, **differences)], check)
@@ -288,7 +288,7 @@ def test_a_users_mistake_is_one_line(study, name):
     assert "\n" not in str(caught.value)
 
 
-def test_people_trained_with_are_not_held_out(study):
+def test_training_people_cannot_be_held_out(study):
     with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 people with") as caught:
         study.train("real", "all", 1, dataset=study.held_out)
     assert "\n" not in str(caught.value)
@@ -342,7 +342,7 @@ def test_the_command_line(study):
     )
 
 
-def test_masks_that_lie_where_the_image_says_are_told_from_others():
+def test_matching_masks_are_distinguished_from_shifted_ones():
     discs = make_discs(people=12, each=2, size=64)
     moved = Slices(discs.images, np.roll(discs.masks, 20, axis=2), discs.groups, discs.names)
     right, wrong = summarise(discs), summarise(moved)
@@ -360,7 +360,7 @@ def test_masks_that_lie_where_the_image_says_are_told_from_others():
     assert quartiles == pytest.approx(np.quantile(areas, [0.25, 0.5, 0.75]))
 
 
-def test_no_mask_at_all_has_no_place():
+def test_empty_masks_have_no_position():
     discs = make_discs()
     discs.masks[:] = False
     found = summarise(discs)
@@ -370,7 +370,7 @@ def test_no_mask_at_all_has_no_place():
 
 
 @pytest.mark.parametrize(("people", "seeds"), [(8, 3), (20, 3), (20, 5)])
-def test_the_interval_of_seeds_and_people_is_as_wide_as_it_must_be(people, seeds):
+def test_the_interval_of_seeds_and_people_has_the_right_coverage_and_width(people, seeds):
     random = np.random.default_rng(people + seeds)
     repeats, widths, inside = 1000, [], 0
     for _ in range(repeats):
@@ -390,7 +390,7 @@ def test_the_interval_of_seeds_and_people_is_as_wide_as_it_must_be(people, seeds
     assert 1 < np.mean(widths) / (2 * 1.96 * true) < 1.3
 
 
-def test_an_interval_of_one_seed_is_of_people_and_ends_where_values_do():
+def test_the_interval_of_one_seed_is_over_people_and_within_the_range_of_values():
     values = np.array([[0.1, 0.5, 0.9]])
     interval = crossed_interval(values)
     assert interval == (0, 1)

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[4] / "docs" / "results" / "segmentation"
 
 
 @pytest.mark.parametrize("name", ["first_look", "segmentation"])
-def test_the_pages_tables_are_of_their_numbers(name):
+def test_the_tables_match_their_numbers(name):
     held = json.loads((FOLDER / f"{name}.json").read_text())
     rows = [Row(**row) for row in held["rows"]]
     assert make_markdown(rows, Check(**held["check"])) in (FOLDER / "README.md").read_text()

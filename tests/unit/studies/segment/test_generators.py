@@ -57,7 +57,7 @@ def by_number(results):
     return {row.number: row for row in compare(results)}
 
 
-def test_trainings_share_a_generator_through_others_too():
+def test_trainings_share_a_generator_also_indirectly():
     assert clusters_of([("a",), ("b",), ("a",)]).tolist() == [0, 1, 0]
     assert len(set(clusters_of([("a", "b"), ("c",), ("b", "c")]).tolist())) == 1
     assert len(set(clusters_of([(), (), ()]).tolist())) == 3
@@ -98,7 +98,7 @@ def coverage(generators, averaged, repeats=2000):
     return inside / repeats
 
 
-def test_intervals_contain_the_truth_of_other_generators_too():
+def test_intervals_contain_the_truth_of_other_generators():
     # Three seeds of two generators, as if they were independent.
     assert coverage("aba", averaged=False) < 0.9
     assert 0.93 < coverage("aba", averaged=True) < 0.98
@@ -115,7 +115,9 @@ def test_intervals_contain_the_truth_of_other_generators_too():
         ({1: ["a"], 2: ["b"]}, OWN, "by 2 generators of"),
     ],
 )
-def test_the_page_names_experiment_and_generators_and_what_intervals_hold(generators, note, count):
+def test_the_page_names_experiment_and_generators_and_explains_the_intervals(
+    generators, note, count
+):
     results = make_results(generators)
     page = html.unescape(make_comparison_page(compare(results), results))
     assert f"{count} the experiment pairs: a (seed 1" in page
@@ -135,7 +137,7 @@ MIXTURES = {
 
 
 @pytest.mark.parametrize("name", MIXTURES)
-def test_what_was_trained_with_other_slices_is_refused(name):
+def test_trainings_with_other_slices_are_refused(name):
     kind, changes, expected = MIXTURES[name]
     trainings = {
         kind: make_training(kind, 1, [] if kind == "real" else ["a"])
@@ -150,7 +152,7 @@ def test_what_was_trained_with_other_slices_is_refused(name):
     assert "\n" not in str(caught.value)
 
 
-def test_masks_of_other_generators_are_no_check_of_these():
+def test_masks_of_other_generators_are_refused():
     training, check = make_training("both", 1, ["c"]), make_results({1: ["a"]}).check
     with pytest.raises(SynaxialError, match=r"^masks\.json: does not check the generator"):
         check_sources([Path("both.json")], [training], Path("masks.json"), check)

@@ -81,13 +81,13 @@ def test_the_losses_gradients(loss, values):
         assert logits.grad[at] == pytest.approx((ahead - behind) / 2e-5, rel=1e-5, abs=1e-8)
 
 
-def test_far_logits_are_no_trouble():
+def test_extreme_logits_do_not_overflow():
     z = np.array([[[[-1e4, 1e4]]]], np.float32)
     for t, expected in ((np.float32([[[[0, 1]]]]), 0), (np.float32([[[[1, 0]]]]), 1e4 + 2 / 3)):
         assert float(segmentation_loss(chainer.Variable(z), t).array) == pytest.approx(expected)
 
 
-def test_a_batch_without_a_tumour_and_none_found_is_no_loss():
+def test_an_empty_prediction_of_a_batch_without_tumour_has_no_loss():
     z = np.full((2, 1, 4, 4), -100, np.float32)
     loss = segmentation_loss(chainer.Variable(z), np.zeros_like(z))
     assert float(loss.array) == pytest.approx(0, abs=1e-6)

@@ -28,17 +28,17 @@ SMALL = Segment(updates=6, batch_size=4, channels=[2, 4])
     ("asked", "people", "expected"),
     [("all", 15, 15), ("quarter", 15, 4), ("quarter", 2, 1), ("quarter", 1, 1), ("3", 15, 3)],
 )
-def test_how_many_people_are_meant(asked, people, expected):
+def test_the_number_of_people(asked, people, expected):
     assert people_wanted(asked, people) == expected
 
 
 @pytest.mark.parametrize("asked", ["16", "0", "-1", "half", "none", "", "²"])
-def test_other_people_are_refused(asked):
+def test_wrong_numbers_of_people_are_refused(asked):
     with pytest.raises(SynaxialError, match="subjects"):
         people_wanted(asked, 15)
 
 
-def test_people_are_drawn_whole_and_fewer_are_part_of_more():
+def test_people_are_drawn_whole_and_a_smaller_choice_is_part_of_a_larger():
     slices = make_discs(people=8)
     chosen = {}
     for seed in range(6):
@@ -52,7 +52,7 @@ def test_people_are_drawn_whole_and_fewer_are_part_of_more():
     assert len(set(chosen.values())) > 1
 
 
-def test_timepoints_of_a_person_are_one(tmp_path):
+def test_time_points_of_a_person_are_one_group(tmp_path):
     slices = make_discs(people=3)
     names = ["BraTS-GLI-00001-000", "BraTS-GLI-00001-001", "BraTS-GLI-00002-000"]
     folder = write_dataset(
@@ -90,7 +90,7 @@ def test_an_image_and_its_mask_are_augmented_alike():
     assert 10 < mirrored < 30
 
 
-def test_the_budget_is_the_same_whatever_the_parts_are():
+def test_the_budget_does_not_depend_on_the_parts():
     real, synthetic = make_discs(seed=1), make_discs(people=7, seed=2)
     seen = {}
     for name, parts in {
@@ -109,7 +109,7 @@ def test_the_budget_is_the_same_whatever_the_parts_are():
         assert np.array_equal(one.images, other.images)
 
 
-def test_half_of_each_batch_is_real_and_each_slice_is_seen_as_often():
+def test_half_of_each_batch_is_real_and_all_slices_are_seen_equally_often():
     real, synthetic = make_discs(people=2, each=2), make_discs(people=2, each=3)
     light = Slices(np.full_like(real.images, 200), real.masks, real.groups, real.names)
     dark = Slices(np.full_like(synthetic.images, 20), synthetic.masks, synthetic.groups, [*"ab"])
@@ -170,7 +170,7 @@ def test_on_phantoms_it_segments_people_whom_it_has_not_seen():
     assert np.mean(list(scores.values())) > np.mean(list(shuffled.values())) + 0.3, told
 
 
-def test_images_that_cannot_be_halved_so_often_are_refused():
+def test_images_that_cannot_be_halved_at_every_level_are_refused():
     for size, levels in ((48, 6), (16, 5), (50, 3)):
         with pytest.raises(SynaxialError, match=rf"segment.channels: {levels} levels"):
             check_size(size, [2] * levels)

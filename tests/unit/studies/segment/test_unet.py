@@ -9,7 +9,7 @@ from synaxial.studies.segment.unet import UNet
 
 
 @pytest.mark.parametrize("channels", [[3, 5], [2, 3, 4], [2, 2, 2, 2]])
-def test_it_gives_a_logit_a_pixel(channels):
+def test_it_returns_a_logit_for_each_pixel(channels):
     network = UNet(channels, 1)
     x = np.random.default_rng(0).normal(size=(3, 1, 16, 16)).astype(np.float32)
     with chainer.using_config("train", False):
@@ -19,7 +19,7 @@ def test_it_gives_a_logit_a_pixel(channels):
     assert np.isfinite(y.array).all()
 
 
-def test_how_many_weights_there_are():
+def test_the_number_of_weights():
     # begin, down, up, join and end; each normalisation has two a channel.
     convolutions = (9 * 4 + 9 * 4 * 4) + (16 * 4 * 8 + 9 * 8 * 8) + 9 * 8 * 4 + 9 * 8 * 4 + 4 + 1
     normalisations = 2 * (4 + 4 + 8 + 8 + 4 + 4)
@@ -37,7 +37,7 @@ def test_every_level_reaches_the_output():
         assert np.abs(parameter.grad).max() > 0, name
 
 
-def test_a_pixel_far_away_counts():
+def test_a_distant_pixel_changes_the_output():
     network = UNet([2, 2, 2, 2, 2], 3)
     x = np.random.default_rng(0).normal(size=(1, 1, 64, 64)).astype(np.float32)
     other = x.copy()
@@ -70,7 +70,7 @@ def test_its_gradient_is_that_of_its_loss():
             assert (parameter.grad * along).sum() == pytest.approx(slope, rel=1e-3, abs=1e-7), name
 
 
-def test_the_seed_is_of_all_weights():
+def test_the_seed_determines_all_weights():
     first, same, other = UNet([2, 3], 7), UNet([2, 3], 7), UNet([2, 3], 8)
     for (name, a), (_, b) in zip(first.namedparams(), same.namedparams(), strict=True):
         assert a.array.tobytes() == b.array.tobytes(), name

@@ -79,7 +79,7 @@ def test_nothing_but_pixels_differs_between_real_and_generated(options, run_here
     assert len(seen["real"]) == 1
 
 
-def test_a_png_is_as_long_whatever_is_on_it():
+def test_all_pngs_have_the_same_length():
     generator = np.random.default_rng(0)
     flat, noise = np.zeros((256, 256), np.uint8), generator.integers(0, 256, (256, 256), np.uint8)
     assert len(as_png(flat)) == len(as_png(noise))
@@ -103,7 +103,7 @@ def test_the_truth_is_not_in_the_page(options, run_here):
     assert str(len(key.images)) in numbers
 
 
-def test_the_page_is_the_same_whatever_is_real():
+def test_the_page_does_not_depend_on_the_truth():
     """Swapping which images are called what changes nothing: the truth is no input of the page."""
     pixels = real_and_generated()[0][:4]
     names = [f"{number:08x}" for number in range(4)]
@@ -113,7 +113,7 @@ def test_the_page_is_the_same_whatever_is_real():
     assert digest in other
 
 
-def test_the_page_asks_nothing_of_the_network(options, run_here):
+def test_the_page_makes_no_network_request(options, run_here):
     page, data, _ = build(run_here, options)
     own = page.replace(json.dumps(data), "")
     assert not re.search(r"https?:|//[a-z]|url\(|@import|fetch\(|XMLHttp|sendBeacon|WebSocket", own)
@@ -152,7 +152,7 @@ def test_a_page_and_its_key_are_not_written_over(options, run_here, left):
     assert not options[gone].exists()
 
 
-def test_the_study_says_how_many(options, run_here, tmp_path):
+def test_the_study_sets_the_number_of_images(options, run_here, tmp_path):
     (tmp_path / "study.yaml").write_text("{turing: {images: 20, repeats: 0.2, seed: 5}}")
     del options["--images"]
     options["--config"] = tmp_path / "study.yaml"
@@ -203,12 +203,12 @@ def test_a_mistake_is_one_line_and_nothing_is_written(options, run_here, tmp_pat
     assert not options["--key"].exists()
 
 
-def test_other_people_in_the_training_are_fine(options, run_here, tmp_path):
+def test_different_people_in_the_training_are_accepted(options, run_here, tmp_path):
     write_dataset(tmp_path / "training", real_and_generated()[0], "another")
     build(run_here, options | {"--training": tmp_path / "training"})
 
 
-def test_a_folder_that_is_not_there_is_one_line(options, run_here, tmp_path):
+def test_a_missing_folder_is_one_line(options, run_here, tmp_path):
     with pytest.raises(SynaxialError, match="nowhere") as caught:
         run_here(
             ["study", "turing", "build", *words_of(options | {"--held-out": tmp_path / "nowhere"})]
@@ -224,7 +224,7 @@ def test_help_says_what_the_default_can_show():
     assert "230" in done.output
 
 
-def test_the_image_is_as_large_as_its_whole_multiple():
+def test_the_image_has_the_largest_whole_factor():
     for size, scale in ((16, 32), (64, 8), (100, 5), (256, 2), (600, 1)):
         page, _ = make_reader_page(["00000000"], np.zeros((1, size, size), np.uint8))
         assert f'"size": {size}, "scale": {scale},' in page

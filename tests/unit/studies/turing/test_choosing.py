@@ -20,7 +20,7 @@ def test_the_share_of_generated_images_is_drawn_between_40_and_60_percent():
     assert len(shares) == 21
 
 
-def test_no_image_is_there_twice_but_the_repeats_which_come_late():
+def test_only_repeats_are_shown_twice_and_they_come_late():
     shown = chosen()
     firsts = [image for image in shown if image.repeat_of is None]
     repeats = [(at, image) for at, image in enumerate(shown) if image.repeat_of is not None]
@@ -43,7 +43,7 @@ def test_real_images_are_spread_over_levels_and_subjects():
     assert of_subject.max() - of_subject.min() <= 2
 
 
-def test_the_order_and_the_names_carry_nothing():
+def test_the_order_and_the_names_carry_no_information():
     """Over many pages, neither the place nor the name of an image says what it is."""
     places, names, truths = [], [], []
     for seed in range(200):
@@ -69,7 +69,7 @@ def test_every_number_of_images_works(images, repeats):
     assert len(shown) - images == min(round(images * repeats), images // 3)
 
 
-def test_too_few_images_are_told_without_the_share():
+def test_too_few_images_are_refused_without_revealing_the_share():
     for seed in range(20):
         with pytest.raises(ValueError, match="137 generated images, expected 138 or more"):
             chosen(generated=137, seed=seed)

@@ -181,7 +181,7 @@ def test_the_policy_forbids_requests(browser):
     assert told.count("Content Security Policy") >= 3
 
 
-def test_an_answer_needs_a_kind_and_a_confidence_and_there_is_no_way_back(browser):
+def test_an_answer_needs_a_kind_and_a_confidence_and_cannot_be_undone(browser):
     begin(browser)
     source = browser.evaluate("document.getElementById('image').src")
     before = browser.evaluate("history.length")
@@ -225,7 +225,7 @@ def test_by_keyboard_alone_with_tab_and_space(browser):
     wait_for_image(browser, 2)
 
 
-def test_what_there_is_can_be_saved_and_gone_on_with(browser, built):
+def test_a_partial_reading_can_be_saved_and_continued(browser, built):
     begin(browser)
     by_keys(browser, **said(0))
     wait_for_image(browser, 2)
@@ -238,7 +238,7 @@ def test_what_there_is_can_be_saved_and_gone_on_with(browser, built):
     wait_for_image(browser, 2)
 
 
-def test_another_reader_begins_anew(browser):
+def test_another_reader_starts_again(browser):
     begin(browser, "First")
     by_keys(browser, **said(0))
     wait_for_image(browser, 2)
@@ -251,7 +251,7 @@ def test_another_reader_begins_anew(browser):
     assert "First" not in stored
 
 
-def test_without_a_name_nothing_begins(browser):
+def test_a_reading_needs_a_name(browser):
     for name, years in (("", "3"), ("   ", "3"), ("Ada", ""), ("Ada", "-1")):
         browser.evaluate("document.getElementById('reader').reset()")
         browser.click("#name")
@@ -262,7 +262,7 @@ def test_without_a_name_nothing_begins(browser):
         assert visible(browser) == "start"
 
 
-def test_the_image_is_a_whole_multiple_in_any_window(browser):
+def test_the_image_has_a_whole_factor_in_any_window(browser):
     begin(browser)
     for width, scale in ((1280, 32), (800, 32), (400, 22), (320, 17)):
         browser.resize(width, 900)

@@ -20,7 +20,7 @@ def probability(hits, count, accuracy):
 
 @pytest.mark.parametrize("count", [5, 6, 23, 97, 100])
 @pytest.mark.parametrize("accuracy", [0.5, 0.65, 0.9])
-def test_the_power_is_that_of_the_test(count, accuracy):
+def test_the_power_of_difference_matches_the_test(count, accuracy):
     rejected = [k for k in range(count + 1) if binomtest(k, count).pvalue < 0.05]
     expected = sum(probability(k, count, accuracy) for k in rejected)
     assert sample_size.power_of_difference(count, accuracy) == pytest.approx(expected, abs=1e-12)
@@ -31,7 +31,7 @@ def test_the_power_is_that_of_the_test(count, accuracy):
 @pytest.mark.parametrize("count", [20, 100, 227])
 @pytest.mark.parametrize("margin", [0.05, 0.1, 0.15])
 @pytest.mark.parametrize("accuracy", [0.5, 0.6])
-def test_the_power_of_equivalence_is_that_of_the_test(count, margin, accuracy):
+def test_the_power_of_equivalence_matches_the_test(count, margin, accuracy):
     rejected = [k for k in range(count + 1) if equivalence_test(k, count, margin) < 0.05]
     expected = sum(probability(k, count, accuracy) for k in rejected)
     found = sample_size.power_of_equivalence(count, margin, accuracy)
@@ -40,7 +40,7 @@ def test_the_power_of_equivalence_is_that_of_the_test(count, margin, accuracy):
         assert expected <= 0.05
 
 
-def test_sizes_are_near_those_of_the_normal_approximation_and_never_below():
+def test_sizes_are_close_to_the_normal_approximation_and_never_below():
     """The approximation's: 783, 194 and 85 for accuracies, 857, 215 and 96 for margins."""
     z = norm.ppf
     for accuracy, published in ((0.55, 783), (0.6, 194), (0.65, 85)):

@@ -110,7 +110,7 @@ def test_a_perfect_reader_and_the_same_reading_twice(files, run_here, tmp_path):
     assert (files["--output"].read_bytes(), files["--page"].read_bytes()) == before
 
 
-def test_incomplete_answers_are_scored_and_said(files, run_here, tmp_path, caplog):
+def test_incomplete_answers_are_scored_and_reported(files, run_here, tmp_path, caplog):
     answers = write(tmp_path / "a.json", answers_of("Ada", "r"))
     run_here(words(files, answers))
     assert "reader Ada: 23 images are not answered" in caplog.text
@@ -122,7 +122,7 @@ def test_incomplete_answers_are_scored_and_said(files, run_here, tmp_path, caplo
     assert "1 of 24" in files["--page"].read_text()
 
 
-def test_the_margin_is_the_users(files, run_here, tmp_path):
+def test_the_margin_can_be_chosen(files, run_here, tmp_path):
     answers = write(tmp_path / "a.json", answers_of("Ada", "rg" * 5 + "gr" * 5))
     found = []
     for margin in (0.1, 0.4):
@@ -213,7 +213,7 @@ def test_a_spoilt_key_is_one_line(tmp_path, spoil):
     assert "\n" not in str(caught.value)
 
 
-def test_a_reader_is_there_once(files, tmp_path):
+def test_a_reader_cannot_answer_twice(files, tmp_path):
     key = read_key(files["--key"])
     paths = [
         write(tmp_path / f"{number}.json", answers_of(name, said * 12))
@@ -227,6 +227,6 @@ def test_a_reader_is_there_once(files, tmp_path):
         read_readers([*paths[:2], copy], key)
 
 
-def test_a_file_that_is_not_there(files, run_here, tmp_path):
+def test_a_missing_file_is_one_line(files, run_here, tmp_path):
     with pytest.raises(SynaxialError, match=r"nothing\.json: cannot be read"):
         run_here(words(files, tmp_path / "nothing.json"))

@@ -28,7 +28,7 @@ def hits():
 
 
 @pytest.mark.parametrize("skill", SKILLS)
-def test_wilsons_interval_holds_the_skill(hits, skill):
+def test_wilsons_interval_contains_the_skill(hits, skill):
     held = [low <= skill <= high for low, high in (wilson(int(k), IMAGES) for k in hits[skill])]
     assert np.mean(held) == pytest.approx(0.95, abs=0.045)
 
@@ -48,7 +48,7 @@ def test_the_test_of_equivalence_rejects_as_often_as_its_power_says(hits, skill)
     assert rejected > 0.7 if skill == 0.5 else rejected < 0.01
 
 
-def test_nobody_at_the_margin_is_called_equivalent_more_often_than_5_percent():
+def test_a_reader_at_the_margin_is_called_equivalent_in_5_percent_at_most():
     truth = truth_of()
     right = (simulate(truth, [0.6] * 2000, 2).calls == truth).sum(axis=1)
     assert np.mean([equivalence_test(int(k), IMAGES, 0.1) < 0.05 for k in right]) < 0.07
@@ -70,7 +70,7 @@ def true_area(skill):
 
 
 @pytest.mark.parametrize("skill", SKILLS)
-def test_the_interval_of_the_area_holds_the_true_one(skill):
+def test_the_interval_of_the_area_contains_the_true_one(skill):
     held = []
     for seed in range(200):
         reading = simulate(truth_of(), [skill], seed, sure_where_right)
@@ -82,7 +82,7 @@ def test_the_interval_of_the_area_holds_the_true_one(skill):
 @pytest.mark.parametrize(
     ("readers", "scatter", "difficulty"), [(5, 0.1, 0), (5, 0, 0), (8, 0.05, 0.1)]
 )
-def test_the_intervals_of_all_readers_hold_the_truth(readers, scatter, difficulty):
+def test_the_intervals_of_all_readers_contain_the_truth(readers, scatter, difficulty):
     """Of these readers, their own mean skill; of readers like these, the mean of all there are."""
     of_these, of_such = [], []
     for seed in range(100):
@@ -109,13 +109,13 @@ def said_of(skill, readings, images=IMAGES):
     ]
 
 
-def test_the_words_for_who_guesses():
+def test_the_conclusion_for_readers_who_guess():
     said = said_of(0.5, 60)
     assert sum(BETTER in words for words in said) <= 6
     assert 30 <= sum(SAME in words for words in said) <= 58
 
 
-def test_the_words_for_who_can_tell():
+def test_the_conclusion_for_readers_with_skill():
     for skill in (0.65, 0.9):
         said = said_of(skill, 30)
         assert sum(BETTER in words for words in said) >= 28
@@ -131,7 +131,7 @@ def test_few_judgements_leave_it_undecided_and_say_what_they_could_have_shown():
     assert "equivalence within 32.5 points" in undecided
 
 
-def test_who_says_the_same_of_all_is_not_said_to_be_fooled():
+def test_a_reader_with_one_answer_is_not_called_unable():
     truth = truth_of()
     reading = simulate(truth, [1.0], 0)
     numbers = score_reader(type(reading)(truth, abs(reading.scores), reading.repeated), 0.1)
@@ -143,7 +143,7 @@ def test_who_says_the_same_of_all_is_not_said_to_be_fooled():
     assert SAME not in words
 
 
-def test_a_share_of_generated_images_that_a_habit_meets_is_not_skill():
+def test_a_habit_that_matches_the_share_of_generated_images_is_not_skill():
     """60 % generated, and a reader who says so of 90 % whatever is shown: right in 58 %."""
     truth = truth_of(1000, 0.6)
     generator = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_a_share_of_generated_images_that_a_habit_meets_is_not_skill():
     assert BETTER not in " ".join(numbers["conclusion"])
 
 
-def test_confidences_that_know_more_than_the_answers_are_told():
+def test_confidences_with_more_information_than_the_answers_are_reported():
     """As many right as wrong, but sure only where right."""
     truth = truth_of(400)
 
@@ -169,7 +169,7 @@ def test_confidences_that_know_more_than_the_answers_are_told():
     assert "the confidences carry more information than the answers" in words
 
 
-def test_the_words_for_several_readers():
+def test_the_conclusion_for_several_readers():
     truth = truth_of()
     able = score_all(simulate(truth, [0.9] * 6, 0), 0.1)["conclusion"]
     assert "Readers like these tell real from generated images better" in able[0]

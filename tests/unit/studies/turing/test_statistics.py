@@ -82,7 +82,7 @@ def test_fishers_lady():
     assert association_test(calls, truth) == pytest.approx(34 / 70)
 
 
-def test_who_always_says_the_same_knows_nothing_whatever_the_share():
+def test_a_reader_with_one_answer_has_no_skill():
     truth = np.arange(100) < 60
     assert binomial_test(60, 100) == pytest.approx(0.0569, abs=1e-4)
     assert association_test(np.ones(100), truth) == 1
