@@ -28,7 +28,7 @@ from synaxial.gan.train.stopping import Stop
 def step(ranks, x):
     """Return the weights after one step of the mean square of a layer's outputs."""
     layer = chainer.links.Linear(5, 3, initialW=chainer.initializers.Constant(0.1))
-    settings = Optimizer(name="sgd", alpha=0.5, weight_decay=0.001)
+    settings = Optimizer(name="sgd", learning_rate=0.5, weight_decay=0.001)
     optimizer = make_optimizer(settings, layer, ranks)
     loss = chainer.functions.mean(layer(x) ** 2)
     layer.cleargrads()
