@@ -25,7 +25,7 @@ def main() -> int:
         (folder / "profile" / "config.yaml").write_text(fill_in(**HEAD))
         command = [
             *(Path(sys.executable).with_name("snakemake"), "--profile", folder / "profile"),
-            *("--configfile", "profiles/demo/study.yaml", "--replace-workflow-config"),
+            *("--configfile", "profiles/demo/study.yaml"),
             # Its own results, beside those of `make run`; and no longer waits than it must.
             *("--config", "results=results/slurm_demo"),
             *("--slurm-init-seconds-before-status-checks", "5"),

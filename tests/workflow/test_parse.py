@@ -7,6 +7,9 @@ import subprocess
 import tarfile
 
 import pytest
+import yaml
+
+from synaxial.config import as_yaml, read_study
 
 from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of, new_study
 
@@ -53,6 +56,51 @@ def test_every_profile_makes_a_dry_run_in_the_repository(profile):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert jobs_of(done.stdout + done.stderr)["train"] >= 1
+
+
+OWN = {
+    "results": "results/mine",
+    "acquire": {"subjects": "001-002", "held_out": []},
+    "experiments": {"mine": {"generator": {"activation": "relu"}}},
+    "sample": {"stacks": 1},
+}
+
+
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+def test_a_configfile_replaces_config_yaml(tmp_path, profile):
+    """It means what `synaxial check` says; config.yaml names other volumes and experiments."""
+    workflow = new_study(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(OWN))
+    arguments = ("--dry-run", "--configfile", "mine.yaml")
+    done = workflow.run(*arguments, "--printshellcmds", profile=profile)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "The study is mine.yaml; config.yaml is not read.\n" in output
+    assert set(re.findall(r"--experiment (\S+)", output)) == {"mine"}
+    assert jobs_of(output)["acquire"] == 2
+
+    done = workflow.run(*arguments, "--config", "training={epochs: 7}", profile=profile)
+    output = done.stdout + done.stderr
+    assert "--config changes training.epochs.\n" in output
+    assert jobs_of(output)["train"] == 1
+
+
+def test_a_configfile_means_what_check_says(tmp_path):
+    workflow = new_study(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(OWN))
+    made = workflow.run("results/mine/configuration.yaml", "--configfile", "mine.yaml")
+    assert made.returncode == 0, made.stderr
+    checked = as_yaml(read_study(tmp_path / "mine.yaml").model_dump(mode="json"))
+    assert (tmp_path / "results/mine/configuration.yaml").read_text() == checked
+
+
+def test_two_configfiles_are_merged_and_said(tmp_path):
+    workflow = new_study(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"results": "results/mine"}))
+    done = workflow.run("--dry-run", "--configfile", "config.yaml", "mine.yaml")
+    output = done.stdout + done.stderr
+    assert "The study is config.yaml, with the keys of mine.yaml merged into it.\n" in output
+    assert "results/mine/experiments/small/seed_1" in output
 
 
 def test_a_mistake_is_one_line_and_nothing_runs(tmp_path):

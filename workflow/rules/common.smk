@@ -1,6 +1,7 @@
 # What the rules share: the checked study, the folder of results, and the input functions. What they
 # ask is decided in synaxial/plan.py.
 
+import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from synaxial.config import as_yaml, part_of_study, part_of_training
 from synaxial.io.errors import SynaxialError
+from synaxial.notices import notices
 from synaxial.plan import Plan, check_cluster, nodes_for, read_configuration, version_of
 
 # The commands of the environment that Snakemake itself runs in, activated or not.
@@ -28,6 +30,13 @@ with mistakes_in_one_line():
     study = read_configuration(config, workflow.configfiles)
     # As a module of another workflow, this one may have a prefix before all its paths.
     plan = Plan(study, Path(workflow.modifier.modify_path(study.results)))
+
+# Not in each job; a module's study is not in these files.
+if workflow.is_main_process and not workflow.modifier.skip_configfile:
+    for line in notices(
+        workflow.overwrite_configfiles, workflow.config_settings.config, os.environ
+    ):
+        print(line, file=sys.stderr)
 
 RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
