@@ -6,6 +6,7 @@ arrays, one row an image: features (`features/`), patches, spectrum, anatomy, th
 image (`metrics/`). Files of measurements are read and written by `measurements`. `score` compares
 the arrays of a set with those of the reference in every metric, with bootstrap intervals; `scores`
 lists the numbers and reads the files. `compare` puts all sets side by side in a table, a chart and
-a page (`comparison_page`), which starts with a verdict in words (`verdict`). `pair` and `cases`
-draw figures of images. Each module named after a command has the command as `run`.
+a page (`comparison_page`), which starts with a verdict in words (`verdict`); `summary` repeats the
+verdict on the first page of the report. `pair` and `cases` draw figures of images. Each module
+named after a command has the command as `run`.
 """
