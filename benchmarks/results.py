@@ -14,6 +14,8 @@ from benchmarks.preprocessing.rows import Row
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.machine import describe_machine, read_machine, usable_cores
+from synaxial.gan.train import outputs
+from synaxial.gan.train.outputs import git_commit
 
 PAGE = REPOSITORY / "benchmarks" / "RESULTS.md"
 
@@ -235,7 +237,5 @@ def named(versions: dict[str, str | None]) -> list[str]:
 
 
 def commit() -> str:
-    """Return the repository's commit."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    return said.stdout.strip() or "unknown"
+    """Return the beginning of the repository's commit."""
+    return (git_commit(Path(outputs.__file__)) or "unknown")[:7]

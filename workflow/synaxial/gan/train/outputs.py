@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import os
 import platform
 import shutil
 import subprocess
@@ -43,7 +44,7 @@ def describe_run(
         "ranks": [{"rank": rank, **asdict(machine)} for rank, machine in enumerate(machines)],
         "threads_per_rank": threads_per_rank,
         "images_per_rank_and_iteration": training.batch_size // len(machines),
-        "git_commit": git_commit(Path(__file__).parent),
+        "git_commit": git_commit(Path(__file__)),
         "chainer_configuration": {"dtype": str(chainer.global_config.dtype)},
         **describe_software(),
     }
@@ -64,11 +65,34 @@ def describe_software() -> dict[str, Any]:
     return {"versions": versions, "libraries": libraries}
 
 
-def git_commit(folder: Path) -> str | None:
-    """Return the commit of a folder's work tree, with `-dirty` if there are changes."""
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+def git_commit(file: Path) -> str | None:
+    """Return the commit of this project's own work tree, with `-dirty` if there are changes.
+
+    A copy without a work tree of its own may lie in that of another project, whose commit says
+    nothing about this one. So this file must be tracked, and where this project has it.
+
+    Parameters
+    ----------
+    file
+        This module.
+    """
+    here = file.resolve()
+    path = _git(here.parent, "ls-files", "--full-name", "--error-unmatch", here.name)
+    if path != "/".join(["workflow", *__name__.split(".")]) + ".py":
+        return None
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return what git says of a folder's work tree, or None if it fails."""
+    # A hook of another repository sets these to its own.
+    others = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    environment = {name: value for name, value in os.environ.items() if name not in others}
+    command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True, env=environment
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
