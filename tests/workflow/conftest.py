@@ -126,7 +126,7 @@ class Workflow:
             self.command(*arguments, **options),
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=900,
             check=False,
             # From a place of its own: nothing may depend on where Snakemake was started.
             cwd=self.folder,

@@ -114,6 +114,22 @@ def make_canonical_segmentation(
             "one volume of labels",
             "convert it, as with NumPy's argmax if each channel is a label from 0 on",
         )
+    _check_same_grid(geometry, flair, where)
+    voxels = _read_voxels(image, index, where)
+    allowed = range(LARGEST_LABEL + 1) if labels is None else sorted(labels)
+    unknown = np.setdiff1d(voxels, allowed)
+    if unknown.size:
+        named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{allowed}"
+        shown = ", ".join(f"{value:g}" for value in unknown[:5])
+        raise BadVolumeError(where, f"the segmentation holds labels {shown}", named)
+    table = np.arange(LARGEST_LABEL + 1, dtype=np.uint8)
+    for label, meaning in (labels or {}).items():
+        table[label] = meaning
+    return geometry.turn(table[voxels.astype(np.uint8)])
+
+
+def _check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:
+    """Raise a BadVolumeError if a segmentation is not on the grid of its volume."""
     if geometry.canonical_shape != flair.canonical_shape:
         raise BadVolumeError(
             where,
@@ -127,17 +143,6 @@ def make_canonical_segmentation(
             f"the grid of the segmentation lies up to {distance:.3g} mm from that of the volume",
             "one grid",
         )
-    voxels = _read_voxels(image, index, where)
-    allowed = range(LARGEST_LABEL + 1) if labels is None else sorted(labels)
-    unknown = np.setdiff1d(voxels, allowed)
-    if unknown.size:
-        named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{allowed}"
-        shown = ", ".join(f"{value:g}" for value in unknown[:5])
-        raise BadVolumeError(where, f"the segmentation holds labels {shown}", named)
-    table = np.arange(LARGEST_LABEL + 1, dtype=np.uint8)
-    for label, meaning in (labels or {}).items():
-        table[label] = meaning
-    return geometry.turn(table[voxels.astype(np.uint8)])
 
 
 def _channel_index(

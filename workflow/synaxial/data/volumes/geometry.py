@@ -133,14 +133,7 @@ def read_geometry(
         )
     if wanted is None:
         _check_spacing(spacing, header["pixdim"][1:4], where)
-    tilt = float(np.degrees(obliquity(affine).max()))
-    if tilt > LARGEST_TILT_DEGREES:
-        raise BadVolumeError(
-            where,
-            f"the axes are tilted by {tilt:.1f} degrees from those of the patient",
-            f"at most {LARGEST_TILT_DEGREES:g}",
-            "resample it to axial slices first",
-        )
+    tilt = _tilt_of(affine, where)
     notes, conflict = _compare_affines(header) if both and wanted is None else ([], "")
     if tilt > NOTED_TILT_DEGREES:
         notes.append(f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled")
@@ -153,6 +146,19 @@ def read_geometry(
         notes=tuple(notes),
         conflict=conflict,
     )
+
+
+def _tilt_of(affine: NDArray[np.float64], where: str) -> float:
+    """Return the angle in degrees between the axes of the volume and those of the patient."""
+    tilt = float(np.degrees(obliquity(affine).max()))
+    if tilt > LARGEST_TILT_DEGREES:
+        raise BadVolumeError(
+            where,
+            f"the axes are tilted by {tilt:.1f} degrees from those of the patient",
+            f"at most {LARGEST_TILT_DEGREES:g}",
+            "resample it to axial slices first",
+        )
+    return tilt
 
 
 def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
