@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help site install install-dev install-newest run consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
+.PHONY: help rulegraph site install install-dev install-newest run consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
 
 help:  ## Say what there is to make.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -100,8 +100,11 @@ format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-docs: $(VENV)/installed  ## Write docs/configuration.md and config.yaml from the configuration model.
+docs: $(VENV)/installed  ## Write the configuration reference and config.yaml from the configuration model.
 	$(BIN)/python -m synaxial.config.reference
+
+rulegraph: $(VENV)/installed  ## Draw docs/rulegraph.svg with Graphviz.
+	$(BIN)/snakemake --profile profiles/demo --rulegraph dot 2>/dev/null | $(BIN)/python docs/draw_rules.py
 
 site: $(VENV)/installed-dev  ## Build the documentation site into .site.
 	$(BIN)/mkdocs build --strict
