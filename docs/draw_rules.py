@@ -1,6 +1,6 @@
 """Draw docs/rulegraph.svg: the rules of a run without a target, without settings and report pages.
 
-`make rulegraph` runs it with the output of `snakemake --rulegraph dot` as its standard input. It needs
+`make rulegraph` gives it the output of `snakemake --rulegraph dot` as standard input. It needs
 Graphviz (Debian: graphviz).
 """
 
