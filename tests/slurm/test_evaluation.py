@@ -4,9 +4,7 @@ import re
 
 import pytest
 
-from ..workflow.conftest import write_subject
-from ..workflow.test_evidence import EVIDENCE
-from ..workflow.test_evidence import SUBJECTS as PEOPLE
+from ..workflow.conftest import EVIDENCE, SIX_SUBJECTS, write_subject
 from .conftest import TWO_RANKS, ClusterWorkflow, submissions
 from .test_submission import asked_for
 
@@ -17,7 +15,7 @@ pytestmark = pytest.mark.slurm
 def evaluated(cluster, tmp_path_factory):
     """A small study with held-out subjects, run on the cluster to its end."""
     folder = tmp_path_factory.mktemp("evaluated")
-    for seed, subject in enumerate(PEOPLE):
+    for seed, subject in enumerate(SIX_SUBJECTS):
         write_subject(folder / "data", subject, seed)
     workflow = ClusterWorkflow(folder, EVIDENCE, cluster)
     workflow.fill_in(**TWO_RANKS)

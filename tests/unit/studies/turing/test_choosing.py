@@ -61,12 +61,12 @@ def test_the_same_seed_draws_the_same_and_another_does_not():
     assert chosen() != chosen(seed=14)
 
 
-@pytest.mark.parametrize("images", range(10, 60))
 @pytest.mark.parametrize("repeats", [0, 0.1, 1 / 3])
-def test_every_number_of_images_works(images, repeats):
-    shown = chosen(images, repeats, generated=most_of_a_kind(images))
-    assert sum(image.repeat_of is None for image in shown) == images
-    assert len(shown) - images == min(round(images * repeats), images // 3)
+def test_every_number_of_images_works(repeats):
+    for images in range(10, 60):
+        shown = chosen(images, repeats, generated=most_of_a_kind(images))
+        assert sum(image.repeat_of is None for image in shown) == images
+        assert len(shown) - images == min(round(images * repeats), images // 3)
 
 
 def test_too_few_images_are_refused_without_revealing_the_share():
