@@ -334,7 +334,7 @@ def test_default_held_out_subjects_go_with_the_default_subjects():
     assert make_study({"acquire": {"subjects": "001-003"}}).acquire.held_out == []
     both = {"subjects": "001-003", "held_out": ["x_4", "005"]}
     assert make_study({"acquire": both}).acquire.wanted == ["001-003", "x_4", "005"]
-    for wrong, said in {"all": "leave subjects to train with", "005 ": None}.items():
+    for wrong, said in {"all": "none is left to train on", "005 ": None}.items():
         content = {"acquire": {"subjects": "001-003", "held_out": wrong}}
         if said is None:
             make_study(content)

@@ -19,11 +19,11 @@ class Phantom(Section):
     """Simulated subjects in BraTS geometry, made from the MNI152 template."""
 
     seed: Seed = 2020
-    """Seed of the set. A subject depends on this seed and its number only."""
+    """Seed of the set. A subject depends only on this seed and on its number."""
 
 
 class Directory(Section):
-    """A copy of a data set on this machine. Its files are only read."""
+    """A copy of a data set on this machine. Synaxial never writes to it."""
 
     path: Annotated[Path | None, COMMON] = None
     """The folder with the subjects, or a folder above it; for `source: directory`."""
@@ -32,7 +32,8 @@ class Directory(Section):
     """How the files are laid out. `auto` takes the first layout that matches."""
 
     pattern: str | None = None
-    """For another layout: the path of a FLAIR volume below `path`, with `{subject}` in it."""
+    """For any other layout: the path of a FLAIR volume below `path`, with `{subject}` in place of
+    the subject's name."""
 
     segmentation_pattern: str | None = None
     """With `pattern`: the path of the segmentation, with the same `{subject}`."""
@@ -58,14 +59,14 @@ class Archive(Section):
     7.1 GB)."""
 
     checksum: Annotated[str | None, COMMON] = "md5:240a19d752f0d9e9101544901065d872"
-    """`sha256:…` or `md5:…` of the archive; a URL needs one. The default belongs to the default
-    location. For another location the default is null: no check."""
+    """`sha256:…` or `md5:…` of the archive; a URL needs one. This default applies to the default
+    location. For another location the default is null, which means no check."""
 
     layout: Layout = "auto"
     """How the files in the archive are laid out. `auto` takes the first layout that matches."""
 
     maximum_gigabytes: Positive = 64.0
-    """Refuse an archive whose needed files unpack to more than this."""
+    """Refuse an archive if the files that are needed take more than this when unpacked."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,7 +102,7 @@ class Kaggle(Section):
 
 
 class VolumeCheck(Section):
-    """What every volume must have. Others are bad volumes; see `on_bad_volume`."""
+    """What every volume must have. A volume that differs is bad; see `on_bad_volume`."""
 
     shape: tuple[Count, Count, Count] | None = (240, 240, 155)
     """Voxels along the axes left, posterior and superior. Null accepts any shape."""
@@ -110,9 +111,9 @@ class VolumeCheck(Section):
     """Voxel size in mm along the same axes, within 1 %. Null accepts any size."""
 
     affine: Literal["sform", "qform"] | None = None
-    """The affine of the header to use. Null means the sform, or the qform where there is no sform.
-    If the two differ in voxel size, the volume is bad. If they differ in orientation, the subject
-    gets a warning and no masks."""
+    """Which affine of the header to use. Null means the sform, or the qform where there is no
+    sform. If the two differ in voxel size, the volume is bad. If they differ in orientation, the
+    subject gets a warning and no masks."""
 
     channel: Annotated[int, Field(ge=0)] | None = None
     """The channel to take from a 4-D file, counted from 0. Null takes FLAIR from MSD Task01, and no
@@ -127,12 +128,12 @@ class Acquire(Section):
 
     subjects: Annotated[Subjects, COMMON] = "001-015"
     """Training subjects: `all`, a range such as 001-015, or a list of names or numbers. The paper
-    has 001 to 015."""
+    uses 001 to 015."""
 
     held_out: Annotated[Subjects, COMMON] = "016-035"
-    """Subjects kept apart for the evaluation, in the same form; `[]` means no evaluation. The
-    default goes with the default `subjects`; for other subjects it is `[]`. With `subjects: all`,
-    the held-out subjects are not trained with."""
+    """Subjects set aside for the evaluation, in the same form; `[]` means no evaluation. This
+    default applies to the default `subjects`; for other subjects it is `[]`. `subjects: all` means
+    all except these."""
 
     on_bad_volume: Annotated[Literal["fail", "skip"], COMMON] = "fail"
     """Stop at a volume that fails its checks (fail), or leave it out and report it (skip)."""
@@ -167,7 +168,7 @@ class Acquire(Section):
         if self.subjects == []:
             raise ValueError("subjects: found an empty list; name at least one subject")
         if self.held_out == "all":
-            raise ValueError("held_out: found all; leave subjects to train with: a range or a list")
+            raise ValueError("held_out: found all, so none is left to train on; give a range")
         if self.source == "directory" and self.directory.path is None:
             raise ValueError("source is directory, but directory.path is not set; set it")
         if self.source == "phantom" and self.subjects == "all":
@@ -179,7 +180,7 @@ class Acquire(Section):
 
     @property
     def wanted(self) -> Subjects:
-        """All subjects of the study, with those held out, in the form of `subjects`."""
+        """All subjects of the study, including the held-out ones, in the form of `subjects`."""
         if self.subjects == "all" or not self.held_out:
             return self.subjects
         parts = [self.subjects, self.held_out]
@@ -195,7 +196,7 @@ class Slice(Section):
     """First axial slice, counted from 0 at the inferior end (the paper: 60)."""
 
     last: Annotated[int, Field(ge=0), COMMON] = 107
-    """Last axial slice, included (the paper: 107, which makes 48 slices a subject)."""
+    """Last axial slice, included (the paper: 107, which makes 48 slices per subject)."""
 
     window: tuple[Percentage, Percentage] = (0.5, 99.5)
     """Intensity window: these percentiles of the volume's brain voxels become the grey levels 1
@@ -211,7 +212,7 @@ class Slice(Section):
 
 
 class Resize(Section):
-    """From native slices to the size of the network's images."""
+    """How slices are brought to the image size of the networks."""
 
     size: Annotated[Count, COMMON] = 256
     """Width and height of the images in pixels (the paper: 256). The networks must fit: see
@@ -219,7 +220,7 @@ class Resize(Section):
 
     mode: Literal["resize", "pad"] = "resize"
     """`resize` resamples the slice (the paper). `pad` centres it on a black square without
-    resampling; if the square is smaller than the slice, only black may be cut off."""
+    resampling; if the square is smaller than the slice, what is cut off must be black."""
 
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
     """Pillow's resampling filter. Open in the paper."""

@@ -27,10 +27,10 @@ class Sample(Section):
     """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""
 
     batch_normalization: Literal["calibrated", "running", "batch"] = "calibrated"
-    """The statistics for the generator's batch normalisation. `calibrated`: from a fixed set of
-    latents, computed without dropout at the end of the training. `running`: the averages of the
-    training; with `dropout` on, `calibrated` means these too, because dropout widens them.
-    `batch`: those of the stack. Open in the paper."""
+    """Which statistics the generator's batch normalisation uses. `calibrated`: those of a fixed set
+    of latents, computed without dropout at the end of the training. `running`: the running averages
+    of the training. With `dropout: true`, `calibrated` uses the running averages too, because
+    dropout widens them. `batch`: those of the stack. Open in the paper."""
 
 
 class Evaluate(Section):
@@ -38,10 +38,10 @@ class Evaluate(Section):
 
     images: Count = 1000
     """Number of images in each set that is compared, or the size of the smallest set if that is
-    less. Of the generated images, the first ones of the stacks are used."""
+    less. Of the generated images, the first ones in the stacks are used."""
 
     repeats: Annotated[int, Field(ge=10)] = 100
-    """Bootstrap repeats for the intervals."""
+    """Bootstrap samples for the confidence intervals."""
 
     seed: Seed = 11
     """Seed of the controls and of the bootstrap."""
@@ -53,7 +53,7 @@ class Evaluate(Section):
     """Control `grid`: amplitude of the grid in grey levels (of 255)."""
 
     grid_period: Annotated[int, Field(ge=2)] = 4
-    """Control `grid`: pixels from line to line."""
+    """Control `grid`: distance between lines in pixels."""
 
 
 class Render(Section):

@@ -166,7 +166,7 @@ def _default_experiments() -> dict[str, Training]:
 
 
 def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with the keys of `differences` laid over it, section by section."""
+    """Return `base`, overridden by the keys of `differences`, section by section."""
     merged = copy.deepcopy(dict(base))
     for key, value in differences.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
@@ -177,7 +177,7 @@ def merge(base: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, 
 
 
 def _complete(shared: Mapping[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an experiment's keys: `training`'s, its preset's over them, its own over both."""
+    """Return the keys of an experiment: its own override its preset, which overrides `training`."""
     preset = differences.get("preset")
     chosen = default_keys()["presets"].get(preset, {}) if isinstance(preset, str) else {}
     return merge(merge(shared, chosen), differences)

@@ -1,8 +1,8 @@
 """The study: every configuration key, its type, its default and its meaning.
 
-This model is the only list of keys. The modules beside it have a group of sections each. From it
+This model is the only list of keys. Each of the modules beside it defines a group of sections.
 `make docs` generates `config.yaml`, the reference page `docs/configuration.md` and the JSON schema
-`docs/config.schema.json`.
+`docs/config.schema.json` from this model.
 """
 
 import re
@@ -27,18 +27,18 @@ from synaxial.config.studies import Catalogue, Scaling, Segment, Turing
 from synaxial.config.training import Monitoring, Optimizer, Training
 from synaxial.io.errors import SynaxialError
 
-#: Width in pixels below which the metrics cannot look for structures of several sizes.
+#: Smallest width in pixels at which the metrics can compare structures of several sizes.
 SMALLEST_EVALUATED = 64
 
 
 class Study(Section):
-    """All that a study computes."""
+    """Everything that a study computes."""
 
     results: Annotated[str, Field(pattern=r"^/?[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$"), COMMON] = (
         "results"
     )
-    """Folder for all results. The path may have letters, digits, `.`, `_`, `+`, `-` and `/` only,
-    because it is part of every shell command."""
+    """Folder for all results. The path may contain only letters, digits, `.`, `_`, `+`, `-` and
+    `/`, because it is part of every shell command."""
 
     acquire: Acquire = Acquire()
     slice: Slice = Slice()
@@ -46,15 +46,16 @@ class Study(Section):
     training: Training = Training()
 
     experiments: dict[str, Training] = Field(default_factory=lambda: {"final": Training()})
-    """The experiments by name. Each gives only what differs from `training`. The default is the
-    paper's 18 experiments and `modern`, which are listed at the end of docs/configuration.md."""
+    """The experiments, by name. Each gives only the keys that differ from `training`. The default
+    is the paper's 18 experiments and `modern`, which the end of docs/configuration.md lists."""
 
     default_experiments: list[str] | None = None
-    """The experiments that a run without a target trains; null means all. The default is `final` if
-    `experiments` is not given, else null. `snakemake figures` trains and compares all."""
+    """The experiments that Snakemake trains if no target is given; null means all. The default is
+    `final` if `experiments` is not given, else null. `snakemake figures` trains and compares all
+    experiments."""
 
     base: str | None = None
-    """The experiment that figures show beside each of the others. Null means the first."""
+    """The baseline: figures show it beside each of the other experiments. Null means the first."""
 
     monitoring: Monitoring = Monitoring()
     sample: Sample = Sample()

@@ -34,16 +34,17 @@ class Generator(Section):
 
     channels: list[Count] = [1024, 512, 256, 128, 64, 32, 3]
     """Channels after the fully connected layer (4 x 4 pixels) and after each stage. The last number
-    is the image's channels. Seven numbers make 256 x 256 pixels, each one less halves the width."""
+    is the image's channels. Seven numbers make 256 x 256 pixels. Each number fewer halves the
+    width."""
 
     upsampling: Upsampling | Literal["nearest_then_bilinear"] | list[Upsampling] = "transposed"
     """How a stage doubles the width: one word for all stages, or a list with one for each.
     `transposed`: a 4 x 4 transposed convolution of stride 2 (the paper). `nearest`, `bilinear`:
     interpolation, then a 3 x 3 convolution, which leaves no grid pattern (Odena et al., 2016).
-    `sub_pixel`: a 3 x 3 convolution to four times the channels, which become the pixels (Shi et
-    al., 2016), with initial weights that make it equal to `nearest` (ICNR; Aitken et al., 2017).
-    `nearest_then_bilinear`: `nearest` in the first, coarse half of the stages, `bilinear` in the
-    rest."""
+    `sub_pixel`: a 3 x 3 convolution to four times the channels, which are then rearranged as pixels
+    (Shi et al., 2016), with initial weights that make it equal to `nearest` (ICNR; Aitken et al.,
+    2017). `nearest_then_bilinear`: `nearest` in the first, coarse half of the stages, `bilinear` in
+    the rest."""
 
     activation: Activation = "leaky_relu"
     """Activation of the hidden layers (the paper: Leaky ReLU; compared with ReLU)."""
@@ -58,8 +59,8 @@ class Generator(Section):
     """Normalise after every layer except the last."""
 
     dropout: FractionOrZero = 0.5
-    """Share of the activations to drop in every layer except the last. The paper uses dropout
-    without saying its ratio, and compares with none (0)."""
+    """Fraction of the activations to drop in every layer except the last. The paper uses dropout
+    without giving the ratio, and compares it with no dropout (0)."""
 
     last_layer: bool = True
     """Add a 3 x 3 transposed convolution of stride 1 at the end, which weakens the grid pattern
@@ -136,9 +137,9 @@ class Discriminator(Section):
     (Zhang, 2019). Not in the paper."""
 
     minibatch_deviation: bool = False
-    """Give the last convolution one more channel: how much the images of the batch differ. Images
-    that are all alike are then easy to recognise as generated (Karras et al., 2018). With several
-    ranks, each uses its own share of the batch. Not in the paper."""
+    """Give the last convolution one more channel, which tells how much the images of the batch
+    differ. Images that are all alike are then easy to recognise as generated (Karras et al., 2018).
+    With several ranks, each uses its own share of the batch. Not in the paper."""
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:
@@ -161,19 +162,19 @@ class Augmentation(Section):
     """Probability of each of `kinds` for each image. 0 means no augmentation (the paper)."""
 
     target: Fraction | None = None
-    """Adapt the probability during training, starting from `probability`, until the mean sign of
-    the real images' scores has this value (Karras et al., 2020: 0.6). Null keeps it fixed. It needs
-    the loss `hinge` or `non_saturating`."""
+    """Adapt the probability during training, starting from `probability`, so that the mean sign of
+    the scores of real images approaches this value (Karras et al., 2020: 0.6). Null keeps the
+    probability fixed. A target needs the loss `hinge` or `non_saturating`."""
 
     adaptation_images: Count = 100000
-    """Training images in which the probability can change by 1, with `target`."""
+    """With `target`: the number of training images over which the probability can change by 1."""
 
     kinds: Annotated[
         list[Literal["translation", "cutout", "flip", "intensity"]], Field(min_length=1), DISTINCT
     ] = ["translation", "cutout", "flip", "intensity"]
-    """`translation` shifts the image. `cutout` covers a square with background. `flip` exchanges
-    left and right in half of the cases. `intensity` changes brightness and contrast outside the
-    background."""
+    """`translation` shifts the image. `cutout` covers a square with background. `flip` mirrors the
+    image left to right in half of the cases. `intensity` changes brightness and contrast outside
+    the background."""
 
     translation: Fraction = 0.125
     """Largest shift along each axis, as a share of the width (Zhao et al., 2020: 1/8)."""

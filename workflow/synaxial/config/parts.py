@@ -9,8 +9,8 @@ from typing import Any
 from synaxial.config.model import Sample, Study
 from synaxial.io.errors import SynaxialError
 
-#: The keys of each stage that reads more, or less, than the section of its name. They are in the
-#: form of pydantic's `include`.
+#: The keys of each stage that reads more or less than the section of the same name, in the form of
+#: pydantic's `include`.
 KEYS: dict[str, dict[str, Any]] = {
     "manifest": {"slice": {"first", "last"}, "acquire": {"on_bad_volume"}},
     "slice": {"slice": True, "acquire": {"on_bad_volume"}},
@@ -38,7 +38,7 @@ KEYS: dict[str, dict[str, Any]] = {
 
 
 def part_of_study(study: Study, stage: str) -> dict[str, Any]:
-    """Return the keys that a stage reads; a training's are `part_of_training`'s.
+    """Return the keys that a stage reads. For a training, see `part_of_training`.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     if stage in {"scaling", "efficiency"}:
         return _part_of_scaling(study, stage)
     if stage in {"fetch", "acquire"}:
-        # A change of the sources that are not used runs nothing, and another subject does not
-        # change this one's volume.
+        # A change of an unused source reruns nothing, and another subject does not change the
+        # volume of this one.
         read = {"source", "on_bad_volume", "volume", study.acquire.source}
         keys: dict[str, Any] = {
             "acquire": read | ({"subjects", "held_out"} if stage == "fetch" else set())
@@ -69,7 +69,7 @@ def _part_of_scaling(study: Study, stage: str) -> dict[str, Any]:
     part = study.model_dump(
         mode="json",
         include={"resize": {"size"}, "scaling": keys, "experiments": {name}},
-        # How long and how often it would train does not matter.
+        # The number of epochs and of trainings does not matter.
         exclude={"experiments": {name: {"epochs", "seeds"}}},
     )
     part["scaling"]["experiment"] = name

@@ -39,9 +39,9 @@ BOUNDS = {
 
 INTRODUCTION = f"""# Configuration
 
-All keys of a study file (`config.yaml`). A key that is not in the file has its default. The
-defaults are the paper's values; where the paper leaves a value open, the text says so. Editors with
-a YAML language server complete and check the keys, if the file begins with the line
+This page lists all keys of a study file (`config.yaml`). A key that is not in the file has its
+default. The defaults are the paper's values. Where the paper leaves a value open, the text says so.
+An editor with a YAML language server completes and checks the keys if the file begins with the line
 `# yaml-language-server: $schema=…` and the path of `{SCHEMA_FILE}`.
 
 This page is generated from `workflow/synaxial/config/` by `make docs`.
@@ -50,12 +50,12 @@ This page is generated from `workflow/synaxial/config/` by `make docs`.
 HEAD = f"""# yaml-language-server: $schema={SCHEMA_FILE}
 #
 # The study: what to compute. How and where to compute it is in a profile (profiles/).
-# These are the keys that are changed most often. All others are in {PAGE}.
+# These are the keys that users change most often. All others are in {PAGE}.
 # The defaults are the paper's values."""
 
 TAIL = """
-# A run trains the paper's final experiment. For your own experiments, give each a name and what
-# differs from `training`:
+# A run trains the paper's final experiment. To run experiments of your own, give each a name and
+# the keys that differ from `training`:
 # experiments:
 #   final: {}
 #   hinge: {loss: hinge, epochs: 50}

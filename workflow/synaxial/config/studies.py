@@ -1,4 +1,4 @@
-"""The sections about the studies beside the training: readers, catalogue, scaling, segmentation."""
+"""The sections of the further studies: readers, catalogue, scaling, segmentation."""
 
 import re
 from typing import Annotated, Literal
@@ -12,29 +12,28 @@ class Turing(Section):
     """The page on which readers tell generated images from real ones (`snakemake turing`)."""
 
     images: Annotated[int, Field(ge=10)] = 230
-    """Number of images, real and generated together. 230 are enough to show with a power of 80 %
-    that a reader who is right in 60 % does not guess, and that a reader who guesses is right in
-    50 %, within 10 points. docs/studies/turing.md has other numbers."""
+    """Number of images, real and generated together. 230 give a power of 80 % to show that a
+    reader with an accuracy of 60 % does not guess, and that the accuracy of a reader who guesses is
+    within 10 points of 50 %. docs/studies/turing.md has other numbers."""
 
     repeats: Annotated[float, Field(ge=0, le=1 / 3)] = 0.1
-    """Share of the images that are shown twice, to measure how well a reader agrees with
-    themselves."""
+    """Fraction of the images that are shown twice, to measure intra-reader agreement."""
 
     seed: Seed = 13
-    """Seed of the choice of images, of the number of generated ones (40 to 60 %), and of the order.
-    With the seed and the images, a reader could find the answers: use your own for readers."""
+    """Seed for the choice of images, the share of generated ones (40 to 60 %), and the order. A
+    reader who has the seed and the images could work out the answers, so set a seed of your own."""
 
 
 class Catalogue(Section):
     """The database of all generated images and their numbers."""
 
     url: Annotated[str | None, COMMON] = None
-    """The database as SQLAlchemy writes it; null means `catalogue.sqlite` in `results`. Examples:
+    """The database as an SQLAlchemy URL; null means `catalogue.sqlite` in `results`. Examples:
     `sqlite:///study.sqlite`, `postgresql://user@host/name`. Do not write a password here; keep it
     in `~/.pgpass` or another place that the database's client reads."""
 
     training_images: bool = True
-    """Store the nearest training images too, not only their names. The catalogue is then as
+    """Store the nearest training images too, not only their names. This makes the catalogue as
     confidential as the data."""
 
     @field_validator("url")
@@ -79,30 +78,31 @@ class Segment(Section):
 
     experiment: str | None = None
     """The experiment whose stacks are used. Null means the base experiment if it has `masks`, else
-    the first one with masks among `default_experiments`, else among all. Each seed below uses the
-    stacks of another training of it, in turn."""
+    the first one with masks among `default_experiments`, else among all. Each of the `seeds` uses
+    the stacks of a different training of this experiment, in turn."""
 
     subjects: Annotated[list[Literal["all", "quarter"] | Count], Field(min_length=1), DISTINCT] = [
         "all",
         "quarter",
     ]
-    """Numbers of people whose real slices are used, drawn by the seed: `all` training subjects, a
-    `quarter` of them (at least 1), or a number. There is one comparison for each."""
+    """How many training subjects provide real slices: `all`, a `quarter` (at least 1), or a number.
+    The seed decides which subjects. There is one comparison for each entry."""
 
     seeds: Annotated[list[Seed], Field(min_length=1), DISTINCT] = [1, 2, 3]
-    """One training of each kind for each seed. The seed decides the weights, the people and the
-    order of the images. Several seeds show which differences are chance."""
+    """One training of each kind for each seed. The seed decides the initial weights, the subjects
+    and the order of the images. Several seeds show which differences are due to chance."""
 
     updates: Count = 1000
     """Updates of every U-Net."""
 
     batch_size: Annotated[int, Field(ge=2, multiple_of=2)] = 16
-    """Images in an update, an even number. A U-Net trained on both kinds has half of each."""
+    """Images in an update, an even number. A U-Net trained on real and generated slices gets half
+    of each."""
 
     channels: Annotated[list[Count], Field(min_length=2)] = [8, 16, 32, 64, 128]
     """Channels of the U-Net's levels, the finest first. Each level halves the width. (Ronneberger
     et al., 2015: 64 to 1024 in five levels; an eighth of that here, for CPUs.)"""
 
     learning_rate: Positive = 0.001
-    """Adam's learning rate at the start (Kingma and Ba, 2015: 0.001). It falls to 0 as the power
-    0.9 of the share of updates left (Isensee et al., 2021)."""
+    """Adam's initial learning rate (Kingma and Ba, 2015: 0.001). It decays to 0 as the remaining
+    fraction of the updates, raised to the power 0.9 (Isensee et al., 2021)."""

@@ -1,4 +1,4 @@
-"""The sections about training: one experiment, its optimizer, and what it writes on the way."""
+"""The sections about training: an experiment, its optimizer, and what it writes while it runs."""
 
 from typing import Annotated, Literal, Self
 
@@ -18,7 +18,7 @@ from synaxial.config.sections import (
 
 
 class Optimizer(Section):
-    """How the weights follow the gradients. Both networks share all but the learning rate."""
+    """How gradients change the weights. Both networks share all keys except the learning rate."""
 
     name: Literal["adam", "sgd"] = "adam"
     """Adam, or stochastic gradient descent (the paper's comparison)."""
@@ -27,7 +27,7 @@ class Optimizer(Section):
     """Learning rate (the paper: 0.0002; compared with 0.001 and 0.005)."""
 
     discriminator_learning_rate: Positive | None = None
-    """Another learning rate for the discriminator (Heusel et al., 2017). Null means the same."""
+    """A separate learning rate for the discriminator (Heusel et al., 2017). Null means the same."""
 
     beta1: FractionOrZero = 0.5
     """Adam's decay of the first moment (the paper: 0.5)."""
@@ -36,31 +36,31 @@ class Optimizer(Section):
     """Adam's decay of the second moment."""
 
     weight_decay: NotNegative = 0.001
-    """This number times the weight is added to each gradient (the paper: 0.001)."""
+    """Weight decay: this number times the weight is added to its gradient (the paper: 0.001)."""
 
 
 class Training(Section):
     """The networks, the loss, the optimizer and the length of a training.
 
-    The section `training` has what all experiments share. Each of `experiments` may have any of its
-    keys, and gives only what differs. The defaults are the paper's.
+    The section `training` has the values that all experiments share. Each of the `experiments` can
+    override any of them. The defaults are the paper's.
     """
 
     seeds: Annotated[list[Seed], Field(min_length=1), DISTINCT, COMMON] = [1]
     """One training for each seed. The seed decides the initial weights, the order of the images,
     the latents, the noise and the dropout. Several seeds show which differences between experiments
-    are chance."""
+    are due to chance."""
 
     epochs: Annotated[Count, COMMON] = 100
-    """Passes over the training images. Open in the paper, which finds 150 too many."""
+    """Passes over the training images. Open in the paper, which only finds 150 too many."""
 
     batch_size: Annotated[Count, COMMON] = 8
     """Images in one update, over all ranks together (the paper: 8; compared with 16 and 64)."""
 
     preset: Literal["paper", "modern"] = "paper"
-    """For an experiment: a set of values with one name. `modern` overrides `training`, and the
-    experiment's own keys override `modern`. Its values are at the end of
-    docs/configuration.md. `paper` is `training` unchanged."""
+    """A named set of values for an experiment. `modern` overrides `training`, and the experiment's
+    own keys override `modern`. Its values are at the end of docs/configuration.md. `paper` leaves
+    `training` unchanged."""
 
     loss: Annotated[Literal["wasserstein", "mse", "hinge", "non_saturating"], COMMON] = (
         "wasserstein"
@@ -84,17 +84,18 @@ class Training(Section):
     real images (Mescheder et al., 2018). 0 means no penalty (the paper)."""
 
     r1_interval: Count = 16
-    """Compute R1 only once in this many iterations, with a weight that is larger by the same factor
-    (Karras et al., 2020)."""
+    """Iterations from one R1 penalty to the next. The penalty is multiplied by this number to
+    compensate (Karras et al., 2020)."""
 
     clipping: NotNegative = 0.0
     """Clip the discriminator's weights to plus and minus this value (WGAN; Arjovsky et al., 2017:
     0.01). 0 means no clipping (the paper)."""
 
     batch_normalization_statistics: Literal["local", "synchronised"] = "local"
-    """The images from which several ranks compute the statistics for normalisation. `local`: each
-    rank uses its own share of the batch. `synchronised`: all ranks use the whole batch, as one rank
-    does, which costs one message for each layer. With one rank both are the same (the paper)."""
+    """With several ranks: the images from which batch normalisation computes its statistics.
+    `local`: each rank uses its own share of the batch. `synchronised`: all ranks use the whole
+    batch, as one rank does, which costs one message for each layer. With one rank both are the same
+    (the paper)."""
 
     keep: Literal["last", "best"] = "last"
     """Which generator to keep: that of the last epoch (the paper), or the one whose images were
@@ -103,14 +104,14 @@ class Training(Section):
     as its reference."""
 
     validation_epochs: Count = 5
-    """Epochs between measurements of that distance, with `keep: best` or `patience`."""
+    """Epochs between measurements of the distance that `keep: best` and `patience` use."""
 
     patience: Annotated[int, Field(ge=0)] = 0
     """End the training after this many measurements without a smaller distance. 0 trains all
     epochs."""
 
     masks: bool = False
-    """Generate the tumour's mask too, as a second channel: 255 inside, 0 outside. All training
+    """Generate a tumour mask too, as a second channel: 255 inside, 0 outside. All training
     subjects need a segmentation, and `generator.channels` must end in 2. See docs/masks.md. Not in
     the paper."""
 
@@ -163,7 +164,7 @@ class Training(Section):
     def seed(self) -> int:
         """The seed of this training; see `with_seed`."""
         if len(self.seeds) != 1:
-            raise ValueError(f"{len(self.seeds)} seeds are {len(self.seeds)} trainings")
+            raise ValueError(f"found {len(self.seeds)} seeds; a training has one")
         return self.seeds[0]
 
     def with_seed(self, seed: int) -> Self:
@@ -181,4 +182,4 @@ class Monitoring(Section):
     """Number of checkpoints to keep, the newest ones."""
 
     preview_epochs: Annotated[Count, COMMON] = 5
-    """Epochs between preview sheets, which always show the same latents."""
+    """Epochs between preview sheets, which always use the same latents."""
