@@ -74,5 +74,5 @@ def test_few_judgements_show_little_or_nothing():
 
 
 def test_the_table_of_the_documentation_is_the_computed_one():
-    """Else: `python -m synaxial.studies.turing.planning` prints it."""
+    """Else: `python -m synaxial.studies.turing.sample_size` prints it."""
     assert sample_size.table_of_sizes() in DOCS.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 from synaxial.studies.turing.judgements import draws_of, interval_of, interval_of_such, numbers_of
 from synaxial.studies.turing.sample_size import power_of_difference, power_of_equivalence
-from synaxial.studies.turing.scoring import score_all, score_reader
+from synaxial.studies.turing.score import score_all, score_reader
 from synaxial.studies.turing.statistics import areas, binomial_test, equivalence_test, wilson
 
 from .readers import IMAGES, simulate, truth_of

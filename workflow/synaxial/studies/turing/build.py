@@ -25,7 +25,6 @@ VERSION = 1
 
 logger = logging.getLogger(__name__)
 
-
 Training = Annotated[
     Path | None,
     typer.Option(help="Data set of the training subjects, to check that none is held out."),
@@ -133,14 +132,13 @@ Origins = dict[bool, list[dict[str, Any]]]
 def origins_of(stacks: list[Path], counts: list[int], rows: list[dict[str, str]]) -> Origins:
     """Return the stack and page of generated images, and the subject and slice of real ones.
 
-    `counts` are the images of each stack, whose every second page is a mask if it has masks. `rows`
-    is the index of the held-out data set.
+    `counts` are the images of each stack; every second page is a mask if it has masks. `rows` is
+    the index of the held-out data set.
     """
     generated = [
         {"stack": str(stack), "page": page}
         for stack, count in zip(stacks, counts, strict=True)
-        for pages in [read_shape(stack)[0]]
-        for page in range(0, pages, pages // count)
+        for page in range(0, read_shape(stack)[0], read_shape(stack)[0] // count)
     ]
     real = [{"subject": row["subject"], "slice": int(row["slice"])} for row in rows]
     return {True: generated, False: real}

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 #: The largest share of either kind. The drawn share is secret: readers who knew it could count.
 LARGEST_SHARE = 0.6
@@ -47,10 +46,8 @@ def choose(
         Number of generated images available.
     subjects, levels
         The subject and the axial slice of each held-out image.
-    images
-        Number of images to show, real and generated together.
-    repeats
-        The share of them that is shown twice, 0 to 1/3.
+    images, repeats
+        Number of images to show, and the share of them that is shown twice, 0 to 1/3.
     seed
         Seed of the draws.
 
@@ -61,12 +58,11 @@ def choose(
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     # Enough for any share, or the error would reveal the drawn one.
+    most = most_of_a_kind(images)
     for what, there in (("generated", generated), ("held-out", len(levels))):
-        if there < most_of_a_kind(images):
-            raise ValueError(f"{there} {what} images, expected {most_of_a_kind(images)} or more")
-    count = int(
-        generator.integers(images - most_of_a_kind(images), most_of_a_kind(images), endpoint=True)
-    )
+        if there < most:
+            raise ValueError(f"{there} {what} images, expected {most} or more")
+    count = int(generator.integers(images - most, most, endpoint=True))
     pool = [(True, int(i)) for i in generator.choice(generated, count, replace=False)]
     pool += [(False, i) for i in spread(subjects, levels, images - count, generator)]
     order = [pool[i] for i in generator.permutation(images)]
@@ -78,12 +74,13 @@ def choose(
     # Before the image at that place, or after the last one.
     places += [(place - 0.5, int(which)) for place, which in zip(late, twice, strict=True)]
     places.sort()
-    names = identifiers(len(places), generator)
-    return [
-        Shown(name, generated=kind, origin=origin, repeat_of=None if place == which else which)
-        for name, (place, which) in zip(names, places, strict=True)
-        for kind, origin in [order[which]]
-    ]
+    # Eight hexadecimal digits, which carry no information.
+    names = generator.choice(2**32, len(places), replace=False)
+    shown = []
+    for name, (place, which) in zip(names, places, strict=True):
+        kind, origin = order[which]
+        shown.append(Shown(f"{name:08x}", kind, origin, None if place == which else which))
+    return shown
 
 
 def most_of_a_kind(images: int) -> int:
@@ -114,9 +111,3 @@ def spread(
         taken[subjects[image]] += 1
         chosen.append(image)
     return chosen
-
-
-def identifiers(count: int, generator: np.random.Generator) -> list[str]:
-    """Draw different names of eight hexadecimal digits, which carry no information."""
-    drawn: NDArray[np.int64] = generator.choice(2**32, count, replace=False)
-    return [f"{number:08x}" for number in drawn]

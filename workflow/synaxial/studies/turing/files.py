@@ -3,19 +3,21 @@
 Answers come from other people's computers. Every key and value is checked.
 """
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.models import read_model
 
-#: The reasons that a reader can give.
-REASONS = ("grid", "blur", "anatomy", "contrast", "other")
-
 Kind = Literal["real", "generated"]
+
+#: The reasons that a reader can give.
 Reason = Literal["grid", "blur", "anatomy", "contrast", "other"]
+REASONS: tuple[str, ...] = get_args(Reason)
+
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -94,11 +96,10 @@ class Answers(Checked):
 
     @model_validator(mode="after")
     def _each_image_once(self) -> Self:
-        seen = set()
-        for answer in self.answers:
-            if answer.image in seen:
-                raise ValueError(f"image {answer.image} is answered twice")
-            seen.add(answer.image)
+        counts = Counter(answer.image for answer in self.answers)
+        (image, times), *_ = counts.most_common(1)
+        if times > 1:
+            raise ValueError(f"image {image} is answered twice")
         return self
 
 
@@ -108,13 +109,7 @@ def read_key(path: Path) -> Key:
 
 
 def read_answers(path: Path, key: Key) -> Answers:
-    """Read a reader's answers to the page of a key.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent or damaged, or its answers are of another page or of unknown images.
-    """
+    """Read a reader's answers; refuse those to another page than that of the key."""
     answers = read_model(path, Answers, "the answers that the page saved")
     if answers.page != key.page:
         raise SynaxialError(
@@ -131,13 +126,7 @@ def read_answers(path: Path, key: Key) -> Answers:
 
 
 def read_readers(paths: list[Path], key: Key) -> list[Answers]:
-    """Read several readers' answers to one page.
-
-    Raises
-    ------
-    SynaxialError
-        As `read_answers`, or two files have the same reader or the same answers.
-    """
+    """Read the answers of several readers; refuse two files of one reader, and copied answers."""
     found: dict[str, Path] = {}
     everyone: list[Answers] = []
     for path in paths:

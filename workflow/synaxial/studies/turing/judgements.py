@@ -66,18 +66,18 @@ def judgements_of(key: Key, everyone: list[Answers]) -> Judgements:
     return Judgements(
         np.array([image.truth == "generated" for image in firsts]),
         np.array([[mine.get(image.image, np.nan) for image in firsts] for mine in said], float),
-        [
-            np.array(
-                [
-                    (mine[image.repeat_of], mine[image.image])
-                    for image in key.images
-                    if image.repeat_of in mine and image.image in mine
-                ],
-                float,
-            ).reshape(-1, 2)
-            for mine in said
-        ],
+        [_repeated(key, mine) for mine in said],
     )
+
+
+def _repeated(key: Key, mine: dict[str, int]) -> NDArray[np.float64]:
+    """Return one reader's scores of the images shown twice, float64 (repeats, 2)."""
+    pairs = [
+        (mine[image.repeat_of], mine[image.image])
+        for image in key.images
+        if image.repeat_of in mine and image.image in mine
+    ]
+    return np.array(pairs, float).reshape(-1, 2)
 
 
 def score_of(answer: Answer) -> int:
@@ -99,26 +99,26 @@ def reasons_by_truth(key: Key, everyone: list[Answers]) -> dict[str, dict[str, d
 
 
 def draws_of(
-    judgements: Judgements, readers_too: bool, repeats: int = REPEATS, seed: int = 0
+    judgements: Judgements, readers_too: bool, repeats: int = REPEATS
 ) -> dict[str, NDArray[np.float64]]:
     """Return the numbers of drawn sets, each float64 (repeats,); NaN where one is undefined.
 
     Images are always drawn; `readers_too` draws the readers as well.
     """
-    generator = np.random.Generator(np.random.PCG64(seed))
+    generator = np.random.Generator(np.random.PCG64(0))
     readers, _ = judgements.scores.shape
     weights = np.zeros((repeats, len(judgements.truth)))
     for kind in (True, False):
         of_kind = np.flatnonzero(judgements.truth == kind)
         if len(of_kind):
-            shares = np.full(len(of_kind), 1 / len(of_kind))
-            weights[:, of_kind] = generator.multinomial(len(of_kind), shares, repeats)
-    times = (
-        generator.multinomial(readers, np.full(readers, 1 / readers), repeats).astype(float)
-        if readers_too
-        else np.ones((repeats, readers))
-    )
+            weights[:, of_kind] = _drawn(len(of_kind), repeats, generator)
+    times = _drawn(readers, repeats, generator) if readers_too else np.ones((repeats, readers))
     return _numbers(judgements, weights, times)
+
+
+def _drawn(count: int, repeats: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return how often each of `count` is drawn with replacement, float64 (repeats, count)."""
+    return generator.multinomial(count, np.full(count, 1 / count), repeats).astype(float)
 
 
 def numbers_of(judgements: Judgements) -> dict[str, float | None]:

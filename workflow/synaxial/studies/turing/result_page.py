@@ -31,11 +31,10 @@ def make_result_page(found: dict[str, Any]) -> str:
         f"{images['shown_twice']} of them shown twice. Brackets: 95 % confidence intervals.</p>",
         table_of(_reader_rows(found)),
     ]
+    conclusions = [(reader["name"], reader["conclusion"]) for reader in found["readers"]]
     pooled = found["all_readers"]
     if pooled is not None:
         parts += ["<h3>All readers</h3>", table_of(_pooled_rows(pooled))]
-    conclusions = [(reader["name"], reader["conclusion"]) for reader in found["readers"]]
-    if pooled is not None:
         conclusions.append(("All readers", pooled["conclusion"]))
     parts += [
         "<h3>What the numbers show</h3>",
@@ -75,20 +74,13 @@ def _reader_rows(found: dict[str, Any]) -> list[list[str]]:
 
 def _pooled_rows(pooled: dict[str, Any]) -> list[list[str]]:
     """Return a table with a column for each kind of interval."""
-    kinds = ("these_readers", "readers_like_these")
-    return [
-        [f"all {pooled['readers']} readers", "these readers", "readers like these"],
-        *(
-            [
-                title,
-                *(
-                    _with_interval(pooled[name]["value"], *(pooled[name][which] or (None, None)))
-                    for which in kinds
-                ),
-            ]
-            for name, title in NUMBERS.items()
-        ),
-    ]
+    rows = [[f"all {pooled['readers']} readers", "these readers", "readers like these"]]
+    for name, title in NUMBERS.items():
+        number = pooled[name]
+        intervals = (number["these_readers"], number["readers_like_these"])
+        cells = (_with_interval(number["value"], *(each or (None, None))) for each in intervals)
+        rows.append([title, *cells])
+    return rows
 
 
 def _agreement(found: dict[str, Any]) -> list[str]:

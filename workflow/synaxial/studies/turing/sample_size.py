@@ -24,50 +24,39 @@ ACCURACIES, MARGINS = (0.55, 0.6, 0.65, 0.7, 0.8), (0.05, 0.1, 0.15)
 MOST = 2000
 
 
-def power_of_difference(
-    judgements: ArrayLike, accuracy: float, level: float = LEVEL
-) -> NDArray[np.float64]:
-    """Return the power of the two-sided exact test of 0.5, for each number of judgements.
+def power_of_difference(judgements: ArrayLike, accuracy: ArrayLike) -> NDArray[np.float64]:
+    """Return the power of the two-sided exact test of 0.5 at the level `LEVEL`.
 
     The distribution at 0.5 is symmetric, so the p value is twice the smaller tail: the test rejects
     with fewer hits or fewer misses than `fewest`.
     """
     count = np.asarray(judgements)
-    fewest = binom.ppf(level / 2, count, 0.5)
-    power: NDArray[np.float64] = binom.cdf(fewest - 1, count, accuracy) + binom.sf(
-        count - fewest, count, accuracy
-    )
-    return power
+    fewest = binom.ppf(LEVEL / 2, count, 0.5)
+    few, many = binom.cdf(fewest - 1, count, accuracy), binom.sf(count - fewest, count, accuracy)
+    return np.asarray(few + many)
 
 
 def power_of_equivalence(
-    judgements: ArrayLike, margin: float, accuracy: float = 0.5, level: float = LEVEL
+    judgements: ArrayLike, margin: ArrayLike, accuracy: float = 0.5
 ) -> NDArray[np.float64]:
-    """Return the power of both one-sided exact tests together, for each number of judgements.
+    """Return the power of both one-sided exact tests together at the level `LEVEL`.
 
     The tests reject where hits and misses are both fewer than `most`.
     """
     count = np.asarray(judgements)
-    most = binom.ppf(level, count, 0.5 + margin)
-    power: NDArray[np.float64] = np.maximum(
-        binom.cdf(most - 1, count, accuracy) - binom.cdf(count - most, count, accuracy), 0.0
-    )
-    return power
+    most = binom.ppf(LEVEL, count, 0.5 + np.asarray(margin))
+    few, many = binom.cdf(most - 1, count, accuracy), binom.cdf(count - most, count, accuracy)
+    return np.asarray(np.maximum(few - many, 0.0))
 
 
 def judgements_for_difference(accuracy: float) -> int:
     """Return how many judgements show, with the power `POWER`, that a reader does not guess."""
-    counts = np.arange(1, MOST + 1)
-    return _smallest(power_of_difference(counts, accuracy))
+    return _smallest(power_of_difference(np.arange(1, MOST + 1), accuracy))
 
 
 def judgements_for_equivalence(margin: float) -> int:
-    """Return how many judgements show that the accuracy of a guessing reader is near 0.5.
-
-    Near is within the margin, and the power is `POWER`.
-    """
-    counts = np.arange(1, MOST + 1)
-    return _smallest(power_of_equivalence(counts, margin))
+    """Return how many judgements show, with the power `POWER`, that a reader guesses."""
+    return _smallest(power_of_equivalence(np.arange(1, MOST + 1), margin))
 
 
 @cache
@@ -76,30 +65,15 @@ def detectable_accuracy(judgements: int) -> float | None:
 
     None if the judgements are too few for any.
     """
-    return next(
-        (
-            float(accuracy)
-            for accuracy in np.arange(101, 201) / 200
-            if power_of_difference(judgements, float(accuracy)) >= POWER
-        ),
-        None,
-    )
+    accuracies = np.arange(101, 201) / 200
+    return _first(accuracies[power_of_difference(judgements, accuracies) >= POWER])
 
 
 @cache
 def detectable_margin(judgements: int) -> float | None:
-    """Return the smallest margin of equivalence shown with the power `POWER`, in steps of 0.005.
-
-    None if the judgements are too few for any.
-    """
-    return next(
-        (
-            float(margin)
-            for margin in np.arange(1, 100) / 200
-            if power_of_equivalence(judgements, float(margin)) >= POWER
-        ),
-        None,
-    )
+    """Return the smallest margin of equivalence shown in the same way."""
+    margins = np.arange(1, 100) / 200
+    return _first(margins[power_of_equivalence(judgements, margins) >= POWER])
 
 
 def table_of_sizes() -> str:
@@ -118,12 +92,16 @@ def table_of_sizes() -> str:
     return "\n".join(lines)
 
 
+def _first(values: NDArray[np.float64]) -> float | None:
+    return float(values[0]) if len(values) else None
+
+
 def _smallest(power: NDArray[np.float64]) -> int:
     """Return the number of judgements, from 1, from which on the power stays at least `POWER`."""
-    too_low = np.flatnonzero(power < POWER)
-    if len(too_low) and too_low[-1] == len(power) - 1:
+    last_too_low = int(np.flatnonzero(power < POWER)[-1])
+    if last_too_low == len(power) - 1:
         raise ValueError(f"needs more than {MOST} judgements")
-    return int(too_low[-1]) + 2 if len(too_low) else 1
+    return last_too_low + 2
 
 
 if __name__ == "__main__":

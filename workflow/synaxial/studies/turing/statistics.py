@@ -77,7 +77,7 @@ def fleiss_kappa(calls: Calls) -> float | None:
     readers, images = judged.shape
     if readers < 2 or images < 2:
         return None
-    counts = np.stack([(judged == call).sum(axis=0) for call in np.unique(judged)], axis=1)
+    counts = (judged[..., None] == np.unique(judged)).sum(axis=0)
     within = ((counts * (counts - 1)).sum(axis=1) / (readers * (readers - 1))).mean()
     chance = ((counts.sum(axis=0) / counts.sum()) ** 2).sum()
     return None if chance == 1 else float((within - chance) / (1 - chance))
@@ -91,11 +91,7 @@ def krippendorff_alpha(calls: Calls) -> float | None:
     is judged twice, or if all answers are the same.
     """
     values = np.unique(calls[~np.isnan(calls)])
-    counts = (
-        np.stack([(calls == value).sum(axis=0) for value in values], axis=1)
-        if len(values)
-        else np.zeros((0, 0))
-    )
+    counts = (calls[..., None] == values).sum(axis=0)
     counts = counts[counts.sum(axis=1) > 1]
     total, of_value = counts.sum(), counts.sum(axis=0)
     if total == 0:
