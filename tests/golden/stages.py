@@ -118,7 +118,8 @@ STAGES = {
         defaults=_subject(),
     ),
     "data resize": Stage(
-        "--config study.yaml --slices slices/{subject}.tif --output {to}images/{subject}.tif",
+        "--config study.yaml --slices slices/{subject}.tif --record volumes/{subject}.json"
+        " --output {to}images/{subject}.tif",
         defaults=_subject(),
     ),
     "data mask": Stage(

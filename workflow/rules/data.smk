@@ -101,6 +101,7 @@ rule resize:
     input:
         settings=settings_of("resize"),
         slices=rules.slice.output.slices,
+        record=rules.acquire.output.record,
     output:
         images=f"{RESULTS}/images/{{subject}}.tif",
     log:
@@ -109,7 +110,7 @@ rule resize:
         version=version_of("data resize"),
     shell:
         "synaxial data resize --config {input.settings} --slices {input.slices}"
-        " --output {output.images} > {log} 2>&1"
+        " --record {input.record} --output {output.images} > {log} 2>&1"
 
 
 rule mask:

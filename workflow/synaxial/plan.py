@@ -23,6 +23,7 @@ from synaxial.config import (
     check_evaluation,
     check_networks,
     make_study,
+    pixel_millimetres,
     read_keys,
     read_study,
 )
@@ -80,9 +81,10 @@ def check_study(study: Study) -> None:
     Raises
     ------
     SynaxialError
-        A network does not fit the images' size, the images are too small to be evaluated, or
-        `segment.channels` are too many for them.
+        A network does not fit the images' size, the size of a pixel is not known, the images are
+        too small to be evaluated, or `segment.channels` are too many for them.
     """
+    pixel_millimetres(study)
     check_networks(study)
     check_evaluation(study)
     if _can_segment(study):

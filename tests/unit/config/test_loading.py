@@ -9,8 +9,10 @@ from synaxial.config import (
     as_yaml,
     check_evaluation,
     check_networks,
+    field_of_view,
     make_study,
     part_of_training,
+    pixel_millimetres,
     read_study,
 )
 from synaxial.config.loading import default_keys, merge
@@ -394,3 +396,57 @@ def test_images_too_small_for_the_metrics_are_refused():
     ):
         check_evaluation(make_study(content))
     check_evaluation(make_study({**content, "acquire": {"held_out": []}}))
+
+
+@pytest.mark.parametrize(
+    ("content", "width", "pixel"),
+    [
+        ({}, 240, 240 / 256),
+        ({"resize": {"size": 64}}, 240, 3.75),
+        ({"resize": {"size": 300, "mode": "pad"}}, 300, 1),
+        ({"resize": {"field_of_view": 256}}, 256, 1),
+        # A sagittal 3-D FLAIR.
+        ({"acquire": {"volume": {"shape": [160, 256, 256], "spacing": [1.2, 1, 1]}}}, 256, 1),
+        ({"acquire": {"volume": {"shape": [160, 100, 100], "spacing": [1.2, 1, 1]}}}, 192, 0.75),
+        (
+            {
+                "acquire": {"volume": {"shape": None, "spacing": None}},
+                "resize": {"field_of_view": 200, "size": 64},
+            },
+            200,
+            3.125,
+        ),
+    ],
+)
+def test_a_pixel_has_one_size_in_mm(content, width, pixel):
+    study = make_study(content)
+    assert field_of_view(study) == width
+    assert pixel_millimetres(study) == pytest.approx(pixel)
+
+
+@pytest.mark.parametrize(
+    ("volume", "mode", "message"),
+    [
+        ({"shape": None}, "resize", r"resize.field_of_view: is not set, .* null; expected the"),
+        (
+            {"spacing": None},
+            "resize",
+            r"resize.field_of_view: is not set, .* null; expected the",
+        ),
+        (
+            {"spacing": None},
+            "pad",
+            r"pad does not resample, but .* is null; expected square",
+        ),
+        ({"spacing": [1.2, 1, 1]}, "pad", r"pad does not resample, but .* is \(1.2, 1.0, 1.0\);"),
+    ],
+)
+def test_a_pixel_that_may_have_several_sizes_is_refused(volume, mode, message):
+    study = make_study({"acquire": {"volume": volume}, "resize": {"mode": mode}})
+    with pytest.raises(SynaxialError, match=message):
+        pixel_millimetres(study)
+
+
+def test_padding_has_no_field_of_view():
+    with pytest.raises(SynaxialError, match="field_of_view is for mode: resize"):
+        make_study({"resize": {"mode": "pad", "field_of_view": 240}})

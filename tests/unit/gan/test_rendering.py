@@ -65,7 +65,7 @@ def test_all_outputs(tmp_path: Path, config: Path, stack: Path, run_synaxial: An
 def test_each_output_alone(tmp_path: Path, config: Path, stack: Path) -> None:
     run(config, stack, sheet=tmp_path / "a" / "sheet.png")
     run(config, stack, images=tmp_path / "b" / "images")
-    run(config, stack, nifti=tmp_path / "c" / "volume.nii.gz", field_of_view=256.0)
+    run(config, stack, nifti=tmp_path / "c" / "volume.nii.gz")
     for folder, name in (("a", "sheet.png"), ("b", "images"), ("c", "volume.nii.gz")):
         assert [file.name for file in (tmp_path / folder).iterdir()] == [name]
 
@@ -176,7 +176,7 @@ def test_masks_of_a_stack_without_any(tmp_path: Path, config: Path, stack: Path)
 def test_pages_lie_as_they_are_shown() -> None:
     pages = np.zeros((2, 3, 4), np.uint8)
     pages[1, 0, 0] = 9  # top left of the second page: anterior, the patient's right, superior
-    volume = make_volume(pages)
+    volume = make_volume(pages, 1.0)
     assert volume.shape == (4, 3, 2)
     assert nibabel.aff2axcodes(volume.affine) == ("L", "P", "S")
     # In the canonical orientation the axes run to right, anterior and superior.
@@ -186,7 +186,7 @@ def test_pages_lie_as_they_are_shown() -> None:
 
 
 def test_the_grid_is_centred_on_a_brats_slice() -> None:
-    volume = make_volume(np.zeros((100, 256, 256, 3), np.uint8))
+    volume = make_volume(np.zeros((100, 256, 256, 3), np.uint8), 240 / 256)
     assert volume.header.get_zooms() == (0.9375, 0.9375, 1.0)
     assert volume.header.get_xyzt_units()[0] == "mm"
     assert volume.get_data_dtype() == np.uint8
@@ -201,14 +201,14 @@ def test_the_grid_is_centred_on_a_brats_slice() -> None:
 
 @pytest.mark.parametrize("field_of_view", [256.0, 120.0])
 def test_another_field_of_view_has_the_same_centre(field_of_view: float) -> None:
-    volume = make_volume(np.zeros((1, 256, 256), np.uint8), field_of_view)
+    volume = make_volume(np.zeros((1, 256, 256), np.uint8), field_of_view / 256)
     assert volume.header.get_zooms()[0] == pytest.approx(field_of_view / 256)
     np.testing.assert_allclose((volume.affine @ [127.5, 127.5, 0, 1])[:2], [-119.5, 119.5])
 
 
 def test_the_same_volume_gives_the_same_bytes_and_they_are_read() -> None:
     pages = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    content = compressed(make_volume(pages))
-    assert content == compressed(make_volume(pages.copy()))
+    content = compressed(make_volume(pages, 0.5))
+    assert content == compressed(make_volume(pages.copy(), 0.5))
     read = nibabel.Nifti1Image.from_bytes(gzip.decompress(content))
     np.testing.assert_array_equal(np.asarray(read.dataobj), pages.transpose(2, 1, 0))

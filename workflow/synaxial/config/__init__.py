@@ -6,7 +6,13 @@ from synaxial.config.loading import (
     read_keys,
     read_study,
 )
-from synaxial.config.model import Study, check_evaluation, check_networks
+from synaxial.config.model import (
+    Study,
+    check_evaluation,
+    check_networks,
+    field_of_view,
+    pixel_millimetres,
+)
 from synaxial.config.parts import part_of_study, part_of_training
 
 __all__ = [
@@ -14,9 +20,11 @@ __all__ = [
     "as_yaml",
     "check_evaluation",
     "check_networks",
+    "field_of_view",
     "make_study",
     "part_of_study",
     "part_of_training",
+    "pixel_millimetres",
     "read_keys",
     "read_study",
 ]

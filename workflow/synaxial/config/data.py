@@ -193,10 +193,11 @@ class Slice(Section):
     """Axial slices as 8-bit pages. Anterior is up, and the patient's right is on the left."""
 
     first: Annotated[int, Field(ge=0), COMMON] = 60
-    """First axial slice, counted from 0 at the inferior end (the paper: 60)."""
+    """Level of the first axial slice, in mm above the lowest slice (the paper: 60). With slices
+    1 mm apart, this is the number of the slice, counted from 0."""
 
     last: Annotated[int, Field(ge=0), COMMON] = 107
-    """Last axial slice, included (the paper: 107, which makes 48 slices per subject)."""
+    """Level of the last axial slice, included (the paper: 107, which makes 48 slices per subject)."""
 
     window: tuple[Percentage, Percentage] = (0.5, 99.5)
     """Intensity window: these percentiles of the volume's brain voxels become the grey levels 1
@@ -220,7 +221,18 @@ class Resize(Section):
 
     mode: Literal["resize", "pad"] = "resize"
     """`resize` resamples the slice (the paper). `pad` centres it on a black square without
-    resampling; if the square is smaller than the slice, what is cut off must be black."""
+    resampling, which needs square voxels of one spacing. In both modes, what is cut off must be black."""
+
+    field_of_view: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Width and height of an image in mm, for `resize`. It is the same for all subjects, so that a
+    pixel always has one size. Null means the longer in-plane side of `acquire.volume` (240 mm). It
+    must be set where that accepts any shape or spacing."""
 
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
     """Pillow's resampling filter. Open in the paper."""
+
+    @model_validator(mode="after")
+    def _check_field_of_view(self) -> Self:
+        if self.mode == "pad" and self.field_of_view is not None:
+            raise ValueError("field_of_view is for mode: resize; pad keeps the size of the voxels")
+        return self

@@ -147,6 +147,40 @@ class Study(Section):
         return self
 
 
+def field_of_view(study: Study) -> float:
+    """Return the width of every image in mm.
+
+    Raises
+    ------
+    SynaxialError
+        The study does not say; subjects may differ.
+    """
+    shape, spacing = study.acquire.volume.shape, study.acquire.volume.spacing
+    if study.resize.mode == "pad":
+        if spacing is None or spacing[0] != spacing[1]:
+            raise SynaxialError(
+                "resize.mode",
+                f"pad does not resample, but acquire.volume.spacing is {spacing or 'null'}",
+                "square voxels of one size",
+                "use resize.mode: resize",
+            )
+        return spacing[0] * study.resize.size
+    if study.resize.field_of_view is not None:
+        return study.resize.field_of_view
+    if shape is None or spacing is None:
+        raise SynaxialError(
+            "resize.field_of_view",
+            "is not set, but acquire.volume.shape or spacing is null",
+            "the width of an image in mm, such as 240, for all subjects",
+        )
+    return max(shape[0] * spacing[0], shape[1] * spacing[1])
+
+
+def pixel_millimetres(study: Study) -> float:
+    """Return the side of a pixel of every image in mm; raises what `field_of_view` raises."""
+    return field_of_view(study) / study.resize.size
+
+
 def check_networks(study: Study) -> None:
     """Check that the networks of all experiments fit the images.
 

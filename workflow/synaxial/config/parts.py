@@ -9,13 +9,22 @@ from typing import Any
 from synaxial.config.model import Sample, Study
 from synaxial.io.errors import SynaxialError
 
+#: The keys with the size of the volumes in mm, and those with the size of a pixel.
+GRID: dict[str, Any] = {"acquire": {"volume": {"shape", "spacing"}}}
+PIXEL: dict[str, Any] = {**GRID, "resize": {"size", "mode", "field_of_view"}}
+
 #: The keys of each stage that reads more or less than the section of the same name, in the form of
 #: pydantic's `include`.
 KEYS: dict[str, dict[str, Any]] = {
+    "resize": {"resize": True, **GRID},
     "manifest": {"slice": {"first", "last"}, "acquire": {"on_bad_volume"}},
     "slice": {"slice": True, "acquire": {"on_bad_volume"}},
     # Masks depend on which slices there are and on the size of the images, not on grey levels.
-    "mask": {"slice": {"first", "last"}, "resize": True, "acquire": {"on_bad_volume"}},
+    "mask": {
+        "slice": {"first", "last"},
+        "resize": True,
+        "acquire": {"on_bad_volume": True, **GRID["acquire"]},
+    },
     "pack": {"resize": {"size"}},
     # There are as many reference images as generated ones.
     "reference": {"evaluate": {"images"}, "sample": {"stacks", "images"}},
@@ -26,12 +35,8 @@ KEYS: dict[str, dict[str, Any]] = {
     # A stack does not depend on the number of stacks.
     "sample": {"sample": set(Sample.model_fields) - {"stacks"}},
     "evaluate": {"evaluate": {"repeats", "seed"}},
-    # The volume and the size of the images give the size of a pixel in mm.
-    "catalogue": {
-        "catalogue": True,
-        "acquire": {"volume": {"shape", "spacing"}},
-        "resize": {"size", "mode"},
-    },
+    "render": {"render": True, **PIXEL},
+    "catalogue": {"catalogue": True, **PIXEL},
     # More seeds or sizes do not change a training.
     "segment": {"segment": {"updates", "batch_size", "channels", "learning_rate"}},
 }

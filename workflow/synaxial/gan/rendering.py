@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from synaxial.config import read_study
+from synaxial.config import Study, pixel_millimetres, read_study
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 from synaxial.io.images import as_grey, outlined
@@ -22,13 +23,10 @@ from synaxial.io.sheets import make_sheet
 from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: Pixels between the images of a sheet.
 GAP = 2
-
-#: Width of an image in mm: a BraTS slice has 240 voxels of 1 mm, however it was resized.
-FIELD_OF_VIEW = 240.0
 
 #: Millimetres between pages. Pages are independent images, so this is only a convention.
 PAGE_SPACING = 1.0
@@ -40,10 +38,15 @@ CENTRE = (-119.5, 119.5)
 
 #: NIfTI's description; it has room for 79 characters.
 DESCRIPTION = "synaxial: independent generated images, their 1 mm spacing is a convention"
+UNKNOWN_SIZE = "synaxial: independent generated images; THE SIZE OF A PIXEL IS NOT KNOWN"
+
+logger = logging.getLogger(__name__)
 
 
 def run(
-    config: Annotated[Path, typer.Option(help="The study, with its section `render`.")],
+    config: Annotated[
+        Path, typer.Option(help="The study, for its sections render, resize and acquire.volume.")
+    ],
     stack: Annotated[Path, typer.Option(help="Stack of generated images (.tif).")],
     sheet: Annotated[Path | None, typer.Option(help="Sheet of all images to write (.png).")] = None,
     images: Annotated[
@@ -58,9 +61,6 @@ def run(
     nifti_masks: Annotated[
         Path | None, typer.Option(help="Volume of the masks, 0 and 1, to write (.nii.gz).")
     ] = None,
-    field_of_view: Annotated[
-        float, typer.Option(min=1.0, help="Width of an image in the volume, in mm; BraTS has 240.")
-    ] = FIELD_OF_VIEW,
 ) -> None:
     """Draw a stack as a sheet, as PNGs or as a volume.
 
@@ -71,7 +71,8 @@ def run(
     \b
     Example: synaxial render --config config.yaml --stack stack_3.tif --sheet stack_3.png
     """
-    columns = read_study(config).render.columns
+    study = read_study(config)
+    columns = study.render.columns
     if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks)):
         options = "--sheet, --images, --nifti, --outlines or --nifti-masks"
         raise SynaxialError("render", "nothing to make", options)
@@ -84,16 +85,32 @@ def run(
         raise SynaxialError(
             stack, "has no masks", "a stack of an experiment with masks: true", "see docs/masks.md"
         )
+    pixel = _pixel_of(content, study, stack) if nifti or nifti_masks else None
     # All files appear at the end, or none does.
     with ExitStack() as files:
         write_sheet(files, sheet, content.pages, columns)
-        write_volume(files, nifti, content.pages, field_of_view)
+        write_volume(files, nifti, content.pages, pixel)
         if masks is not None:
             inside = as_grey(masks.pages)
             write_sheet(files, outlines, outlined(content.pages, inside), columns)
-            write_volume(files, nifti_masks, inside // INSIDE, field_of_view)
+            write_volume(files, nifti_masks, inside // INSIDE, pixel)
         if images is not None:
             write_images(images, stack.stem, content, masks)
+
+
+def _pixel_of(stack: Stack, study: Study, path: Path) -> float | None:
+    """Return the side of a pixel in mm, or None if the images are not of the study's size."""
+    width = stack.pages.shape[2]
+    if width == study.resize.size:
+        return pixel_millimetres(study)
+    logger.warning(
+        "%s: the size of a pixel in mm is not known, because the images have %d pixels a side, not "
+        "the %d of resize.size; the volume has 1 mm",
+        path,
+        width,
+        study.resize.size,
+    )
+    return None
 
 
 def write_sheet(
@@ -106,11 +123,11 @@ def write_sheet(
 
 
 def write_volume(
-    files: ExitStack, path: Path | None, pages: NDArray[np.uint8], field_of_view: float
+    files: ExitStack, path: Path | None, pages: NDArray[np.uint8], pixel: float | None
 ) -> None:
     """Write a volume of pages, if there is a path for it."""
     if path is not None:
-        content = compressed(make_volume(pages, field_of_view))
+        content = compressed(make_volume(pages, pixel))
         files.enter_context(written_whole(path)).write_bytes(content)
 
 
@@ -140,9 +157,7 @@ def _write_pages(
         Image.fromarray(page).save(target, pnginfo=information)
 
 
-def make_volume(
-    pages: NDArray[np.uint8], field_of_view: float = FIELD_OF_VIEW
-) -> nibabel.Nifti1Image:
+def make_volume(pages: NDArray[np.uint8], pixel: float | None) -> nibabel.Nifti1Image:
     """Return a volume with a page as an axial slice, which viewers show as the images are.
 
     The axes of the voxel array point to the patient's left (columns of an image), to posterior
@@ -152,8 +167,8 @@ def make_volume(
     ----------
     pages
         uint8 (N, H, W), or (N, H, W, 3), which is made grey.
-    field_of_view
-        Width of an image in mm; the pixels are square.
+    pixel
+        Side of a pixel in mm. None means that it is not known: the header says so, and has 1 mm.
 
     Returns
     -------
@@ -162,13 +177,13 @@ def make_volume(
     """
     voxels = as_grey(pages).transpose(2, 1, 0)
     width, height = voxels.shape[:2]
-    spacing = field_of_view / width
+    spacing = 1.0 if pixel is None else pixel
     affine = np.diag([-spacing, -spacing, PAGE_SPACING, 1.0])
     affine[0, 3] = CENTRE[0] + spacing * (width - 1) / 2
     affine[1, 3] = CENTRE[1] + spacing * (height - 1) / 2
     volume = nibabel.Nifti1Image(voxels, affine)
-    volume.header.set_xyzt_units("mm")
-    volume.header["descrip"] = DESCRIPTION
+    volume.header.set_xyzt_units("unknown" if pixel is None else "mm")
+    volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else DESCRIPTION
     # "Aligned": the coordinates are those of the training data, not of a scanner.
     volume.set_qform(affine, code="aligned")
     volume.set_sform(affine, code="aligned")

@@ -275,5 +275,5 @@ def test_source_reads_the_subject_of_its_seed(
     np.testing.assert_array_equal(np.asarray(volume.image.dataobj), phantoms[1].image)
     np.testing.assert_array_equal(volume.image.affine, phantoms[1].affine)
     assert volume.image.get_data_dtype() == np.int16
-    assert volume.segmentation is not None
-    assert volume.segmentation.get_data_dtype() == np.uint8
+    assert volume.open_segmentation is not None
+    assert volume.open_segmentation().get_data_dtype() == np.uint8

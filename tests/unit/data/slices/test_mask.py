@@ -45,7 +45,7 @@ class Subject:
     def configure(self, policy: str = "fail", last: int = 2, **sections: Any) -> None:
         study = {
             "slice": {"first": 0, "last": last},
-            "acquire": {"on_bad_volume": policy},
+            "acquire": {"on_bad_volume": policy, "volume": {"shape": [12, 16, 5]}},
             **sections,
         }
         self.config.write_text(json.dumps(study))
@@ -57,8 +57,9 @@ class Subject:
         counts = np.count_nonzero(make_labels(), axis=(0, 1)).tolist()
         facts = {
             "subject": "001",
-            "status": "ok",
             "origin": "a file",
+            "spacing_mm": [1, 1, 1],
+            "orientation": "LPS",
             "brain_voxels_per_slice": [100] * 5,
             "tumour_voxels_per_slice": counts,
             **facts,
@@ -171,7 +172,9 @@ def test_an_unknown_segmentation_is_one_clear_error(
 
 def test_without_the_wanted_slices_it_is_as_in_slice(subject: Subject) -> None:
     subject.configure(last=5, resize={"size": 16})
-    subject.refused("5 axial slices; expected slices 0 to 5")
+    subject.refused(
+        "5 axial slices, 1 mm apart, up to a level of 4 mm; expected slices at levels of 0 to 5"
+    )
     subject.configure("skip", last=5, resize={"size": 16})
     subject.run()
     assert is_placeholder(subject.output)
@@ -195,7 +198,7 @@ def test_masks_of_real_volumes_lie_on_the_tumour(tmp_path: Path, name: str, size
     acquire(config=config, subject=name, fetched=tmp_path, output=tmp_path)
     record = tmp_path / f"{name}.json"
     cut(tmp_path / f"{name}_flair.nii.gz", record, tmp_path / "slices.tif", config)
-    resize(tmp_path / "slices.tif", tmp_path / "images.tif", config)
+    resize(tmp_path / "slices.tif", record, tmp_path / "images.tif", config)
     run(tmp_path / f"{name}_seg.nii.gz", record, tmp_path / "masks.tif", config)
     images, masks = read_stack(tmp_path / "images.tif"), read_stack(tmp_path / "masks.tif")
     assert [page["slice"] for page in images.descriptions] == [

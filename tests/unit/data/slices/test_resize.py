@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from synaxial.config.model import Resize
 from synaxial.data.slices.resize import FILTERS, Filter, centre, resample, resize_page, run
+from synaxial.data.volumes.record import Record, write_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.stacks import read_stack, write_stack
@@ -20,20 +21,28 @@ SLICES[1, 30, 50] = 255
 DESCRIPTIONS = [{"subject": "001", "slice": index, "window": [1.0, 2.0]} for index in (60, 61)]
 
 
-def write_inputs(folder: Path, settings: str) -> tuple[Path, Path, Path]:
-    """Return the paths of the study, the slices (written) and the images (not written)."""
+def write_inputs(folder: Path, settings: str) -> tuple[Path, Path, Path, Path]:
+    """Return the paths of the slices and the record (written), the images (not) and the study."""
     config = folder / "study.yaml"
     config.write_text(f"resize: {settings}\n")
     write_stack(folder / "slices.tif", SLICES, DESCRIPTIONS)
-    return config, folder / "slices.tif", folder / "out" / "images.tif"
+    record = folder / "001.json"
+    write_record(record, Record(subject="001", spacing_mm=[1, 1, 1], orientation="LPS"))
+    return folder / "slices.tif", record, folder / "out" / "images.tif", config
+
+
+def arguments(slices: Path, record: Path, images: Path, config: Path) -> list[str | Path]:
+    return [
+        *("data", "resize", "--config", config, "--slices", slices),
+        *("--record", record, "--output", images),
+    ]
 
 
 def test_the_command_resizes_and_keeps_descriptions(tmp_path: Path, run_synaxial: Any) -> None:
-    config, slices, images = write_inputs(tmp_path, "{filter: nearest}")
-    arguments = ["data", "resize", "--config", config, "--slices", slices, "--output", images]
-    done = run_synaxial(*arguments)
+    files = write_inputs(tmp_path, "{filter: nearest}")
+    done = run_synaxial(*arguments(*files))
     assert done.returncode == 0, done.stderr
-    stack = read_stack(images)
+    stack = read_stack(files[2])
     assert stack.pages.shape == (2, 256, 256)
     assert stack.descriptions == DESCRIPTIONS
     # Source pixel 30 has the centres 30.47 and 31.4 of 240 / 256 pixels: rows 32 only (32.5 *
@@ -43,52 +52,52 @@ def test_the_command_resizes_and_keeps_descriptions(tmp_path: Path, run_synaxial
 
 
 def test_padding_leaves_the_pixels_alone(tmp_path: Path) -> None:
-    config, slices, images = write_inputs(tmp_path, "{mode: pad}")
-    run(slices, images, config)
+    files = write_inputs(tmp_path, "{mode: pad}")
+    run(*files)
     expected = np.pad(SLICES, [(0, 0), (8, 8), (8, 8)])
-    np.testing.assert_array_equal(read_stack(images).pages, expected)
+    np.testing.assert_array_equal(read_stack(files[2]).pages, expected)
 
 
 def test_the_same_slices_give_the_same_bytes(tmp_path: Path) -> None:
-    config, slices, images = write_inputs(tmp_path, "{filter: bicubic}")
-    run(slices, images, config)
-    content = images.read_bytes()
-    run(slices, images, config)
-    assert images.read_bytes() == content
+    files = write_inputs(tmp_path, "{filter: bicubic}")
+    run(*files)
+    content = files[2].read_bytes()
+    run(*files)
+    assert files[2].read_bytes() == content
 
 
 def test_a_placeholder_gives_a_placeholder(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config, slices, images = write_inputs(tmp_path, "{}")
+    slices, record, images, config = write_inputs(tmp_path, "{}")
     write_placeholder(slices)
-    run(slices, images, config)
+    run(slices, record, images, config)
     assert is_placeholder(images)
     assert "a skipped subject" in caplog.text
 
 
 def test_a_damaged_stack(tmp_path: Path, run_synaxial: Any, assert_clear_error: Any) -> None:
-    config, slices, images = write_inputs(tmp_path, "{}")
+    slices, record, images, config = write_inputs(tmp_path, "{}")
     slices.write_bytes(slices.read_bytes()[:500])
-    arguments = ["data", "resize", "--config", config, "--slices", slices, "--output", images]
-    assert_clear_error(run_synaxial(*arguments), "slices.tif")
+    assert_clear_error(run_synaxial(*arguments(slices, record, images, config)), "slices.tif")
     assert not images.parent.exists()
 
 
 def test_colour_images_are_refused(tmp_path: Path) -> None:
-    config, slices, images = write_inputs(tmp_path, "{}")
+    slices, record, images, config = write_inputs(tmp_path, "{}")
     write_stack(slices, [np.zeros((4, 4, 3), np.uint8)], [{}])
     with pytest.raises(SynaxialError, match="holds colour images"):
-        run(slices, images, config)
+        run(slices, record, images, config)
     assert not images.exists()
 
 
-def test_padding_never_cuts_off_brain(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["resize", "pad"])
+def test_no_brain_is_cut_off(mode: str) -> None:
     page = np.zeros((20, 20), np.uint8)
     page[4:16, 4:16] = 9
-    assert resize_page(page, Resize(size=12, mode="pad")).all()
-    with pytest.raises(SynaxialError, match="pad to 10 pixels would cut brain off slices of 20 x"):
-        resize_page(page, Resize(size=10, mode="pad"))
+    assert resize_page(page, Resize(size=12, mode=mode), (12, 12)).all()
+    with pytest.raises(SynaxialError, match="10 x 10 voxels would cut brain off slices of 20 x 20"):
+        resize_page(page, Resize(size=10, mode=mode), (10, 10))
 
 
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)))
@@ -100,26 +109,26 @@ SUPPORTS: dict[Filter, float] = {"nearest": 0.5, "bilinear": 1, "bicubic": 2, "l
 
 def test_an_odd_difference_is_at_the_bottom_and_right() -> None:
     np.testing.assert_array_equal(
-        centre(np.array([[1, 2]], np.uint8), 4),
+        centre(np.array([[1, 2]], np.uint8), (4, 4)),
         [[0, 0, 0, 0], [0, 1, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
     )
     np.testing.assert_array_equal(
-        centre(np.arange(1, 17, dtype=np.uint8).reshape(4, 4), 1),
+        centre(np.arange(1, 17, dtype=np.uint8).reshape(4, 4), (1, 1)),
         [[6]],
     )
 
 
 def test_one_axis_is_cropped_and_the_other_padded() -> None:
-    np.testing.assert_array_equal(centre(np.array([[1, 2, 3, 4]], np.uint8), 2), [[2, 3], [0, 0]])
+    cropped = centre(np.array([[1, 2, 3, 4]], np.uint8), (2, 2))
+    np.testing.assert_array_equal(cropped, [[2, 3], [0, 0]])
 
 
 @given(image=IMAGES, larger=st.integers(0, 20))
 def test_padding_then_cropping_is_the_identity(image: NDArray[np.uint8], larger: int) -> None:
-    squared = centre(image, max(image.shape))
-    np.testing.assert_array_equal(
-        centre(centre(squared, len(squared) + larger), len(squared)), squared
-    )
-    assert squared.sum() == image.sum()
+    height, width = image.shape
+    padded = centre(image, (height + larger, width + 2 * larger))
+    assert padded.sum() == image.sum()
+    np.testing.assert_array_equal(centre(padded, (height, width)), image)
 
 
 @given(height=st.integers(1, 40), width=st.integers(1, 40), size=st.integers(1, 80))
@@ -151,7 +160,7 @@ def test_twice_as_large_by_hand() -> None:
 
 def test_the_head_is_not_stretched() -> None:
     image = np.full((10, 6), 200, np.uint8)
-    resized = resample(image, 20, "nearest")
+    resized = resize_page(image, Resize(size=20, filter="nearest"), (10, 10))
     np.testing.assert_array_equal(np.flatnonzero(resized.any(axis=0)), np.arange(4, 16))
     assert resized.any(axis=1).all()
 

@@ -14,6 +14,7 @@ from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.stacks import read_stack
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+GRID = {"spacing_mm": [1, 1, 1], "orientation": "LPS"}
 CONFIGURATION = "slice: {first: 1, last: 2, window: [0, 100]}\nacquire: {on_bad_volume: %s}\n"
 
 
@@ -43,9 +44,7 @@ class Inputs:
         nibabel.save(nibabel.Nifti1Image(voxels, affine), self.volume)
 
     def write_record(self, **facts: Any) -> None:
-        self.record.write_text(
-            json.dumps({"subject": "001", "status": "ok", "origin": "a file", **facts})
-        )
+        self.record.write_text(json.dumps({"subject": "001", "origin": "a file", **GRID, **facts}))
 
     @property
     def arguments(self) -> list[str | Path]:

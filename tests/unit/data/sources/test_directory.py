@@ -10,7 +10,7 @@ from synaxial.data.sources.directory import DirectorySource, walk
 from synaxial.data.sources.source import Source
 from synaxial.data.volumes.acquire import make_record, read_segmentation
 from synaxial.data.volumes.canonical import make_canonical
-from synaxial.data.volumes.record import check_wanted_slices
+from synaxial.data.volumes.record import wanted_slices
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import sha256_of
 
@@ -152,7 +152,7 @@ def test_real_volumes(name: str, brain: int, tumour: int) -> None:
     assert np.count_nonzero(segmentation) == tumour
     assert set(np.unique(segmentation)) == {0, 1, 2, 4}
     assert volume.notes == ()
-    check_wanted_slices(make_record(name, "directory", raw, volume, segmentation, []), 60, 107)
+    wanted_slices(make_record(name, "directory", raw, volume, segmentation, []), 60, 107)
 
     ras = make_image(stored[::-1, ::-1], np.diag([1, 1, 1, 1]))
     np.testing.assert_array_equal(make_canonical(ras, settings.volume, name).voxels, stored)

@@ -18,8 +18,8 @@ from synaxial.data.volumes.manifest import (
 from synaxial.data.volumes.record import (
     SKIPPED,
     Record,
-    check_wanted_slices,
     read_record,
+    wanted_slices,
     write_record,
 )
 from synaxial.io.errors import BadVolumeError, SynaxialError
@@ -68,18 +68,56 @@ def test_a_record_without_a_segmentation() -> None:
 @pytest.mark.parametrize(
     ("first", "last", "message"),
     [
-        (1, 6, r"6 axial slices; expected slices 1 to 6"),
+        (1, 6, r"6 axial slices, 1 mm apart, up to a level of 5 mm; .* levels of 1 to 6 mm"),
         (0, 3, r"1 of the slices 0 to 3 hold no brain, first slice 0; .* slices 1 to 4"),
         (5, 5, r"1 of the slices 5 to 5 hold no brain"),
     ],
 )
 def test_missing_slices_are_refused(first: int, last: int, message: str) -> None:
     with pytest.raises(BadVolumeError, match=rf"BRATS_001 \(copy/a.nii\): {message}"):
-        check_wanted_slices(record_of(), first, last)
+        wanted_slices(record_of(), first, last)
 
 
 def test_slices_with_brain_are_accepted() -> None:
-    check_wanted_slices(record_of(), 1, 4)
+    assert wanted_slices(record_of(), 1, 4) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("apart", "count", "numbers"),
+    [
+        (1.0, 155, range(60, 108)),
+        # As a header with 32 bits may say it.
+        (0.999999, 155, range(60, 108)),
+        (0.5, 300, range(120, 215)),
+        # At 60, 65, …, 105 mm.
+        (5.0, 22, range(12, 22)),
+    ],
+)
+def test_wanted_slices_lie_between_two_levels_in_mm(
+    apart: float, count: int, numbers: range
+) -> None:
+    record = Record(
+        subject="001",
+        spacing_mm=[1, apart, 1],
+        orientation="ASL",
+        brain_voxels_per_slice=[9] * count,
+    )
+    assert record.canonical_spacing == (1, 1, apart)
+    assert wanted_slices(record, 60, 107) == list(numbers)
+    lower = dataclasses.replace(record, brain_voxels_per_slice=[9] * (numbers[-1]))
+    with pytest.raises(BadVolumeError, match="mm apart, up to a level of"):
+        wanted_slices(lower, 60, 107)
+
+
+def test_no_slice_between_two_levels() -> None:
+    record = Record(
+        subject="001",
+        spacing_mm=[1, 1, 5],
+        orientation="LPS",
+        brain_voxels_per_slice=[9] * 22,
+    )
+    with pytest.raises(BadVolumeError, match=r"22 axial slices, 5 mm apart, .* levels of 61 to 64"):
+        wanted_slices(record, 61, 64)
 
 
 def test_a_judgement_skips_or_fails() -> None:

@@ -15,7 +15,7 @@ from synaxial.config import make_study
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import images_of, read_stack, write_stack
 from synaxial.studies.catalogue.database import open_catalogue
-from synaxial.studies.catalogue.load import millimetres_of_pixel, run
+from synaxial.studies.catalogue.load import run
 from synaxial.studies.catalogue.pictures import from_png
 from synaxial.studies.catalogue.searching import Question, find
 from synaxial.studies.catalogue.tables import (
@@ -119,18 +119,6 @@ def test_the_area_is_in_square_millimetres_if_the_pixel_size_is_known(files, url
         for each in session.scalars(select(Numbers)):
             # 240 mm across 64 pixels.
             assert each.tumour_area_mm2 == pytest.approx(each.tumour_area_pixels * 3.75**2)
-
-
-def test_the_study_determines_the_size_of_a_pixel():
-    def of(**study):
-        return millimetres_of_pixel(make_study(study))
-
-    assert millimetres_of_pixel(None) is None
-    assert of() == 240 / 256
-    assert of(resize={"size": 256, "mode": "pad"}) == 1
-    assert of(acquire={"volume": {"spacing": None}}) is None
-    assert of(acquire={"volume": {"shape": None}}) is None
-    assert of(acquire={"volume": {"spacing": [1, 2, 1]}}) is None
 
 
 def test_the_same_again_changes_nothing(files, url, tmp_path):

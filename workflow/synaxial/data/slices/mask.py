@@ -9,17 +9,16 @@ from numpy.typing import NDArray
 
 from synaxial.config import read_study
 from synaxial.config.model import Resize
-from synaxial.data.slices.resize import resize_page
-from synaxial.data.slices.slice import axial_slice, subject_to_cut
+from synaxial.data.slices.resize import resize_page, window_of
+from synaxial.data.slices.slice import axial_slice, slices_to_cut
 from synaxial.data.slices.volume import read_volume
-from synaxial.data.volumes.record import read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder
 from synaxial.io.images import HALF
 from synaxial.io.stacks import INSIDE, MASK, OUTSIDE, write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 
 def run(
@@ -39,28 +38,31 @@ def run(
       --record results/volumes/001.json --output results/masks/001.tif
     """
     study = read_study(config)
-    subject = subject_to_cut(record, study, output)
-    if subject is None:
+    cut = slices_to_cut(record, study, output)
+    if cut is None:
         return
+    facts, wanted = cut
     if is_placeholder(segmentation):
-        warnings = read_record(record).warnings
+        warnings = facts.warnings
         raise SynaxialError(
-            subject,
+            facts.subject,
             f"has no segmentation ({'; '.join(warnings)})" if warnings else "has no segmentation",
             "one of every subject, for training.masks",
             "leave it out of acquire.subjects and acquire.held_out, or set directory."
             "segmentation_pattern if it is elsewhere, or train without masks",
         )
     labels = read_volume(segmentation)
-    wanted = range(study.slice.first, study.slice.last + 1)
+    window = window_of(facts, study)
     write_stack(
         output,
-        (mask_page(labels, index, study.resize) for index in wanted),
-        ({"subject": subject, "slice": index, "channel": MASK} for index in wanted),
+        (mask_page(labels, index, study.resize, window) for index in wanted),
+        ({"subject": facts.subject, "slice": index, "channel": MASK} for index in wanted),
     )
 
 
-def mask_page(labels: NDArray[Any], index: int, settings: Resize) -> NDArray[np.uint8]:
+def mask_page(
+    labels: NDArray[Any], index: int, settings: Resize, window: tuple[float, float]
+) -> NDArray[np.uint8]:
     """Return the mask of the whole tumour in one axial slice.
 
     The mask is resampled as the slice is, so that it lies on the image to the pixel. Then it is
@@ -74,6 +76,8 @@ def mask_page(labels: NDArray[Any], index: int, settings: Resize) -> NDArray[np.
         Number of the slice, from 0 at the most inferior.
     settings
         Section `resize` of the study.
+    window
+        As of `resize_page`.
 
     Returns
     -------
@@ -83,10 +87,10 @@ def mask_page(labels: NDArray[Any], index: int, settings: Resize) -> NDArray[np.
     Raises
     ------
     SynaxialError
-        The study wants padding, but the square is too small for the tumour.
+        The image is too small for the tumour.
     """
     native = binary(axial_slice(labels, index) > 0)
-    return binary(resize_page(native, settings) >= HALF)
+    return binary(resize_page(native, settings, window) >= HALF)
 
 
 def binary(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:

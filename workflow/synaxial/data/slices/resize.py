@@ -1,6 +1,7 @@
 """`synaxial data resize`: slices at the square size of the network's images."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,15 +10,16 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.config import read_study
+from synaxial.config import Study, field_of_view, read_study
 from synaxial.config.model import Resize
+from synaxial.data.volumes.record import Record, read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.images import overlap
 from synaxial.io.stacks import read_stack, write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 
@@ -28,22 +30,27 @@ FILTERS: dict[Filter, Image.Resampling] = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
+#: Windows are rounded to so many digits of a voxel: spacings are rounded in headers.
+WINDOW_DIGITS = 2
+
 logger = logging.getLogger(__name__)
 
 
 def run(
     slices: Annotated[Path, typer.Option(help="Stack written by slice (.tif).")],
+    record: Annotated[Path, typer.Option(help="Record of the subject (.json).")],
     output: Annotated[Path, typer.Option(help="Stack of images to write (.tif).")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
 ) -> None:
-    """Bring the slices of a subject to the square size of the network's images.
+    """Bring the slices of a subject to the size of the network's images, in pixels and in mm.
 
     Each page keeps its description. The file of a skipped subject is empty.
 
     \b
-    Example: synaxial data resize --slices results/slices/001.tif --output results/images/001.tif
+    Example: synaxial data resize --slices results/slices/001.tif
+      --record results/volumes/001.json --output results/images/001.tif
     """
-    settings = read_study(config).resize
+    study = read_study(config)
     if is_placeholder(slices):
         logger.warning("%s is empty, because %s is: a skipped subject", output, slices)
         write_placeholder(output)
@@ -51,54 +58,86 @@ def run(
     stack = read_stack(slices)
     if stack.pages.ndim != 3:
         raise SynaxialError(slices, "holds colour images", "grey slices written by slice")
-    write_stack(output, (resize_page(page, settings) for page in stack.pages), stack.descriptions)
+    window = window_of(read_record(record), study)
+    pages = (resize_page(page, study.resize, window) for page in stack.pages)
+    write_stack(output, pages, stack.descriptions)
 
 
-def resize_page(page: NDArray[np.uint8], settings: Resize) -> NDArray[np.uint8]:
+def window_of(record: Record, study: Study) -> tuple[float, float]:
+    """Return the height and width of the study's images, in voxels of a subject."""
+    across = field_of_view(study)
+    left, posterior, _ = record.canonical_spacing
+    height, width = (round(across / size, WINDOW_DIGITS) for size in (posterior, left))
+    return height, width
+
+
+def resize_page(
+    page: NDArray[np.uint8], settings: Resize, window: tuple[float, float]
+) -> NDArray[np.uint8]:
     """Return a grey page, uint8 (H, W), at the size that the study wants: (size, size).
+
+    Parameters
+    ----------
+    page
+        A slice at native size.
+    settings
+        Section `resize` of the study.
+    window
+        Height and width of the image in pixels of the page; see `window_of`.
 
     Raises
     ------
     SynaxialError
-        The study wants padding, but the square is too small for the brain.
+        The image is too small for the brain.
     """
-    if settings.mode == "resize":
-        return resample(page, settings.size, settings.filter)
-    padded = centre(page, settings.size)
-    if np.count_nonzero(padded) < np.count_nonzero(page):
+    size = settings.size
+    height, width = (size, size) if settings.mode == "pad" else window
+    framed = centre(page, (math.ceil(height), math.ceil(width)))
+    if np.count_nonzero(framed) < np.count_nonzero(page):
         raise SynaxialError(
-            "resize.mode",
-            f"pad to {settings.size} pixels would cut brain off slices of "
+            "resize",
+            f"an image of {height:g} x {width:g} voxels would cut brain off slices of "
             f"{page.shape[0]} x {page.shape[1]}",
             "a square that holds the head",
-            "use resize.mode resize, or a larger resize.size",
+            "use a larger resize.field_of_view, or with mode: pad a larger resize.size",
         )
-    return padded
+    return framed if settings.mode == "pad" else resample(framed, size, settings.filter, window)
 
 
-def resample(image: NDArray[np.uint8], size: int, kernel: Filter) -> NDArray[np.uint8]:
-    """Resample an image, uint8 (H, W), to (size, size) with one of Pillow's filters.
+def resample(
+    image: NDArray[np.uint8],
+    size: int,
+    kernel: Filter,
+    window: tuple[float, float] | None = None,
+) -> NDArray[np.uint8]:
+    """Resample the middle of an image, uint8 (H, W), to (size, size) with one of Pillow's filters.
 
-    An image that is not square is first centred on a black square of its longer side, so that
-    the head keeps its proportions. Pillow's filters are separable. Their support is 1 (bilinear),
-    2 (bicubic) and 3 (lanczos) source pixels in enlarging, times the reduction in reducing.
-    Values beyond 0 to 255 are clipped. An image that has the size already stays as it is.
+    The middle has the height and width `window` in pixels of the image, which is not smaller; None
+    means the whole image.
+    Pillow's filters are separable. Their support is 1 (bilinear), 2 (bicubic) and 3 (lanczos)
+    source pixels in enlarging, times the reduction in reducing. Values beyond 0 to 255 are clipped.
+    An image that has the size already stays as it is.
     """
-    squared = centre(image, max(image.shape))
-    resized = Image.fromarray(squared).resize((size, size), FILTERS[kernel])
+    (above, below), (left, right) = (
+        ((length - part) / 2, (length + part) / 2)
+        for length, part in zip(image.shape, window or image.shape, strict=True)
+    )
+    box = (left, above, right, below)
+    resized = Image.fromarray(image).resize((size, size), FILTERS[kernel], box)
     return np.asarray(resized, np.uint8)
 
 
-def centre(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Return an image, uint8 (H, W), centred on a black square of `size`; what is outside is lost.
+def centre(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return an image, uint8 (H, W), centred on a black one of `shape`; what is outside is lost.
 
     An odd difference puts the extra row at the bottom and the extra column at the right, both in
     padding and in cropping. So a padded image that is cropped to its old size is the same image.
     """
-    square = np.zeros((size, size), np.uint8)
+    framed = np.zeros(shape, np.uint8)
     # Halves are rounded towards 0, whether the difference is padding or cropping.
     (from_rows, rows), (from_columns, columns) = (
-        overlap(int((size - length) / 2), length, size) for length in image.shape
+        overlap(int((size - length) / 2), length, size)
+        for size, length in zip(shape, image.shape, strict=True)
     )
-    square[rows, columns] = image[from_rows, from_columns]
-    return square
+    framed[rows, columns] = image[from_rows, from_columns]
+    return framed

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from synaxial.config import Study, read_study
 from synaxial.data.slices.volume import read_volume
 from synaxial.data.slices.window import conversion_of, find_window
-from synaxial.data.volumes.record import check_wanted_slices, read_record
+from synaxial.data.volumes.record import Record, read_record, wanted_slices
 from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +39,24 @@ def run(
       --record results/volumes/001.json --output results/slices/001.tif
     """
     study = read_study(config)
-    subject = subject_to_cut(record, study, output)
-    if subject is None:
+    cut = slices_to_cut(record, study, output)
+    if cut is None:
         return
+    facts, wanted = cut
     voxels = read_volume(volume)
     low, high = find_window(voxels, study.slice.window, str(volume))
     convert = conversion_of(voxels, low, high)
-    wanted = range(study.slice.first, study.slice.last + 1)
     write_stack(
         output,
         (convert(axial_slice(voxels, index)) for index in wanted),
-        ({"subject": subject, "slice": index, "window": [low, high]} for index in wanted),
+        ({"subject": facts.subject, "slice": index, "window": [low, high]} for index in wanted),
     )
 
 
-def subject_to_cut(record: Path, study: Study, output: Path) -> str | None:
-    """Return the name of the subject; None if it is skipped, and then `output` becomes empty.
+def slices_to_cut(record: Path, study: Study, output: Path) -> tuple[Record, list[int]] | None:
+    """Return the record of a subject and the numbers of its slices.
+
+    None means that the subject is skipped; then `output` becomes empty.
 
     Raises
     ------
@@ -62,16 +64,14 @@ def subject_to_cut(record: Path, study: Study, output: Path) -> str | None:
         The volume lacks a wanted slice, and the study does not allow to skip subjects.
     """
     facts = read_record(record)
-    reason = "acquire skipped it" if facts.skipped else ""
+    reason = "acquire skipped it"
     try:
         if not facts.skipped:
-            check_wanted_slices(facts, study.slice.first, study.slice.last)
+            return facts, wanted_slices(facts, study.slice.first, study.slice.last)
     except BadVolumeError as error:
         if study.acquire.on_bad_volume == "fail":
             raise
         reason = str(error)
-    if not reason:
-        return facts.subject
     logger.warning("%s is skipped, %s is empty: %s", facts.subject, output, reason)
     write_placeholder(output)
     return None

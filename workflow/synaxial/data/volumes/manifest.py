@@ -16,8 +16,8 @@ from synaxial.data.volumes.record import (
     PERCENTILES,
     SKIPPED,
     Record,
-    check_wanted_slices,
     read_record,
+    wanted_slices,
 )
 from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import write_csv
@@ -86,7 +86,7 @@ def summary_of_warnings(table: Path) -> list[str]:
 
 
 def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> Record:
-    """Return the record, marked as skipped if the volume lacks slices `first` to `last`.
+    """Return the record, marked as skipped if the volume lacks slices (see `wanted_slices`).
 
     Raises
     ------
@@ -96,7 +96,7 @@ def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> R
     if record.skipped:
         return record
     try:
-        check_wanted_slices(record, first, last)
+        wanted_slices(record, first, last)
     except BadVolumeError as error:
         if on_bad_volume == "fail":
             raise

@@ -10,6 +10,9 @@ from synaxial.io.files import read_json, write_json
 #: Percentiles of the brain's intensities that a record has.
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
+#: Levels of slices are rounded to so many digits of a mm: spacings are rounded in headers.
+LEVEL_DIGITS = 3
+
 #: The two values of `Record.status`.
 USED, SKIPPED = "ok", "skipped"
 
@@ -46,6 +49,15 @@ class Record:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def canonical_spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm along the axes left, posterior and superior, for a used subject."""
+        sizes = dict(zip(self.orientation or "", self.spacing_mm or [], strict=True))
+        left, posterior, superior = (
+            next(sizes[axis] for axis in pair if axis in sizes) for pair in ("LR", "PA", "SI")
+        )
+        return left, posterior, superior
+
+    @property
     def skipped(self) -> bool:
         """Whether the subject is left out (`on_bad_volume: skip`)."""
         return self.status == SKIPPED
@@ -72,26 +84,36 @@ def read_record(path: Path) -> Record:
         ) from error
 
 
-def check_wanted_slices(record: Record, first: int, last: int) -> None:
-    """Check that a volume holds the slices `first` to `last` (included, 0 is the lowest).
+def wanted_slices(record: Record, first: int, last: int) -> list[int]:
+    """Return the numbers of the slices at the levels `first` to `last`, in mm, both included.
+
+    The lowest slice has the number 0 and the level 0.
 
     Raises
     ------
     BadVolumeError
-        A wanted slice lies beyond the volume, or holds no brain and would be a black image.
+        The volume does not reach so high, or a slice holds no brain and would be a black image.
     """
-    counts = record.brain_voxels_per_slice
+    counts, apart = record.brain_voxels_per_slice, record.canonical_spacing[2]
     where = f"{record.subject} ({record.origin})"
-    if last >= len(counts):
+    levels = [round(index * apart, LEVEL_DIGITS) for index in range(len(counts))]
+    wanted = [index for index, level in enumerate(levels) if first <= level <= last]
+    if levels[-1] + apart <= last or not wanted:
         raise BadVolumeError(
-            where, f"{len(counts)} axial slices", f"slices {first} to {last}", "see slice.last"
+            where,
+            f"{len(counts)} axial slices, {apart:g} mm apart, up to a level of {levels[-1]:g} mm",
+            f"slices at levels of {first} to {last} mm",
+            "see slice.first and slice.last",
         )
-    empty = [index for index in range(first, last + 1) if counts[index] == 0]
+    empty = [index for index in wanted if counts[index] == 0]
     if empty:
         with_brain = [index for index, count in enumerate(counts) if count > 0]
         raise BadVolumeError(
             where,
-            f"{len(empty)} of the slices {first} to {last} hold no brain, first slice {empty[0]}",
-            f"brain in each (here it lies in slices {with_brain[0]} to {with_brain[-1]})",
+            f"{len(empty)} of the slices {wanted[0]} to {wanted[-1]} hold no brain, first slice "
+            f"{empty[0]}",
+            f"brain in each (here it lies in slices {with_brain[0]} to {with_brain[-1]}"
+            + (")" if apart == 1 else f", {apart:g} mm apart)"),
             "see slice.first and slice.last",
         )
+    return wanted

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
-from synaxial.gan.rendering import FIELD_OF_VIEW, compressed, make_volume
+from synaxial.gan.rendering import compressed, make_volume
 from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import INSIDE, MASK
@@ -91,8 +91,6 @@ def _write(
         information.add_text("Description", json.dumps(origin_of(hit)))
         Picture.fromarray(pixels).save(path, format="PNG", pnginfo=information)
     elif kind == "nifti":
-        # An unknown pixel size is that of BraTS.
-        across = FIELD_OF_VIEW if millimetres is None else millimetres * pixels.shape[1]
-        path.write_bytes(compressed(make_volume(pixels[None], across)))
+        path.write_bytes(compressed(make_volume(pixels[None], millimetres)))
     else:
         write_dicom(path, pixels, origin_of(hit), millimetres)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from synaxial.config import read_study
-from synaxial.config.model import Study
+from synaxial.config import pixel_millimetres, read_study
 from synaxial.io.files import write_json
 from synaxial.io.stacks import count_images
 from synaxial.studies.catalogue.database import DEFAULT_URL, open_catalogue
@@ -50,7 +49,7 @@ def run(
     """
     study = read_study(config) if config is not None else None
     known = read_run(run_record)
-    millimetres = millimetres_of_pixel(study)
+    millimetres = None if study is None else pixel_millimetres(study)
     numbers, seen = read_numbers(measurements, reference, stacks, training, millimetres)
     with_images = study is None or study.catalogue.training_images
     engine = open_catalogue(url, write=True)
@@ -68,21 +67,3 @@ def run(
         # Without the outcomes: loading the same again writes the same record.
         where = engine.url.render_as_string(hide_password=True)
         write_json(output, {"catalogue": where, "generator": known.generator, "stacks": outcomes})
-
-
-def millimetres_of_pixel(study: Study | None) -> float | None:
-    """Return the side of an image's pixel in mm, or None where the study does not fix it.
-
-    `resize` scales the square of a slice's longer side to the size of the images, or with `mode:
-    pad` keeps the scale.
-    """
-    if study is None or study.acquire.volume.spacing is None:
-        return None
-    across, down, _ = study.acquire.volume.spacing
-    if across != down:
-        return None
-    if study.resize.mode == "pad":
-        return across
-    if study.acquire.volume.shape is None:
-        return None
-    return across * max(study.acquire.volume.shape[:2]) / study.resize.size
