@@ -197,7 +197,7 @@ class Slice(Section):
     1 mm apart, this is the number of the slice, counted from 0."""
 
     last: Annotated[int, Field(ge=0), COMMON] = 107
-    """Level of the last axial slice, included (the paper: 107, which makes 48 slices per subject)."""
+    """Level of the last axial slice, included (the paper: 107, for 48 slices per subject)."""
 
     window: tuple[Percentage, Percentage] = (0.5, 99.5)
     """Intensity window: these percentiles of the volume's brain voxels become the grey levels 1
@@ -221,7 +221,8 @@ class Resize(Section):
 
     mode: Literal["resize", "pad"] = "resize"
     """`resize` resamples the slice (the paper). `pad` centres it on a black square without
-    resampling, which needs square voxels of one spacing. In both modes, what is cut off must be black."""
+    resampling, which needs square voxels of one spacing. In both modes, what is cut off must be
+    black."""
 
     field_of_view: Annotated[float, Field(gt=0, le=1000)] | None = None
     """Width and height of an image in mm, for `resize`. It is the same for all subjects, so that a
