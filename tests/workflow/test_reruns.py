@@ -1,5 +1,10 @@
 """What runs again after a change, and what does not."""
 
+import gzip
+import hashlib
+import json
+import os
+import shutil
 import subprocess
 import time
 
@@ -58,13 +63,63 @@ def test_a_subjects_lost_slices_are_made_again_and_no_others(workflow):
     assert dry_run(workflow) == {"slice": 1, "resize": 1, "pack": 1, **AFTER_TRAINING}
 
 
-def test_a_changed_source_file_runs_that_subject(workflow):
-    folder = workflow.folder / "data"
-    path = folder / SUBJECTS[0] / f"{SUBJECTS[0]}_flair.nii.gz"
-    write_subject(workflow.folder / "new", SUBJECTS[0], seed=9)
-    path.write_bytes((workflow.folder / "new" / SUBJECTS[0] / path.name).read_bytes())
+def flair_of(workflow, subject):
+    return workflow.folder / "data" / subject / f"{subject}_flair.nii.gz"
+
+
+def corrected(workflow, subject):
+    """Another volume of a subject, with an older time than the one that was used."""
+    write_subject(workflow.folder / "new", subject, seed=9)
+    path = workflow.folder / "new" / subject / f"{subject}_flair.nii.gz"
+    os.utime(path, (10**9, 10**9))
+    return path
+
+
+def test_a_corrected_volume_runs_that_subject_also_if_it_is_older(workflow):
+    path = flair_of(workflow, SUBJECTS[0])
+    # As `rsync -a` and `cp -p` do.
+    shutil.copy2(corrected(workflow, SUBJECTS[0]), path)
     jobs = dry_run(workflow)
     assert (jobs["acquire"], jobs["slice"], jobs["train"]) == (1, 1, 1)
+    done = workflow.run("--until", "acquire")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(workflow.results("volumes", f"{SUBJECTS[0]}.json").read_text())
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "acquire" not in dry_run(workflow)
+
+
+def test_a_link_pointed_elsewhere_runs_that_subject(workflow):
+    path = flair_of(workflow, SUBJECTS[1])
+    path.unlink()
+    path.symlink_to(corrected(workflow, SUBJECTS[1]))
+    assert dry_run(workflow)["acquire"] == 1
+
+
+def test_a_corrected_segmentation_runs_that_subject(workflow):
+    path = flair_of(workflow, SUBJECTS[1])
+    path = path.with_name(f"{SUBJECTS[1]}_seg.nii.gz")
+    modified = path.stat().st_mtime
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
+    os.utime(path, (modified, modified))
+    assert dry_run(workflow)["acquire"] == 1
+
+
+def test_a_data_set_that_is_moved_and_touched_runs_nothing(workflow):
+    (workflow.folder / "data").rename(workflow.folder / "moved")
+    for path in (workflow.folder / "moved").rglob("*"):
+        path.touch()
+    change(workflow, "acquire", directory={"path": "moved"})
+    assert dry_run(workflow) == {}
+    assert workflow.run().returncode == 0
+    # And what is changed there is seen.
+    path = workflow.folder / "moved" / SUBJECTS[0] / f"{SUBJECTS[0]}_flair.nii.gz"
+    shutil.copy2(corrected(workflow, SUBJECTS[0]), path)
+    assert dry_run(workflow)["acquire"] == 1
+
+
+def test_other_checks_of_the_volumes_run_all_subjects(workflow):
+    change(workflow, "acquire", volume={"shape": None})
+    assert dry_run(workflow)["acquire"] == 3
 
 
 def test_one_more_subject_runs_that_subject_and_the_training(workflow):

@@ -71,12 +71,6 @@ def once_fetched(ask, *arguments):
     return ask(*arguments)
 
 
-def source_files(wildcards):
-    """The files that a subject's volume is read from; none if it is generated."""
-    # The user's files are where the study says, also where this workflow's own have a prefix.
-    return [local(str(path)) for path in once_fetched(plan.source.files, wildcards.subject)]
-
-
 def of_subjects(pattern, subjects):
     """An input function: the pattern's file of each of the subjects that a function returns."""
     return lambda wildcards: expand(pattern, subject=once_fetched(subjects))

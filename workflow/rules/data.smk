@@ -1,5 +1,9 @@
 # From the source's volumes to the data set: one file a subject, then one array of all images.
 
+from shlex import quote
+
+from synaxial.data.volumes.originals import state_for_rerun
+
 
 # Each stage reads a file with its own part of the study. Snakemake writes the file again only if
 # that part has changed, so a change in config.yaml reruns that stage and the stages after it.
@@ -41,10 +45,23 @@ checkpoint fetch:
         "synaxial data fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
 
 
+def state_of_originals(wildcards):
+    """What says whether the files that a subject's volume is read from are still the same."""
+    files = once_fetched(plan.source.files, wildcards.subject)
+    return state_for_rerun(files, plan.results / "volumes" / f"{wildcards.subject}.json")
+
+
+def folder_of_source(wildcards, input):
+    """The option with the source's folder; Snakemake compares no parameter that has an input."""
+    acquire = study.acquire
+    return f"--path {quote(str(acquire.directory.path))}" if acquire.source == "directory" else ""
+
+
+# The source's files are no input, because Snakemake would go by their names and times alone.
 rule acquire:
     input:
         settings=settings_of("acquire"),
-        files=source_files,
+        fetched=ancient(rules.fetch.output) if plan.source.must_be_fetched else [],
     output:
         volume=f"{RESULTS}/volumes/{{subject}}_flair.nii.gz",
         segmentation=f"{RESULTS}/volumes/{{subject}}_seg.nii.gz",
@@ -57,11 +74,14 @@ rule acquire:
         mem_mb=2000,
     params:
         version=version_of("data acquire"),
+        state=state_of_originals,
+        path=folder_of_source,
         fetched=str(plan.results / "source"),
         folder=subpath(output.volume, parent=True),
     shell:
         "synaxial data acquire --config {input.settings} --subject {wildcards.subject}"
-        " --fetched {params.fetched} --output {params.folder} > {log} 2>&1"
+        " {params.path} --fetched {params.fetched} --state {params.state}"
+        " --output {params.folder} > {log} 2>&1"
 
 
 rule manifest:

@@ -63,7 +63,11 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
         }
     else:
         keys = KEYS.get(stage, {stage: True})
-    return study.model_dump(mode="json", include=keys)
+    part = study.model_dump(mode="json", include=keys)
+    if stage == "acquire" and "directory" in part["acquire"]:
+        # The same files in another folder give the same volumes.
+        part["acquire"]["directory"]["path"] = "given by --path"
+    return part
 
 
 def _part_of_scaling(study: Study, stage: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`synaxial data acquire`: volumes from the study's source, checked and in one orientation."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +20,13 @@ from synaxial.data.volumes.canonical import (
 )
 from synaxial.data.volumes.intensities import brain_percentiles
 from synaxial.data.volumes.nifti import write_volume
+from synaxial.data.volumes.originals import digests_of
 from synaxial.data.volumes.record import PERCENTILES, SKIPPED, Record, write_record
 from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder, written_whole
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ def run(
     subject: Annotated[
         str | None, typer.Option(help="Only this subject, in place of acquire.subjects.")
     ] = None,
+    path: Annotated[
+        Path | None, typer.Option(help="The folder, in place of acquire.directory.path.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="State of the subject's files, for the record only.")
+    ] = None,
 ) -> None:
     """Read, check and reorient volumes: SUBJECT_flair.nii.gz, SUBJECT_seg.nii.gz, SUBJECT.json.
 
@@ -45,13 +53,20 @@ def run(
     settings = read_study(config).acquire
     if subject is not None:
         settings = settings.model_copy(update={"subjects": [subject], "held_out": []})
+    if path is not None:
+        directory = settings.directory.model_copy(update={"path": path})
+        settings = settings.model_copy(update={"directory": directory})
     source = open_source(settings, fetched)
     for name in source.subjects():
-        acquire_subject(source, settings, name, output)
+        acquire_subject(source, settings, name, output, state)
 
 
-def acquire_subject(source: Source, settings: Acquire, subject: str, output: Path) -> None:
+def acquire_subject(
+    source: Source, settings: Acquire, subject: str, output: Path, state: str | None = None
+) -> None:
     """Write one subject's three files, all of them or none.
+
+    `state` goes into the record, for `state_for_rerun`.
 
     Raises
     ------
@@ -59,6 +74,7 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
         The volume cannot be used, and `on_bad_volume` is `fail`.
     """
     raw, volume, segmentation = None, None, None
+    digests = digests_of(source.files(subject))
     try:
         raw = source.read(subject)
         where = f"{subject} ({raw.origin})"
@@ -77,6 +93,7 @@ def acquire_subject(source: Source, settings: Acquire, subject: str, output: Pat
             sha256=None if raw is None else raw.sha256,
         )
         volume = None
+    record = replace(record, state=state, original_sha256=digests)
     _write(output, record, volume, segmentation)
     for note in record.notes:
         logger.info("%s: %s", subject, note)

@@ -31,6 +31,9 @@ class Record:
     origin: str | None = None
     #: Digest of the FLAIR file, or of the voxels where there is no file.
     sha256: str | None = None
+    #: State and SHA-256 of all the source's files (see `originals.py`).
+    state: str | None = None
+    original_sha256: list[str | None] = field(default_factory=list)
     #: Of the volume as it was found.
     shape: list[int] | None = None
     spacing_mm: list[float] | None = None
