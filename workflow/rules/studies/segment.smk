@@ -21,7 +21,7 @@ rule segment_training:
             f"{RESULTS}/segment/{{kind}}_{{people}}/seed_{{seed}}.png",
             caption="../../report/segment_training.rst",
             category="Segmentation",
-            labels={"what": "{kind}, {people} people, seed {seed}: segmented slices"},
+            labels={"what": "{kind}, {people} subjects, seed {seed}: segmented slices"},
         ),
     log:
         f"{LOGS}/segment/{{kind}}_{{people}}/seed_{{seed}}.log",

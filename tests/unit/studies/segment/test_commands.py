@@ -271,7 +271,7 @@ def test_a_check_that_lacks_something_is_refused(finished):
 REFUSED = {
     "kind": ({"kind": "fake"}, "--kind: found 'fake'"),
     "people of none": ({"subjects": "none"}, "--subjects: found 'none' with --kind real"),
-    "too many": ({"subjects": "5"}, "segment.subjects: asks for 5 people"),
+    "too many": ({"subjects": "5"}, "segment.subjects: asks for 5 subjects"),
     "no number": ({"subjects": "half"}, "--subjects: found 'half'"),
     "no data": ({"dataset": None}, "--dataset: is missing"),
     "no stacks": ({"kind": "both", "stacks": None}, "STACKS: are missing"),
@@ -289,7 +289,7 @@ def test_a_users_mistake_is_one_line(study, name):
 
 
 def test_training_people_cannot_be_held_out(study):
-    with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 people with") as caught:
+    with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 subjects with") as caught:
         study.train("real", "all", 1, dataset=study.held_out)
     assert "\n" not in str(caught.value)
     # Another timepoint of one of them.
@@ -298,7 +298,7 @@ def test_training_people_cannot_be_held_out(study):
         slices.names[:] = [f"sub-{number + session}_ses-{session}" for number in range(4)]
         write_dataset(study.folder / folder, slices)
     folders = {"held_out": study.folder / "first", "dataset": study.folder / "second"}
-    with pytest.raises(SynaxialError, match="shares 3 people with"):
+    with pytest.raises(SynaxialError, match="shares 3 subjects with"):
         study.train("both", "all", 1, **folders)
 
 
@@ -317,7 +317,7 @@ def test_people_held_out_without_tumours_are_refused(study):
     folder = write_dataset(study.folder / "healthy", slices)
     with pytest.raises(SynaxialError, match="has no tumour in any slice"):
         study.train("real", "all", 1, held_out=folder)
-    with pytest.raises(SynaxialError, match="has 0 people with a tumour"):
+    with pytest.raises(SynaxialError, match="has 0 subjects with a tumour"):
         check.run([study.stack], folder, study.folder / "a.json", study.folder / "a.png")
 
 

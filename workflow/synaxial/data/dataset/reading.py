@@ -131,7 +131,7 @@ def check_unseen(held_out: Path, training: Path) -> None:
     if shared:
         raise SynaxialError(
             "--held-out",
-            f"{held_out} shares {len(shared)} people with {training}",
+            f"{held_out} shares {len(shared)} subjects with {training}",
             "subjects that no network was trained with",
         )
 

@@ -38,7 +38,7 @@ def run(
     if len(bright) < 2:
         raise SynaxialError(
             held_out,
-            f"has {len(bright)} people with a tumour",
+            f"has {len(bright)} subjects with a tumour",
             "at least two",
             "hold out more subjects",
         )

@@ -82,7 +82,9 @@ def compare(results: Results) -> list[Row]:
     """
     people = sorted(results.trainings[0].dice)
     if len(people) < 2:
-        raise SynaxialError("--held-out", f"has {len(people)} people with a tumour", "at least two")
+        raise SynaxialError(
+            "--held-out", f"has {len(people)} subjects with a tumour", "at least two"
+        )
     sets: dict[tuple[str, str], dict[int, Training]] = {}
     for training in results.trainings:
         sets.setdefault((training.subjects, training.kind), {})[training.seed] = training

@@ -28,36 +28,35 @@ TITLE = "Segmentation with generated images"
 
 INTRODUCTION = """
 <p>Small U-Nets segment the tumour. They are trained on real slices, on generated slices with
-their generated masks, or on both (half of every batch each), and tested on {people} held-out
-people. {without} of these have no tumour in any slice and are left out. All U-Nets have the same
-network ({parameters} weights) and the same {updates} updates of {batch_size} images
+their generated masks, or on both (half of every batch each). They are tested on {people} held-out
+subjects. {without} of these have no tumour in any slice and are left out. All U-Nets have the same
+architecture ({parameters} weights) and the same {updates} updates of {batch_size} images
 ({images_seen} images seen). With the same seed they also share the initial weights and the
-augmentation. Each training ends with its last update, and the held-out people are used only once.
-A Dice coefficient is over all pixels of all slices of one person, at a probability of 0.5. A
-value is the mean over people and seeds.</p>
-<p>Brackets give 95 % confidence intervals over people and seeds. A difference is taken within the
-same seed and person. If its interval contains 0, the trainings do not show a difference. With a
+augmentation. The weights after the last update are used, and the held-out subjects are used only
+once. A Dice coefficient is computed over all pixels of all slices of one subject, at a probability
+threshold of 0.5. A value is the mean over subjects and seeds.</p>
+<p>Brackets give 95 % confidence intervals over subjects and seeds. A difference is taken within the
+same seed and subject. If its interval contains 0, the trainings do not show a difference. With a
 single seed, the interval does not include the variation between trainings.</p>
 """
 
 LIMITS = """
 <h3>What this can and cannot show</h3>
 <ul>
-<li>The generator was trained with all people of the training set. With fewer real people,
-<i>both</i> and
-<i>synthetic</i> therefore also use people whom <i>real</i> does not see. This shows what a group
-with few subjects gains from a generator that others trained with more. It does not show that a
-generator gets more out of few subjects.</li>
-<li>No network was trained with the held-out people. However, with <code>keep: best</code> or
-<code>patience</code> the generator was selected by images of half of them.</li>
-<li>The budget is equal in updates. In <i>both</i>, each real slice is seen half as often as in
-<i>real</i>. More updates could favour either.</li>
-<li>A small U-Net on axial slices is not the state of the art. Its Dice coefficients do not
-compare with published ones, which are of volumes and of other networks, data and trainings.
+<li>The generator was trained on all training subjects. With fewer real subjects, <i>both</i> and
+<i>synthetic</i> therefore also profit from subjects that <i>real</i> does not see. This shows what
+a research group with few subjects gains from a generator that others trained on more. It does not
+show that a generator gets more out of few subjects.</li>
+<li>No network was trained on the held-out subjects. However, with <code>keep: best</code> or
+<code>patience</code> the generator was selected with images of half of them.</li>
+<li>All trainings have the same number of updates. In <i>both</i>, each real slice is seen half as
+often as in <i>real</i>. More updates could favour either.</li>
+<li>A small U-Net on axial slices is not the state of the art. Its Dice coefficients are not
+comparable with published ones, which come from volumes and from other networks, data and trainings.
 (Published for FLAIR slices with generated masks: +0.036 on test data, with 14 times 1000 images
 added to 2751; Asadi et al., IBRO Neuroscience Reports 2023.)</li>
-<li>The threshold shows how easy the task is. Where it does as well as a network, the network's
-Dice coefficients say little about what it has learned.</li>
+<li>The threshold shows how easy the task is. If it does as well as a network, the Dice coefficients
+of that network say little about what it has learned.</li>
 <li>Masks that match their images do not prove that the images look real; see the comparison of
 the images.</li>
 </ul>
@@ -65,12 +64,12 @@ the images.</li>
 
 MASKS = """
 <h3>Do the masks match their images?</h3>
-<p>{generated} generated images, and for reference the {real} real held-out images with the masks
-of the data. Intervals are over images for generated ones, and over people for real ones. All
-lines but the first are of images whose mask is not empty.</p>
+<p>{generated} generated images are compared with the {real} real held-out images and the masks of
+the data set. Intervals are over images for generated masks, and over subjects for real masks. All
+rows except the first are for images whose mask is not empty.</p>
 """
 
-#: What the intervals include of the generators, by how many seeds share one.
+#: Whether the intervals include the variation between generators.
 ONE = (
     "All seeds use images of one generator: the intervals do not include the variation between "
     "trainings of the generator."
@@ -78,7 +77,7 @@ ONE = (
 SHARED = (
     "Some seeds share a generator and are not independent. The seeds of each generator are "
     "averaged first: a value is the mean over generators, and its interval is over generators and "
-    "people."
+    "subjects."
 )
 OWN = (
     "Each seed has its own generator: the intervals include the variation between trainings of the "
@@ -88,7 +87,7 @@ OWN = (
 
 def dice_table(rows: list[Row]) -> Table:
     """Return the Dice coefficients and their differences, a line for each row."""
-    heading = ["trained with", "real people", "real slices", "generated slices", "Dice", "by seed"]
+    heading = ["trained on", "real subjects", "real slices", "generated slices", "Dice", "by seed"]
     return [heading, *(_dice_line(row) for row in rows)]
 
 
@@ -121,7 +120,7 @@ def make_comparison_page(rows: list[Row], results: Results) -> str:
 
 
 def _generators(results: Results) -> str:
-    """Return which generators made the images, and what the intervals include of them."""
+    """Return which generators made the images, and which variation the intervals include."""
     of_seeds = {
         training.seed: training.generators
         for training in sorted(results.trainings, key=lambda training: training.seed)
@@ -139,7 +138,7 @@ def _generators(results: Results) -> str:
     listed = ", ".join(f"{name[:16]} (seed {', '.join(own)})" for name, own in seeds.items())
     clusters = len(set(clusters_of(list(of_seeds.values())).tolist()))
     note = ONE if clusters == 1 else SHARED if clusters < len(of_seeds) else OWN
-    text = f"The generated images are by {count}{of_experiment}: {listed}. {note}"
+    text = f"The generated images come from {count}{of_experiment}: {listed}. {note}"
     return f"<p>{html.escape(text)}</p>"
 
 
@@ -153,11 +152,11 @@ def draw_comparison(rows: list[Row]) -> Figure:
         left, right = figure.subplots(1, 2)
         _draw(left, values)
         left.set_xlim(-0.02, 1.02)
-        left.set_title("Dice coefficient of held-out people", fontsize=9)
+        left.set_title("Dice coefficient of held-out subjects", fontsize=9)
         _draw(right, differences)
         right.axvline(0, color=GREY, linewidth=1)
-        right.set_title("Difference within the same seed and person", fontsize=9)
-        figure.suptitle("Dots: seeds. Lines: 95 % intervals over people and seeds.", fontsize=9)
+        right.set_title("Difference within the same seed and subject", fontsize=9)
+        figure.suptitle("Dots: seeds. Lines: 95 % intervals over subjects and seeds.", fontsize=9)
     return figure
 
 
@@ -176,8 +175,8 @@ def _draw(panel: mpl.axes.Axes, rows: list[Row]) -> None:
 def _label(row: Row) -> str:
     if row.subjects == NONE:
         return row.number
-    people = "person" if row.people == 1 else "people"
-    return f"{row.number}, {row.people} real {people} ({row.subjects})"
+    subjects = "subject" if row.people == 1 else "subjects"
+    return f"{row.number}, {row.people} real {subjects} ({row.subjects})"
 
 
 def _dice_line(row: Row) -> list[str]:

@@ -1,11 +1,11 @@
-"""Whether the images and people available allow what the settings ask for.
+"""Checks that there are enough images and subjects for the settings.
 
 Nothing heavy is imported here: the workflow asks before it starts.
 """
 
 from synaxial.io.errors import SynaxialError
 
-#: The number of people of a training without real slices.
+#: The number of subjects of a training without real slices.
 NONE = "none"
 
 
@@ -37,6 +37,6 @@ def people_wanted(asked: str, people: int) -> int:
         raise SynaxialError("--subjects", f"found {asked!r}", f"all, quarter, a number or {NONE}")
     if int(asked) > people:
         raise SynaxialError(
-            "segment.subjects", f"asks for {asked} people", f"at most the {people} trained with"
+            "segment.subjects", f"asks for {asked} subjects", f"at most the {people} trained on"
         )
     return int(asked)

@@ -102,10 +102,10 @@ def run(
         "dice": scores,
     }
     write_json(output, result)
-    title = f"A U-Net trained with {KINDS[kind]} (real people: {subjects}), seed {seed}."
+    title = f"A U-Net trained on {KINDS[kind]} (real subjects: {subjects}), seed {seed}."
     draw_largest_tumours(picture, truth, found, scores, title)
     mean, seconds = np.mean(list(scores.values())), time.monotonic() - started
-    log.info("%s: mean Dice %.3f of %d people, %.0f s", output, mean, len(scores), seconds)
+    log.info("%s: mean Dice %.3f of %d subjects, %.0f s", output, mean, len(scores), seconds)
 
 
 def check_options(kind: str, subjects: str, dataset: Path | None, stacks: list[Path]) -> None:
@@ -116,7 +116,7 @@ def check_options(kind: str, subjects: str, dataset: Path | None, stacks: list[P
         raise SynaxialError(
             "--subjects",
             f"found {subjects!r} with --kind {kind}",
-            f"{NONE} with synthetic, and a number of people with the other kinds",
+            f"{NONE} with synthetic, and a number of subjects with the other kinds",
         )
     if kind != "synthetic" and dataset is None:
         raise SynaxialError("--dataset", "is missing", f"the real slices, for --kind {kind}")
@@ -193,8 +193,8 @@ def draw_largest_tumours(
     at = fullest_slices(truth)
     labels = [f"Dice {scores[truth.names[group]]:.2f}" for group in truth.groups[at]]
     explained = (
-        f"{title} Held-out people, the slice with the largest tumour of each. Green: the mask of "
-        "the data. Red: the mask of the network. Dice is over all slices of the person."
+        f"{title} Held-out subjects; of each, the slice with the largest tumour. Green: the mask "
+        "of the data set. Red: the mask of the network. Dice is over all slices of the subject."
     )
     with written_whole(path) as partial:
         sheet = draw_outlines(truth.images[at], truth.masks[at], found[at], labels, explained)
