@@ -144,7 +144,7 @@ def test_real_volumes(name: str, brain: int, tumour: int) -> None:
     raw = source.read(name)
     stored = np.asarray(raw.image.dataobj)
     volume = make_canonical(raw.image, settings.volume, name)
-    segmentation, warnings = read_segmentation(raw, volume)
+    segmentation, warnings = read_segmentation(raw, volume, settings.volume)
     assert segmentation is not None
     assert warnings == []
     np.testing.assert_array_equal(volume.voxels, stored)
