@@ -1,6 +1,7 @@
 """What Snakemake says before any work: dry runs, mistakes, lint."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,16 @@ import yaml
 
 from synaxial.config import as_yaml, read_study
 
-from .conftest import REPOSITORY, SNAKEMAKE, STUDY, SUBJECTS, Workflow, jobs_of, new_study
+from .conftest import (
+    REPOSITORY,
+    SNAKEMAKE,
+    STUDY,
+    SUBJECTS,
+    Workflow,
+    jobs_of,
+    new_study,
+    write_subject,
+)
 
 pytestmark = pytest.mark.snakemake
 
@@ -160,6 +170,24 @@ def test_an_archive_is_fetched_and_then_its_subjects_are_known(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     description = json.loads(workflow.results("dataset", "dataset.json").read_text())
     assert description["subjects"] == list(SUBJECTS)
+
+    # A corrected archive of the same name is unpacked again, though its time is older.
+    for seed, subject in enumerate(SUBJECTS):
+        write_subject(tmp_path / "data", subject, 9 if seed == 1 else seed)
+    with tarfile.open(workflow.folder / "data.tar.gz", "w:gz") as archive:
+        archive.add(workflow.folder / "data", "MICCAI_BraTS2020_TrainingData")
+    os.utime(workflow.folder / "data.tar.gz", (10**9, 10**9))
+    done = workflow.run("--until", "pack")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    # Only one of its volumes has other bytes.
+    assert re.findall(r"data acquire .*--subject (\S+)", output) == [SUBJECTS[1]]
+
+    (workflow.folder / "data.tar.gz").touch()
+    done = workflow.run("--until", "pack")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert re.findall(r"synaxial data (\S+)", output) == ["fetch"]
 
 
 def test_lint_finds_nothing_but_the_one_environment():

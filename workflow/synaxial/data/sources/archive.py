@@ -18,6 +18,9 @@ from synaxial.io.files import read_json, write_json
 #: is written last. Files that it does not name are not used.
 DOWNLOADED, EXTRACTED, LISTED = "downloaded", "extracted", "archive.json"
 
+#: The beginning of a location that is downloaded.
+ADDRESS = r"https?://"
+
 
 class ArchiveSource(FileSource):
     """The subjects in the archive `acquire.archive`; only the wanted files are unpacked.
@@ -36,6 +39,11 @@ class ArchiveSource(FileSource):
         self._settings = settings
         self._fetched = fetched
         self._where = public_address(settings.archive.location)
+
+    def packed_files(self) -> list[Path]:
+        """Return the archive, unless it must be downloaded."""
+        location = self._settings.archive.location
+        return [] if re.match(ADDRESS, location) else [Path(location).expanduser()]
 
     def fetch(self) -> None:
         """Download the archive if it has an address, and unpack the wanted files."""
@@ -79,10 +87,10 @@ class ArchiveSource(FileSource):
     def _file(self, maximum: int) -> Path:
         """Return the archive on this machine after its checksum was compared."""
         location, checksum = self._settings.archive.location, self._settings.archive.checksum
-        if re.match(r"https?://", location):
+        if re.match(ADDRESS, location):
             # The configuration refuses an address without a checksum.
             return download(location, str(checksum), self._fetched / DOWNLOADED, maximum)
-        path = Path(location).expanduser()
+        path = self.packed_files()[0]
         if checksum is not None and path.is_file():
             found = checksum_of(path, checksum.partition(":")[0])
             if found != checksum:

@@ -42,6 +42,10 @@ class Source(ABC):
     def fetch(self) -> None:  # noqa: B027 - a source without files has nothing to fetch
         """Bring the files of the wanted subjects to this machine."""
 
+    def packed_files(self) -> list[Path]:
+        """Return the files on this machine that `fetch` unpacks."""
+        return []
+
     @abstractmethod
     def subjects(self) -> list[str]:
         """Return the names of the wanted subjects, in natural order.
