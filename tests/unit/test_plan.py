@@ -155,7 +155,7 @@ MISTAKES = {
     "seed twice": ({"segment": {"seeds": [1, 1]}}, "segment.seeds: [1, 1] has a value twice"),
     "too many people": (
         {"segment": {**STUDY["segment"], "subjects": ["all", 999]}},
-        "segment.subjects: asks for 999 people; expected at most the 2 trained with",
+        "segment.subjects: asks for 999 subjects; expected at most the 2 trained on",
     ),
     "too deep": (
         {"segment": {**STUDY["segment"], "channels": [4] * 8}},

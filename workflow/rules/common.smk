@@ -1,5 +1,5 @@
-# What the rules share: the checked study, the folder of results, and the input functions. What they
-# ask is decided in synaxial/plan.py.
+# What the rules share: the checked study, the folder of results, and the input functions. The
+# decisions are in synaxial/plan.py.
 
 import os
 import sys
@@ -13,7 +13,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.notices import notices
 from synaxial.plan import Plan, check_cluster, nodes_for, read_configuration, version_of
 
-# The commands of the environment that Snakemake itself runs in, activated or not.
+# The commands of the environment that Snakemake itself runs in, whether or not it is activated.
 shell.prefix(f"set -euo pipefail; export PATH='{Path(sys.executable).parent}':\"$PATH\"; ")
 
 
@@ -28,10 +28,10 @@ def mistakes_in_one_line():
 
 with mistakes_in_one_line():
     study = read_configuration(config, workflow.configfiles)
-    # As a module of another workflow, this one may have a prefix before all its paths.
+    # Another workflow that uses this one as a module may put a prefix before all paths.
     plan = Plan(study, Path(workflow.modifier.modify_path(study.results)))
 
-# Not in each job; a module's study is not in these files.
+# Print this once, not in each job. The study of a module is not in these files.
 if workflow.is_main_process and not workflow.modifier.skip_configfile:
     for line in notices(
         workflow.overwrite_configfiles, workflow.config_settings.config, os.environ
@@ -41,12 +41,12 @@ if workflow.is_main_process and not workflow.modifier.skip_configfile:
 RESULTS = study.results
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
-# The folder of one training: of one experiment with one seed.
+# The folder of one training, which is one experiment with one seed.
 TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 STACKS = range(study.sample.stacks)
 # The trainings of a run without a target.
 CHOSEN = plan.trainings(study.chosen_experiments)
-# The open files of locks, which are held as long as this process lives.
+# The open lock files. This process keeps the locks until it ends.
 LOCKS = []
 
 
@@ -116,6 +116,6 @@ def resource_of_train(name, default):
     resources = rules.train.rule.resources
     if name not in resources:
         return default
-    # A profile's text is an expression that Snakemake evaluates for a job; there is no job yet.
+    # A string in a profile is an expression that Snakemake evaluates for a job. There is no job yet.
     job = {"input": [], "attempt": 1, "threads": 1, "rulename": "train", "async_run": None}
     return resources[name].evaluate({}, **job).value

@@ -1,12 +1,13 @@
-# From the source's volumes to the data set: one file a subject, then one array of all images.
+# From the volumes of the source to the data set: one file per subject, then one array of all images.
 
 from shlex import quote
 
 from synaxial.data.volumes.originals import state_for_rerun, state_of
 
 
-# Each stage reads a file with its own part of the study. Snakemake writes the file again only if
-# that part has changed, so a change in config.yaml reruns that stage and the stages after it.
+# Each stage reads a file with its own part of the study. Snakemake writes the file again only if that
+# part has changed, so a change in config.yaml reruns only that stage and the stages that depend on
+# it.
 rule settings:
     output:
         study=f"{RESULTS}/settings/{{stage}}.yaml",
@@ -26,7 +27,7 @@ use rule settings as resolved_configuration with:
         f"{LOGS}/settings/configuration.log",
     localrule: True
     params:
-        # A function, because Snakemake would take `{subject}` in a text for a wildcard.
+        # A function, because Snakemake would read `{subject}` in a string as a wildcard.
         part=lambda wildcards: as_yaml(study.model_dump(mode="json")),
 
 
@@ -59,7 +60,8 @@ def folder_of_source(wildcards, input):
     return f"--path {quote(str(acquire.directory.path))}" if acquire.source == "directory" else ""
 
 
-# The source's files are no input, because Snakemake would go by their names and times alone.
+# The files of the source are not an input, because Snakemake would only compare their names and
+# times.
 rule acquire:
     input:
         settings=settings_of("acquire"),
@@ -98,7 +100,7 @@ rule manifest:
     params:
         version=version_of("data manifest"),
     shell:
-        # On the terminal too, because it warns of what may be wrong with a patient.
+        # On the terminal too, because its warnings may concern the data of a patient.
         "synaxial data manifest --config {input.settings} --output {output.table} {input.records}"
         " 2>&1 | tee {log}"
 
@@ -164,7 +166,7 @@ rule pack:
             f"{RESULTS}/dataset/overview.png",
             caption="../report/overview.rst",
             category="Data",
-            labels={"what": "overview of the subjects trained with"},
+            labels={"what": "overview of the training subjects"},
         ),
     log:
         f"{LOGS}/pack.log",
@@ -192,7 +194,7 @@ use rule pack as pack_held_out with:
             f"{RESULTS}/held_out/overview.png",
             caption="../report/overview.rst",
             category="Data",
-            labels={"what": "overview of the subjects held out"},
+            labels={"what": "overview of the held-out subjects"},
         ),
     log:
         f"{LOGS}/pack_held_out.log",

@@ -1,4 +1,4 @@
-# Generated images compared with unseen real images, in numbers, tables and figures.
+# The comparison of generated images with unseen real images, in numbers, tables and figures.
 
 from synaxial.config.model import CONTROLS
 
@@ -73,7 +73,7 @@ rule evaluate:
         nearest=report(
             f"{TRAINING}/nearest.png",
             caption="../report/nearest.rst",
-            category="Evidence",
+            category="Evaluation",
             subcategory="{experiment}, seed {seed}",
             labels={"what": "nearest training images"},
         ),
@@ -124,13 +124,13 @@ rule compare:
         page=report(
             f"{RESULTS}/comparison.html",
             caption="../report/comparison.rst",
-            category="Evidence",
+            category="Evaluation",
             labels={"what": "table of all numbers"},
         ),
         chart=report(
             f"{RESULTS}/comparison.png",
             caption="../report/comparison.rst",
-            category="Evidence",
+            category="Evaluation",
             labels={"what": "chart of all numbers"},
         ),
     log:
@@ -165,7 +165,7 @@ use rule compare as compare_all with:
         f"{LOGS}/compare_all.log",
 
 
-# Both halves from the same latents, if both experiments have a training with this seed.
+# Both halves use the same latents if both experiments have a training with this seed.
 rule pair:
     input:
         left=expand(rules.sample.output.stack, stack=0, allow_missing=True),
@@ -204,7 +204,7 @@ rule cases:
         picture=report(
             f"{TRAINING}/cases.png",
             caption="../report/cases.rst",
-            category="Evidence",
+            category="Evaluation",
             subcategory="{experiment}, seed {seed}",
             labels={"what": "real images, best and worst cases"},
         ),

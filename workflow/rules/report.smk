@@ -1,7 +1,8 @@
-# Pages of the report: Snakemake shows a page, but only offers a table or a settings file to save.
+# HTML pages for the report. Snakemake's report shows a page, but offers a table or a settings file
+# only for download.
 
 
-# The first page of the report has it: report/study.rst includes the file.
+# report/study.rst includes this file on the first page of the report.
 rule report_summary:
     input:
         study=rules.resolved_configuration.output.study,

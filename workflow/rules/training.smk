@@ -15,11 +15,11 @@ use rule settings as experiment with:
 
 # The profile sets the number of ranks, cores and GPUs.
 #
-# The settings of `monitoring` are `ancient`, because they change no result: how often checkpoints
-# and previews are written.
+# The settings of `monitoring` are `ancient`, because they do not change the result. They only say how
+# often checkpoints and previews are written.
 #
-# The checkpoints are not an output, because Snakemake deletes outputs before a job and after a failed
-# one, and a training must find its checkpoints again. Their folder is named after everything that the
+# The checkpoints are not an output, because a training must find them again and Snakemake deletes
+# outputs before a job and after a failed one. Their folder's name is derived from everything that the
 # model depends on.
 rule train:
     input:
@@ -27,7 +27,7 @@ rule train:
         monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
-        # Only if the training compares its images with them as it goes on.
+        # Only if the training compares its images with them while it runs.
         held_out=lambda wildcards: (
             [rules.pack_held_out.output.images, rules.pack_held_out.output.index]
             if study.experiments[wildcards.experiment].validated
@@ -152,7 +152,7 @@ use rule render as render_nifti with:
         kind="nifti",
 
 
-# The next two are for experiments with `masks: true` only.
+# The next two rules are only for experiments with `masks: true`.
 use rule render as render_masks with:
     output:
         report(

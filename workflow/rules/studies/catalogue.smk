@@ -1,11 +1,11 @@
-# All generated images with their numbers in one database, to search and to look at.
+# One searchable database of all generated images and their numbers.
 
 
-# The database is not an output, because Snakemake would delete it before each training's job. The
-# record of what was loaded is the output; loading the same images again changes nothing.
+# The database is not an output, because Snakemake would delete it before the job of each training.
+# The output is a record of what was loaded. Loading the same images again changes nothing.
 #
-# The job takes seconds, and runs where Snakemake runs: SQLite's locks hold between the processes of
-# one machine, but perhaps not between the nodes of a cluster.
+# The job takes seconds. It runs where Snakemake runs, because SQLite's locks work between processes
+# on one machine, but perhaps not between the nodes of a cluster.
 rule catalogue_load:
     input:
         settings=settings_of("catalogue"),
@@ -23,8 +23,8 @@ rule catalogue_load:
     params:
         version=version_of("catalogue load"),
         url=plan.catalogue,
-        # Not a part of the command. Its change runs the job again where the database was deleted. A
-        # function of the wildcards alone: Snakemake ignores changes of what it derives from outputs.
+        # Not used by the command: its change runs the job again if the database was deleted. It is a
+        # function of the wildcards only, because Snakemake ignores changes derived from outputs.
         lost=lambda wildcards: plan.catalogue_is_lost(wildcards.experiment, wildcards.seed),
         training=subpath(input.training, parent=True),
     shell:

@@ -1,13 +1,13 @@
-# How the training's speed grows with the ranks: `snakemake scaling`.
+# How the speed of a training grows with the number of ranks: `snakemake scaling`.
 #
-# The study says how many ranks each point has (`scaling.ranks`). The profile says the rest, as it does
-# for `train`: the ranks of a node, and the cores and GPUs of a rank.
+# The study sets the numbers of ranks to measure (`scaling.ranks`). The profile sets the rest, as it
+# does for `train`: the ranks on each node, and the cores and GPUs of each rank.
 
 from synaxial.studies.scaling.points import MODES
 
 
-# `{nodes}` in the launcher stands for the point's own number of nodes. A point waits for trainings and
-# they for it, since nothing else should run on the machine meanwhile.
+# `{nodes}` in the launcher stands for the number of nodes of this measurement. A measurement and a
+# training never run at the same time, because nothing else should run on the machine meanwhile.
 rule scaling_run:
     input:
         settings=settings_of("scaling"),
@@ -32,7 +32,7 @@ rule scaling_run:
         mpi=lambda wildcards: "yes" if int(wildcards.ranks) > 1 else "",
         cpus_per_task=1,
         device="auto",
-        # As many for each rank as the training has. (On Slurm the profile's `gres` says it.)
+        # As many for each rank as in the training. (On Slurm, `gres` in the profile sets this.)
         gpu=lambda wildcards: (
             int(wildcards.ranks) * resource_of_train("gpu", 0) // resource_of_train("tasks", 1)
         ),
@@ -62,7 +62,7 @@ rule scaling:
             f"{RESULTS}/scaling/scaling.html",
             caption="../../report/scaling.rst",
             category="Scaling",
-            labels={"what": "table, cost model, and what it cannot show"},
+            labels={"what": "table, cost model and limits"},
         ),
         chart=report(
             f"{RESULTS}/scaling/scaling.png",

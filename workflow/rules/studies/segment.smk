@@ -1,4 +1,4 @@
-# What generated images with masks add to a segmentation model: `snakemake segment`.
+# Whether generated images with masks help to train a segmentation model: `snakemake segment`.
 
 
 # One U-Net. The profile sets the device: `--set-resources segment_training:device=gpu`.
@@ -94,7 +94,7 @@ rule segment:
             f"{RESULTS}/segment/segmentation.html",
             caption="../../report/segment.rst",
             category="Segmentation",
-            labels={"what": "tables, and what they cannot show"},
+            labels={"what": "tables and limits"},
         ),
         chart=report(
             f"{RESULTS}/segment/segmentation.png",

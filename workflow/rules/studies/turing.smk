@@ -1,7 +1,7 @@
 # The page of a visual Turing test on the first training of the base experiment: `snakemake turing`.
 
 
-# The key is protected, because readers' answers are worth nothing without the key of their own page.
+# The key is protected, because answers cannot be scored without the key of their page.
 rule turing:
     input:
         settings=settings_of("turing"),
