@@ -134,6 +134,13 @@ MISTAKES = {
     ),
     "no experiment": ({"experiments": {}}, "experiments: found none; name at least one"),
     "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
+    "a name that is no text": (
+        {"experiments": {False: {}}},
+        "an experiment's name is False, as YAML reads names like no, on, 010 and 1.0",
+    ),
+    "a name that is a number": ({"experiments": {1.0: {}, "a": {}}}, "put the name in quotes"),
+    "empty list": ({"acquire": {"held_out": None}}, "acquire: held_out: is empty; give it a value"),
+    "empty text": ({"results": None}, "results: is empty; give it a value, or remove it"),
     "section": ({"experiments": {"a": 3}}, "experiments.a: found 3"),
     "pattern": (
         {"acquire": {"directory": {"pattern": "a.nii"}}},

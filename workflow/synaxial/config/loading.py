@@ -115,8 +115,9 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
         # The settings files of all stages except the training are like this.
         complete["experiments"] = _default_experiments()
     elif isinstance(shared, dict) and isinstance(experiments, dict):
+        _check_names(experiments, where)
         complete["experiments"] = {
-            str(name): _complete(shared, differences or {})
+            name: _complete(shared, differences or {})
             if differences is None or isinstance(differences, dict)
             else differences
             for name, differences in experiments.items()
@@ -125,6 +126,18 @@ def make_study(content: Mapping[str, Any], where: str = "config.yaml") -> Study:
         return Study.model_validate(complete)
     except ValidationError as error:
         raise SynaxialError(where, _describe_all(error, "experiments" in content)) from error
+
+
+def _check_names(experiments: dict[Any, Any], where: str) -> None:
+    """Refuse a name of an experiment that YAML did not read as a text."""
+    for name in experiments:
+        if not isinstance(name, str):
+            raise SynaxialError(
+                where,
+                f"an experiment's name is {name!r}, as YAML reads names like no, on, 010 and 1.0",
+                "a text",
+                "put the name in quotes",
+            )
 
 
 def _rename_old_keys(content: dict[str, Any], where: str) -> None:

@@ -1,7 +1,7 @@
 """What all sections of the study share: the base class, types of values, and the marked keys."""
 
 import os
-from typing import Annotated, Any, Final, TypeGuard
+from typing import Annotated, Any, Final, TypeGuard, get_args
 
 # Looking for plugins of pydantic would read the metadata of every installed package.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -34,7 +34,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_yaml_as_it_looks(cls, content: object) -> object:
-        """Use the defaults for an empty section, and refuse `yes` where a number is expected."""
+        """Use the defaults for an empty section; refuse an empty key, and `yes` for a number."""
         if not isinstance(content, dict):
             return content
         kept = dict(content)
@@ -45,8 +45,12 @@ class Section(BaseModel):
                     f"{name}: found {value}, as YAML reads yes, no, on and off; expected another "
                     "value, or quotes around a text"
                 )
-            if name in content and value is None and is_section(kind):
+            if name not in content or value is not None:
+                continue
+            if is_section(kind):
                 del kept[name]
+            elif type(None) not in get_args(kind):
+                raise ValueError(f"{name}: is empty; give it a value, or remove it")
         return kept
 
 
