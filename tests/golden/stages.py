@@ -89,8 +89,8 @@ def _subject(number: str = "001") -> tuple[tuple[str, str], ...]:
     return (("subject", f"BraTS20_Training_{number}"),)
 
 
-def _paths(numbers: str, folder: str) -> str:
-    return " ".join(f"{folder}/BraTS20_Training_{number}.tif" for number in numbers.split())
+def _paths(numbers: str, folder: str, suffix: str = "tif") -> str:
+    return " ".join(f"{folder}/BraTS20_Training_{number}.{suffix}" for number in numbers.split())
 
 
 PAIRS = "experiments/pairs/seed_1"
@@ -110,7 +110,7 @@ STAGES = {
     ),
     "data manifest": Stage(
         "--config study.yaml --output {to}manifest.csv",
-        "volumes/BraTS20_Training_001.json volumes/BraTS20_Training_002.json",
+        _paths(f"{TRAINED} {HELD_OUT}", "volumes", "json"),
     ),
     "data slice": Stage(
         "--config study.yaml --volume volumes/{subject}_flair.nii.gz"

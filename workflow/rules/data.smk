@@ -158,6 +158,9 @@ rule pack:
         settings=settings_of("pack"),
         images=of_subjects(rules.resize.output.images, plan.training_subjects),
         records=of_subjects(rules.acquire.output.record, plan.training_subjects),
+        # The manifest comes first: it refuses heads that are trained with and held out. A new one
+        # runs nothing again.
+        manifest=ancient(rules.manifest.output.table),
     output:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
@@ -186,6 +189,7 @@ use rule pack as pack_held_out with:
         settings=settings_of("pack"),
         images=of_subjects(rules.resize.output.images, plan.held_out_subjects),
         records=of_subjects(rules.acquire.output.record, plan.held_out_subjects),
+        manifest=ancient(rules.manifest.output.table),
     output:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",

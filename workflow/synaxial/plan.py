@@ -29,7 +29,7 @@ from synaxial.config import (
 )
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
-from synaxial.data.subjects import check_lists, person_of, split_subjects
+from synaxial.data.subjects import check_lists, split_subjects
 from synaxial.data.volumes.manifest import summary_of_warnings
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.io.errors import SynaxialError
@@ -137,7 +137,7 @@ class Plan:
             return
         self.training_subjects()
         if _can_segment(self.study):
-            people = len({person_of(subject) for subject in self.training_subjects()})
+            people = len({self._people[subject] for subject in self.training_subjects()})
             for asked in self.study.segment.subjects:
                 people_wanted(str(asked), people)
 
@@ -152,16 +152,16 @@ class Plan:
         return self.study.catalogue.url or f"sqlite:///{self.results}/catalogue.sqlite"
 
     @cached_property
-    def _subjects(self) -> list[str]:
-        return self.source.subjects()
+    def _people(self) -> dict[str, str]:
+        return self.source.people()
 
     @cached_property
     def _split(self) -> tuple[list[str], list[str]]:
-        return split_subjects(self._subjects, self.study.acquire, "the study")
+        return split_subjects(self._people, self.study.acquire, "the study")
 
     def subjects(self) -> list[str]:
         """Return all subjects; those of an archive are known once it is fetched."""
-        return self._subjects
+        return list(self._people)
 
     def training_subjects(self) -> list[str]:
         """Return the subjects whose images train the networks."""

@@ -73,7 +73,7 @@ def parts(content):
 CHANGES = {
     "window": ({"slice": {"window": [1, 99]}}, {"slice"}),
     "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
-    "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch"}),
+    "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch", "manifest"}),
     "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
     "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
@@ -85,7 +85,7 @@ CHANGES = {
     "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
     "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
     "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
-    "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch"}),
+    "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch", "manifest"}),
     "columns": ({"render": {"columns": 5}}, {"render"}),
     "results": ({"results": "elsewhere"}, set()),
 }

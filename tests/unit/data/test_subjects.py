@@ -1,14 +1,16 @@
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from synaxial.config.model import Acquire
+from synaxial.data.people import tell_people
 from synaxial.data.subjects import (
     check_lists,
     identify,
     natural_key,
     parse_numbers,
-    person_of,
     select_subjects,
     split_subjects,
 )
@@ -17,8 +19,13 @@ from synaxial.io.errors import SynaxialError
 TRAINING = [f"BraTS20_Training_{number:03d}" for number in range(1, 21)]
 
 
+def people(names: Iterable[str]) -> dict[str, str]:
+    """Return the person of each subject, by the known forms of names."""
+    return tell_people(dict.fromkeys(names), None, "copy")
+
+
 def test_the_default_range_takes_fifteen() -> None:
-    assert select_subjects("001-015", reversed(TRAINING), "copy") == TRAINING[:15]
+    assert select_subjects("001-015", people(reversed(TRAINING)), "copy") == TRAINING[:15]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +38,7 @@ def test_the_default_range_takes_fifteen() -> None:
     ],
 )
 def test_ranges_lists_and_all(wanted: str | list[str], expected: list[str]) -> None:
-    assert select_subjects(wanted, TRAINING, "copy") == expected
+    assert select_subjects(wanted, people(TRAINING), "copy") == expected
 
 
 @pytest.mark.parametrize(
@@ -48,35 +55,36 @@ def test_ranges_lists_and_all(wanted: str | list[str], expected: list[str]) -> N
     ],
 )
 def test_the_number_is_the_persons(name: str, number: int) -> None:
-    identity = identify(name)
+    identity = identify(people([name])[name])
     assert identity is not None
     assert identity[1] == number
 
 
 def test_a_name_without_a_number_is_found_by_name_only() -> None:
     assert identify("anna") is None
-    assert select_subjects(["anna"], ["anna", "bert2"], "copy") == ["anna"]
+    assert select_subjects(["anna"], people(["anna", "bert2"]), "copy") == ["anna"]
 
 
 def test_a_number_means_all_timepoints() -> None:
     names = ["BraTS-GLI-00003-001", "BraTS-GLI-00003-000", "BraTS-GLI-00004-000"]
-    assert select_subjects("3", names, "copy") == ["BraTS-GLI-00003-000", "BraTS-GLI-00003-001"]
+    expected = ["BraTS-GLI-00003-000", "BraTS-GLI-00003-001"]
+    assert select_subjects("3", people(names), "copy") == expected
 
 
 def test_a_number_means_the_training_subject_beside_a_validation_set() -> None:
     names = ["BraTS20_Validation_001", "BraTS20_Training_001"]
-    assert select_subjects("001", names, "copy") == ["BraTS20_Training_001"]
-    assert len(select_subjects("all", names, "copy")) == 2
+    assert select_subjects("001", people(names), "copy") == ["BraTS20_Training_001"]
+    assert len(select_subjects("all", people(names), "copy")) == 2
 
 
 def test_a_number_of_two_people_is_an_error() -> None:
     with pytest.raises(SynaxialError, match=r"copy: has several subjects of number 3: a_3, b_3"):
-        select_subjects("3", ["a_3", "b_3"], "copy")
+        select_subjects("3", people(["a_3", "b_3"]), "copy")
 
 
 def test_missing_subjects_are_named_in_one_line() -> None:
     with pytest.raises(SynaxialError) as caught:
-        select_subjects("019-040", TRAINING, "copy")
+        select_subjects("019-040", people(TRAINING), "copy")
     message = str(caught.value)
     assert "has no subject 021, 022, 023, 024, 025, 026, 027, 028 and 12 more" in message
     assert "its 20, BraTS20_Training_001 to BraTS20_Training_020" in message
@@ -86,19 +94,19 @@ def test_missing_subjects_are_named_in_one_line() -> None:
 @pytest.mark.parametrize("wanted", ["15-1", "1-999999999"])
 def test_a_range_must_be_one(wanted: str) -> None:
     with pytest.raises(SynaxialError, match="a range that rises"):
-        select_subjects(wanted, TRAINING, "copy")
+        select_subjects(wanted, people(TRAINING), "copy")
 
 
 @pytest.mark.parametrize("available", [[], TRAINING])
 def test_no_subject_is_an_error(available: list[str]) -> None:
     with pytest.raises(SynaxialError, match="has no subject"):
-        select_subjects([] if available else "all", available, "copy")
+        select_subjects([] if available else "all", people(available), "copy")
 
 
 @pytest.mark.parametrize("name", ["Patient 1", "-rf", "a;b", "../1"])
 def test_a_name_that_cannot_be_a_file_name_is_an_error(name: str) -> None:
     with pytest.raises(SynaxialError, match="files are named after it"):
-        select_subjects("all", [name], "copy")
+        select_subjects("all", {name: name}, "copy")
 
 
 def test_natural_order() -> None:
@@ -120,7 +128,7 @@ def test_a_list_of_numbers_gives_just_these(numbers: set[int], data: st.DataObje
     wanted = data.draw(st.lists(st.sampled_from(sorted(numbers)), min_size=1))
     names = [f"BRATS_{number:03d}" for number in numbers]
     expected = [f"BRATS_{number:03d}" for number in sorted(set(wanted))]
-    assert select_subjects([str(number) for number in wanted], names, "copy") == expected
+    assert select_subjects([str(number) for number in wanted], people(names), "copy") == expected
 
 
 NAMES = [f"BraTS20_Training_{number:03d}" for number in range(1, 9)]
@@ -143,7 +151,7 @@ SPLIT = ([NAMES[i] for i in (0, 2, 5, 6)], [NAMES[i] for i in (1, 3, 4, 7)])
 )
 def test_subjects_train_or_are_held_out(subjects, held_out, expected):
     settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
-    assert split_subjects(NAMES, settings, "the set") == expected
+    assert split_subjects(people(NAMES), settings, "the set") == expected
 
 
 @pytest.mark.parametrize(
@@ -158,17 +166,17 @@ def test_subjects_train_or_are_held_out(subjects, held_out, expected):
 def test_a_bad_split_is_refused(subjects, held_out, said):
     settings = Acquire(source="kaggle", subjects=subjects, held_out=held_out)
     with pytest.raises(SynaxialError, match=said):
-        split_subjects(NAMES, settings, "the set")
+        split_subjects(people(NAMES), settings, "the set")
 
 
 def test_timepoints_of_a_person_are_not_on_both_sides():
-    names = [f"BraTS-GLI-{person:05d}-{point:03d}" for person in range(1, 7) for point in (0, 1)]
+    names = people(f"BraTS-GLI-{one:05d}-{point:03d}" for one in range(1, 7) for point in (0, 1))
     held_out = [f"BraTS-GLI-{person:05d}-000" for person in (2, 3, 4, 5)]
     training, unseen = split_subjects(
         names, Acquire(source="kaggle", subjects="all", held_out=held_out), "the set"
     )
     assert unseen == held_out
-    assert {person_of(name) for name in training} == {"BraTS-GLI-#1", "BraTS-GLI-#6"}
+    assert {names[name] for name in training} == {"BraTS-GLI-00001", "BraTS-GLI-00006"}
     both = Acquire(source="kaggle", subjects=["BraTS-GLI-00002-001"], held_out=held_out)
     with pytest.raises(SynaxialError, match="or another timepoint"):
         split_subjects(names, both, "the set")

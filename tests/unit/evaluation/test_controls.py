@@ -65,7 +65,11 @@ def write_dataset(folder, images, name):
     folder.mkdir()
     np.save(folder / "images.npy", images.pixels)
     rows = [
-        {"image": number, "subject": f"{name}_{group}", "slice": number, "tumour_voxels": ""}
+        {
+            "image": number,
+            **dict.fromkeys(("subject", "person"), f"{name}_{group}"),
+            "slice": number,
+        }
         for number, group in enumerate(images.groups)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)

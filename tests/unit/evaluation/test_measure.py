@@ -32,11 +32,14 @@ def test_a_set_is_the_first_images_of_its_stacks(tmp_path):
     assert len(read_set([stacks[0], tmp_path / "absent.tif"], 4)) == 4
 
 
-def test_images_of_a_subject_are_a_group(tmp_path):
+def test_images_of_a_person_are_a_group(tmp_path):
     path = tmp_path / "a.tif"
-    names = ["x", "y", "x", "z"]
-    write_stack(path, pages_of(4, 0), [{"subject": name} for name in names])
+    pages = [{"subject": str(at), "person": person} for at, person in enumerate("xyxz")]
+    write_stack(path, pages_of(4, 0), pages)
     np.testing.assert_array_equal(read_set([path], 4).groups, [0, 1, 0, 2])
+    write_stack(path, pages_of(4, 0), [{"subject": "x"}] * 4)
+    with pytest.raises(SynaxialError, match="names a subject but no person"):
+        read_set([path], 4)
 
 
 def test_sets_that_cannot_be_made_are_refused(tmp_path):

@@ -9,7 +9,18 @@ from pydantic import Field, field_validator, model_validator
 from synaxial.config.sections import COMMON, Count, Percentage, Positive, Section, Seed
 
 #: The file layouts that a copy of a data set may have.
-Layout = Literal["auto", "brats2020", "brats2021", "brats2023", "msd", "bids"]
+Layout = Literal[
+    "auto",
+    "brats2017",
+    "brats2020",
+    "brats2021",
+    "brats2023",
+    "msd",
+    "upenn-gbm",
+    "ucsf-pdgm",
+    "nnunet",
+    "bids",
+]
 
 #: Subjects: a word or range, or a list of names and numbers.
 Subjects = str | list[str]
@@ -29,14 +40,14 @@ class Directory(Section):
     """The folder with the subjects, or a folder above it; for `source: directory`."""
 
     layout: Layout = "auto"
-    """How the files are laid out. `auto` takes the first layout that matches."""
+    """How the files are laid out. `auto` takes the one that matches."""
 
     pattern: str | None = None
     """For any other layout: the path of a FLAIR volume below `path`, with `{subject}` in place of
-    the subject's name."""
+    the subject's name. `{person}` is the part that all subjects of a person share."""
 
     segmentation_pattern: str | None = None
-    """With `pattern`: the path of the segmentation, with the same `{subject}`."""
+    """With `pattern`: the path of the segmentation, with the same `{subject}` (and `{person}`)."""
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:
@@ -46,6 +57,9 @@ class Directory(Section):
                 raise ValueError(f"{key} must contain {{subject}}, found {value!r}")
         if self.segmentation_pattern is not None and self.pattern is None:
             raise ValueError("segmentation_pattern needs pattern; set both")
+        given = [text for text in (self.pattern, self.segmentation_pattern) if text is not None]
+        if len({"{person}" in text for text in given}) > 1:
+            raise ValueError("pattern and segmentation_pattern: put {person} into both or neither")
         return self
 
 
@@ -63,7 +77,7 @@ class Archive(Section):
     location. For another location the default is null, which means no check."""
 
     layout: Layout = "auto"
-    """How the files in the archive are laid out. `auto` takes the first layout that matches."""
+    """How the files in the archive are laid out. `auto` takes the one that matches."""
 
     maximum_gigabytes: Positive = 64.0
     """Refuse an archive if the files that are needed take more than this when unpacked."""
@@ -135,6 +149,12 @@ class Acquire(Section):
     default applies to the default `subjects`; for other subjects it is `[]`. `subjects: all` means
     all except these."""
 
+    person: str | None = None
+    """Which part of a subject's name is the person. A person may have several subjects, at other
+    times; all of them are trained with, or all are held out. `"{person}_*"` leaves out what follows
+    the last `_`; with `"{person}"` each subject is a person. Null takes it from the layout or from
+    names of a known form. If names leave a doubt, the run stops and asks for this key."""
+
     on_bad_volume: Annotated[Literal["fail", "skip"], COMMON] = "fail"
     """Stop at a volume that fails its checks (fail), or leave it out and report it (skip)."""
 
@@ -152,6 +172,22 @@ class Acquire(Section):
         if isinstance(content, dict) and content.get("subjects", default) != default:
             return {"held_out": [], **content}
         return content
+
+    @field_validator("person", mode="before")
+    @classmethod
+    def _check_person(cls, value: object) -> object:
+        if isinstance(value, dict):
+            raise ValueError('put it in quotes, such as "{person}_*"')
+        if isinstance(value, str) and value.count("{person}") != 1:
+            raise ValueError(f"found {value!r}; expected {{person}} in it once")
+        return value
+
+    @field_validator("held_out", mode="before")
+    @classmethod
+    def _check_held_out_is_given(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("found no value; write [] for no held-out subjects, or name them")
+        return value
 
     @field_validator("subjects", "held_out", mode="before")
     @classmethod

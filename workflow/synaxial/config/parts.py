@@ -17,7 +17,14 @@ PIXEL: dict[str, Any] = {**GRID, "resize": {"size", "mode", "field_of_view"}}
 #: pydantic's `include`.
 KEYS: dict[str, dict[str, Any]] = {
     "resize": {"resize": True, **GRID},
-    "manifest": {"slice": {"first", "last"}, "acquire": {"on_bad_volume"}},
+    # The lists tell who is held out; they are only valid with the source and its folder.
+    "manifest": {
+        "slice": {"first", "last"},
+        "acquire": {
+            **dict.fromkeys(("on_bad_volume", "source", "subjects", "held_out"), True),
+            "directory": {"path"},
+        },
+    },
     "slice": {"slice": True, "acquire": {"on_bad_volume"}},
     # Masks depend on which slices there are and on the size of the images, not on grey levels.
     "mask": {
@@ -57,14 +64,14 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     if stage in {"fetch", "acquire"}:
         # A change of an unused source reruns nothing, and another subject does not change the
         # volume of this one.
-        read = {"source", "on_bad_volume", "volume", study.acquire.source}
+        read = {"source", "person", "on_bad_volume", "volume", study.acquire.source}
         keys: dict[str, Any] = {
             "acquire": read | ({"subjects", "held_out"} if stage == "fetch" else set())
         }
     else:
         keys = KEYS.get(stage, {stage: True})
     part = study.model_dump(mode="json", include=keys)
-    if stage == "acquire" and "directory" in part["acquire"]:
+    if stage in {"acquire", "manifest"} and "directory" in part["acquire"]:
         # The same files in another folder give the same volumes.
         part["acquire"]["directory"]["path"] = "given by --path"
     return part

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import ImageSet, as_grey, groups_of
 from synaxial.io.stacks import images_of, read_stack
@@ -42,8 +41,9 @@ def read_set(stacks: Sequence[Path], count: int) -> ImageSet:
     if len(descriptions) < count:
         names = ", ".join(str(path) for path in stacks)
         raise SynaxialError(names, f"hold {len(descriptions)} images", f"{count} or more")
-    groups = [
-        person_of(str(description["subject"])) if "subject" in description else number
-        for number, description in enumerate(descriptions)
-    ]
+    if any("subject" in page and "person" not in page for page in descriptions):
+        raise SynaxialError(
+            stacks[0], "names a subject but no person", "stacks of this version", "make them again"
+        )
+    groups = [page.get("person", number) for number, page in enumerate(descriptions)]
     return ImageSet(np.concatenate(parts), groups_of(groups))

@@ -2,9 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from synaxial.config.model import Acquire
+from synaxial.data.people import person_in
 from synaxial.io.errors import SynaxialError
 
 #: A longer range of subject numbers is a typing error.
@@ -20,15 +21,11 @@ NAMES_IN_MESSAGE = 8
 #: A usable name of a subject: it becomes a file name and a word of a command line.
 USABLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
-#: Names of subjects, with the number of the person and not that of a timepoint, session or run.
-NAME_PATTERNS = (
-    r"(?P<series>sub-[^_]*?)(?P<number>\d+)(?P<rest>[A-Za-z]*)(?:_.*)?",
-    r"(?P<series>BraTS-[A-Za-z]+-)(?P<number>\d+)(?P<rest>)-\d+",
-    r"(?P<series>.*?)(?P<number>\d+)(?P<rest>\D*)",
-)
+#: The name of a person with a number.
+NUMBERED = re.compile(r"(?P<series>.*?)(?P<number>\d+)(?P<rest>\D*)")
 
 
-def select_subjects(wanted: str | list[str], available: Iterable[str], where: str) -> list[str]:
+def select_subjects(wanted: str | list[str], people: Mapping[str, str], where: str) -> list[str]:
     """Return the wanted names, each once, in natural order.
 
     Parameters
@@ -36,8 +33,8 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
     wanted
         `acquire.subjects`: `all`, or names, numbers and ranges of numbers (a list, or a text with
         commas). A number means all timepoints of that person.
-    available
-        The names that the source has.
+    people
+        The person of each subject that the source has.
     where
         The name of the source in messages.
 
@@ -47,8 +44,8 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
         A wanted subject is missing, a number fits several people, a range is wrong, or a name
         cannot be a file name.
     """
-    names = sorted(set(available), key=natural_key)
-    chosen = set(names) if wanted == "all" else _look_up(split_items(wanted), names, where)
+    names = sorted(people, key=natural_key)
+    chosen = set(names) if wanted == "all" else _look_up(split_items(wanted), people, where)
     if not chosen:
         raise SynaxialError(where, "has no subject", "at least one")
     for name in chosen:
@@ -62,22 +59,31 @@ def select_subjects(wanted: str | list[str], available: Iterable[str], where: st
 
 
 def split_subjects(
-    subjects: list[str], settings: Acquire, where: str
+    people: Mapping[str, str], settings: Acquire, where: str
 ) -> tuple[list[str], list[str]]:
-    """Return the names of `subjects` that train the networks, and those that are held out.
+    """Return the names of the subjects that train the networks, and those that are held out.
+
+    Parameters
+    ----------
+    people
+        The person of each subject, in natural order of the subjects.
+    settings
+        The section `acquire`.
+    where
+        The name of the study in messages.
 
     Raises
     ------
     SynaxialError
         A person is in both lists, too few people are held out, or nobody is left to train with.
     """
-    held_out = select_subjects(settings.held_out, subjects, where) if settings.held_out else []
-    people = {person_of(name) for name in held_out}
+    held_out = select_subjects(settings.held_out, people, where) if settings.held_out else []
+    unseen = {people[name] for name in held_out}
     if settings.subjects == "all":
-        training = [name for name in subjects if person_of(name) not in people]
+        training = [name for name in people if people[name] not in unseen]
     else:
-        training = select_subjects(settings.subjects, subjects, where)
-    _check_split([name for name in training if person_of(name) in people], len(people))
+        training = select_subjects(settings.subjects, people, where)
+    _check_split([name for name in training if people[name] in unseen], len(unseen))
     if not training:
         raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
     return training, held_out
@@ -126,22 +132,10 @@ def parse_numbers(item: str) -> range | None:
     return range(first, last + 1)
 
 
-def identify(name: str) -> tuple[str, int] | None:
-    """Return the series of a subject and the number of the person in it, or None without one.
-
-    The number is 3 for `BraTS20_Training_003`, `BraTS-GLI-00003-001` and `sub-003_ses-02_run-1`.
-    """
-    for pattern in NAME_PATTERNS:
-        match = re.fullmatch(pattern, name)
-        if match is not None:
-            return f"{match['series']}#{match['rest']}", int(match["number"])
-    return None
-
-
-def person_of(name: str) -> str:
-    """Return what all names of a person share: the name without timepoint, session and run."""
-    identity = identify(name)
-    return name if identity is None else f"{identity[0]}{identity[1]}"
+def identify(person: str) -> tuple[str, int] | None:
+    """Return the series of a person and the number in it (the last), or None without one."""
+    match = NUMBERED.fullmatch(person)
+    return None if match is None else (f"{match['series']}#{match['rest']}", int(match["number"]))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:
@@ -159,7 +153,7 @@ def _people_meant(wanted: str | list[str]) -> dict[str, str]:
     for item in split_items(wanted):
         numbers = parse_numbers(item)
         if numbers is None:
-            people[person_of(item)] = item
+            people[person_in(item) or item] = item
         else:
             people |= {str(number): f"{number:03d}" for number in numbers}
     return people
@@ -182,11 +176,12 @@ def _check_split(both: list[str], people: int) -> None:
         )
 
 
-def _look_up(items: list[str], names: list[str], where: str) -> set[str]:
+def _look_up(items: list[str], people: Mapping[str, str], where: str) -> set[str]:
     """Return the names that the items mean."""
+    names = sorted(people, key=natural_key)
     of_number: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for name in names:
-        if (identity := identify(name)) is not None:
+        if (identity := identify(people[name])) is not None:
             of_number[identity[1]].append((identity[0], name))
     known, chosen, missing = set(names), set(), []
     for item in items:

@@ -19,7 +19,7 @@ from synaxial.io.images import ImageSet, subset
 from synaxial.io.stacks import write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: `reference`: half of the held-out subjects, which every set is compared with. `real`: the other
 #: half, as near as other subjects are. `copies`: training images. The others are `real` with a
@@ -89,7 +89,12 @@ def descriptions(control: Control, rows: list[dict[str, str]], kind: str) -> lis
     if kind == "noise":
         return [{"control": kind} for _ in known]
     return [
-        {"control": kind, "subject": row["subject"], "slice": int(row["slice"])} for row in known
+        {
+            "control": kind,
+            **{name: row[name] for name in ("subject", "person")},
+            "slice": int(row["slice"]),
+        }
+        for row in known
     ]
 
 

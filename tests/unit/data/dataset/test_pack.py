@@ -40,7 +40,15 @@ class Inputs:
             write_stack(images, pages, described)
         else:
             write_placeholder(images)
-        record.write_text(json.dumps({"subject": subject, "tumour_voxels_per_slice": tumour}))
+        record.write_text(
+            json.dumps(
+                {
+                    "subject": subject,
+                    "person": subject.lower(),
+                    "tumour_voxels_per_slice": tumour,
+                }
+            )
+        )
         self.images.append(images)
 
     def run(self) -> None:
@@ -90,7 +98,8 @@ def test_a_data_set(inputs: Inputs, run_synaxial: Any) -> None:
     np.testing.assert_array_equal(images, images[:, :1, :1].repeat(256, 1).repeat(256, 2))
 
     assert (inputs.output / "index.csv").read_text() == (
-        "image,subject,slice,tumour_voxels\n0,B,60,60\n1,B,61,61\n2,A,60,\n3,A,61,\n4,A,62,\n"
+        "image,subject,person,slice,tumour_voxels\n"
+        "0,B,b,60,60\n1,B,b,61,61\n2,A,a,60,\n3,A,a,61,\n4,A,a,62,\n"
     )
     assert len(pandas.read_csv(inputs.output / "index.csv")) == 5
 

@@ -36,7 +36,7 @@ class Study:
         write_placeholder(self.masks[1])
         names = ("B", "skipped", "A")
         for name in names:
-            (folder / f"{name}.json").write_text(json.dumps({"subject": name}))
+            (folder / f"{name}.json").write_text(json.dumps({"subject": name, "person": name}))
         pack(
             [folder / f"{name}.tif" for name in names],
             folder,

@@ -57,6 +57,7 @@ class Subject:
         counts = np.count_nonzero(make_labels(), axis=(0, 1)).tolist()
         facts = {
             "subject": "001",
+            "person": "1",
             "origin": "a file",
             "spacing_mm": [1, 1, 1],
             "orientation": "LPS",
@@ -94,7 +95,7 @@ def test_at_native_size_the_mask_is_the_segmentation(subject: Subject, run_synax
     expected[1:, 9:11, 7:11] = 255
     np.testing.assert_array_equal(stack.pages, expected)
     assert stack.descriptions == [
-        {"subject": "001", "slice": index, "channel": "mask"} for index in range(3)
+        {"subject": "001", "person": "1", "slice": index, "channel": "mask"} for index in range(3)
     ]
 
 

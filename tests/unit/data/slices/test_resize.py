@@ -27,7 +27,7 @@ def write_inputs(folder: Path, settings: str) -> tuple[Path, Path, Path, Path]:
     config.write_text(f"resize: {settings}\n")
     write_stack(folder / "slices.tif", SLICES, DESCRIPTIONS)
     record = folder / "001.json"
-    write_record(record, Record(subject="001", spacing_mm=[1, 1, 1], orientation="LPS"))
+    write_record(record, Record(subject="001", person="1", spacing_mm=[1, 1, 1], orientation="LPS"))
     return folder / "slices.tif", record, folder / "out" / "images.tif", config
 
 

@@ -44,7 +44,8 @@ class Inputs:
         nibabel.save(nibabel.Nifti1Image(voxels, affine), self.volume)
 
     def write_record(self, **facts: Any) -> None:
-        self.record.write_text(json.dumps({"subject": "001", "origin": "a file", **GRID, **facts}))
+        known = {"subject": "001", "person": "1", "origin": "a file", **GRID}
+        self.record.write_text(json.dumps({**known, **facts}))
 
     @property
     def arguments(self) -> list[str | Path]:
@@ -82,8 +83,8 @@ def test_slices_of_a_volume(inputs: Inputs, run_synaxial: Any) -> None:
     second[3, 4] = 128
     np.testing.assert_array_equal(stack.pages, [first, second])
     assert stack.descriptions == [
-        {"subject": "001", "slice": 1, "window": [100.0, 300.0]},
-        {"subject": "001", "slice": 2, "window": [100.0, 300.0]},
+        {"subject": "001", "person": "1", "slice": 1, "window": [100.0, 300.0]},
+        {"subject": "001", "person": "1", "slice": 2, "window": [100.0, 300.0]},
     ]
     content = inputs.output.read_bytes()
     assert run_synaxial(*inputs.arguments).returncode == 0

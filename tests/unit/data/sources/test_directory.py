@@ -1,5 +1,7 @@
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +74,32 @@ def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
     (tmp_path / "store" / "back").symlink_to(copy)
     assert DirectorySource(directory_settings(copy)).subjects() == NAMES[:1]
     assert len(list(walk(copy))) == 3
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    copy = make_brats2020(tmp_path / "copy")
+    (copy / "BraTS20_Training_004").symlink_to(tmp_path / "not mounted")
+    with pytest.raises(
+        SynaxialError, match=r"_004: is a link to .*not mounted, which is not there"
+    ):
+        DirectorySource(directory_settings(copy)).subjects()
+
+
+def test_a_folder_that_cannot_be_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = make_brats2020(tmp_path / "copy")
+    scan = os.scandir
+
+    # Not by permissions, which do not stop the user root.
+    def refuse(path: str) -> Any:
+        if Path(path).name == NAMES[1]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SynaxialError, match=rf"{NAMES[1]}: cannot be read \(Permission denied\)"):
+        DirectorySource(directory_settings(copy)).subjects()
 
 
 def test_the_source_is_never_written_to(tmp_path: Path) -> None:
@@ -152,7 +180,7 @@ def test_real_volumes(name: str, brain: int, tumour: int) -> None:
     assert np.count_nonzero(segmentation) == tumour
     assert set(np.unique(segmentation)) == {0, 1, 2, 4}
     assert volume.notes == ()
-    wanted_slices(make_record(name, "directory", raw, volume, segmentation, []), 60, 107)
+    wanted_slices(make_record(name, name, "directory", raw, volume, segmentation, []), 60, 107)
 
     ras = make_image(stored[::-1, ::-1], np.diag([1, 1, 1, 1]))
     np.testing.assert_array_equal(make_canonical(ras, settings.volume, name).voxels, stored)

@@ -71,14 +71,18 @@ def grid() -> object:
     [
         ("brats2020", (1, 2, 4), (1, 2, 4)),
         ("brats2023", (1, 2, 3), (1, 2, 4)),
+        # Since 2024 label 4 is the resection cavity, which is no tumour; oedema in children.
+        ("brats2023", (2, 3, 4), (2, 4, 0)),
+        ("BraTS-PED-00001-000", (1, 3, 4), (4, 1, 2)),
         ("msd", (1, 2, 3), (2, 1, 4)),
     ],
 )
 def test_labels_become_those_of_brats_2020(
     layout: str, stored: tuple[int, ...], expected: tuple[int, ...]
 ) -> None:
+    labels = LAYOUTS["brats2023" if layout not in LAYOUTS else layout].labels_of(layout)
     image = make_image(make_labels(stored).astype(np.float32))
-    found = make_canonical_segmentation(image, grid(), LAYOUTS[layout].labels, "copy")
+    found = make_canonical_segmentation(image, grid(), labels, "copy")
     np.testing.assert_array_equal(found, make_labels(expected))
     assert found.dtype == np.uint8
 
@@ -107,5 +111,5 @@ def test_a_bad_segmentation_is_refused(
 ) -> None:
     with pytest.raises(BadVolumeError, match=message):
         make_canonical_segmentation(
-            make_image(voxels, affine), grid(), LAYOUTS[layout].labels, "sub-1"
+            make_image(voxels, affine), grid(), LAYOUTS[layout].labels_of(""), "sub-1"
         )

@@ -32,11 +32,15 @@ def record_of(subject: str = "BRATS_001", labelled: bool = True) -> Record:
     image = make_image(make_head())
     raw = RawVolume(image, None, "copy/a.nii", "ab" * 32)
     volume = make_canonical(image, CHECK, "copy")
-    return make_record(subject, "directory", raw, volume, make_labels() if labelled else None, [])
+    return make_record(
+        subject, subject, "directory", raw, volume, make_labels() if labelled else None, []
+    )
 
 
 def skipped_record(reason: str) -> Record:
-    return Record(subject="BRATS_002", status=SKIPPED, reason=reason, source="directory")
+    return Record(
+        subject="BRATS_002", person="BRATS_002", status=SKIPPED, reason=reason, source="directory"
+    )
 
 
 def test_a_record_describes_the_volume(tmp_path: Path) -> None:
@@ -98,6 +102,7 @@ def test_wanted_slices_lie_between_two_levels_in_mm(
 ) -> None:
     record = Record(
         subject="001",
+        person="1",
         spacing_mm=[1, apart, 1],
         orientation="ASL",
         brain_voxels_per_slice=[9] * count,
@@ -112,6 +117,7 @@ def test_wanted_slices_lie_between_two_levels_in_mm(
 def test_no_slice_between_two_levels() -> None:
     record = Record(
         subject="001",
+        person="1",
         spacing_mm=[1, 1, 5],
         orientation="LPS",
         brain_voxels_per_slice=[9] * 22,

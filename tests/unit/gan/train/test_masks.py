@@ -176,7 +176,7 @@ def test_the_best_generator_is_chosen_by_its_images(job):
     folder = job.folder / "held_out"
     write_dataset(folder, images=24)
     rows = [
-        {"image": number, "subject": f"s{number // 6}", "slice": number, "tumour_voxels": ""}
+        {"image": number, **dict.fromkeys(("subject", "person"), number // 6), "slice": number}
         for number in range(24)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)

@@ -73,7 +73,7 @@ def job(tmp_path):
     folder.mkdir()
     np.save(folder / "images.npy", blobs(24, 1))
     rows = [
-        {"image": number, "subject": f"s{number // 6}", "slice": number, "tumour_voxels": ""}
+        {"image": number, **dict.fromkeys(("subject", "person"), number // 6), "slice": number}
         for number in range(24)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)

@@ -77,7 +77,8 @@ def write_dataset(folder, slices):
     (folder / "masks.json").write_text(json.dumps(masks))
     lines = [",".join(COLUMNS)]
     for at, group in enumerate(slices.groups):
-        row = {"image": at, "subject": slices.names[group], "slice": at}
+        name = slices.names[group]
+        row = {"image": at, "subject": name, "person": name, "slice": at}
         lines.append(",".join(str(row.get(column, "")) for column in COLUMNS))
     (folder / "index.csv").write_text("\n".join(lines) + "\n")
     return folder

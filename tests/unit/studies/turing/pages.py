@@ -37,7 +37,7 @@ def write_dataset(folder, images, name, slices=8):
     rows = [
         {
             "image": number,
-            "subject": f"{name}_{number // slices:03d}",
+            **dict.fromkeys(("subject", "person"), f"{name}_{number // slices:03d}"),
             "slice": 60 + number % slices,
             "tumour_voxels": "",
         }

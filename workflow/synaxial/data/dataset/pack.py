@@ -19,7 +19,7 @@ from synaxial.io.files import is_placeholder, sha256_of, write_csv, write_json, 
 from synaxial.io.stacks import read_shape, read_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: The files of a data set, in the order in which they get their names.
 FILES = ("images.npy", "index.csv", "overview.png", "dataset.json")
@@ -35,8 +35,9 @@ def run(
 ) -> None:
     """Put the images of all subjects into one data set, in the order given.
 
-    Writes images.npy (uint8, N x size x size), index.csv (image, subject, slice, tumour_voxels),
-    overview.png, and dataset.json with counts, skipped subjects and the checksum of images.npy.
+    Writes images.npy (uint8, N x size x size), index.csv (image, subject, person, slice,
+    tumour_voxels), overview.png, and dataset.json with counts, skipped subjects and the checksum
+    of images.npy.
 
     \b
     Example: synaxial data pack --records results/volumes --output results/dataset
@@ -143,7 +144,6 @@ def write_images(file: BinaryIO, members: list[Member], size: int) -> list[dict[
         for description in stack.descriptions:
             at = description["slice"]
             voxels = "" if tumour is None else tumour[at]
-            index.append(
-                dict(zip(COLUMNS, (len(index), member.record.subject, at, voxels), strict=True))
-            )
+            names = member.record.subject, member.record.person
+            index.append(dict(zip(COLUMNS, (len(index), *names, at, voxels), strict=True)))
     return index

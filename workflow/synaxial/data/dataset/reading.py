@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
 from synaxial.io.images import ImageSet, groups_of
 
-#: The columns of `index.csv`: the number of the image from 0, its subject, its axial slice in the
-#: volume, and the tumour voxels of that slice at native size, empty if they are unknown.
-COLUMNS = ["image", "subject", "slice", "tumour_voxels"]
+#: The columns of `index.csv`: the number of the image from 0, its subject, the person (who may have
+#: several subjects, at other times), its axial slice in the volume, and the tumour voxels of that
+#: slice at native size, empty if they are unknown.
+COLUMNS = ["image", "subject", "person", "slice", "tumour_voxels"]
 
 ONE_RUN = "both from one run of `synaxial data pack`"
 
@@ -116,7 +116,10 @@ def read_index(path: Path) -> list[dict[str, str]]:
         ) from error
     if reader.fieldnames != COLUMNS:
         raise SynaxialError(
-            path, f"has the columns {', '.join(reader.fieldnames or [])}", ", ".join(COLUMNS)
+            path,
+            f"has the columns {', '.join(reader.fieldnames or [])}",
+            ", ".join(COLUMNS),
+            "make the data set again with `synaxial data pack`",
         )
     return rows
 
@@ -124,7 +127,7 @@ def read_index(path: Path) -> list[dict[str, str]]:
 def check_unseen(held_out: Path, training: Path) -> None:
     """Refuse held-out people whom a network was trained with, at this or another time point."""
     trained, judged = (
-        {person_of(row["subject"]) for row in read_index(folder / "index.csv")}
+        {row["person"] for row in read_index(folder / "index.csv")}
         for folder in (training, held_out)
     )
     shared = trained & judged
@@ -154,4 +157,4 @@ def read_dataset(folder: Path) -> tuple[ImageSet, list[dict[str, str]]]:
             f"names {len(rows)} images, but images.npy holds {len(images)}",
             ONE_RUN,
         )
-    return ImageSet(images, groups_of([person_of(row["subject"]) for row in rows])), rows
+    return ImageSet(images, groups_of([row["person"] for row in rows])), rows

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from synaxial.config import read_study
 from synaxial.config.model import Resize
 from synaxial.data.slices.resize import resize_page, window_of
-from synaxial.data.slices.slice import axial_slice, slices_to_cut
+from synaxial.data.slices.slice import axial_slice, names_of, slices_to_cut
 from synaxial.data.slices.volume import read_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder
@@ -43,10 +43,10 @@ def run(
         return
     facts, wanted = cut
     if is_placeholder(segmentation):
-        warnings = facts.warnings
+        why = f" ({'; '.join(facts.warnings)})" if facts.warnings else ""
         raise SynaxialError(
             facts.subject,
-            f"has no segmentation ({'; '.join(warnings)})" if warnings else "has no segmentation",
+            f"has no segmentation{why}",
             "one of every subject, for training.masks",
             "leave it out of acquire.subjects and acquire.held_out, or set directory."
             "segmentation_pattern if it is elsewhere, or train without masks",
@@ -56,7 +56,7 @@ def run(
     write_stack(
         output,
         (mask_page(labels, index, study.resize, window) for index in wanted),
-        ({"subject": facts.subject, "slice": index, "channel": MASK} for index in wanted),
+        ({**names_of(facts, index), "channel": MASK} for index in wanted),
     )
 
 

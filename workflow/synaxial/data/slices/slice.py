@@ -49,8 +49,13 @@ def run(
     write_stack(
         output,
         (convert(axial_slice(voxels, index)) for index in wanted),
-        ({"subject": facts.subject, "slice": index, "window": [low, high]} for index in wanted),
+        ({**names_of(facts, index), "window": [low, high]} for index in wanted),
     )
+
+
+def names_of(record: Record, index: int) -> dict[str, Any]:
+    """Return what the description of a page says about whose slice it is."""
+    return {"subject": record.subject, "person": record.person, "slice": index}
 
 
 def slices_to_cut(record: Path, study: Study, output: Path) -> tuple[Record, list[int]] | None:

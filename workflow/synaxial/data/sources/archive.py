@@ -1,5 +1,6 @@
 """Source `archive`: a zip or tar(.gz) file, on this machine or to be downloaded."""
 
+import dataclasses
 import re
 from functools import cached_property
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 from synaxial.config.model import Acquire
 from synaxial.data.sources.download import checksum_of, download, public_address
-from synaxial.data.sources.layouts import LAYOUTS, choose_layout, find_files, find_volumes
-from synaxial.data.sources.source import FileSource, FoundFiles
+from synaxial.data.sources.layouts import LARGEST_DESCRIPTION, choose_layout
+from synaxial.data.sources.source import FileSource, Found, below, find_subjects
 from synaxial.data.sources.unpacking import extract, open_archive
 from synaxial.data.subjects import select_subjects
 from synaxial.io.errors import SynaxialError
@@ -50,35 +51,47 @@ class ArchiveSource(FileSource):
         (self._fetched / LISTED).unlink(missing_ok=True)
         maximum = int(self._settings.archive.maximum_gigabytes * 10**9)
         with open_archive(self._file(maximum)) as members:
+            by_name = {member.name.removeprefix("./"): member for member in members}
+
+            def read(name: str) -> bytes:
+                if not by_name[name].is_file:
+                    return b""
+                with by_name[name].open() as file:
+                    content: bytes = file.read(LARGEST_DESCRIPTION)
+                    return content
+
             names = [member.name.removeprefix("./") for member in members if member.name]
-            layout_name, layout = choose_layout(self._settings.archive.layout, names, self._where)
-            volumes = find_volumes(names, layout)
-            wanted = select_subjects(self._settings.wanted, volumes, self._where)
-            files = find_files(names, layout, wanted, self._where)
-            paths = {path for found in files.values() for path in found}
-            chosen = [member for member in members if member.name.removeprefix("./") in paths]
+            _, layout = choose_layout(self._settings.archive.layout, names, self._where, read)
+            found = find_subjects(names, layout, self._settings, self._where)
+            chosen = [
+                by_name[path.as_posix()] for subject in found.values() for path in subject.files
+            ]
             extract(chosen, self._fetched / EXTRACTED, maximum, self._where)
         write_json(
             self._fetched / LISTED,
             {
                 **self._request(),
                 "subjects": self._settings.wanted,
-                "found_layout": layout_name,
-                "files": files,
+                "found": {
+                    name: {
+                        **dataclasses.asdict(subject),
+                        "files": [path.as_posix() for path in subject.files],
+                    }
+                    for name, subject in found.items()
+                },
             },
         )
 
     @cached_property
-    def found(self) -> FoundFiles:
+    def found(self) -> dict[str, Found]:
         """The files of the wanted subjects, from the list in the fetched folder."""
         listed = self._read_list()
         where = f"{self._where} (fetched for subjects {listed['subjects']!r})"
-        wanted = select_subjects(self._settings.wanted, listed["files"], where)
-        folder = self._fetched / EXTRACTED
-        return FoundFiles(
-            {subject: [folder / path for path in listed["files"][subject]] for subject in wanted},
-            LAYOUTS[listed["found_layout"]],
-        )
+        known = listed["found"]
+        people = {name: subject["person"] for name, subject in known.items()}
+        wanted = select_subjects(self._settings.wanted, people, where)
+        found = {name: _read_found(known[name]) for name in wanted}
+        return below(self._fetched / EXTRACTED, found)
 
     def origin(self, path: Path) -> str:
         """Return the archive and the path of the file in it."""
@@ -103,6 +116,7 @@ class ArchiveSource(FileSource):
             "location": self._where,
             "checksum": self._settings.archive.checksum,
             "layout": self._settings.archive.layout,
+            "person": self._settings.person,
         }
 
     def _read_list(self) -> dict[str, Any]:
@@ -123,3 +137,14 @@ class ArchiveSource(FileSource):
                 "run synaxial data fetch again",
             )
         return content
+
+
+def _read_found(content: dict[str, Any]) -> Found:
+    """Return a subject of the list; JSON has made texts of its paths and labels."""
+    labels = content["labels"]
+    return Found(
+        [Path(path) for path in content["files"]],
+        content["person"],
+        labels and {int(label): new for label, new in labels.items()},
+        content["channel"],
+    )

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from synaxial.config.model import Acquire
 from synaxial.data.sources.layouts import (
+    LARGEST_DESCRIPTION,
     choose_layout,
-    find_files,
     find_volumes,
     is_noise,
     layout_of_pattern,
 )
-from synaxial.data.sources.source import FileSource, FoundFiles
-from synaxial.data.subjects import select_subjects
+from synaxial.data.sources.source import FileSource, Found, below, find_subjects
 from synaxial.io.errors import SynaxialError
 
 
@@ -36,7 +35,7 @@ class DirectorySource(FileSource):
         self._root = settings.directory.path.expanduser()
 
     @cached_property
-    def found(self) -> FoundFiles:
+    def found(self) -> dict[str, Found]:
         """The files of the wanted subjects."""
         where = str(self._root)
         directory = self._settings.directory
@@ -45,22 +44,20 @@ class DirectorySource(FileSource):
             layout = layout_of_pattern(directory.pattern, directory.segmentation_pattern)
             what = f"the pattern {directory.pattern}"
         else:
-            name, layout = choose_layout(directory.layout, paths, where)
+            name, layout = choose_layout(directory.layout, paths, where, self._read)
             what = f"the layout {name}"
-        volumes = find_volumes(paths, layout)
-        if not volumes:
+        if not find_volumes(paths, layout):
             raise SynaxialError(
                 where,
                 f"none of its {len(paths)} files is a FLAIR volume of {what}",
                 "at least one",
                 "see acquire.directory",
             )
-        wanted = select_subjects(self._settings.wanted, volumes, where)
-        files = find_files(paths, layout, wanted, where)
-        return FoundFiles(
-            {subject: [self._root / path for path in files[subject]] for subject in wanted},
-            layout,
-        )
+        return below(self._root, find_subjects(paths, layout, self._settings, where))
+
+    def _read(self, path: str) -> bytes:
+        with (self._root / path).open("rb") as file:
+            return file.read(LARGEST_DESCRIPTION)
 
 
 def walk(root: Path) -> Iterator[str]:
@@ -72,19 +69,37 @@ def walk(root: Path) -> Iterator[str]:
     Raises
     ------
     SynaxialError
-        There is no such folder.
+        There is no such folder, a folder cannot be read, or a link leads nowhere: its subjects
+        would be missing without a word.
     """
     if not root.is_dir():
         found = "is a file" if root.exists() else "is not there"
         raise SynaxialError(root, found, "a folder", "see acquire.directory.path")
     entered: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(root, followlinks=True):
+    for folder, inner, names in os.walk(root, onerror=_refuse_folder, followlinks=True):
         status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in entered:
-            below.clear()
+            inner.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        below[:] = sorted(name for name in below if not is_noise(name))
+        inner[:] = sorted(name for name in inner if not is_noise(name))
         for name in names:
             if not is_noise(name):
-                yield (Path(folder) / name).relative_to(root).as_posix()
+                path = Path(folder) / name
+                if path.is_symlink() and not os.path.exists(path):  # noqa: PTH110 - never raises
+                    raise SynaxialError(
+                        path,
+                        f"is a link to {path.readlink()}, which is not there or cannot be read",
+                        "a file or a folder",
+                        "repair the link or remove it",
+                    )
+                yield path.relative_to(root).as_posix()
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise SynaxialError(
+        error.filename,
+        f"cannot be read ({error.strerror})",
+        "a folder that you may read, because its subjects would be missing",
+        "change its permissions",
+    ) from error

@@ -12,7 +12,7 @@ from synaxial.data.sources.source import Source
 from synaxial.io.files import write_csv
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: The list of the fetched subjects, in the folder with their files, and its columns.
 INVENTORY = "inventory.csv"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from synaxial.config.model import Acquire, Directory
 from synaxial.data.sources.directory import DirectorySource
-from synaxial.data.sources.source import FileSource, FoundFiles
+from synaxial.data.sources.source import FileSource, Found
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -67,7 +67,7 @@ class KaggleSource(FileSource):
         write_json(self._remembered, {"dataset": dataset, "path": str(Path(path).absolute())})
 
     @cached_property
-    def found(self) -> FoundFiles:
+    def found(self) -> dict[str, Found]:
         """The files of the wanted subjects in the cache."""
         wanted = self._settings.kaggle.dataset
         if not self._remembered.is_file():

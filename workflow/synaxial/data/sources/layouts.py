@@ -5,105 +5,216 @@ Nothing here reads the disk: the paths are those of a folder or of the members o
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from synaxial.data.people import NAMES, compile_pattern
+from synaxial.data.sources.nnunet import read_description
 from synaxial.io.errors import SynaxialError
+
+#: The most bytes that are read of a file that describes a data set.
+LARGEST_DESCRIPTION = 10_000_000
 
 _ABOVE = r"(?:.*/)?"
 _NIFTI = r"\.nii(?:\.gz)?"
+
+#: Labels of BraTS since 2023. The resection cavity (4, since 2024) is no tumour. Children's tumours
+#: of 2024 have enhancing, other, cyst, oedema; those of 2023 have another order, but the same
+#: tumour as a whole.
+_ADULTS = {0: 0, 1: 1, 2: 2, 3: 4, 4: 0}
+_CHILDREN = {0: 0, 1: 4, 2: 1, 3: 1, 4: 2}
 
 
 @dataclass(frozen=True)
 class Layout:
     """The paths of the files in a data set."""
 
-    #: Matches the path of a FLAIR volume (or of a 4-D file with it), with a group `subject`.
+    #: Matches the path of a FLAIR volume (or of a 4-D file with it), with a group `subject`. A
+    #: group `person` is the part of the path that a person's subjects share.
     flair: re.Pattern[str]
-    #: The same for a segmentation; None if there is none.
-    segmentation: re.Pattern[str] | None
+    #: The same for segmentations: the first pattern that matches is taken.
+    segmentations: tuple[re.Pattern[str], ...] = ()
     #: The label of BraTS 2020 for each label (1 necrotic or non-enhancing core, 2 oedema,
-    #: 4 enhancing tumour); None if the labels are these already, or are not known.
-    labels: Mapping[int, int] | None = None
+    #: 4 enhancing tumour, 0 none of them), by how the names of the subjects begin. Other subjects
+    #: have these labels already, or unknown ones.
+    labels: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     #: The FLAIR channel of 4-D files; None if files are 3-D, or if it is not known.
     channel: int | None = None
 
+    def labels_of(self, subject: str) -> Mapping[int, int] | None:
+        """Return the label of BraTS 2020 for each label of a subject; None if they are the same."""
+        return next((new for start, new in self.labels.items() if subject.startswith(start)), None)
 
-#: The known layouts, in the order in which `auto` tries them.
+
+def _layout(
+    name: str,
+    flair: str,
+    *segmentations: str,
+    labels: Mapping[str, Mapping[int, int]] | None = None,
+    channel: int | None = None,
+) -> Layout:
+    """Return the layout of paths below any folder; `{subject}` is a name that `name` matches."""
+
+    def compile_path(path: str) -> re.Pattern[str]:
+        begin, *others = path.split("{subject}")
+        end = "(?P=subject)".join(others)
+        return re.compile(f"{_ABOVE}{begin}(?P<subject>{name}){end}{_NIFTI}")
+
+    compiled = tuple(map(compile_path, segmentations))
+    return Layout(compile_path(flair), compiled, labels or {}, channel)
+
+
+#: The known layouts.
 LAYOUTS: dict[str, Layout] = {
+    # BraTS 2017, 2018 and 2019: a folder for each subject, with or without HGG/ and LGG/ above.
+    "brats2017": _layout(
+        NAMES["brats2017"], "{subject}/{subject}_flair", "{subject}/{subject}_seg"
+    ),
     # A folder for each subject, in MICCAI_BraTS2020_TrainingData/ (on Kaggle below a second such
-    # folder), beside CSV tables. The segmentation of subject 355 has its original file name.
-    "brats2020": Layout(
-        re.compile(rf"{_ABOVE}(?P<subject>BraTS20_[A-Za-z]+_\d+)/(?P=subject)_flair{_NIFTI}"),
-        re.compile(
-            rf"{_ABOVE}(?P<subject>BraTS20_[A-Za-z]+_\d+)/"
-            rf"(?:(?P=subject)_seg|W39_1998\.09\.19_Segm){_NIFTI}"
-        ),
+    # folder), beside CSV tables. The segmentation of subject 355 has its original file name; a copy
+    # may hold a second, properly named one.
+    "brats2020": _layout(
+        NAMES["brats2020"],
+        "{subject}/{subject}_flair",
+        "{subject}/{subject}_seg",
+        r"{subject}/W39_1998\.09\.19_Segm",
     ),
-    "brats2021": Layout(
-        re.compile(rf"{_ABOVE}(?P<subject>BraTS2021_\d+)/(?P=subject)_flair{_NIFTI}"),
-        re.compile(rf"{_ABOVE}(?P<subject>BraTS2021_\d+)/(?P=subject)_seg{_NIFTI}"),
+    "brats2021": _layout(
+        NAMES["brats2021"], "{subject}/{subject}_flair", "{subject}/{subject}_seg"
     ),
-    # A subject is a person at a timepoint: BraTS-GLI-00003-001. FLAIR is called t2f.
-    "brats2023": Layout(
-        re.compile(rf"{_ABOVE}(?P<subject>BraTS-[A-Za-z]+-\d+-\d+)/(?P=subject)-t2f{_NIFTI}"),
-        re.compile(rf"{_ABOVE}(?P<subject>BraTS-[A-Za-z]+-\d+-\d+)/(?P=subject)-seg{_NIFTI}"),
-        {0: 0, 1: 1, 2: 2, 3: 4},
+    # BraTS 2023, 2024 and 2025. FLAIR is called t2f.
+    "brats2023": _layout(
+        NAMES["brats2023"],
+        "{subject}/{subject}-t2f",
+        "{subject}/{subject}-seg",
+        labels={"BraTS-PED-": _CHILDREN, "": _ADULTS},
     ),
     # Medical Segmentation Decathlon, Task01: 4-D files, and labels in another order.
-    "msd": Layout(
-        re.compile(rf"{_ABOVE}images(?:Tr|Ts)/(?P<subject>BRATS_\d+){_NIFTI}"),
-        re.compile(rf"{_ABOVE}labelsTr/(?P<subject>BRATS_\d+){_NIFTI}"),
-        {0: 0, 1: 2, 2: 1, 3: 4},
+    "msd": _layout(
+        NAMES["msd"],
+        "images(?:Tr|Ts)/{subject}",
+        "labelsTr/{subject}",
+        labels={"": {0: 0, 1: 2, 2: 1, 3: 4}},
         channel=0,
     ),
+    # The skull-stripped volumes; a segmentation that a person corrected comes first.
+    "upenn-gbm": _layout(
+        NAMES["upenn-gbm"], "{subject}_FLAIR", "{subject}_segm", "{subject}_automated_approx_segm"
+    ),
+    "ucsf-pdgm": _layout(NAMES["ucsf-pdgm"], "{subject}_FLAIR", "{subject}_tumor_segmentation"),
+    # nnU-Net's raw data; dataset.json tells which channel FLAIR is (see `choose_layout`).
+    "nnunet": _layout("[^/]+?", r"images(?:Tr|Ts)/{subject}_\d{4}"),
     # The name of a subject has all its entities (session, run, …), so that two runs differ.
     # A segmentation (`_dseg`) lies beside the image or in a derivative. An image in a derivative
     # is a processed copy and is not used.
     "bids": Layout(
         re.compile(
             rf"(?!(?:.*/)?(?:derivatives|sourcedata)/){_ABOVE}"
-            rf"(?P<subject>sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9]+)*)_FLAIR{_NIFTI}"
+            rf"(?P<subject>{NAMES['bids']})_FLAIR{_NIFTI}"
         ),
-        re.compile(
-            rf"{_ABOVE}(?P<subject>sub-[A-Za-z0-9]+(?:_(?!desc-)[a-z]+-[A-Za-z0-9]+)*)"
-            rf"(?:_desc-[A-Za-z0-9]+)?_dseg{_NIFTI}"
-        ),
+        (re.compile(rf"{_ABOVE}(?P<subject>{NAMES['bids']})(?:_desc-[A-Za-z0-9]+)?_dseg{_NIFTI}"),),
     ),
 }
 
 
 def layout_of_pattern(flair: str, segmentation: str | None) -> Layout:
-    """Return the layout of two path patterns: `{subject}` is the name, `*` any part of a name."""
-    return Layout(_compile(flair), None if segmentation is None else _compile(segmentation))
+    """Return the layout of two path patterns.
+
+    `{subject}` is the name, `{person}` what the names of a person share, `*` any part of a name.
+    """
+    paths = [flair] if segmentation is None else [flair, segmentation]
+    compiled = [compile_pattern(path.removeprefix("./")) for path in paths]
+    return Layout(compiled[0], tuple(compiled[1:]))
 
 
-def choose_layout(name: str, paths: Iterable[str], where: str) -> tuple[str, Layout]:
-    """Return the layout of this name, or for `auto` the first that matches a path.
+def choose_layout(
+    name: str, paths: Iterable[str], where: str, read: Callable[[str], bytes]
+) -> tuple[str, Layout]:
+    """Return the layout of this name, or for `auto` the one that matches a path.
+
+    Parameters
+    ----------
+    name
+        As in the configuration.
+    paths
+        All files.
+    where
+        The name of the source in messages.
+    read
+        Returns the first `LARGEST_DESCRIPTION` bytes of a file, by its path.
 
     Raises
     ------
     SynaxialError
-        `auto`, and no layout matches.
+        `auto`, and no layout matches, or several do.
     """
-    if name != "auto":
-        return name, LAYOUTS[name]
     kept = [path for path in paths if not is_noise(path)]
-    for candidate, layout in LAYOUTS.items():
-        if any(layout.flair.fullmatch(path) for path in kept):
-            return candidate, layout
-    raise SynaxialError(
-        where,
-        f"holds {len(kept)} files, none of them a FLAIR volume of a known layout",
-        f"one of {', '.join(LAYOUTS)}",
-        "for another layout use the directory source with a pattern",
+    matching = [name]
+    if name == "auto":
+        matching = [
+            candidate
+            for candidate, layout in LAYOUTS.items()
+            if any(layout.flair.fullmatch(path) for path in kept)
+        ]
+    if not matching:
+        raise SynaxialError(
+            where,
+            f"holds {len(kept)} files, none of them a FLAIR volume of a known layout",
+            f"one of {', '.join(LAYOUTS)}",
+            "for another layout use the directory source with a pattern",
+        )
+    if len(matching) > 1:
+        raise SynaxialError(
+            where,
+            f"holds FLAIR volumes of the layouts {', '.join(matching)}",
+            "one of them",
+            "set acquire.directory.layout (or archive.layout)",
+        )
+    chosen = matching[0]
+    return chosen, _layout_of_nnunet(kept, where, read) if chosen == "nnunet" else LAYOUTS[chosen]
+
+
+def _layout_of_nnunet(paths: list[str], where: str, read: Callable[[str], bytes]) -> Layout:
+    """Return the layout of nnU-Net's raw data, as dataset.json describes it."""
+    folders = {
+        str(PurePosixPath(path).parent.parent)
+        for path in paths
+        if LAYOUTS["nnunet"].flair.fullmatch(path)
+    }
+    described = [
+        path
+        for path in paths
+        if PurePosixPath(path).name == "dataset.json" and str(PurePosixPath(path).parent) in folders
+    ]
+    if len(described) != 1:
+        raise SynaxialError(
+            where,
+            f"holds {len(described)} files dataset.json beside folders imagesTr of nnU-Net",
+            "one",
+            "point the source at the folder of one data set, or use a pattern",
+        )
+    channel, outside = read_description(read(described[0]), f"{where}: {described[0]}")
+    return _layout(
+        "[^/]+?",
+        rf"images(?:Tr|Ts)/{{subject}}_{channel:04d}",
+        "labels(?:Tr|Ts)/{subject}",
+        labels={"": {at: 0 if at in outside else at for at in range(256)}} if outside else None,
     )
 
 
 def find_volumes(paths: Iterable[str], layout: Layout) -> dict[str, list[str]]:
     """Return the paths of the FLAIR volumes of each subject: one, unless there are copies."""
     return _matches([path for path in paths if not is_noise(path)], layout.flair)
+
+
+def find_people(volumes: Mapping[str, list[str]], layout: Layout) -> dict[str, str | None]:
+    """Return the person of each subject; None where the paths do not tell."""
+    people = {}
+    for subject, paths in volumes.items():
+        match = layout.flair.fullmatch(paths[0])
+        people[subject] = None if match is None else match.groupdict().get("person")
+    return people
 
 
 def find_files(
@@ -120,19 +231,17 @@ def find_files(
     """
     kept = [path for path in paths if not is_noise(path)]
     volumes = _matches(kept, layout.flair)
-    segmentations = {} if layout.segmentation is None else _matches(kept, layout.segmentation)
+    segmentations = [_matches(kept, pattern) for pattern in layout.segmentations]
     found = {}
     for subject in subjects:
         flair = _the_only(volumes[subject], f"{where}: {subject}")
-        beside = segmentations.get(subject, [])
+        beside = next((each[subject] for each in segmentations if subject in each), [])
         # A derivative may have a second segmentation; the one beside the image comes first.
         folder = PurePosixPath(flair).parent
         near = [path for path in beside if PurePosixPath(path).parent == folder] or beside
-        # A copy may hold a second, properly named segmentation of subject 355.
-        named = [path for path in near if subject in PurePosixPath(path).name] or near
         found[subject] = [flair]
-        if named:
-            found[subject].append(_the_only(named, f"{where}: {subject}"))
+        if near:
+            found[subject].append(_the_only(near, f"{where}: {subject}"))
     return found
 
 
@@ -144,25 +253,19 @@ def is_noise(path: str) -> bool:
     )
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
-    """Turn a path with `{subject}` and `*` into a regular expression."""
-    expression, named = "", False
-    for part in re.split(r"(\{subject\}|\*)", pattern.removeprefix("./")):
-        if part == "{subject}":
-            expression += "(?P=subject)" if named else "(?P<subject>[^/]+?)"
-            named = True
-        else:
-            expression += "[^/]*" if part == "*" else re.escape(part)
-    return re.compile(expression)
-
-
 def _matches(paths: list[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         match = pattern.fullmatch(path)
         if match is not None:
-            found[match["subject"]].append(path)
+            found[_name_of(match)].append(path)
     return dict(found)
+
+
+def _name_of(match: re.Match[str]) -> str:
+    """Return the name of a subject: it begins with the person's in a user's pattern."""
+    person, subject = match.groupdict().get("person") or "", match["subject"]
+    return subject if subject.startswith(person) else f"{person}_{subject}"
 
 
 def _the_only(paths: list[str], where: str) -> str:

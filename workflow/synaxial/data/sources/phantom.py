@@ -28,14 +28,15 @@ class PhantomSource(Source):
         self._wanted = settings.wanted
         self._seed = settings.phantom.seed
 
-    def subjects(self) -> list[str]:
-        """Return the names of the wanted subjects, in the order of their numbers."""
+    def people(self) -> dict[str, str]:
+        """Return the names of the wanted subjects, in the order of their numbers, as people."""
         numbers: set[int] = set()
         for item in split_items(self._wanted):
             numbers.update(parse_numbers(item) or {number_of(item)})
         if not numbers:
             raise SynaxialError("acquire.subjects", "names no subject", "a range such as 001-015")
-        return [f"phantom_{number:03d}" for number in sorted(numbers)]
+        names = [f"phantom_{number:03d}" for number in sorted(numbers)]
+        return dict(zip(names, names, strict=True))
 
     def files(self, subject: str) -> list[Path]:
         """Return no file: the subject is made."""

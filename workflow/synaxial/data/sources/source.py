@@ -1,13 +1,17 @@
 """What a source of volumes is."""
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from synaxial.data.sources.layouts import Layout
+from synaxial.config.model import Acquire
+from synaxial.data.people import tell_people
+from synaxial.data.sources.layouts import Layout, find_files, find_people, find_volumes
+from synaxial.data.subjects import select_subjects
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of
 
@@ -47,14 +51,18 @@ class Source(ABC):
         return []
 
     @abstractmethod
-    def subjects(self) -> list[str]:
-        """Return the names of the wanted subjects, in natural order.
+    def people(self) -> dict[str, str]:
+        """Return the names of the wanted subjects, in natural order, with the person of each.
 
         Raises
         ------
         SynaxialError
             A wanted subject is missing, or there is none.
         """
+
+    def subjects(self) -> list[str]:
+        """Return the names of the wanted subjects, in natural order."""
+        return list(self.people())
 
     @abstractmethod
     def files(self, subject: str) -> list[Path]:
@@ -66,12 +74,49 @@ class Source(ABC):
 
 
 @dataclass(frozen=True)
-class FoundFiles:
-    """The files of the wanted subjects."""
+class Found:
+    """A wanted subject of a source with files."""
 
-    #: For each subject, in natural order: the FLAIR file and, if there is one, its segmentation.
-    files: dict[str, list[Path]]
-    layout: Layout
+    #: The FLAIR file and, if there is one, its segmentation.
+    files: list[Path]
+    person: str
+    #: As in `RawVolume`.
+    labels: Mapping[int, int] | None
+    channel: int | None
+
+
+def find_subjects(
+    paths: Sequence[str], layout: Layout, settings: Acquire, where: str
+) -> dict[str, Found]:
+    """Find the wanted subjects among the paths of a folder or an archive, in natural order.
+
+    Raises
+    ------
+    SynaxialError
+        There is no volume, a subject is missing or has several files, or nothing tells which
+        subjects are one person.
+    """
+    volumes = find_volumes(paths, layout)
+    people = tell_people(find_people(volumes, layout), settings.person, where)
+    wanted = select_subjects(settings.wanted, people, where)
+    files = find_files(paths, layout, wanted, where)
+    return {
+        name: Found(
+            [Path(path) for path in files[name]],
+            people[name],
+            layout.labels_of(name),
+            layout.channel,
+        )
+        for name in wanted
+    }
+
+
+def below(folder: Path, found: Mapping[str, Found]) -> dict[str, Found]:
+    """Return the same subjects with the paths of their files in a folder."""
+    return {
+        name: dataclasses.replace(subject, files=[folder / path for path in subject.files])
+        for name, subject in found.items()
+    }
 
 
 class FileSource(Source):
@@ -79,30 +124,28 @@ class FileSource(Source):
 
     @property
     @abstractmethod
-    def found(self) -> FoundFiles:
-        """The files of the wanted subjects."""
+    def found(self) -> dict[str, Found]:
+        """The wanted subjects, in natural order."""
 
     def origin(self, path: Path) -> str:
         """Return what the manifest says about the origin of a file."""
         return str(path)
 
-    def subjects(self) -> list[str]:
-        """Return the names of the wanted subjects, in natural order."""
-        return list(self.found.files)
+    def people(self) -> dict[str, str]:
+        """Return the names of the wanted subjects, in natural order, with the person of each."""
+        return {name: subject.person for name, subject in self.found.items()}
 
     def files(self, subject: str) -> list[Path]:
         """Return the FLAIR file of a subject and, if there is one, its segmentation."""
-        files = self.found.files
-        if subject not in files:
-            raise SynaxialError(subject, "is not among the subjects of the study", ", ".join(files))
-        return files[subject]
+        return self._known(subject).files
 
     def read(self, subject: str) -> RawVolume:
         """Open the files of a subject."""
         # Imported here, because a run is planned with the names alone.
         from synaxial.data.volumes.nifti import open_image  # noqa: PLC0415
 
-        paths = self.files(subject)
+        known = self._known(subject)
+        paths = known.files
         return RawVolume(
             image=open_image(paths[0], f"{subject} ({paths[0]})"),
             open_segmentation=(
@@ -110,6 +153,13 @@ class FileSource(Source):
             ),
             origin=self.origin(paths[0]),
             sha256=sha256_of(paths[0]),
-            labels=self.found.layout.labels,
-            channel=self.found.layout.channel,
+            labels=known.labels,
+            channel=known.channel,
         )
+
+    def _known(self, subject: str) -> Found:
+        if subject not in self.found:
+            raise SynaxialError(
+                subject, "is not among the subjects of the study", ", ".join(self.found)
+            )
+        return self.found[subject]

@@ -19,6 +19,7 @@ from synaxial.data.volumes.canonical import (
     make_canonical_segmentation,
 )
 from synaxial.data.volumes.intensities import brain_percentiles
+from synaxial.data.volumes.likeness import digest_of, fingerprint_of
 from synaxial.data.volumes.nifti import write_volume
 from synaxial.data.volumes.originals import digests_of
 from synaxial.data.volumes.record import PERCENTILES, SKIPPED, Record, write_record
@@ -57,7 +58,7 @@ def run(
         directory = settings.directory.model_copy(update={"path": path})
         settings = settings.model_copy(update={"directory": directory})
     source = open_source(settings, fetched)
-    for name in source.subjects():
+    for name in source.people():
         acquire_subject(source, settings, name, output, state)
 
 
@@ -75,17 +76,19 @@ def acquire_subject(
     """
     raw, volume, segmentation = None, None, None
     digests = digests_of(source.files(subject))
+    person = source.people()[subject]
     try:
         raw = source.read(subject)
         where = f"{subject} ({raw.origin})"
         volume = make_canonical(raw.image, settings.volume, where, raw.channel)
         segmentation, warnings = read_segmentation(raw, volume, settings.volume)
-        record = make_record(subject, settings.source, raw, volume, segmentation, warnings)
+        record = make_record(subject, person, settings.source, raw, volume, segmentation, warnings)
     except BadVolumeError as error:
         if settings.on_bad_volume == "fail":
             raise
         record = Record(
             subject=subject,
+            person=person,
             status=SKIPPED,
             reason=str(error),
             source=settings.source,
@@ -125,6 +128,7 @@ def read_segmentation(
 
 def make_record(
     subject: str,
+    person: str,
     source: str,
     raw: RawVolume,
     volume: CanonicalVolume,
@@ -144,9 +148,12 @@ def make_record(
         raise BadVolumeError(f"{subject} ({raw.origin})", "no voxel is above 0", "a brain")
     return Record(
         subject=subject,
+        person=person,
         source=source,
         origin=raw.origin,
         sha256=raw.sha256,
+        voxels_sha256=digest_of(volume.voxels),
+        fingerprint=fingerprint_of(volume.voxels),
         shape=list(volume.found.shape),
         spacing_mm=[round(size, 6) for size in volume.found.spacing],
         orientation=volume.found.axes,

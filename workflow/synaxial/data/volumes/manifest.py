@@ -4,14 +4,17 @@ import csv
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from synaxial.config.loading import read_study
-from synaxial.data.subjects import natural_key
+from synaxial.config.model import Acquire
+from synaxial.data.subjects import natural_key, split_subjects
+from synaxial.data.volumes.likeness import SAME_HEAD, correlations
 from synaxial.data.volumes.record import (
     PERCENTILES,
     SKIPPED,
@@ -23,11 +26,11 @@ from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import write_csv
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 #: The table's columns.
 COLUMNS = [
-    *("subject", "status", "reason", "warnings", "source", "origin", "sha256"),
+    *("subject", "person", "status", "reason", "warnings", "source", "origin", "sha256"),
     *("shape", "spacing_mm", "orientation"),
     *(f"p{percentile}" for percentile in PERCENTILES),
     *("brain_voxels", "first_brain_slice", "last_brain_slice", "tumour_voxels", "notes"),
@@ -50,6 +53,7 @@ def run(
     """Write a table of all subjects, used and skipped.
 
     A subject without all slices of the study is skipped, or ends the run (acquire.on_bad_volume).
+    A held-out volume that is a copy of one to train with ends the run too.
 
     \b
     Example: synaxial data manifest --output results/manifest.csv results/volumes/*.json
@@ -61,7 +65,7 @@ def run(
         )
         for path in records
     ]
-    rows = make_manifest(judged)
+    rows = make_manifest(warn_of_copies(judged, study.acquire))
     for record in judged:
         if record.skipped:
             logger.warning("%s is skipped: %s", record.subject, record.reason)
@@ -104,6 +108,56 @@ def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> R
     return record
 
 
+def warn_of_copies(records: Sequence[Record], settings: Acquire) -> list[Record]:
+    """Return the records, with a warning in those of volumes that are the same head.
+
+    Raises
+    ------
+    SynaxialError
+        One is trained with and the other is held out.
+    """
+    used = sorted(
+        (record for record in records if not record.skipped),
+        key=lambda record: natural_key(record.subject),
+    )
+    held_out: set[str] = set()
+    if settings.held_out:
+        everyone = {record.subject: record.person for record in records}
+        held_out = set(split_subjects(everyone, settings, "the study")[1])
+    across: list[str] = []
+    warnings: dict[str, list[str]] = defaultdict(list)
+    for one, other, how in find_copies(used):
+        if (one in held_out) != (other in held_out):
+            across.append(f"{one} and {other} ({how})")
+        else:
+            warnings[one].append(f"the same head as {other} ({how})")
+            warnings[other].append(f"the same head as {one} ({how})")
+    if across:
+        more = f" and {len(across) - 3} more" if len(across) > 3 else ""
+        raise SynaxialError(
+            "acquire.held_out",
+            f"the same head is trained with and held out: {', '.join(across[:3])}{more}",
+            "subjects that no network is trained with",
+            "take one of each two out of acquire.subjects or acquire.held_out",
+        )
+    return [
+        dataclasses.replace(record, warnings=[*record.warnings, *warnings[record.subject]])
+        for record in records
+    ]
+
+
+def find_copies(records: Sequence[Record]) -> Iterator[tuple[str, str, str]]:
+    """Yield each two subjects whose volumes are the same head, and how alike they are."""
+    if len(records) < 2:
+        return
+    alike = correlations([str(record.fingerprint) for record in records])
+    for (at, one), (to, other) in itertools.combinations(enumerate(records), 2):
+        if one.voxels_sha256 == other.voxels_sha256:
+            yield one.subject, other.subject, "identical voxels"
+        elif alike[at, to] > SAME_HEAD:
+            yield one.subject, other.subject, f"correlation {alike[at, to]:.3f}"
+
+
 def make_manifest(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return the rows of the table, in natural order of the subjects.
 
@@ -129,7 +183,7 @@ def _row(record: Record) -> dict[str, Any]:
     with_brain = [index for index, count in enumerate(record.brain_voxels_per_slice) if count > 0]
     tumour = record.tumour_voxels_per_slice
     return {
-        **{column: getattr(record, column) for column in ("subject", "status", "reason")},
+        **{column: getattr(record, column) for column in ("subject", "person", "status", "reason")},
         "warnings": SEPARATOR.join(record.warnings),
         **{column: getattr(record, column) for column in ("source", "origin", "sha256")},
         "shape": _joined(record.shape),

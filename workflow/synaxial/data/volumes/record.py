@@ -22,6 +22,8 @@ class Record:
     """What is known of one subject; the later stages read it."""
 
     subject: str
+    #: What all subjects of this person have in common: a person may have several, at other times.
+    person: str
     #: `USED` or `SKIPPED`, and why it is skipped.
     status: str = USED
     reason: str = ""
@@ -34,6 +36,9 @@ class Record:
     #: State and SHA-256 of all the source's files (see `originals.py`).
     state: str | None = None
     original_sha256: list[str | None] = field(default_factory=list)
+    #: Digest and fingerprint of the canonical voxels, which tell copies under other names.
+    voxels_sha256: str | None = None
+    fingerprint: str | None = None
     #: Of the volume as it was found.
     shape: list[int] | None = None
     spacing_mm: list[float] | None = None

@@ -12,7 +12,6 @@ from synaxial.config import read_study
 from synaxial.config.model import Study
 from synaxial.data.dataset.reading import check_unseen, read_dataset
 from synaxial.data.image_sets import read_set
-from synaxial.data.subjects import person_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, write_text
 from synaxial.io.stacks import count_images, read_shape, read_stack
@@ -80,10 +79,10 @@ def run(
         )
     if training is not None:
         check_unseen(held_out, training)
-    subjects, levels = zip(*((person_of(r["subject"]), int(r["slice"])) for r in rows), strict=True)
+    people, levels = zip(*((r["person"], int(r["slice"])) for r in rows), strict=True)
     numbers = (settings.images, settings.repeats, settings.seed)
     try:
-        chosen = choose(len(generated), subjects, levels, *numbers)
+        chosen = choose(len(generated), people, levels, *numbers)
     except ValueError as error:
         raise SynaxialError(
             "turing.images", f"there are {error}", remedy="show fewer or make more"
