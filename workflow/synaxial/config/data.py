@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from synaxial.config.sections import COMMON, Count, Percentage, Positive, Section, Seed
+from synaxial.config.sections import (
+    COMMON,
+    Count,
+    Percentage,
+    Positive,
+    Section,
+    Seed,
+    has_password,
+)
 
 #: The file layouts that a copy of a data set may have.
 Layout = Literal[
@@ -100,6 +108,10 @@ class Archive(Section):
                 f"checksum: found {self.checksum!r}; expected md5: and 32, or sha256: and 64, "
                 "lower-case hexadecimal digits"
             )
+        if has_password(self.location):
+            raise ValueError("location: has a password; remove it, and keep it in ~/.netrc")
+        if re.match(r"\w+:/", self.location) and not re.match(r"https?://", self.location):
+            raise ValueError("location: expected a path, or an address with http:// or https://")
         if re.match(r"https?://", self.location) and self.checksum is None:
             raise ValueError("a URL needs a checksum (sha256:… or md5:…); set it beside location")
         return self

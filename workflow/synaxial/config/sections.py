@@ -1,6 +1,7 @@
 """What all sections of the study share: the base class, types of values, and the marked keys."""
 
 import os
+import re
 from typing import Annotated, Any, Final, TypeGuard, get_args
 
 # Looking for plugins of pydantic would read the metadata of every installed package.
@@ -57,6 +58,11 @@ class Section(BaseModel):
 def is_section(kind: object) -> TypeGuard[type[Section]]:
     """Whether a type is a section of keys."""
     return isinstance(kind, type) and issubclass(kind, Section)
+
+
+def has_password(address: str) -> bool:
+    """Whether an address has a password, also one with `@` or `/` that is not escaped."""
+    return re.match(r"(?!sqlite)[^:/]*:/*[^:@/]*:(?!\d+/).*@", address) is not None
 
 
 def _check_distinct(values: list[Any]) -> list[Any]:

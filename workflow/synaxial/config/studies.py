@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from synaxial.config.sections import COMMON, DISTINCT, Count, Positive, Section, Seed
+from synaxial.config.sections import COMMON, DISTINCT, Count, Positive, Section, Seed, has_password
 
 
 class Turing(Section):
@@ -39,10 +39,10 @@ class Catalogue(Section):
     @field_validator("url")
     @classmethod
     def _check_url(cls, url: str | None) -> str | None:
-        if url is not None and re.search(r"://[^/@]*:[^/@]*@", url):
+        if url is not None and (has_password(url) or re.search(r"[?&]pass\w*=", url)):
             raise ValueError("has a password; remove it, and keep it in ~/.pgpass or the like")
         if url is not None and not re.match(r"[a-z0-9_+]+://", url):
-            raise ValueError(f"found {url!r}; expected an address such as sqlite:///study.sqlite")
+            raise ValueError("expected an address such as sqlite:///study.sqlite")
         return url
 
 

@@ -13,6 +13,7 @@ import pandas
 import pytest
 import yaml
 
+from synaxial.config import make_study
 from synaxial.config.model import Acquire, Archive
 from synaxial.data.sources import download, fetch
 from synaxial.data.sources.archive import ArchiveSource
@@ -300,7 +301,7 @@ def test_messages_about_a_missing_server_hide_the_password(
 ) -> None:
     monkeypatch.setattr(download, "ATTEMPTS", 2)
     monkeypatch.setattr(download, "FIRST_WAIT", 0.001)
-    url = "http://anna:secret@127.0.0.1:9/a.zip?token=secret"
+    url = "http://secret@127.0.0.1:9/a.zip?token=secret"
     source = ArchiveSource(settings_of(url, checksum=checksum(b"")), tmp_path / "source")
     with caplog.at_level(logging.DEBUG), pytest.raises(SynaxialError) as caught:
         source.fetch()
@@ -310,6 +311,20 @@ def test_messages_about_a_missing_server_hide_the_password(
     assert ours
     assert all("secret" not in record.getMessage() for record in ours)
     assert public_address("copy/a.zip") == "copy/a.zip"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("https://anna:s@cret@host/a.zip", "https://anna:s/cret@host/a.zip"),
+        *("https:/anna:secret@host/a.zip", "s3://anna:secret@host/a.zip", "ftp://secret@host/a"),
+    ],
+)
+def test_a_password_in_the_location_is_refused_and_not_shown(location: str) -> None:
+    with pytest.raises(SynaxialError) as caught:
+        make_study({"acquire": {"source": "archive", "archive": {"location": location}}})
+    assert "location: " in str(caught.value)
+    assert "cret" not in str(caught.value)
 
 
 def test_what_was_fetched_for_something_else_is_not_used(tmp_path: Path, msd_tar: Path) -> None:

@@ -342,11 +342,30 @@ def test_a_reader_of_the_catalogue_cannot_write(files, tmp_path):
     assert Path(tmp_path / "c.sqlite").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("postgresql://me:s@cret@127.0.0.1:1/none", "postgresql://me:s/cret@127.0.0.1:1/none"),
+        *("postgresql://127.0.0.1:1/none?password=secret", "postgresql:/me:secret@127.0.0.1/none"),
+        "postgresql://me:secret@127.0.0.1:none/none",
+    ],
+)
+def test_no_part_of_a_password_is_shown(url):
+    with pytest.raises(SynaxialError) as caught:
+        open_catalogue(url)
+    assert "cret" not in str(caught.value)
+    with pytest.raises(SynaxialError) as caught:
+        make_study({"catalogue": {"url": url}})
+    assert "cret" not in str(caught.value)
+
+
 def test_a_password_in_the_study_is_refused():
     with pytest.raises(SynaxialError, match=r"catalogue\.url: has a password"):
         make_study({"catalogue": {"url": "postgresql://me:secret@host/name"}})
     with pytest.raises(SynaxialError, match="expected an address such as"):
         make_study({"catalogue": {"url": "study.sqlite"}})
+    for url in ("postgresql://me@host:5432/a@b", "sqlite:///a:b@c.sqlite"):
+        assert make_study({"catalogue": {"url": url}}).catalogue.url == url
 
 
 def test_masks_are_loaded_with_their_images(files, url):

@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import requests
 
@@ -82,9 +82,13 @@ def checksum_of(path: Path, kind: str) -> str:
 
 
 def public_address(url: str) -> str:
-    """Return an address without what may be secret in it: user, password, query."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """Return an address without what may be secret in it: user, query. A path stays as it is.
+
+    The configuration refuses a password, so the user ends at the first `/`.
+    """
+    if not re.match(r"https?://", url):
+        return url
+    return re.sub(r"://[^/]*@", "://", re.split(r"[?#]", url)[0])
 
 
 def _try_often(url: str, partial: Path, maximum_bytes: int) -> None:

@@ -49,7 +49,7 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
         There is no such catalogue, it is no database, or it has another version.
     """
     address = _address(url)
-    where = address.render_as_string(hide_password=True)
+    where = shown(address)
     path = None
     if address.get_backend_name() == "sqlite" and address.database not in {None, "", ":memory:"}:
         path = Path(str(address.database))
@@ -74,6 +74,11 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
     return engine
 
 
+def shown(address: URL) -> str:
+    """Return an address without its password, and without its options, which may have one too."""
+    return address.set(query={}).render_as_string(hide_password=True)
+
+
 def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
     """Do some work in one transaction, and try again if another writer makes it fail.
 
@@ -94,8 +99,7 @@ def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
             )
             hopeless = any(word in cause for word in (*DAMAGED, *LOST))
             if not race or hopeless or attempt == ATTEMPTS - 1:
-                where = engine.url.render_as_string(hide_password=True)
-                raise failure(error, where) from error
+                raise failure(error, shown(engine.url)) from error
             time.sleep(random.uniform(0.05, 0.2) * 2**attempt)
     raise AssertionError("the last attempt returns or raises")
 
@@ -123,6 +127,13 @@ def _address(url: str) -> URL:
         raise SynaxialError(
             "--url", "is not the URL of a database that SQLAlchemy knows", DEFAULT_URL
         ) from error
+    if "@" in (address.host or ""):
+        # The rest of the password would be taken for the host, and shown.
+        raise SynaxialError(
+            "--url",
+            "its password has an @ that is not escaped",
+            remedy="write %40 for @, or keep the password in ~/.pgpass",
+        )
     if address.drivername == "postgresql":
         # The driver of the project's environment; SQLAlchemy's default is another one.
         address = address.set(drivername="postgresql+psycopg")
@@ -169,7 +180,7 @@ def _make_tables(session: Session) -> None:
         return
     if there:
         raise SynaxialError(
-            session.get_bind().engine.url.render_as_string(hide_password=True),
+            shown(session.get_bind().engine.url),
             f"has tables of something else: {', '.join(sorted(there)[:5])}",
             "an empty database, or a catalogue",
         )

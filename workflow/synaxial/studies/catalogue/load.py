@@ -9,7 +9,7 @@ import typer
 from synaxial.config import pixel_millimetres, read_study
 from synaxial.io.files import write_json
 from synaxial.io.stacks import count_images
-from synaxial.studies.catalogue.database import DEFAULT_URL, open_catalogue
+from synaxial.studies.catalogue.database import DEFAULT_URL, open_catalogue, shown
 from synaxial.studies.catalogue.loading import load_stack
 from synaxial.studies.catalogue.reading import read_loaded_stack, read_numbers, read_run
 
@@ -65,5 +65,5 @@ def run(
     engine.dispose()
     if output is not None:
         # Without the outcomes: loading the same again writes the same record.
-        where = engine.url.render_as_string(hide_password=True)
+        where = shown(engine.url)
         write_json(output, {"catalogue": where, "generator": known.generator, "stacks": outcomes})

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.catalogue.database import DEFAULT_URL, failure, open_catalogue
+from synaxial.studies.catalogue.database import DEFAULT_URL, failure, open_catalogue, shown
 from synaxial.studies.catalogue.searching import Question, find, parse_range
 
 logger = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def run(
             if export is not None:
                 _export(session, hits, export, kind or Format.PNG)
     except SQLAlchemyError as error:
-        raise failure(error, engine.url.render_as_string(hide_password=True)) from error
+        raise failure(error, shown(engine.url)) from error
     print(json.dumps(hits, indent=2) if as_json else table_of(hits))
 
 
