@@ -33,8 +33,7 @@ from synaxial.data.subjects import check_lists, split_subjects
 from synaxial.data.volumes.manifest import summary_of_warnings
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import read_json
-from synaxial.io.locks import take_lock
+from synaxial.io.files import read_json, take_lock
 from synaxial.studies.scaling.points import points_of
 from synaxial.studies.segment.limits import NONE, check_size, people_wanted
 from synaxial.studies.turing.choosing import most_of_a_kind

@@ -11,7 +11,7 @@ from synaxial.evaluation import controls
 from synaxial.evaluation.controls import make_control
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
-from synaxial.io.images import ImageSet, subset
+from synaxial.io.images import ImageSet
 from synaxial.io.stacks import read_stack
 
 KINDS = ("reference", "real", "copies", "blurred", "grid", "noise")
@@ -56,6 +56,8 @@ def test_reference_and_real_are_of_different_subjects():
 def test_copies_are_training_images_and_none_is_there_twice():
     control = make_control("copies", TRAINING, HELD_OUT, Evaluate(), 12)
     assert len(set(control.origin)) == 12
+    np.testing.assert_array_equal(control.origin, np.sort(control.origin))
+    np.testing.assert_array_equal(control.images.groups, TRAINING.groups[control.origin])
     np.testing.assert_array_equal(control.images.pixels, TRAINING.pixels[control.origin])
     other = make_control("copies", TRAINING, HELD_OUT, Evaluate(seed=12), 12)
     assert set(other.origin) != set(control.origin)
@@ -175,25 +177,6 @@ def images():
     pixels = np.random.default_rng(1).integers(0, 256, (9, 64, 64), dtype=np.uint8)
     pixels[:, :16] = 0
     return ImageSet(pixels, np.arange(9) // 3)
-
-
-def test_copies_are_training_images_none_twice(images):
-    numbers = controls.copies(9, 6, seed=3)
-    assert len(set(numbers)) == 6
-    np.testing.assert_array_equal(numbers, np.sort(numbers))
-    drawn = subset(images, numbers)
-    np.testing.assert_array_equal(drawn.pixels, images.pixels[numbers])
-    np.testing.assert_array_equal(drawn.groups, images.groups[numbers])
-    np.testing.assert_array_equal(numbers, controls.copies(9, 6, seed=3))
-    assert not np.array_equal(numbers, controls.copies(9, 6, seed=4))
-    # Every image can be drawn, and none beyond.
-    assert {number for seed in range(20) for number in controls.copies(9, 3, seed)} == set(range(9))
-
-
-@pytest.mark.parametrize("count", [0, 10])
-def test_more_copies_than_images_are_refused(count):
-    with pytest.raises(ValueError, match=f"{count} copies of 9 images, expected 1 to 9"):
-        controls.copies(9, count, seed=1)
 
 
 def test_blur_keeps_the_mean_and_takes_the_details(images):

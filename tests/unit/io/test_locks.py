@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from synaxial.io.locks import take_lock
+from synaxial.io.files import take_lock
 
 HOLD = """
 import sys, pathlib
-from synaxial.io.locks import take_lock
+from synaxial.io.files import take_lock
 lock = take_lock(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

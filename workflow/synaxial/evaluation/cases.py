@@ -8,11 +8,9 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.data.image_sets import read_set
 from synaxial.evaluation.features import efficientnet
-from synaxial.evaluation.measurements import SET, Measurements, check_images, read_pair
+from synaxial.evaluation.measurements import SET, Measurements, compared, read_images, read_pair
 from synaxial.evaluation.metrics.neighbours import realism
-from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced
 from synaxial.io.sheets import make_sheet
@@ -41,18 +39,10 @@ def run(
       --output cases.png samples/stack_*.tif
     """
     own, unseen = read_pair(measurements, reference)
-    try:
+    with compared(measurements, reference):
         scores = realism_of(own, unseen)
-        counts = len(own[SET]["groups"]), len(unseen[SET]["groups"])
-    except (KeyError, ValueError, IndexError) as error:
-        raise SynaxialError(
-            measurements,
-            f"cannot be compared with {reference} ({error})",
-            "two files of one version of `synaxial evaluate measure`",
-        ) from error
-    generated, images = read_set(stacks, counts[0]), read_set([real], counts[1])
-    check_images(stacks, generated.pixels, own, measurements)
-    check_images([real], images.pixels, unseen, reference)
+        generated = read_images(stacks, own, measurements)
+        images = read_images([real], unseen, reference)
     with written_whole(output) as partial:
         draw_cases(images.pixels, generated.pixels, scores).save(partial)
 

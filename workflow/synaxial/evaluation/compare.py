@@ -25,9 +25,6 @@ from synaxial.io.files import write_csv, write_text, written_whole
 #: Raise it when the results of this stage change.
 VERSION = 1
 
-#: The columns of comparison.csv: one row for each number of a set.
-COLUMNS = ["set", "kind", "seed", "number", "value", "low", "high", "images", "protocol"]
-
 #: Panels of the chart side by side.
 PANELS = 5
 
@@ -63,7 +60,8 @@ def run(
     experiments = [evaluation for evaluation in found if evaluation.seed is not None]
     if not experiments:
         raise SynaxialError("EVALUATION", "are of controls only", "one of an experiment")
-    write_csv(table, COLUMNS, rows_of(found))
+    rows = rows_of(found)
+    write_csv(table, list(rows[0]), rows)
     write_text(page, make_comparison(controls, experiments))
     if markdown is not None:
         write_text(markdown, make_markdown(controls, experiments))
@@ -72,7 +70,7 @@ def run(
 
 
 def rows_of(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
-    """Return the rows of comparison.csv, with the columns `COLUMNS`."""
+    """Return the rows of comparison.csv: one for each number of a set."""
     return [
         {
             "set": evaluation.name,
@@ -137,12 +135,6 @@ def _draw_panel(
         low, high = min(value.low for value in others), max(value.high for value in others)
         if over_seeds(sets["noise"], headline.name).low > high > low:
             panel.set_xlim(low - 0.08 * (high - low), high + 0.08 * (high - low))
-            panel.text(
-                1,
-                names.index("noise"),
-                "beyond →",
-                ha="right",
-                va="center",
-                color=GREY,
-                transform=panel.get_yaxis_transform(),
-            )
+            place = names.index("noise")
+            at = panel.get_yaxis_transform()
+            panel.text(1, place, "beyond →", ha="right", va="center", color=GREY, transform=at)

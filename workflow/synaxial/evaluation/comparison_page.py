@@ -7,7 +7,6 @@ from synaxial.evaluation.scores import (
     HEADLINES,
     PROTOCOL,
     Evaluation,
-    Value,
     by_name,
     over_seeds,
 )
@@ -88,9 +87,9 @@ def verdict_table(found: dict[str, list[Finding]]) -> str:
     lines = [VERDICT, f"<table class='verdict'><tr><th>experiment</th>{heading}</tr>"]
     for name, findings in found.items():
         cells = "".join(
-            f"<td><b class='{_colour(finding)}'>{finding.answer}</b><br>"
-            f"<small>{finding.numbers.replace(' and ', '<br>')}</small></td>"
-            for finding in findings
+            f"<td><b class='{_colour(each)}'>{each.answer}</b><br>"
+            f"<small>{each.numbers.replace(' and ', '<br>')}</small></td>"
+            for each in findings
         )
         lines.append(f"<tr><td><b>{html.escape(name)}</b></td>{cells}</tr>")
     return "\n".join([*lines, "</table>"])
@@ -105,12 +104,11 @@ def _colour(finding: Finding) -> str:
 
 def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
     """Return the table in Markdown, for documents: a row a seed, because their mean hides much."""
-    titles = ["set", *(f"{line.title} ({line.rule})" for line in HEADLINES)]
-    rows = [titles]
+    rows = [["set", *(f"{line.title} ({line.rule})" for line in HEADLINES)]]
     for name, sets in by_name(controls).items():
-        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_plain_cells(sets)])
+        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_cells(sets, " ")])
     for name, sets in by_name(experiments).items():
-        rows += [[f"**{name}** (seed {one.seed})", *_plain_cells([one])] for one in sets]
+        rows += [[f"**{name}** (seed {one.seed})", *_cells([one], " ")] for one in sets]
     return markdown_of(rows)
 
 
@@ -142,14 +140,11 @@ def _number_table(controls: list[Evaluation], experiments: list[Evaluation]) -> 
 
 
 def _line(title: str, sets: list[Evaluation]) -> str:
-    cells = "".join(f"<td>{_cell(over_seeds(sets, line.name))}</td>" for line in HEADLINES)
+    cells = "".join(f"<td>{cell}</small></td>" for cell in _cells(sets, "<br><small>"))
     return f"<tr><td>{html.escape(title)}</td>{cells}</tr>"
 
 
-def _cell(value: Value) -> str:
-    return f"{value.value:.3g}<br><small>({value.low:.3g} to {value.high:.3g})</small>"
-
-
-def _plain_cells(sets: list[Evaluation]) -> list[str]:
+def _cells(sets: list[Evaluation], between: str) -> list[str]:
+    """Return each number of the table, and after the text `between` its interval."""
     values = [over_seeds(sets, line.name) for line in HEADLINES]
-    return [f"{value.value:.3g} ({value.low:.3g} to {value.high:.3g})" for value in values]
+    return [f"{v.value:.3g}{between}({v.low:.3g} to {v.high:.3g})" for v in values]

@@ -1,16 +1,14 @@
 """`synaxial evaluate controls`: sets of images that generated images are read beside."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from synaxial.compute import parallel
 from synaxial.config import read_study
 from synaxial.config.model import Evaluate
 from synaxial.data.dataset.reading import check_unseen, read_dataset
@@ -29,17 +27,8 @@ Kind = Literal["reference", "real", "copies", "blurred", "grid", "noise"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Control:
-    """A set of images.
-
-    Attributes
-    ----------
-    images
-        The images. Their groups are the numbers of the subjects in the data set of origin.
-    origin
-        int64 (N,): the index of each image, or of its original, in that data set.
-    """
+class Control(NamedTuple):
+    """A set of images, and the index of each (or of its original) in its data set, int64 (N,)."""
 
     images: ImageSet
     origin: NDArray[np.int64]
@@ -130,8 +119,7 @@ def half_of(images: ImageSet, which: int) -> NDArray[np.int64]:
 
 def evenly(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Return `count` of the numbers, evenly spaced: each subject has about as many images."""
-    places = (np.arange(count) * len(numbers)) // count
-    return numbers[places]
+    return numbers[(np.arange(count) * len(numbers)) // count]
 
 
 def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
@@ -140,22 +128,15 @@ def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
     Copies are the output of a generator that only remembers. Distances find nothing wrong with
     them; a measure of memorisation must.
     """
-    if not 0 < count <= training:
-        raise ValueError(f"{count} copies of {training} images, expected 1 to {training}")
     generator = np.random.Generator(np.random.PCG64(seed))
-    drawn: NDArray[np.int64] = np.sort(generator.choice(training, count, replace=False))
-    return drawn
+    return np.sort(generator.choice(training, count, replace=False))
 
 
 def blurred(images: ImageSet, sigma: float) -> ImageSet:
     """Blur each image with a Gaussian of `sigma` pixels: only the details are missing."""
     pixels = np.empty_like(images.pixels)
-
-    def blur(index: int) -> None:
-        smooth = gaussian_filter(images.pixels[index].astype(np.float32), sigma)
-        pixels[index] = np.rint(smooth).clip(0, 255)
-
-    parallel.for_each(blur, range(len(pixels)))
+    for at, image in enumerate(images.pixels):
+        pixels[at] = np.rint(gaussian_filter(image.astype(np.float32), sigma)).clip(0, 255)
     return ImageSet(pixels, images.groups)
 
 
@@ -176,10 +157,6 @@ def planted_grid(images: ImageSet, amplitude: float, period: int) -> ImageSet:
     down, right = (np.cos(2 * np.pi * np.arange(side) / period) for side in (height, width))
     wave = (amplitude * (down[:, None] + right)).astype(np.float32)
     pixels = np.empty_like(images.pixels)
-
-    def plant(index: int) -> None:
-        image = images.pixels[index]
-        pixels[index] = np.where(image > 0, np.rint(image + wave).clip(0, 255), 0)
-
-    parallel.for_each(plant, range(len(pixels)))
+    for at, image in enumerate(images.pixels):
+        pixels[at] = np.where(image > 0, np.rint(image + wave).clip(0, 255), 0)
     return ImageSet(pixels, images.groups)

@@ -1,17 +1,18 @@
 """Files of measurements, with digests of the images that were measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from synaxial.data.image_sets import read_set
 from synaxial.evaluation.metrics.common import Rows
 from synaxial.io.arrays import read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import sha256_of, written_whole
-from synaxial.io.images import digest_of_pixels
+from synaxial.io.images import ImageSet, digest_of_pixels
 
 #: The rows of each metric and kind of features, by its name.
 Measurements = dict[str, Rows]
@@ -29,9 +30,6 @@ TRAINING: Final = "training"
 #: Digits of a digest in a message.
 SHOWN = 12
 
-#: Between the name of a metric and that of its array.
-SEPARATOR = "/"
-
 REMEDY = (
     "give the measured files, or measure anew (`synaxial evaluate measure`; with Snakemake, "
     "--forcerun measure measure_control)"
@@ -41,7 +39,7 @@ REMEDY = (
 def write_measurements(path: Path, measurements: Measurements) -> None:
     """Write measurements as compressed arrays, without pickle."""
     arrays: dict[str, Any] = {
-        f"{metric}{SEPARATOR}{name}": array
+        f"{metric}/{name}": array
         for metric, named in measurements.items()
         for name, array in named.items()
     }
@@ -55,15 +53,11 @@ def read_measurements(path: Path) -> Measurements:
     Raises
     ------
     SynaxialError
-        The file is absent, damaged, or holds something else.
+        The file is absent or damaged.
     """
     measurements: Measurements = {}
     for key, array in read_arrays(path).items():
-        metric, separator, name = key.partition(SEPARATOR)
-        if not separator:
-            raise SynaxialError(
-                path, f"holds an array {key!r}", "a file of `synaxial evaluate measure`"
-            )
+        metric, _, name = key.partition("/")
         measurements.setdefault(metric, {})[name] = array
     return measurements
 
@@ -114,28 +108,41 @@ def digests_in(measurements: Measurements, path: Path) -> dict[str, str]:
     return {name: str(held[name]) for name in (IMAGES, REFERENCE, TRAINING)}
 
 
-def check_images(
-    stacks: Sequence[Path], pixels: NDArray[np.uint8], measurements: Measurements, path: Path
-) -> None:
-    """Refuse images that are not the measured ones; `path` is the file of the measurements."""
+def read_images(stacks: Sequence[Path], measurements: Measurements, path: Path) -> ImageSet:
+    """Read the images that were measured; `path` is the file of the measurements.
+
+    Raises
+    ------
+    SynaxialError
+        A stack cannot be read, or the stacks hold other images.
+    """
+    images = read_set(stacks, len(measurements[SET]["groups"]))
     where = ", ".join(str(stack) for stack in stacks)
     expected = digests_in(measurements, path)[IMAGES]
-    _check_digest(where, digest_of_pixels(pixels), expected, f"the images of {path}")
+    _check_digest(where, digest_of_pixels(images.pixels), expected, f"the images of {path}")
+    return images
 
 
 def check_training(folder: Path, measurements: Measurements, path: Path) -> None:
     """Refuse a data set that is not the one searched for copies."""
-    expected = digests_in(measurements, path)[TRAINING]
-    _check_digest(
-        folder / "images.npy", digest_of_training(folder), expected, f"the data set of {path}"
-    )
+    found, expected = digest_of_training(folder), digests_in(measurements, path)[TRAINING]
+    _check_digest(folder / "images.npy", found, expected, f"the data set of {path}")
+
+
+@contextmanager
+def compared(measurements: Path, reference: Path) -> Iterator[None]:
+    """Turn what is missing or does not fit in two files into one clear error."""
+    try:
+        yield
+    except (KeyError, ValueError, IndexError) as error:
+        raise SynaxialError(
+            measurements,
+            f"cannot be compared with {reference} ({error})",
+            "two files of one version of `synaxial evaluate measure`",
+        ) from error
 
 
 def _check_digest(where: str | Path, found: str, expected: str, what: str) -> None:
     if found != expected:
-        raise SynaxialError(
-            where,
-            f"is not {what}: its SHA-256 begins with {found[:SHOWN]}",
-            expected[:SHOWN],
-            REMEDY,
-        )
+        said = f"is not {what}: its SHA-256 begins with {found[:SHOWN]}"
+        raise SynaxialError(where, said, expected[:SHOWN], REMEDY)

@@ -23,6 +23,9 @@ SIDE = 4
 #: Pixels between the halves.
 BETWEEN = 24
 
+#: What the description of a page says about its latent vector.
+LATENTS = ("seed", "stack", "image")
+
 #: The figures of the paper that show an experiment beside the final one.
 PAPER_FIGURES = {
     "initial": "figure 2 of the paper: initial and final experiment",
@@ -48,22 +51,19 @@ def run(
       --left relu/stack_0.tif --right final/stack_0.tif --output relu.png
     """
     stacks = [images_of(read_stack(path), path) for path in (left, right)]
-    numbers = [
-        [(page.get("seed"), page.get("stack"), page.get("image")) for page in stack.descriptions]
-        for stack in stacks
-    ]
-    if any(a != b or None in a for a, b in zip(*numbers, strict=False)):
-        raise SynaxialError(
-            right,
-            f"is not made from the latents of {left}",
-            "two stacks with one sample.seed and number",
-        )
-    pages = [stack.pages for stack in stacks]
-    for path, images in zip((left, right), pages, strict=True):
-        if len(images) < SIDE:
-            raise SynaxialError(path, f"has {len(images)} images", f"{SIDE} or more")
+    for page, other in zip(*(stack.descriptions for stack in stacks), strict=False):
+        if any(page.get(key) is None or page[key] != other.get(key) for key in LATENTS):
+            raise SynaxialError(
+                right,
+                f"is not made from the latents of {left}",
+                "two stacks with one sample.seed and number",
+            )
+    for path, stack in zip((left, right), stacks, strict=True):
+        if len(stack.pages) < SIDE:
+            raise SynaxialError(path, f"has {len(stack.pages)} images", f"{SIDE} or more")
+    titles = title_of(experiment, seed, base)
     with written_whole(output) as partial:
-        draw_pair(pages[0], pages[1], title_of(experiment, seed, base)).save(partial)
+        draw_pair(stacks[0].pages, stacks[1].pages, titles).save(partial)
 
 
 def draw_pair(

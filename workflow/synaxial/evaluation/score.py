@@ -13,22 +13,21 @@ from PIL import Image
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.data.dataset.reading import open_images
-from synaxial.data.image_sets import read_set
 from synaxial.evaluation.measurements import (
     REFERENCE,
     SET,
     TRAINING,
     Measurements,
-    check_images,
     check_training,
+    compared,
     digests_in,
+    read_images,
     read_pair,
 )
 from synaxial.evaluation.metrics import frechet_distance, memorisation
 from synaxial.evaluation.metrics.common import Statistic
 from synaxial.evaluation.metrics.intervals import bootstrap_intervals
 from synaxial.evaluation.scores import FEATURES, OF_FEATURES, OF_IMAGES, PROTOCOL, Evaluation, Value
-from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
 from synaxial.io.sheets import make_sheet
 
@@ -73,35 +72,26 @@ def run(
     """
     settings = read_study(config).evaluate
     own, real = read_pair(measurements, reference)
-    digests = digests_in(own, measurements)
     seen = open_images(training / "images.npy")
     check_training(training, own, measurements)
-    with use_threads(threads):
-        try:
-            count = len(own[SET]["groups"])
-            images = read_set(stacks, count)
-            check_images(stacks, images.pixels, own, measurements)
-            values = evaluate_set(own, real, settings.repeats, settings.seed)
-        except (KeyError, ValueError, IndexError) as error:
-            raise SynaxialError(
-                measurements,
-                f"cannot be compared with {reference} ({error})",
-                "two files of one version of `synaxial evaluate measure`",
-            ) from error
+    with use_threads(threads), compared(measurements, reference):
+        images = read_images(stacks, own, measurements)
+        values = evaluate_set(own, real, settings.repeats, settings.seed)
     with written_whole(nearest) as partial_file:
         threshold = values["memorisation_threshold"].value
         draw_nearest(images.pixels, seen, own, threshold).save(partial_file)
+    digests = digests_in(own, measurements)
     evaluation = Evaluation(
         name=name,
         seed=seed,
         protocol=PROTOCOL,
-        images=count,
+        images=len(images),
         repeats=settings.repeats,
         sha256={REFERENCE: digests[REFERENCE], TRAINING: digests[TRAINING]},
         values=values,
     )
     write_json(output, evaluation.model_dump())
-    logger.info("%s: %d numbers of %d images", output, len(values), count)
+    logger.info("%s: %d numbers of %d images", output, len(values), len(images))
 
 
 def evaluate_set(

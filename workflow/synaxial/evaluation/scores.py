@@ -30,12 +30,7 @@ PROTOCOL: Final = "1"
 
 #: Metrics with `measure` and `compare`.
 OF_IMAGES: tuple[ModuleType, ...] = (
-    sliced_wasserstein,
-    diversity,
-    spectrum,
-    memorisation,
-    anatomy,
-    texture,
+    *(sliced_wasserstein, diversity, spectrum, memorisation, anatomy, texture),
 )
 
 #: Metrics with `prepare`, for each kind of features. Their numbers end with the features' name.
@@ -47,7 +42,7 @@ EXPECTED = "a file of `synaxial evaluate score`"
 
 REMEDY = "run `synaxial evaluate score` again, or delete the file and run Snakemake"
 
-
+#: Which values of a number are good, in words.
 GOOD = {
     "low": "low is good",
     "high": "high is good",
@@ -68,20 +63,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Headline:
-    """A number in the table of experiments.
+    """A number in the table of experiments: its metric, and the name that the metric gives it.
 
-    Attributes
-    ----------
-    metric
-        The module that computes the number.
-    number
-        The name that the metric gives it.
-    good
-        Which values are good: low, high, or near 0, 0.5 or 1.
-    features
-        The module of its features, if any.
-    what
-        Which of the numbers of the metric it is, in words; empty if there is only one.
+    `features` is the module of its features, if any. `what` tells in words which of the numbers of
+    the metric it is, if there are several.
     """
 
     metric: ModuleType
@@ -97,7 +82,7 @@ class Headline:
 
     @property
     def rule(self) -> str:
-        """Which values are good, in words."""
+        """The words of `GOOD`."""
         return GOOD[self.good]
 
     @property
@@ -131,23 +116,9 @@ EXPLAINED: tuple[ModuleType, ...] = tuple(
 class Evaluation(BaseModel):
     """The numbers of one set, as in its file.
 
-    Attributes
-    ----------
-    name
-        The experiment or the control.
-    seed
-        The seed of the training; None for a control.
-    protocol
-        `PROTOCOL`.
-    images
-        The number of images in the set and in the reference.
-    repeats
-        Resamples of the bootstrap.
-    sha256
-        Digests of the reference and of the images searched for copies, by `REFERENCE` and
-        `TRAINING`.
-    values
-        By name.
+    `seed` is that of the training, and None for a control. `images` is the number of images in the
+    set and in the reference, `repeats` the number of resamples of the bootstrap. `sha256` are the
+    digests of the reference and of the images searched for copies.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -191,13 +162,8 @@ def _check_comparable(path: Path, evaluation: Evaluation, first: Path, other: Ev
         )
     for what, own in evaluation.sha256.items():
         if own != other.sha256[what]:
-            raise SynaxialError(
-                path,
-                f"was made with other {what} images than {first}: their SHA-256 begins with "
-                f"{own[:SHOWN]}",
-                other.sha256[what][:SHOWN],
-                REMEDY,
-            )
+            found = f"was made with other {what} images than {first}: their SHA-256 begins with "
+            raise SynaxialError(path, found + own[:SHOWN], other.sha256[what][:SHOWN], REMEDY)
 
 
 def over_seeds(evaluations: list[Evaluation], number: str) -> Value:

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from PIL import Image
@@ -55,17 +55,16 @@ def run(
     write_text(output, make_summary(picture_of(sheet), shown, lines, found))
 
 
-def describe(study: Study, dataset: dict[str, object]) -> list[str]:
+def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
     """Return three lines of text: the data, the trainings, and the generated images."""
-    size, subjects = study.resize.size, dataset["subjects"]
-    assert isinstance(subjects, list)
+    size, subjects = study.resize.size, len(dataset["subjects"])
     trainings = [
         f"{name} (seed {' and '.join(map(str, training.seeds))}; {training.epochs} epochs)"
         for name in study.chosen_experiments
         for training in [study.experiments[name]]
     ]
     return [
-        f"Data: {dataset['images']} slices of {size} x {size} pixels from {len(subjects)} subjects "
+        f"Data: {dataset['images']} slices of {size} x {size} pixels from {subjects} subjects "
         f"of the source {study.acquire.source}.",
         f"Trained: {', '.join(trainings)}.",
         f"Generated: {study.sample.stacks} x {study.sample.images} images by each training. "

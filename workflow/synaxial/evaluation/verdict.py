@@ -11,6 +11,7 @@ too few images or subjects a number sees nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from synaxial.evaluation.scores import Evaluation, Value, by_name
 
@@ -31,15 +32,14 @@ class Question:
     """A question to the numbers of a set.
 
     `number` is the name of the number that answers it, a share if `percent`. `high_is_bad` tells
-    whether values above or below the floor are worse. `like_real` and `worse` are the answers.
+    whether values above or below the floor are worse. `like_real` is the answer if it is not worse.
     `control` is the control that must be worse, if there is one.
     """
 
     asked: str
     number: str
     high_is_bad: bool
-    like_real: str
-    worse: str
+    like_real: Literal["Yes", "No"]
     meaning: str
     control: str = ""
     percent: bool = False
@@ -51,7 +51,6 @@ QUESTIONS = (
         "precision_efficientnet_lite0",
         high_is_bad=False,
         like_real="Yes",
-        worse="No",
         meaning="images within the range of real images (precision)",
         control="noise",
         percent=True,
@@ -61,7 +60,6 @@ QUESTIONS = (
         "diversity",
         high_is_bad=True,
         like_real="Yes",
-        worse="No",
         meaning="similarity of image pairs minus that of real pairs (MS-SSIM)",
     ),
     Question(
@@ -69,7 +67,6 @@ QUESTIONS = (
         "memorisation",
         high_is_bad=True,
         like_real="No",
-        worse="Yes",
         meaning="images nearer to a training image than 99 % of real images are",
         control="copies",
         percent=True,
@@ -79,7 +76,6 @@ QUESTIONS = (
         "grid_index",
         high_is_bad=True,
         like_real="No",
-        worse="Yes",
         meaning="power at the frequencies of a grid, relative to real images",
         control="grid",
     ),
@@ -100,14 +96,6 @@ class Finding:
     numbers: str
     floor: str
 
-    @property
-    def sentence(self) -> str:
-        """The whole finding in words."""
-        return (
-            f"{self.question.asked} {self.answer}: {self.question.meaning} {self.numbers}; real "
-            f"images of other subjects {self.floor}."
-        )
-
 
 def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
     """Compare a number with its floor, both with their intervals."""
@@ -123,11 +111,7 @@ def find(
     seeds: Mapping[int | None, Mapping[str, Value]],
     controls: Mapping[str, Mapping[str, Value]],
 ) -> Finding:
-    """Answer a question about one experiment.
-
-    `seeds` has the numbers of each seed by name, `controls` those of each control; among them is
-    the floor.
-    """
+    """Answer a question about one experiment from the numbers of its seeds and of the controls."""
     limit = controls[FLOOR][question.number]
     known = controls.get(question.control)
     blind = known is not None and (
@@ -135,7 +119,7 @@ def find(
     )
     words = {
         Judgement.LIKE_REAL: question.like_real,
-        Judgement.WORSE: question.worse,
+        Judgement.WORSE: "No" if question.like_real == "Yes" else "Yes",
         Judgement.OPEN: "Not certain",
     }
     values = {seed: numbers[question.number] for seed, numbers in seeds.items()}
@@ -157,8 +141,7 @@ def find(
 def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
     """Return the answers to all questions about each experiment, by its name.
 
-    The evaluations are those of experiments and controls. Without the control `real` there is no
-    verdict.
+    Without an evaluation of the control `real` there is no verdict.
     """
     controls = {each.name: each.values for each in evaluations if each.seed is None}
     if FLOOR not in controls:

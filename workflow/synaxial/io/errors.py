@@ -13,16 +13,8 @@ STOPPED_EARLY_STATUS = 75
 class SynaxialError(Exception):
     """A mistake of the user; the command prints it as one line, without a traceback.
 
-    Parameters
-    ----------
-    where
-        The file, key or subject at fault.
-    found
-        What is there.
-    expected
-        What should be there.
-    remedy
-        What to do about it.
+    `where` is the file, key or subject at fault, `found` what is there, `expected` what should be
+    there, and `remedy` what to do about it.
     """
 
     def __init__(self, where: str | Path, found: str, expected: str = "", remedy: str = "") -> None:

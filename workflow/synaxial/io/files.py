@@ -1,15 +1,23 @@
-"""Files that are whole or absent, and their digests."""
+"""Files that are whole or absent, their digests, and locks."""
 
 import csv
+import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from synaxial.io.errors import SynaxialError
+
+log = logging.getLogger(__name__)
+
+#: The errors of a file system without locks; some clusters have one.
+WITHOUT_LOCKS = frozenset([errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL])
 
 #: The beginning of the name of a file that is being written.
 PARTIAL_PREFIX = ".partial-"
@@ -94,3 +102,27 @@ def write_placeholder(path: Path) -> None:
 def is_placeholder(path: Path) -> bool:
     """Tell whether `path` is an empty file, which means "nothing for this subject"."""
     return path.is_file() and path.stat().st_size == 0
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Lock a file for this process alone and return it.
+
+    The lock ends when the file is closed or the process ends, however it ends. The folder is made
+    if it is absent. On a file system without locks, this logs a warning.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process has the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in WITHOUT_LOCKS:
+            log.warning("%s: this file system has no locks; make sure nothing runs twice", path)
+            return file
+        file.close()
+        raise BlockingIOError(error.errno, error.strerror, str(path)) from error
+    return file

@@ -16,18 +16,12 @@ HALF = 127.5
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Grey images, and which of them belong to one person.
+    """Grey images, and which of them belong to one person."""
 
-    Attributes
-    ----------
-    pixels
-        uint8 (N, H, W), 0 for the background.
-    groups
-        int64 (N,): the person's number for real images, the image's own number for generated ones.
-        Images of one person resemble each other, so the bootstrap draws groups, never images.
-    """
-
+    #: uint8 (N, H, W), 0 for the background.
     pixels: NDArray[np.uint8]
+    #: int64 (N,): the person's number for real images, the image's own number for generated ones.
+    #: Images of one person resemble each other, so the bootstrap draws groups, never images.
     groups: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -71,21 +65,9 @@ def evenly_spaced(count: int, most: int) -> list[int]:
 
 
 def overlap(shift: int, length: int, size: int) -> tuple[slice, slice]:
-    """Return which pixels of a line are kept when it moves by `shift` pixels, and where they go.
+    """Return which of `length` pixels stay in a line of `size`, and their places in it.
 
-    Parameters
-    ----------
-    shift
-        Where the line's first pixel goes; it may be negative.
-    length
-        Pixels of the line.
-    size
-        Pixels of the line that it is copied into.
-
-    Returns
-    -------
-    tuple[slice, slice]
-        The kept pixels, and their places in the new line.
+    The pixels move by `shift`, which may be negative.
     """
     return (
         slice(max(-shift, 0), max(min(length, size - shift), 0)),
@@ -94,19 +76,9 @@ def overlap(shift: int, length: int, size: int) -> tuple[slice, slice]:
 
 
 def outlined(images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Draw the outline of each mask into its image.
+    """Draw the outline of each mask (N, H, W) into its image: (N, H, W[, 3]) to (N, H, W, 3).
 
-    Parameters
-    ----------
-    images
-        uint8 (N, H, W) or (N, H, W, 3).
-    masks
-        uint8 (N, H, W); a pixel above `HALF` is inside.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        (N, H, W, 3), a new array.
+    A pixel of a mask above `HALF` is inside.
     """
     if images.ndim == 3:
         images = images[..., None]

@@ -45,14 +45,10 @@ def make_sheet(
     images
         uint8, (N, H, W) for grey or (N, H, W, 3) for RGB, at least one. The end of the last row may
         stay blank.
-    columns
-        Images in a row.
-    gap
-        Pixels between images.
-    row_labels
-        A label at the left of each row.
-    column_labels
-        A label above each column.
+    columns, gap
+        Images in a row, and pixels between images.
+    row_labels, column_labels
+        A label at the left of each row and above each column.
     title
         A text above everything, broken into lines if it is wider than the sheet.
     """
@@ -99,13 +95,12 @@ def _lay_out(
 def _font_for(height: int, width: int, column_labels: Sequence[str]) -> Font:
     """Return Pillow's own font, sized for the images and so that column labels stay apart."""
     size = min(max(height // LETTERS_PER_IMAGE, SMALLEST_LETTERS), LARGEST_LETTERS)
-    font = ImageFont.load_default(size)
-    while size > SMALLEST_LETTERS and any(
-        _text_size(text, font)[0] > width for text in column_labels
-    ):
-        size -= 1
+    while True:
         font = ImageFont.load_default(size)
-    return font
+        fits = all(_text_size(text, font)[0] <= width for text in column_labels)
+        if fits or size <= SMALLEST_LETTERS:
+            return font
+        size -= 1
 
 
 def _text_size(text: str, font: Font) -> tuple[int, int]:

@@ -38,17 +38,11 @@ OUTSIDE, INSIDE = 0, 255
 
 @dataclass(frozen=True)
 class Stack:
-    """Images of one shape and what is known of each.
+    """Images of one shape and what is known of each."""
 
-    Attributes
-    ----------
-    pages
-        uint8, (N, H, W) for grey or (N, H, W, 3) for RGB; row 0 at the top.
-    descriptions
-        One JSON object a page.
-    """
-
+    #: uint8, (N, H, W) for grey or (N, H, W, 3) for RGB; row 0 at the top.
     pages: NDArray[np.uint8]
+    #: One JSON object a page.
     descriptions: list[dict[str, Any]]
 
 
@@ -59,31 +53,20 @@ def write_stack(
 ) -> None:
     """Write a stack, whole or not at all; the same content gives the same bytes.
 
-    Pages are taken one by one, so a generator keeps the memory at one page.
-
-    Parameters
-    ----------
-    path
-        The TIFF file.
-    pages
-        At least one uint8 array, all (H, W) or all (H, W, 3).
-    descriptions
-        One JSON object a page; NaN and infinity are refused.
+    The pages are uint8, all (H, W) or all (H, W, 3). They are taken one by one, so a generator
+    keeps the memory at one page. The description of a page becomes JSON, without NaN and infinity.
 
     Raises
     ------
     ValueError
-        The pages are none, are not uint8, differ in shape, or are not as many as descriptions.
+        There are no pages, or not as many as descriptions.
     SynaxialError
         The stack is larger than `MAXIMUM_BYTES`.
     """
-    shape: tuple[int, ...] = ()
     total = 0
     with written_whole(path) as partial:
         with tifffile.TiffWriter(partial, byteorder="<") as file:
             for page, description in zip(pages, descriptions, strict=True):
-                shape = shape or page.shape
-                _check_page(page, shape)
                 total += page.nbytes
                 if total > MAXIMUM_BYTES:
                     raise SynaxialError(
@@ -91,28 +74,21 @@ def write_stack(
                     )
                 file.write(
                     iter([pack_zlib(page.tobytes())]),
-                    shape=shape,
+                    shape=page.shape,
                     dtype=page.dtype,
                     photometric="rgb" if page.ndim == 3 else "minisblack",
                     compression="adobe_deflate",
-                    rowsperstrip=shape[0],
+                    rowsperstrip=page.shape[0],
                     description=json.dumps(dict(description), allow_nan=False),
                     software="synaxial",
                     metadata=None,
                 )
-        if not shape:
+        if not total:
             raise ValueError(f"no pages to write to {path}")
 
 
 def read_stack(path: Path, page_shape: tuple[int, ...] | None = None) -> Stack:
-    """Read a stack that `write_stack` wrote.
-
-    Parameters
-    ----------
-    path
-        The TIFF file.
-    page_shape
-        (H, W) or (H, W, 3) that the pages must have; None accepts any shape.
+    """Read a stack that `write_stack` wrote; `page_shape` is the shape that its pages must have.
 
     Raises
     ------
@@ -157,22 +133,14 @@ def images_of(stack: Stack, where: Path | str = "the stack") -> Stack:
     SynaxialError
         The stack, named by `where`, has masks that do not follow their images.
     """
-    if not _are_pairs(stack.descriptions, where):
-        return stack
-    return Stack(stack.pages[0::2], stack.descriptions[0::2])
+    pairs = _are_pairs(stack.descriptions, where)
+    return Stack(stack.pages[0::2], stack.descriptions[0::2]) if pairs else stack
 
 
 def masks_of(stack: Stack, where: Path | str = "the stack") -> Stack | None:
-    """Return the masks of a stack, in the order and shape of its images; None if it has none.
-
-    Raises
-    ------
-    SynaxialError
-        The stack, named by `where`, has masks that do not follow their images.
-    """
-    if not _are_pairs(stack.descriptions, where):
-        return None
-    return Stack(stack.pages[1::2], stack.descriptions[1::2])
+    """Return the masks of a stack, in the order of its images (see `images_of`), or None."""
+    pairs = _are_pairs(stack.descriptions, where)
+    return Stack(stack.pages[1::2], stack.descriptions[1::2]) if pairs else None
 
 
 def _are_pairs(descriptions: list[dict[str, Any]], where: Path | str) -> bool:
@@ -186,14 +154,6 @@ def _are_pairs(descriptions: list[dict[str, Any]], where: Path | str) -> bool:
             where, "has masks that do not follow their images", "each image, then its mask", REMEDY
         )
     return True
-
-
-def _check_page(page: NDArray[np.uint8], shape: tuple[int, ...]) -> None:
-    """Refuse a page that does not fit the first page's shape, or that no stack can hold."""
-    if page.dtype != np.uint8 or page.shape != shape:
-        raise ValueError(f"a page is {page.dtype} {page.shape}, expected uint8 {shape}")
-    if page.size == 0 or not (page.ndim == 2 or (page.ndim == 3 and page.shape[2] == 3)):
-        raise ValueError(f"a page has shape {page.shape}, expected (H, W) or (H, W, 3)")
 
 
 class _Raiser(logging.Handler):

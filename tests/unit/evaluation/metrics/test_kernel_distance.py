@@ -11,7 +11,8 @@ def draw(seed, images=40, dimensions=30, shift=0.0):
 
 
 def of(x, y, p=None, q=None):
-    return kernel_distance.prepare(x, y)(p, q)["kernel_distance"]
+    each = np.arange(len(x)), np.arange(len(y))
+    return kernel_distance.prepare(x, y, *each)(p, q)["kernel_distance"]
 
 
 def test_is_the_formula_of_kid():
@@ -77,19 +78,10 @@ def test_constant_features_are_at_no_distance(value):
 
 
 def test_one_image_is_refused():
-    with pytest.raises(ValueError, match=r"generated features of the shape \(1, 30\)"):
+    with pytest.raises(ValueError, match="1 generated images, expected at least 2"):
         of(draw(1, 1), draw(2))
     with pytest.raises(ValueError, match="images of one group make no pair"):
         of(draw(1, 3), draw(2), np.array([0.0, 2.0, 0.0]))
-
-
-def test_features_of_other_kinds_are_refused():
-    with pytest.raises(ValueError, match="30 generated and 29 reference features"):
-        of(draw(1), draw(2, dimensions=29))
-    bad = draw(1)
-    bad[3, 4] = np.nan
-    with pytest.raises(ValueError, match="reference features that are not finite"):
-        of(draw(1), bad)
 
 
 def test_images_of_a_subject_make_no_pair():

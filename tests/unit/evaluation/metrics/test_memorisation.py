@@ -116,11 +116,6 @@ def test_any_size_and_constant_images(size: int) -> None:
     assert np.isfinite(list(metric.compare(rows, rows).values())).all()
 
 
-def test_without_training_images_there_is_no_nearest() -> None:
-    with pytest.raises(ValueError, match="no training image"):
-        metric.measure(noise(2, 64), noise(0, 64))
-
-
 def test_the_same_on_any_number_of_threads() -> None:
     images, training = noise(300, 64), noise(20, 64, 1)
     with use_threads(2):

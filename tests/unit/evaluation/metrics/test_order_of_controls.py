@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from synaxial.evaluation import controls
@@ -32,11 +33,18 @@ def features(request, sets):
     return {name: KINDS[request.param].measure(images.pixels) for name, images in sets.items()}
 
 
+def numbers_of(metric, generated, reference):
+    """Return the numbers of a metric, each image a group of its own."""
+    each = [np.arange(len(features)) for features in (generated, reference)]
+    groups = [] if metric is frechet_distance else each
+    return metric.prepare(generated, reference, *groups)(None, None)
+
+
 @pytest.mark.parametrize("metric", [kernel_distance, frechet_distance])
 def test_distances_order_the_controls(metric, features):
     found = {
-        name: metric.prepare(features[name], features["real"])(None, None)[metric.NAME]
-        for name in features
+        name: numbers_of(metric, rows, features["real"])[metric.NAME]
+        for name, rows in features.items()
     }
     assert found["copies"] < found["others"]
     assert found["others"] < found["blurred"] < found["noise"]
@@ -45,7 +53,7 @@ def test_distances_order_the_controls(metric, features):
 
 def test_neighbours_order_the_controls(features):
     found = {
-        name: neighbours.prepare(features[name], features["real"])(None, None) for name in features
+        name: numbers_of(neighbours, rows, features["real"]) for name, rows in features.items()
     }
     for name in ("precision", "density", "coverage"):
         values = {control: value[name] for control, value in found.items()}

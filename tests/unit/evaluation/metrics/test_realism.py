@@ -59,5 +59,6 @@ def test_the_balls_are_those_of_precision():
     # One subject has so many images that the others have fewer than five neighbours elsewhere.
     for groups in (np.arange(30) // 3, np.array([0] * 28 + [1] * 2)):
         inside = realism(generated, reference, groups) > 1
-        precision = prepare(generated, reference, None, groups)(None, None)["precision"]
+        statistic = prepare(generated, reference, np.arange(400), groups)
+        precision = statistic(None, None)["precision"]
         assert 0 < inside.mean() <= precision

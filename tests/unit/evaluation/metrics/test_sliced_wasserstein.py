@@ -113,8 +113,3 @@ def test_constant_images_have_finite_distances(size: int) -> None:
 def test_too_small_images_are_refused() -> None:
     with pytest.raises(ValueError, match="expected at least 16"):
         metric.measure(noise(1, 12))
-
-
-def test_sets_of_different_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="images of 64 and 128 pixels a side"):
-        metric.compare(metric.measure(noise(2, 64)), metric.measure(noise(2, 128)))

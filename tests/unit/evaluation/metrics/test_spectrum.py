@@ -129,8 +129,3 @@ def test_the_same_on_any_number_of_threads() -> None:
         two = metric.measure(pixels)
     for key, value in metric.measure(pixels).items():
         np.testing.assert_array_equal(value, two[key])
-
-
-def test_sets_of_different_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="images of 64 and 128 pixels a side"):
-        metric.compare(metric.measure(noise(2, 64)), metric.measure(noise(2, 128)))

@@ -24,6 +24,8 @@ BOX_SHAPE = (172, 220, 155)
 #: Centre of the brain, in voxels of the box. Heads are scaled and turned about it.
 BRAIN_CENTRE = np.array([85.0, 110.0, 72.0])
 
+#: Smoothing (mm) and size of the random fields of which a field is the sum.
+Parts = tuple[tuple[float, float], ...]
 
 Level = TypeVar("Level", bound=np.generic)
 
@@ -63,10 +65,7 @@ def coarse_shape(step: float, shape: tuple[int, ...] = BOX_SHAPE) -> tuple[int, 
 
 
 def noise_on(shape: tuple[int, ...], deviation: float, generator: np.random.Generator) -> Field:
-    """Return smooth Gaussian noise of mean 0 and variance 1.
-
-    `deviation` is the standard deviation of the smoothing, in voxels of the field.
-    """
+    """Return Gaussian noise of variance 1, smoothed with this standard deviation in voxels."""
     white = generator.standard_normal(shape, dtype=np.float32)
     smooth: Field = ndimage.gaussian_filter(white, deviation, mode="wrap", truncate=3.0)
     smooth /= smooth.std()
@@ -76,16 +75,13 @@ def noise_on(shape: tuple[int, ...], deviation: float, generator: np.random.Gene
 def smooth_noise(
     deviation: float, generator: np.random.Generator, shape: tuple[int, ...] = BOX_SHAPE
 ) -> Field:
-    """Return smooth Gaussian noise of mean 0 and variance about 1 on voxels of 1 mm.
-
-    `deviation` is the standard deviation of the smoothing, in mm.
-    """
+    """Return Gaussian noise of variance about 1, smoothed with this standard deviation in mm."""
     step = max(1.0, deviation / NODES_PER_DEVIATION)
     coarse = noise_on(coarse_shape(step, shape), deviation / step, generator)
     return coarse if step == 1.0 else refine(coarse, step, shape)
 
 
-def smooth_step(values: Field, middle: float | Field, width: float) -> Field:
+def smooth_step(values: Field, middle: float, width: float) -> Field:
     """Return a logistic step from 0 to 1 around `middle`; `width` is its scale."""
     exponent = np.clip((middle - values) / np.float32(width), -30, 30)
     result: NDArray[np.float32] = 1 / (1 + np.exp(exponent, dtype=np.float32))
@@ -107,5 +103,4 @@ def part_around(mask: NDArray[np.bool_], core: NDArray[np.bool_]) -> NDArray[np.
     """Return the parts of a mask that touch the core."""
     parts, _ = ndimage.label(mask | core)
     kept = np.unique(parts[core])
-    result: NDArray[np.bool_] = np.isin(parts, kept[kept > 0])
-    return result
+    return np.isin(parts, kept[kept > 0])

@@ -17,6 +17,7 @@ from synaxial.data.phantom.fields import (
     BRAIN_CENTRE,
     FRAME_AFFINE,
     Field,
+    Parts,
     coarse_shape,
     noise_on,
     refine,
@@ -177,9 +178,7 @@ def freedom(brain: Field) -> Field:
     return result
 
 
-def random_velocity(
-    parts: tuple[tuple[float, float], ...], generator: np.random.Generator
-) -> Field:
+def random_velocity(parts: Parts, generator: np.random.Generator) -> Field:
     """Return a smooth random velocity in mm, (3, nodes...), from parts (smoothing, size)."""
     shape = coarse_shape(STEP)
     velocity = np.zeros((3, *shape), np.float32)
@@ -193,8 +192,7 @@ def symmetric(velocity: Field, share: float) -> Field:
     """Return the velocity with the difference between left and right reduced by a share."""
     mirrored = velocity[:, ::-1].copy()
     mirrored[0] *= -1
-    result: Field = velocity + np.float32(share / 2) * (mirrored - velocity)
-    return result
+    return velocity + np.float32(share / 2) * (mirrored - velocity)
 
 
 def fullness_velocity(generator: np.random.Generator) -> Field:
@@ -225,8 +223,7 @@ def ventricle_velocity(fluid: Field, growth: float) -> Field:
     gradient = np.stack(np.gradient(smooth))
     steepness = np.sqrt((gradient**2).sum(0))
     scale = growth / max(float(np.percentile(steepness, 99.5)), 1e-6)
-    result: Field = (gradient * np.float32(scale)).astype(np.float32)
-    return result
+    return (gradient * np.float32(scale)).astype(np.float32)
 
 
 def individual_warp(template: Template, generator: np.random.Generator) -> Warp:

@@ -3,17 +3,17 @@
 Intensities are relative to about the median of the brain.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synaxial.data.phantom.fields import Field, largest_part, smooth_noise, smooth_step
+from synaxial.data.phantom.fields import Field, Parts, largest_part, smooth_noise, smooth_step
 from synaxial.data.phantom.head import Anatomy
 from synaxial.data.phantom.tumour import CORE_DENSITY, ENHANCING, OEDEMA_VISIBLE, Tumour
 
-#: The ranges from which the intensities of `Tissue` are drawn, in this order. Fluid is nulled.
+#: The ranges from which the intensities of an individual are drawn, in this order. Fluid is nulled.
+#: `rim` is the size of the bright rim around the ventricles, `lesion_threshold` the value of a
+#: random field above which white matter has a lesion of age.
 TISSUE_RANGES = {
     "fluid": (0.01, 0.05),
     "white": (0.85, 0.93),
@@ -102,34 +102,16 @@ REMNANT_INTENSITY = 1.3
 MEDIAN_RANGE = (330.0, 620.0)
 
 
-@dataclass(frozen=True)
-class Tissue:
-    """Intensities of the tissues of one individual.
-
-    `rim` is the size of the bright rim around the ventricles, `lesion_threshold` the value of a
-    random field above which white matter has a lesion of age.
-    """
-
-    fluid: float
-    white: float
-    grey: float
-    rim: float
-    lesion_threshold: float
-    necrosis: float
-    enhancing: float
-    oedema: float
+#: Intensities of the tissues of one individual, by the names of `TISSUE_RANGES`.
+Tissue = dict[str, float]
 
 
 def random_tissue(generator: np.random.Generator) -> Tissue:
     """Draw the intensities of one individual."""
-    return Tissue(**{name: generator.uniform(*limits) for name, limits in TISSUE_RANGES.items()})
+    return {name: generator.uniform(*limits) for name, limits in TISSUE_RANGES.items()}
 
 
-def texture(
-    parts: tuple[tuple[float, float], ...],
-    generator: np.random.Generator,
-    shape: tuple[int, ...],
-) -> Field:
+def texture(parts: Parts, generator: np.random.Generator, shape: tuple[int, ...]) -> Field:
     """Return a log-normal random factor of median 1, from smooth fields (smoothing in mm, size)."""
     factor = np.zeros(shape, np.float32)
     for deviation, size in parts:
@@ -152,15 +134,15 @@ def healthy(anatomy: Anatomy, tissue: Tissue, generator: np.random.Generator) ->
     """Return the intensities without the tumour."""
     smoothing, size = CONTRAST
     contrast = np.clip(1 + size * smooth_noise(smoothing, generator), *CONTRAST_LIMITS)
-    solid: Field = anatomy.white * (1 + np.float32(tissue.white - 1) * contrast)
-    solid += anatomy.grey * (1 + np.float32(tissue.grey - 1) * contrast)
+    solid: Field = anatomy.white * (1 + np.float32(tissue["white"] - 1) * contrast)
+    solid += anatomy.grey * (1 + np.float32(tissue["grey"] - 1) * contrast)
     solid *= texture(TEXTURE, generator, solid.shape)
     near_fluid = ndimage.gaussian_filter(anatomy.fluid, RIM_SMOOTHING, truncate=3.0)
     noise = smooth_noise(LESION_SMOOTHING, generator)
-    spots = lesions(anatomy, near_fluid, tissue.lesion_threshold, noise)
-    brighter = np.float32(tissue.rim) * near_fluid + np.float32(LESION_INTENSITY) * spots
+    spots = lesions(anatomy, near_fluid, tissue["lesion_threshold"], noise)
+    brighter = np.float32(tissue["rim"]) * near_fluid + np.float32(LESION_INTENSITY) * spots
     solid += anatomy.white * brighter
-    solid += np.float32(tissue.fluid) * anatomy.fluid
+    solid += np.float32(tissue["fluid"]) * anatomy.fluid
     return solid
 
 
@@ -170,7 +152,8 @@ def core_intensity(tumour: Tumour, tissue: Tissue, generator: np.random.Generato
     rim = ndimage.gaussian_filter((tumour.labels == ENHANCING).astype(np.float32), RIM_WIDTH)
     share = rim / np.maximum(core, np.float32(1e-3))
     solid: Field = (
-        np.float32(tissue.necrosis) + np.float32(tissue.enhancing - tissue.necrosis) * share
+        np.float32(tissue["necrosis"])
+        + np.float32(tissue["enhancing"] - tissue["necrosis"]) * share
     )
     solid *= texture(CORE_TEXTURE, generator, solid.shape)
     return solid
@@ -186,7 +169,7 @@ def with_tumour(
 
     wet = smooth_step(tumour.oedema, OEDEMA_VISIBLE, OEDEMA_WIDTH)
     wet *= anatomy.white[cube] + np.float32(OEDEMA_IN_GREY) * anatomy.grey[cube]
-    bright = np.float32(tissue.oedema) * texture(OEDEMA_TEXTURE, generator, here.shape)
+    bright = np.float32(tissue["oedema"]) * texture(OEDEMA_TEXTURE, generator, here.shape)
     here += wet * (bright - here)
 
     border = ndimage.gaussian_filter((tumour.depth > 0).astype(np.float32), CORE_SMOOTHING)
@@ -235,8 +218,7 @@ def resampled_noise(shape: tuple[int, ...], generator: np.random.Generator) -> F
 def rician(signal: Field, deviation: float, generator: np.random.Generator) -> Field:
     """Return the magnitude of a signal with Gaussian noise in both channels.
 
-    The magnitude follows Rice's distribution (Gudbjartsson and Patz, Magnetic Resonance in
-    Medicine 34 (1995): 910-914).
+    Source: Gudbjartsson and Patz, Magnetic Resonance in Medicine 34 (1995): 910-914.
     """
     real = signal + np.float32(deviation) * resampled_noise(signal.shape, generator)
     imaginary = np.float32(deviation) * resampled_noise(signal.shape, generator)
@@ -245,16 +227,9 @@ def rician(signal: Field, deviation: float, generator: np.random.Generator) -> F
 
 
 def scan(image: Field, brain: Field, generator: np.random.Generator) -> NDArray[np.int16]:
-    """Return the scanned volume: int16, 0 outside the brain and at least 1 in it.
+    """Return the scan of ideal intensities, 0 outside the brain and at least 1 in it.
 
-    Parameters
-    ----------
-    image
-        Ideal intensities.
-    brain
-        Share of brain in each voxel.
-    generator
-        Source of random numbers.
+    `brain` is the share of brain in each voxel.
     """
     mask, remnants = strip_skull(brain, generator)
     image = np.where(remnants, np.float32(REMNANT_INTENSITY), image)
@@ -264,5 +239,4 @@ def scan(image: Field, brain: Field, generator: np.random.Generator) -> NDArray[
     signal = rician(signal, generator.uniform(*NOISE_RANGE), generator)
     scale = generator.uniform(*MEDIAN_RANGE) / float(np.median(signal[mask]))
     levels = np.clip(np.rint(signal * np.float32(scale)), 1, np.iinfo(np.int16).max)
-    result: NDArray[np.int16] = np.where(mask, levels, 0).astype(np.int16)
-    return result
+    return np.where(mask, levels, 0).astype(np.int16)

@@ -139,41 +139,6 @@ def seeds(
     return np.clip(density, 0, 1)
 
 
-def grow(
-    tissue: NDArray[np.bool_],
-    diffusivity: Field,
-    rate: Field,
-    start: Field,
-    core_volume: float,
-) -> Field:
-    """Return the cell density c in [0, 1] of a tumour whose core has the wanted volume.
-
-    Solves dc/dt = div(D grad c) + rho c (1 - c) by explicit Euler.
-
-    Parameters
-    ----------
-    tissue
-        Where cells can be.
-    diffusivity
-        D in mm^2 / day, 0 in barriers.
-    rate
-        rho in 1 / day.
-    start
-        The first cell density, in [0, 1].
-    core_volume
-        Volume (ml) above `CORE_DENSITY` at which growth ends.
-    """
-    density = start * tissue
-    across = [face * np.float32(TIME_STEP / VOXEL**2) for face in faces(diffusivity)]
-    gain = rate * np.float32(TIME_STEP) * tissue
-    wanted = core_volume * 1000 / VOXEL**3
-    for step in range(STEPS):
-        density += inflow(density, across) + gain * density * (1 - density)
-        if step % CHECK_EVERY == 0 and np.count_nonzero(density > CORE_DENSITY) >= wanted:
-            break
-    return np.clip(density, 0, 1)
-
-
 def grow_density(
     white: Field,
     grey: Field,
@@ -181,17 +146,27 @@ def grow_density(
     middle: NDArray[np.float64],
     generator: np.random.Generator,
 ) -> Field:
-    """Return the cell density in [0, 1] of a random tumour that starts around `middle` (voxels).
+    """Return the cell density c in [0, 1] of a random tumour that starts around `middle` (voxels).
 
-    The shares of white and grey matter, and the mask of where cells can be, are on voxels of
-    `VOXEL` mm.
+    Solves dc/dt = div(D grad c) + rho c (1 - c) by explicit Euler until the core has a random
+    volume. The diffusivity D (mm^2 / day) is 0 in barriers, rho is the growth rate (1 / day). The
+    shares of white and grey matter, and the mask of where cells can be, are on voxels of `VOXEL`
+    mm.
     """
     grey_share = np.float32(1 / generator.uniform(*GREY_DIVISOR_RANGE))
     diffusivity = np.float32(DIFFUSIVITY) * (white + grey_share * grey) * tissue
     diffusivity *= heterogeneity(white.shape, DIFFUSIVITY_DEVIATION, generator)
     rate = np.float32(GROWTH_RATE) * heterogeneity(white.shape, RATE_DEVIATION, generator)
     volume = float(np.exp(generator.uniform(*np.log(CORE_VOLUME_RANGE))))
-    return grow(tissue, diffusivity, rate, seeds(white.shape, middle, generator), volume)
+    wanted = volume * 1000 / VOXEL**3
+    density = seeds(white.shape, middle, generator) * tissue
+    across = [face * np.float32(TIME_STEP / VOXEL**2) for face in faces(diffusivity)]
+    gain = rate * np.float32(TIME_STEP) * tissue
+    for step in range(STEPS):
+        density += inflow(density, across) + gain * density * (1 - density)
+        if step % CHECK_EVERY == 0 and np.count_nonzero(density > CORE_DENSITY) >= wanted:
+            break
+    return np.clip(density, 0, 1)
 
 
 def steady_state(source: Field, loss: Field, across: list[Field]) -> Field:
@@ -286,8 +261,7 @@ def refined(values: Field, shape: tuple[int, ...]) -> Field:
     half = np.float32(0.5)
     shifted = half * (shifted[1:-1] + shifted[2:])
     shifted = half * (shifted[:, 1:-1] + shifted[:, 2:])
-    result: Field = half * (shifted[:, :, 1:-1] + shifted[:, :, 2:])
-    return result
+    return half * (shifted[:, :, 1:-1] + shifted[:, :, 2:])
 
 
 def segment_core(

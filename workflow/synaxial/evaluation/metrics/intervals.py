@@ -4,11 +4,10 @@ Sets are resampled by group, with replacement: images of one subject resemble ea
 another set of images would be one of other subjects. The weight of a group is how often it was
 drawn.
 
-A resampled set has some images twice and others not at all. Its distance from any other set is
-therefore larger than that of the original set, and the plain quantile interval may not contain
-the estimate. Only the scatter is used here: the quantiles of the differences from the mean of the
-resamples, around the estimate. The bias of the estimate itself is the same in every distance of
-sets of that size and is not corrected: the distance between two real sets of that size shows it.
+A resampled set has some images twice and others not at all, so it is further from any other set
+than the original set. Only the scatter is used here: the quantiles of the differences from the mean
+of the resamples, around the estimate. The bias of the estimate itself is not corrected: the
+distance between two real sets of that size shows it.
 
 Quantile intervals are a little short: where the truth is known (see the tests: 100 to 200 images,
 or 40 subjects, a set), 92 or 93 of 100 intervals of the level 0.95 contain it. With fewer
@@ -29,8 +28,8 @@ from scipy.stats import t as student
 from synaxial.compute import parallel
 from synaxial.evaluation.metrics.common import Statistic
 
-#: The default number of resamples.
-REPEATS = 100
+#: The level of confidence.
+LEVEL = 0.95
 
 
 class Interval(NamedTuple):
@@ -44,30 +43,15 @@ def bootstrap_intervals(
     statistic: Statistic,
     groups_a: NDArray[np.int64],
     groups_b: NDArray[np.int64],
-    repeats: int = REPEATS,
+    repeats: int = 100,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Return the interval of each number of a statistic of two sets.
+    """Return the 95 % interval of each number of a statistic of two sets.
 
-    Parameters
-    ----------
-    statistic
-        Called with None twice for the estimate, and with the weights of both sets for each
-        resample; by several threads within `use_threads`.
-    groups_a, groups_b
-        int64 (N,) and (M,): the groups of the images (`ImageSet.groups`).
-    repeats
-        The number of resamples, at least 2.
-    seed
-        The same seed draws the same sets.
-    level
-        The level of confidence, between 0 and 1.
+    The statistic is called with None twice for the estimate, and with the weights of both sets for
+    each resample; by several threads within `use_threads`. The groups, int64 (N,) and (M,), are
+    those of `ImageSet`. The same seed draws the same sets.
     """
-    if not 0 < level < 1 or repeats < 2:
-        raise ValueError(
-            f"level {level} and {repeats} repeats, expected 0 < level < 1, two or more"
-        )
     generator = np.random.Generator(np.random.PCG64(seed))
     (index_a, count_a), (index_b, count_b) = _groups(groups_a), _groups(groups_b)
     estimates = statistic(None, None)
@@ -83,7 +67,7 @@ def bootstrap_intervals(
     parallel.for_each(compute, range(repeats))
     groups = min(count_a, count_b)
     return {
-        name: interval_around(estimate, np.array([draw[name] for draw in draws]), level, groups)
+        name: interval_around(estimate, np.array([draw[name] for draw in draws]), LEVEL, groups)
         for name, estimate in estimates.items()
     }
 

@@ -33,29 +33,26 @@ Matrix = NDArray[np.float64]
 def prepare(
     generated: Features,
     reference: Features,
-    generated_groups: NDArray[np.int64] | None = None,
-    reference_groups: NDArray[np.int64] | None = None,
+    generated_groups: NDArray[np.int64],
+    reference_groups: NDArray[np.int64],
 ) -> Statistic:
     """Return {"kernel_distance": MMD²} of two sets as a function of the images' weights.
 
     Two images of one group make no pair within their set: slices of one subject are more alike
     than images of different subjects, and would raise the distance of a set of few subjects from
-    any other set. An image with weight 2 makes no pair with itself. Without groups each image is
-    a group of its own.
+    any other set. An image with weight 2 makes no pair with itself.
     """
     x, y = checked(generated, reference, least=2)
-    x_groups, y_groups = (
-        np.arange(len(rows)) if given is None else np.unique(given, return_inverse=True)[1]
-        for rows, given in ((x, generated_groups), (y, reference_groups))
-    )
     within_x, within_y = polynomial_kernel(x, x), polynomial_kernel(y, y)
-    within_x[x_groups[:, None] == x_groups] = 0
-    within_y[y_groups[:, None] == y_groups] = 0
+    within_x[generated_groups[:, None] == generated_groups] = 0
+    within_y[reference_groups[:, None] == reference_groups] = 0
     between = polynomial_kernel(x, y)
 
     def distance(p: Weights, q: Weights) -> Numbers:
         own, real = shares(p, len(x)), shares(q, len(y))
-        within = _mean_of_pairs(within_x, x_groups, own) + _mean_of_pairs(within_y, y_groups, real)
+        within = _mean_of_pairs(within_x, generated_groups, own) + _mean_of_pairs(
+            within_y, reference_groups, real
+        )
         return {NAME: float(within - 2 * (own @ between @ real))}
 
     return distance

@@ -40,18 +40,10 @@ Images = NDArray[np.float32]
 
 
 class Pair(NamedTuple):
-    """An image, the nearest training image, and the position in which that is nearest.
+    """The indices of an image and of the nearest training image, and where that is nearest.
 
-    Attributes
-    ----------
-    image, training
-        Their indices.
-    correlation
-        In -1 to 1.
-    flipped
-        Whether the training image is first mirrored left to right.
-    rows, columns
-        The shift of the training image down and to the right, in pixels of `SIZE` a side.
+    The training image is first mirrored left to right if `flipped`, then moved down and to the
+    right by `rows` and `columns` pixels of `SIZE` a side.
     """
 
     image: int
@@ -88,24 +80,17 @@ def standardised(images: Images) -> Images:
     rows = rows - rows.mean(axis=1, keepdims=True)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     # The rounding error of an image of one value is shorter.
-    unit: Images = np.where(length > 1e-2, rows / np.maximum(length, 1e-2), 0)
-    return unit
+    return np.where(length > 1e-2, rows / np.maximum(length, 1e-2), 0)
 
 
 def measure(pixels: NDArray[np.uint8], training: NDArray[np.uint8]) -> Rows:
     """Find the nearest of the training images uint8 (M, S, S) for each image uint8 (N, S, S).
 
     The training images are mirrored and moved along both axes by up to `REACH` whole pixels of
-    `SIZE` (8 of 256): 50 positions, each one product of two matrices.
-
-    Returns
-    -------
-    dict
-        `correlation`: float32 (N,). `training`: int64 (N,). `flipped`: bool (N,). `shift`: int64
-        (N, 2), rows and columns. See `Pair`.
+    `SIZE` (8 of 256): 50 positions, each one product of two matrices. The rows are the fields of
+    `Pair`: `correlation`, float32 (N,); `training`, int64 (N,); `flipped`, bool (N,); `shift`,
+    int64 (N, 2), rows and columns.
     """
-    if len(training) == 0:
-        raise ValueError("no training image, expected at least one")
     images = standardised(reduced(pixels))
     small = reduced(training)
     best = np.full(len(images), -np.inf, np.float32)
@@ -144,14 +129,9 @@ def _shifts() -> list[tuple[int, int]]:
 def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return how many images are nearer to a training image than real images of other subjects.
 
-    Both sets were measured with the same training images.
-
-    Returns
-    -------
-    dict
-        `memorisation`: the share of generated images beyond the threshold, 0 to 1.
-        `memorisation_threshold`: the 99th percentile of the held-out images, a correlation.
-        `memorisation_nearest` and `memorisation_nearest_real`: the medians of both.
+    `memorisation` is the share of generated images beyond the threshold, in 0 to 1,
+    `memorisation_threshold` the 99th percentile of the held-out images (a correlation).
+    `memorisation_nearest` and `memorisation_nearest_real` are the medians of both.
     """
     limit = _quantile(reference["correlation"], q, PERCENTILE / 100)
     beyond = generated["correlation"] > limit
@@ -173,12 +153,11 @@ def closest_pairs(rows: Rows, count: int) -> list[Pair]:
     _, first = np.unique(rows["training"][order], return_index=True)
     return [
         Pair(
-            image=int(at),
-            training=int(rows["training"][at]),
-            correlation=float(rows["correlation"][at]),
-            flipped=bool(rows["flipped"][at]),
-            rows=int(rows["shift"][at, 0]),
-            columns=int(rows["shift"][at, 1]),
+            int(at),
+            int(rows["training"][at]),
+            float(rows["correlation"][at]),
+            bool(rows["flipped"][at]),
+            *rows["shift"][at].tolist(),
         )
         for at in order[np.sort(first)[:count]]
     ]

@@ -29,20 +29,17 @@ HIGHEST_REALISM = 1000.0
 
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
-Groups = NDArray[np.int64] | None
+Groups = NDArray[np.int64]
 
 
 def prepare(
-    generated: Features,
-    reference: Features,
-    generated_groups: Groups = None,
-    reference_groups: Groups = None,
+    generated: Features, reference: Features, generated_groups: Groups, reference_groups: Groups
 ) -> Statistic:
     """Return precision, recall, density and coverage as a function of the images' weights.
 
-    With groups, the ball of an image reaches to its fifth neighbour of other groups: slices of
-    one subject are so much alike that their balls would hold hardly any other image. Without
-    groups each image is a group, as in the sources.
+    The ball of an image reaches to its fifth neighbour of other groups: slices of one subject are
+    so much alike that their balls would hold hardly any other image. In the sources each image is
+    a group.
 
     An image with weight 2 counts twice in every mean, and as two neighbours of other images. It
     is not its own neighbour, so the values differ from those of sets with repeated images.
@@ -54,31 +51,28 @@ def prepare(
     def four_numbers(p: Weights, q: Weights) -> Numbers:
         p = np.ones(len(x)) if p is None else p
         q = np.ones(len(y)) if q is None else q
-        real_balls = np.zeros(len(x))
-        visitors, generated_balls = np.zeros((2, len(y)))
-        both = radii(*of_x, p), radii(*of_y, q)
-        _count_balls(between, *both, p, q, real_balls, visitors, generated_balls)
+        # (M, N): whether generated image j lies in the ball of real image i, and the reverse.
+        in_real = between < radii(*of_y, q)[:, None]
+        in_generated = between < radii(*of_x, p)
+        real_balls = q @ in_real
         return {
             "precision": _mean(real_balls > 0, p),
-            "recall": _mean(generated_balls > 0, q),
+            "recall": _mean(in_generated @ p > 0, q),
             "density": _mean(real_balls, p) / NEIGHBOURS,
-            "coverage": _mean(visitors > 0, q),
+            "coverage": _mean(in_real @ p > 0, q),
         }
 
     return four_numbers
 
 
-def realism(
-    generated: Features, reference: Features, groups: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def realism(generated: Features, reference: Features, groups: Groups) -> NDArray[np.float64]:
     """Return how realistic each image is, (N,): 1 or more lies within the manifold of real images.
 
     The score is the maximum, over the real images, of the radius of the ball of the real image
     divided by its distance from the generated image. Balls with a radius above the median are
-    left out, because everything near an outlier would look realistic. Source: Kynkäänniemi et
-    al., NeurIPS 2019, arXiv 1904.06991, section 5. The balls are those of `precision`, with two
-    departures from the paper: k = 5 in place of 3, and neighbours of other subjects only, because
-    slices of one subject are so much alike. `groups` (M,) are the subjects of the reference.
+    left out, because everything near an outlier would look realistic. The balls are those of
+    `precision`, with two departures from the source: k = 5 in place of 3, and neighbours of other
+    subjects only. `groups` (M,) are the subjects of the reference.
     """
     real, made = checked(reference, generated, least=1)
     if len(real) <= NEIGHBOURS or len(np.unique(groups)) < 2:
@@ -107,8 +101,7 @@ def nearest(rows: Matrix, groups: Groups) -> tuple[NDArray[np.intp], Matrix]:
     The distance of an image of the same group is infinite.
     """
     between = distances(rows, rows)
-    if groups is not None:
-        between[groups[:, None] == groups] = np.inf
+    between[groups[:, None] == groups] = np.inf
     np.fill_diagonal(between, -1)
     order = np.argsort(between, axis=1, kind="stable")[:, 1:]
     return order, np.take_along_axis(between, order, axis=1)
@@ -144,29 +137,3 @@ def _find_radii(
             # A little less than five, for weights that are sums of fractions.
             if count >= NEIGHBOURS - 1e-9:
                 break
-
-
-@compiled
-def _count_balls(
-    between: Matrix,
-    generated_radii: Vector,
-    reference_radii: Vector,
-    p: Vector,
-    q: Vector,
-    real_balls: Vector,
-    visitors: Vector,
-    generated_balls: Vector,
-) -> None:
-    """Add up which image is in which ball, by the weights p (N,) and q (M,).
-
-    `between` is (M, N). Added to are: `real_balls` (N,), the balls of real images that hold a
-    generated image; `visitors` (M,), the generated images in the ball of a real image;
-    `generated_balls` (M,), the balls of generated images that hold a real image.
-    """
-    for i in range(between.shape[0]):
-        for j in range(between.shape[1]):
-            if between[i, j] < reference_radii[i]:
-                real_balls[j] += q[i]
-                visitors[i] += p[j]
-            if between[i, j] < generated_radii[j]:
-                generated_balls[i] += p[j]

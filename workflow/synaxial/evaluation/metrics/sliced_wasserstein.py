@@ -101,13 +101,12 @@ def _enlarged(images: Images, size: int) -> Images:
 def bin_edges() -> Array:
     """Return the edges of the bins, float64 (BINS + 1,), in grey levels."""
     end = np.arcsinh(LARGEST / FINE)
-    edges: Array = FINE * np.sinh(np.linspace(-end, end, BINS + 1))
-    return edges
+    return FINE * np.sinh(np.linspace(-end, end, BINS + 1))
 
 
-def random_directions(count: int = DIRECTIONS, seed: int = SEED) -> Array:
-    """Return unit vectors, uniform on the sphere: float64 (PATCH * PATCH, count)."""
-    drawn = np.random.Generator(np.random.PCG64(seed)).normal(size=(count, PATCH * PATCH))
+def random_directions() -> Array:
+    """Return unit vectors, uniform on the sphere: float64 (PATCH * PATCH, DIRECTIONS)."""
+    drawn = np.random.Generator(np.random.PCG64(SEED)).normal(size=(DIRECTIONS, PATCH * PATCH))
     directions: Array = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).T
     return directions
 
@@ -136,22 +135,17 @@ def _places(image: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.int
     """Draw the first row and column of the patches of an image, int64 (levels, PATCHES, 2)."""
     content = zlib.crc32(image.tobytes())
     generator = np.random.Generator(np.random.PCG64([SEED, content]))
-    drawn: NDArray[np.int64] = generator.integers(ends[:, None, None], size=(len(ends), PATCHES, 2))
-    return drawn
+    return generator.integers(ends[:, None, None], size=(len(ends), PATCHES, 2))
 
 
 def measure(pixels: NDArray[np.uint8]) -> Rows:
     """Count the projections of the patches of each image uint8 (N, S, S).
 
-    Returns
-    -------
-    dict
-        `counts`: uint8 (N, levels, DIRECTIONS, BINS). `moments`: float64 (N, levels, 2), the mean
-        of the patches' pixels and of their squares, in grey levels. `centres`: float64
-        (N, levels), what was subtracted from the pixels before the projection, so that the bins
-        are fine where the values are: the mean of the set on the coarsest level, 0 on the others.
-        `sizes`: int64 (N, levels), the pixels a side of each level. `centres` and `sizes` are the
-        same in each row: rows of one call belong together.
+    `counts` is uint8 (N, levels, DIRECTIONS, BINS). `moments`, float64 (N, levels, 2), are the mean
+    of the patches' pixels and of their squares, in grey levels. `centres`, float64 (N, levels), was
+    subtracted from the pixels before the projection, so that the bins are fine where the values
+    are: the mean of the set on the coarsest level, 0 on the others. `sizes`, int64 (N, levels), are
+    the pixels a side of each level. `centres` and `sizes` are the same in each row.
     """
     sizes = level_sizes(pixels.shape[-1])
     directions = random_directions().astype(np.float32)
@@ -189,10 +183,7 @@ def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = No
     compare only values of equal numbers of images.
     """
     sizes = reference["sizes"][0]
-    if not np.array_equal(generated["sizes"][0], sizes):
-        raise ValueError(f"images of {generated['sizes'][0][0]} and {sizes[0]} pixels a side")
-    first = _distributions(generated, p)
-    second = _distributions(reference, q)
+    first, second = _distributions(generated, p), _distributions(reference, q)
     values = [
         1000 * float(np.mean(_distances(*(part[at] for part in (*first, *second)))))
         for at in range(len(sizes))

@@ -55,14 +55,6 @@ def power_spectra(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return power
 
 
-def rings(side: int) -> NDArray[np.int64]:
-    """Return the rounded distance of each frequency from 0: int64 (side, side // 2 + 1)."""
-    rows = np.fft.fftfreq(side, 1 / side)[:, None]
-    columns = np.arange(side // 2 + 1)
-    rounded: NDArray[np.int64] = np.rint(np.hypot(rows, columns)).astype(np.int64)
-    return rounded
-
-
 def lattice(side: int) -> NDArray[np.int64]:
     """Return the frequencies of the grids: int64 (F, 3) of row, column and period.
 
@@ -101,23 +93,22 @@ def _neighbourhoods(side: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def measure(pixels: NDArray[np.uint8]) -> Rows:
     """Return the radial spectrum of images uint8 (N, S, S), and the power at grid frequencies.
 
-    Returns
-    -------
-    dict
-        `radial`: float32 (N, S // 2), the mean power at 1 to S // 2 waves an image, in decibels
-        (10 log10 of squared grey levels). `lattice`: float32 (N, F), the logarithm of the power
-        at each frequency of `lattice` over that of its neighbourhood. `periods`: int64 (N, F),
-        the periods of the frequencies, the same in each row.
+    `radial`, float32 (N, S // 2), is the mean power at 1 to S // 2 waves an image, in decibels (10
+    log10 of squared grey levels). `lattice`, float32 (N, F), is the logarithm of the power at each
+    frequency of `lattice` over that of its neighbourhood. `periods`, int64 (N, F), are the periods
+    of the frequencies, the same in each row.
     """
     side = pixels.shape[-1] // PERIODS[-1] * PERIODS[-1]
     if side < 64:
         raise ValueError(f"images of {pixels.shape[-1]} pixels a side, expected at least 64")
-    ring = rings(side).ravel()
+    wanted = side // 2 + 1
+    # The rounded distance of each frequency from 0, in the layout of the half spectrum.
+    distance = np.hypot(np.fft.fftfreq(side, 1 / side)[:, None], np.arange(wanted))
+    ring = np.rint(distance).astype(np.int64).ravel()
     # The half spectrum has one of two opposite frequencies, except in the first and last column.
-    often = np.full((side, side // 2 + 1), 2.0)
+    often = np.full((side, wanted), 2.0)
     often[:, [0, -1]] = 1
     often = often.ravel()
-    wanted = side // 2 + 1
     total = np.bincount(ring, often)[1:wanted]
     own, around = _neighbourhoods(side)
     radial = np.empty((len(pixels), side // 2), np.float32)
@@ -140,17 +131,11 @@ def measure(pixels: NDArray[np.uint8]) -> Rows:
 def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the differences of the mean spectra, and the grid index.
 
-    Returns
-    -------
-    dict
-        `spectrum`: root mean square difference of the mean radial spectra, in decibels.
-        `spectrum_fine`: mean difference in the upper half of the frequencies, generated minus
-        real. `grid_index`: relative to real images, and `grid_index_{period}` of the frequencies
-        at which a grid of that period begins.
+    `spectrum` is the root mean square difference of the mean radial spectra, in decibels,
+    `spectrum_fine` the mean difference in the upper half of the frequencies, generated minus real.
+    `grid_index` is relative to real images; `grid_index_{period}` is that of the frequencies at
+    which a grid of that period begins.
     """
-    sides = [2 * rows["radial"].shape[1] for rows in (generated, reference)]
-    if sides[0] != sides[1]:
-        raise ValueError(f"images of {sides[0]} and {sides[1]} pixels a side")
     own, real = shares(p, len(generated["radial"])), shares(q, len(reference["radial"]))
     difference = own @ generated["radial"] - real @ reference["radial"]
     excess = own @ generated["lattice"] - real @ reference["lattice"]

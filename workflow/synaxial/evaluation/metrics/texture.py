@@ -5,7 +5,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from skimage.feature import graycomatrix, graycoprops
 
-from synaxial.compute.parallel import cut, for_each
+from synaxial.compute.parallel import for_each
 from synaxial.evaluation.metrics.brain_masks import brain_mask
 from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 from synaxial.evaluation.metrics.frechet_distance import frechet_distance, moments
@@ -37,17 +37,9 @@ LEVELS = 32
 DISTANCES = (1, 2, 4, 8)
 
 FIRST_ORDER = (
-    "mean",
-    "deviation",
-    "skewness",
-    "kurtosis",
-    "percentile_10",
-    "median",
-    "percentile_90",
-    "interquartile_range",
-    "mean_absolute_deviation",
-    "entropy",
-    "uniformity",
+    *("mean", "deviation", "skewness", "kurtosis"),
+    *("percentile_10", "median", "percentile_90", "interquartile_range"),
+    *("mean_absolute_deviation", "entropy", "uniformity"),
 )
 
 #: As `graycoprops` calls them; ASM, the angular second moment, is also called uniformity.
@@ -68,32 +60,24 @@ FEATURES = (
 #: The smallest squared distance: the distance of a set from itself is 0 and has no logarithm.
 SMALLEST = 1e-6
 
-#: Images that one thread processes at a time.
-BLOCK = 16
-
 
 def measure(pixels: NDArray[np.uint8]) -> Rows:
-    """Return the texture features of the brain in each image uint8 (N, S, S).
+    """Return the texture of the brain in each image uint8 (N, S, S).
 
-    Returns
-    -------
-    dict
-        `features`: float64 (N, F), in the order of `FEATURES`; all 0 for an image without a
-        brain.
+    `features` are float64 (N, F), in the order of `FEATURES`; all 0 for an image without a brain.
     """
     features = np.zeros((len(pixels), len(FEATURES)))
 
-    def measure_block(block: slice) -> None:
-        for at in range(block.start, block.stop):
-            brain = brain_mask(pixels[at])
-            if brain.any():
-                features[at] = [
-                    *first_order(pixels[at][brain]),
-                    *details(pixels[at], brain).ravel(),
-                    *co_occurrence(pixels[at], brain).ravel(),
-                ]
+    def measure_image(at: int) -> None:
+        brain = brain_mask(pixels[at])
+        if brain.any():
+            features[at] = [
+                *first_order(pixels[at][brain]),
+                *details(pixels[at], brain).ravel(),
+                *co_occurrence(pixels[at], brain).ravel(),
+            ]
 
-    for_each(measure_block, cut(len(pixels), BLOCK))
+    for_each(measure_image, range(len(pixels)))
     return {"features": features}
 
 
@@ -105,12 +89,8 @@ def first_order(values: NDArray[np.uint8]) -> list[float]:
     binned = share.reshape(LEVELS, -1).sum(axis=1)
     present = binned[binned > 0]
     return [
-        mean,
-        *others,
-        p10,
-        p50,
-        p90,
-        p75 - p25,
+        *(mean, *others),
+        *(p10, p50, p90, p75 - p25),
         float(share @ np.abs(np.arange(256) - mean)),
         float(-(present * np.log2(present)).sum()),
         float(np.square(binned).sum()),
@@ -186,15 +166,9 @@ def co_occurrence(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> NDArray
 def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = None) -> Numbers:
     """Return the Fréchet distance of the features, standardised by the reference.
 
-    The mean of the reference is subtracted from each feature, and the result is divided by the
-    standard deviation of the reference (by 1 where that is 0). Covariances are divided by the
-    number of images, not by one less.
-
-    Returns
-    -------
-    dict
-        `texture_squared`: |m - m'|² + tr(S + S' - 2 (S S')^½), and `texture`: its natural
-        logarithm, or that of `SMALLEST` if the distance is smaller.
+    Each feature is standardised by its mean and standard deviation in the reference (by 1 where
+    that is 0). `texture_squared` is |m - m'|² + tr(S + S' - 2 (S S')^½), and `texture` its natural
+    logarithm, or that of `SMALLEST` if the distance is smaller.
     """
     own, real = generated["features"], reference["features"]
     fewest = min(len(own), len(real))
@@ -204,8 +178,6 @@ def compare(generated: Rows, reference: Rows, p: Weights = None, q: Weights = No
     mean = share @ real
     deviation = np.sqrt(share @ (real - mean) ** 2)
     scale = np.where(deviation > 1e-9, deviation, 1)
-    squared = frechet_distance(
-        *moments((own - mean) / scale, p),
-        *moments((real - mean) / scale, q),
-    )
-    return {NAME: float(np.log(max(squared, SMALLEST))), f"{NAME}_squared": float(squared)}
+    scaled = [(rows - mean) / scale for rows in (own, real)]
+    squared = frechet_distance(*moments(scaled[0], p), *moments(scaled[1], q))
+    return {NAME: float(np.log(max(squared, SMALLEST))), f"{NAME}_squared": squared}

@@ -69,14 +69,10 @@ def prepare(
 def held_out_scores(
     generated: Features, reference: Features, generated_groups: Integers, reference_groups: Integers
 ) -> tuple[Vector, Integers]:
-    """Train a classifier for each fold and score the images of the fold.
+    """Train a classifier for each fold; return the score and the fold of each image, (N + M,).
 
-    Returns
-    -------
-    scores
-        float64 (N + M,), generated images first; above 0 for images taken as generated.
-    folds
-        int64 (N + M,). Scores of different classifiers are not comparable.
+    Generated images come first. A score is above 0 for images taken as generated. Scores of
+    different folds are not comparable.
     """
     x, y = checked(generated, reference, least=2)
     both = generated_groups, reference_groups

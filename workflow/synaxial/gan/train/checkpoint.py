@@ -18,8 +18,7 @@ from synaxial.config.model import Monitoring
 from synaxial.gan.train.stopping import LOWER_THE_RATE, Stop
 from synaxial.io.arrays import DamagedFileError, read_arrays
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import PARTIAL_PREFIX, written_whole
-from synaxial.io.locks import take_lock
+from synaxial.io.files import PARTIAL_PREFIX, take_lock, written_whole
 
 log = logging.getLogger(__name__)
 

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synaxial.data.dataset.reading import read_dataset
-from synaxial.data.image_sets import read_set
 from synaxial.evaluation.features import efficientnet
 from synaxial.evaluation.measurements import (
     SET,
     TRAINING,
     Measurements,
-    check_images,
     check_training,
+    compared,
     digests_in,
+    read_images,
     read_pair,
 )
 from synaxial.evaluation.metrics import anatomy, memorisation
@@ -133,16 +133,9 @@ def read_numbers(
     own, real = read_pair(measurements, reference)
     check_training(training, own, measurements)
     seen, rows = read_dataset(training)
-    try:
-        images = read_set(stacks, len(own[SET]["groups"]))
-        check_images(stacks, images.pixels, own, measurements)
+    with compared(measurements, reference):
+        images = read_images(stacks, own, measurements)
         numbers = numbers_of(own, real, images.pixels.shape[1], millimetres)
-    except (KeyError, ValueError, IndexError) as error:
-        raise SynaxialError(
-            measurements,
-            f"does not fit {reference} ({error})",
-            "two files of one version of `synaxial evaluate measure`",
-        ) from error
     return numbers, Training(digests_in(own, measurements)[TRAINING], seen.pixels, rows)
 
 
