@@ -119,6 +119,10 @@ MISTAKES = {
     "key": ({"slices": 3}, "unknown key slices"),
     "value": ({"slice": {"first": "x"}}, "slice.first: found 'x'"),
     "networks": ({"resize": {"size": 128}}, "resize.size is 128"),
+    "pixels of several sizes": (
+        {"acquire": {**STUDY["acquire"], "volume": {"shape": None}}},
+        "resize.field_of_view: is not set",
+    ),
     "folder": (
         {"acquire": {"source": "directory", "directory": {"path": "nowhere"}}},
         "nowhere",

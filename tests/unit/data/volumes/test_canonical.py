@@ -90,7 +90,7 @@ def test_labels_become_those_of_brats_2020(
 @pytest.mark.parametrize(
     ("voxels", "affine", "layout", "message"),
     [
-        (make_labels()[:-1], LPS, "bids", r"has \(6, 8, 6\) voxels; expected \(7, 8, 6\)"),
+        (make_labels()[:-1], LPS, "bids", r"sub-1: \(6, 8, 6\) voxels; expected \(7, 8, 6\)"),
         (make_labels(), LPS + 5 * np.eye(4, k=3), "bids", "5 mm from"),
         (make_labels() * np.float32(0.5), LPS, "bids", "holds labels 0.5; expected whole numbers"),
         (-make_labels().astype(np.int16), LPS, "bids", "holds labels -4, -2, -1; expected whole"),

@@ -110,7 +110,7 @@ def make_canonical_segmentation(
     if int(np.prod(geometry.shape[3:])) > 1:
         raise BadVolumeError(
             where,
-            f"the segmentation has {int(np.prod(geometry.shape[3:]))} channels",
+            f"{int(np.prod(geometry.shape[3:]))} channels",
             "one volume of labels",
             "convert it, as with NumPy's argmax if each channel is a label from 0 on",
         )
@@ -121,7 +121,7 @@ def make_canonical_segmentation(
     if unknown.size:
         named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{allowed}"
         shown = ", ".join(f"{value:g}" for value in unknown[:5])
-        raise BadVolumeError(where, f"the segmentation holds labels {shown}", named)
+        raise BadVolumeError(where, f"holds labels {shown}", named)
     table = np.arange(LARGEST_LABEL + 1, dtype=np.uint8)
     for label, meaning in (labels or {}).items():
         table[label] = meaning
@@ -133,14 +133,14 @@ def _check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:
     if geometry.canonical_shape != flair.canonical_shape:
         raise BadVolumeError(
             where,
-            f"the segmentation has {geometry.canonical_shape} voxels",
+            f"{geometry.canonical_shape} voxels",
             f"{flair.canonical_shape} as the volume",
         )
     distance = float(np.linalg.norm(geometry.corners() - flair.corners(), axis=1).max())
     if distance > GRID_TOLERANCE:
         raise BadVolumeError(
             where,
-            f"the grid of the segmentation lies up to {distance:.3g} mm from that of the volume",
+            f"its grid lies up to {distance:.3g} mm from that of the volume",
             "one grid",
         )
 
