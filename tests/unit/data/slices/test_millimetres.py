@@ -70,10 +70,11 @@ class Subject:
     def make(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], list[int]]:
         """Return the images, the masks and the numbers of the slices."""
         volumes = self.folder / "volumes"
+        source = ("--path", self.data, "--fetched", self.folder)
         record = ("--record", volumes / "001.json")
         output = {kind: ("--output", self.folder / f"{kind}.tif") for kind in "sim"}
         for stage, *options in (
-            ("acquire", "--subject", "001", "--fetched", self.folder, "--output", volumes),
+            ("acquire", "--subject", "001", *source, "--output", volumes),
             ("slice", "--volume", volumes / "001_flair.nii.gz", *record, *output["s"]),
             ("resize", "--slices", self.folder / "s.tif", *record, *output["i"]),
             ("mask", "--segmentation", volumes / "001_seg.nii.gz", *record, *output["m"]),
