@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -125,6 +126,10 @@ def main() -> None:
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
+    # Where there is no home folder, Matplotlib says so at every start.
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # noqa: PTH111 - no error without a home
+        folder = Path(tempfile.gettempdir(), f"matplotlib-{os.getuid()}")
+        os.environ.setdefault("MPLCONFIGDIR", str(folder))
     # Python would search all loaded modules for garbage at its end, which takes 50 to 80 ms.
     atexit.register(gc.freeze)
     command = find_command(sys.argv[1:])
