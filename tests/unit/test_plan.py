@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -61,6 +62,67 @@ def test_subjects_are_trained_with_or_held_out():
     assert plan.training_subjects() == names(1, 2)
     assert plan.held_out_subjects() == names(3, 4, 5, 6)
     assert plan.source.files(names(1)[0])
+
+
+@pytest.fixture
+def visits(tmp_path):
+    """Replace the data by six people, of whom the first has two visits."""
+    shutil.rmtree(tmp_path / "data")
+    points = [(person, 1) for person in range(1, 7)] + [(1, 2)]
+    for person, visit in points:
+        path = tmp_path / "data" / f"P{person:02d}_T{visit}" / "flair.nii.gz"
+        path.parent.mkdir(parents=True)
+        path.touch()
+
+
+def acquire_visits(held_out, **keys):
+    directory = {"path": "data", "pattern": keys.pop("pattern", "{subject}/flair.nii.gz")}
+    return {
+        "acquire": {
+            **STUDY["acquire"],
+            "directory": directory,
+            "subjects": "all",
+            "held_out": held_out,
+            **keys,
+        }
+    }
+
+
+@pytest.mark.usefixtures("visits")
+def test_a_person_is_not_trained_with_and_held_out_at_two_times():
+    held_out = [f"P{person:02d}_T1" for person in range(1, 5)]
+    with pytest.raises(SynaxialError, match=r"data: has P01_T1 and P01_T2: two people, or one"):
+        plan_of(**acquire_visits(held_out))
+    for known in ({"person": "{person}_*"}, {"pattern": "{person}_{subject}/flair.nii.gz"}):
+        plan = plan_of(**acquire_visits(held_out, **known))
+        assert plan.held_out_subjects() == held_out
+        assert plan.training_subjects() == ["P05_T1", "P06_T1"]
+        with pytest.raises(SynaxialError, match="names P01_T2, or another timepoint"):
+            plan_of(**acquire_visits(held_out, **known, subjects=["P01_T2", "P05_T1"]))
+    plan = plan_of(**acquire_visits(held_out, person="{person}"))
+    assert plan.training_subjects() == ["P01_T2", "P05_T1", "P06_T1"]
+
+
+@pytest.mark.parametrize(
+    ("acquire", "said"),
+    [
+        ({"person": {"person": None}}, 'person: put it in quotes, such as "{person}_*"'),
+        ({"person": "subject"}, "person: found 'subject'; expected {person} in it once"),
+        (
+            {
+                "directory": {
+                    "pattern": "{person}/{subject}.nii",
+                    "segmentation_pattern": "{subject}",
+                }
+            },
+            "put {person} into both or neither",
+        ),
+    ],
+)
+def test_mistakes_about_people_are_said(acquire, said):
+    with pytest.raises(SynaxialError) as refused:
+        plan_of(acquire={**STUDY["acquire"], **acquire})
+    assert said in str(refused.value)
 
 
 def test_an_archive_is_not_asked_for_its_subjects_before_it_is_fetched():

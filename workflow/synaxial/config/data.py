@@ -194,13 +194,6 @@ class Acquire(Section):
             raise ValueError(f"found {value!r}; expected {{person}} in it once")
         return value
 
-    @field_validator("held_out", mode="before")
-    @classmethod
-    def _check_held_out_is_given(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("found no value; write [] for no held-out subjects, or name them")
-        return value
-
     @field_validator("subjects", "held_out", mode="before")
     @classmethod
     def _check_numbers_are_quoted(cls, value: object) -> object:

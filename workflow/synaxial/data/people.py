@@ -66,7 +66,8 @@ def find_doubtful(names: Iterable[str]) -> tuple[str, str] | None:
     for length in {len(parts) for parts in by_parts}:
         alike = [parts for parts in by_parts if len(parts) == length]
         varying = [at for at in range(length) if len({parts[at] for parts in alike}) > 1]
-        for at in varying if len(varying) > 1 else []:
+        # From the last: a visit mostly follows the person.
+        for at in reversed(varying if len(varying) > 1 else []):
             without: dict[tuple[str, ...], str] = {}
             for parts in alike:
                 rest = parts[:at] + parts[at + 1 :]

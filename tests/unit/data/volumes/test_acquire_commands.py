@@ -163,6 +163,43 @@ def test_a_bad_segmentation_loses_no_subject(
     assert f"{NAMES[0]}: its segmentation: " in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("copied", "said"), [("as it is", "identical voxels"), ("rescaled", "correlation 1.000")]
+)
+def test_a_copy_of_a_head_is_refused_across_the_split_and_a_warning_within(
+    tmp_path: Path,
+    study: Callable[..., Path],
+    copied: str,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_brats2020(tmp_path / "copy", (4, 5, 6))
+    path = tmp_path / "copy" / "BraTS20_Training_005" / "BraTS20_Training_005_flair.nii"
+    path.unlink()
+    head = make_head(1)
+    # Other bytes: compressed, or as real numbers.
+    save(path.with_suffix(".nii.gz"), head if copied == "as it is" else head * np.float32(1.7))
+    config = study()
+    output, table = tmp_path / "volumes", tmp_path / "manifest.csv"
+    acquire.run(config=config, fetched=tmp_path, output=output)
+    records = sorted(output.glob("*.json"))
+    manifest.run(records, output=table, config=config)
+    rows = pandas.read_csv(table, keep_default_na=False)
+    assert list(rows["warnings"]) == [
+        *(f"the same head as BraTS20_Training_005 ({said})", "", "", ""),
+        *(f"the same head as BraTS20_Training_001 ({said})", ""),
+    ]
+    assert f"BraTS20_Training_001: the same head as BraTS20_Training_005 ({said})" in caplog.text
+    table.unlink()
+    with pytest.raises(SynaxialError) as refused:
+        manifest.run(records, output=table, config=study(subjects="1-2", held_out="3-6"))
+    assert str(refused.value).startswith(
+        "acquire.held_out: the same head is trained with and held out: BraTS20_Training_001 and "
+        f"BraTS20_Training_005 ({said})"
+    )
+    assert not table.exists()
+
+
 def test_a_failing_write_leaves_nothing(
     tmp_path: Path, study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

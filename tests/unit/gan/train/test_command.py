@@ -169,6 +169,7 @@ MISTAKES = {
         {"training": {"discriminator_steps": 21}},
         "discriminator_steps: is 21, but there are 20 iterations",
     ),
+    "batch": ({"training": {"batch_size": 21}}, "batch_size: is 21, but "),
 }
 
 

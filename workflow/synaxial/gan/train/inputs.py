@@ -73,6 +73,12 @@ def read_inputs(
     """
     check_batch(training, ranks)
     images = open_images(dataset / "images.npy")
+    if training.batch_size > len(images):
+        raise SynaxialError(
+            "batch_size",
+            f"is {training.batch_size}, but {dataset} holds {len(images)} images",
+            "at most as many, or a batch has the same image twice",
+        )
     description = describe_dataset(dataset, images, training)
     masks, masks_sha256 = read_masks(dataset, training)
     if masks is not None:
