@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from synaxial.studies.segment.compare import make_markdown
 from synaxial.studies.segment.comparison import Row
-from synaxial.studies.segment.comparison_page import make_markdown
 from synaxial.studies.segment.results import Check
 
 FOLDER = Path(__file__).parents[4] / "docs" / "results" / "segmentation"

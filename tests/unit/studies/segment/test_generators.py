@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from synaxial.io.errors import SynaxialError
+from synaxial.studies.segment.compare import ONE, OWN, SHARED, make_comparison_page
 from synaxial.studies.segment.comparison import compare
-from synaxial.studies.segment.comparison_page import ONE, OWN, SHARED, make_comparison_page
 from synaxial.studies.segment.intervals import clusters_of, crossed_interval, means_of_clusters
 from synaxial.studies.segment.mask_numbers import NUMBERS
 from synaxial.studies.segment.results import Check, HeldOut, Results, Training, check_sources
@@ -110,9 +110,9 @@ def test_intervals_contain_the_truth_of_other_generators():
 @pytest.mark.parametrize(
     ("generators", "note", "count"),
     [
-        ({1: ["a"], 2: ["a"]}, ONE, "by 1 generator of"),
-        ({1: ["a"], 2: ["b"], 3: ["a"]}, SHARED, "by 2 generators of"),
-        ({1: ["a"], 2: ["b"]}, OWN, "by 2 generators of"),
+        ({1: ["a"], 2: ["a"]}, ONE, "from 1 generator of"),
+        ({1: ["a"], 2: ["b"], 3: ["a"]}, SHARED, "from 2 generators of"),
+        ({1: ["a"], 2: ["b"]}, OWN, "from 2 generators of"),
     ],
 )
 def test_the_page_names_experiment_and_generators_and_explains_the_intervals(

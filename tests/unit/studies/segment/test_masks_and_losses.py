@@ -9,7 +9,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.studies.segment.mask_numbers import bright_masks, contrast, dice, dice_of_people
 from synaxial.studies.segment.slices import Slices
-from synaxial.studies.segment.training import cross_entropy, segmentation_loss, soft_dice_loss
+from synaxial.studies.segment.unet import cross_entropy, segmentation_loss, soft_dice_loss
 
 from .phantoms import make_discs
 

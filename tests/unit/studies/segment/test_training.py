@@ -17,7 +17,7 @@ from synaxial.studies.segment.slices import (
     read_generated,
     read_real,
 )
-from synaxial.studies.segment.training import segment, train
+from synaxial.studies.segment.unet import segment, train
 
 from .phantoms import make_discs, read_phantoms, write_dataset, write_pairs
 

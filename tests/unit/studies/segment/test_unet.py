@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.studies.segment.training import segmentation_loss
-from synaxial.studies.segment.unet import UNet
+from synaxial.studies.segment.unet import UNet, segmentation_loss
 
 
 @pytest.mark.parametrize("channels", [[3, 5], [2, 3, 4], [2, 2, 2, 2]])

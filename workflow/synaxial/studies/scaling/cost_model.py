@@ -31,33 +31,22 @@ class CostModel:
     latency: float
     seconds_per_byte: float
 
-    def communication(self, ranks: int, messages: int, payload_bytes: int) -> float:
+    def communication(self, point: Point) -> float:
         """Return the seconds of a step's messages."""
-        rounds, volume = communication_terms(ranks, messages, payload_bytes)
+        rounds, volume = communication_terms(point)
         return self.latency * rounds + self.seconds_per_byte * volume
 
-    def seconds(
-        self, ranks: int, images_of_a_rank: int, messages: int, payload_bytes: int
-    ) -> float:
+    def seconds(self, point: Point) -> float:
         """Return the seconds of a step."""
-        compute = self.fixed + self.per_image * images_of_a_rank
-        return compute + self.communication(ranks, messages, payload_bytes)
+        compute = self.fixed + self.per_image * point.images_of_a_rank
+        return compute + self.communication(point)
 
 
-def communication_terms(ranks: int, messages: int, payload_bytes: int) -> tuple[float, float]:
+def communication_terms(point: Point) -> tuple[float, float]:
     """Return the factors of the latency and of the inverse bandwidth; 0 for one rank."""
     # The rounded-up logarithm of R to base 2, exact for integers.
-    rounds = messages * (ranks - 1).bit_length()
-    return float(rounds), payload_bytes * 2 * (ranks - 1) / ranks
-
-
-def design_of(points: Sequence[Point]) -> np.ndarray:
-    """Return the factors of the four parameters, float64 (points, 4)."""
-    rows = [
-        (1.0, p.images_of_a_rank, *communication_terms(p.ranks, p.messages, p.payload_bytes))
-        for p in points
-    ]
-    return np.array(rows, dtype=np.float64).reshape(-1, PARAMETERS)
+    rounds = point.messages * (point.ranks - 1).bit_length()
+    return float(rounds), point.payload_bytes * 2 * (point.ranks - 1) / point.ranks
 
 
 def fit(points: Sequence[Point]) -> CostModel | str:
@@ -65,8 +54,9 @@ def fit(points: Sequence[Point]) -> CostModel | str:
 
     Crowded points are left out: their ranks share cores, which is not part of the model.
     """
-    used = [p for p in points if not p.crowded and not p.predicted]
-    design = design_of(used)
+    used = [p for p in points if not p.crowded]
+    rows = [(1.0, p.images_of_a_rank, *communication_terms(p)) for p in used]
+    design = np.array(rows, dtype=np.float64).reshape(-1, PARAMETERS)
     # Bytes are millions where images are a few; scaled columns keep the precision.
     sizes = design.max(axis=0, initial=0)
     sizes[sizes == 0] = 1
@@ -83,11 +73,7 @@ def fit(points: Sequence[Point]) -> CostModel | str:
 
 def largest_deviation(model: CostModel, points: Sequence[Point]) -> float:
     """Return the largest relative deviation of the model from a measured point."""
-    return max(
-        abs(model.seconds(p.ranks, p.images_of_a_rank, p.messages, p.payload_bytes) / p.seconds - 1)
-        for p in points
-        if not p.crowded and not p.predicted
-    )
+    return max(abs(model.seconds(p) / p.seconds - 1) for p in points if not p.crowded)
 
 
 def predict(model: CostModel, points: Sequence[Point], training: Training) -> list[Point]:
@@ -105,21 +91,8 @@ def predict(model: CostModel, points: Sequence[Point], training: Training) -> li
             if why_not(training, mode, ranks):
                 continue
             batch = training_of_point(training, mode, ranks).batch_size
-            sent = (last.messages, last.payload_bytes)
-            seconds = model.seconds(ranks, batch // ranks, *sent)
-            spent = model.communication(ranks, *sent)
-            found.append(
-                replace(
-                    last,
-                    ranks=ranks,
-                    nodes=0,
-                    batch_size=batch,
-                    seconds=seconds,
-                    low=seconds,
-                    high=seconds,
-                    communication=spent,
-                    least_communication=spent,
-                    predicted=True,
-                )
-            )
+            point = replace(last, ranks=ranks, nodes=0, batch_size=batch, predicted=True)
+            seconds, spent = model.seconds(point), model.communication(point)
+            point = replace(point, seconds=seconds, low=seconds, high=seconds)
+            found.append(replace(point, communication=spent, least_communication=spent))
     return found

@@ -12,7 +12,6 @@ from synaxial.compute.machine import Machine, announce_machine, core_warning, gr
 from synaxial.compute.memory import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import check_networks, read_study
-from synaxial.config.model import Scaling, Training
 from synaxial.data.dataset.reading import open_images
 from synaxial.gan.train.command import TOO_MANY_THREADS
 from synaxial.gan.train.communication import (
@@ -48,7 +47,7 @@ def run(
         str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
     ] = "auto",
 ) -> None:
-    """Time some steps of a training, on one or on several MPI ranks.
+    """Time some steps of a training, on one or on several MPI ranks; rank 0 writes the result.
 
     \b
     Example:
@@ -57,63 +56,44 @@ def run(
     """
     keep_freed_memory()
     with use_threads(threads_per_rank), end_together():
-        measure(dataset, output, config, mode, ranks, threads_per_rank, device)
-
-
-def measure(
-    dataset: Path,
-    output: Path,
-    config: Path,
-    mode: str,
-    ranks: int,
-    threads: int,
-    device_name: str,
-) -> None:
-    """Measure one point on all ranks; rank 0 writes it."""
-    world = open_world(ranks)
-    with shared_errors(world):
-        experiment, scaling, training = read_point(config, mode, ranks)
-        check_batch(training, ranks)
-        images = open_images(dataset / "images.npy")
-        describe_dataset(dataset, images, training)
-        masks, _ = read_masks(dataset, training)
-    communicator, device = open_communicator(world, device_name)
-    machines = gather_machines(communicator, device)
-    if world.rank == 0:
-        log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)
-        announce_machine(machines, threads, TOO_MANY_THREADS)
-    load = os.getloadavg()[0]
-    steps = time_steps(training, scaling, images, communicator, device, masks)
-    if world.rank == 0:
-        point = {
-            "experiment": experiment,
-            "mode": mode,
-            "batch_size": training.batch_size,
-            "warm_up": scaling.warm_up,
-            "threads_per_rank": threads,
-            "load_average_before": load,
-            **describe_machines(machines, threads),
-            **describe_steps(steps, training.batch_size),
-            **describe_software(),
-        }
-        write_json(output, point)
-        log.info("%s: %.3g s a step", output, point["seconds"]["median"])
-
-
-def read_point(config: Path, mode: str, ranks: int) -> tuple[str, Scaling, Training]:
-    """Return the experiment's name, the section `scaling`, and the training settings of a point."""
-    study = read_study(config)
-    check_networks(study)
-    name = study.scaling_experiment
-    return name, study.scaling, training_of_point(study.experiments[name], mode, ranks)
+        world = open_world(ranks)
+        with shared_errors(world):
+            study = read_study(config)
+            check_networks(study)
+            experiment = study.scaling_experiment
+            training = training_of_point(study.experiments[experiment], mode, ranks)
+            check_batch(training, ranks)
+            images = open_images(dataset / "images.npy")
+            describe_dataset(dataset, images, training)
+            masks, _ = read_masks(dataset, training)
+        communicator, chosen = open_communicator(world, device)
+        machines = gather_machines(communicator, chosen)
+        if world.rank == 0:
+            log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)
+            announce_machine(machines, threads_per_rank, TOO_MANY_THREADS)
+        load = os.getloadavg()[0]
+        steps = time_steps(training, study.scaling, images, communicator, chosen, masks)
+        if world.rank == 0:
+            point = {
+                "experiment": experiment,
+                "mode": mode,
+                "batch_size": training.batch_size,
+                "warm_up": study.scaling.warm_up,
+                "threads_per_rank": threads_per_rank,
+                "load_average_before": load,
+                **describe_machines(machines, threads_per_rank),
+                **describe_steps(steps, training.batch_size),
+                **describe_software(),
+            }
+            write_json(output, point)
+            log.info("%s: %.3g s a step", output, point["seconds"]["median"])
 
 
 def describe_machines(machines: list[Machine], threads: int) -> dict[str, Any]:
     """Return the ranks' machines; `crowded` if the ranks had fewer cores than threads."""
-    nodes = {host: len(members) for host, members in group_by_host(machines).items()}
     return {
         "ranks": len(machines),
-        "nodes": nodes,
+        "nodes": {host: len(members) for host, members in group_by_host(machines).items()},
         "device": machines[0].device,
         "processor": machines[0].processor,
         "crowded": core_warning(machines, threads, "") != "",

@@ -111,23 +111,18 @@ def efficiencies(points: Sequence[Point]) -> dict[Point, float]:
 def read_points(paths: Sequence[Path]) -> tuple[list[Point], dict[str, Any]]:
     """Return the points of files of `synaxial study scaling measure`, and the first file's content.
 
-    Raises
-    ------
-    SynaxialError
-        A file is of another kind, or was measured on another device than the first one.
+    Points of different devices, or with different numbers of threads, are refused.
     """
-    contents, points = [], []
-    for path in paths:
-        content = read_json(path)
+    contents = [read_json(path) for path in paths]
+    points = []
+    for path, content in zip(paths, contents, strict=True):
         try:
-            machine = (content["device"], content["threads_per_rank"])
+            machine, first = ((c["device"], c["threads_per_rank"]) for c in (content, contents[0]))
             points.append(_point(content))
         except KeyError as error:
             raise SynaxialError(
                 path, f"has no {error.args[0]}", "a file of `synaxial study scaling measure`"
             ) from None
-        contents.append(content)
-        first = (contents[0]["device"], contents[0]["threads_per_rank"])
         if machine != first:
             raise SynaxialError(
                 path,

@@ -11,7 +11,7 @@ import numpy as np
 from synaxial.config.model import Scaling, Training
 from synaxial.gan.train.setup import make_updater
 
-#: The places of messages that a `Meter` tells apart.
+#: The kinds of messages that a `Meter` tells apart.
 GRADIENTS, STATISTICS = "gradients", "statistics"
 
 
@@ -162,11 +162,9 @@ def time_steps(
         began = ended
     mine = np.array(rows, dtype=np.float64)
     seconds, gradients, statistics = np.moveaxis(np.array(world.allgather(mine)), 2, 0)
-    return Steps(
-        *(seconds, gradients, statistics),
-        payload_bytes=sum(part.payload_bytes for part in traffic.values()),
-        messages=sum(part.messages for part in traffic.values()),
-    )
+    payload = sum(part.payload_bytes for part in traffic.values())
+    messages = sum(part.messages for part in traffic.values())
+    return Steps(seconds, gradients, statistics, payload, messages)
 
 
 def finish_work(device: Any) -> None:

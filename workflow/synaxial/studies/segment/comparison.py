@@ -74,17 +74,8 @@ def compare(results: Results) -> list[Row]:
     """Return the floors, each kind at each number of people, and the differences at each number.
 
     A difference is taken within the same seeds and people, so that their common effects cancel.
-
-    Raises
-    ------
-    SynaxialError
-        Fewer than two people have a tumour, or two kinds have no seed in common.
     """
     people = sorted(results.trainings[0].dice)
-    if len(people) < 2:
-        raise SynaxialError(
-            "--held-out", f"has {len(people)} subjects with a tumour", "at least two"
-        )
     sets: dict[tuple[str, str], dict[int, Training]] = {}
     for training in results.trainings:
         sets.setdefault((training.subjects, training.kind), {})[training.seed] = training

@@ -22,13 +22,7 @@ def check_size(size: int, channels: list[int]) -> None:
 
 
 def people_wanted(asked: str, people: int) -> int:
-    """Return how many of the people `all`, `quarter` or a number means.
-
-    Raises
-    ------
-    SynaxialError
-        The text is none of these, or asks for more people than there are.
-    """
+    """Return how many of the people `all`, `quarter` or a number means; refuse other texts."""
     if asked == "all":
         return people
     if asked == "quarter":

@@ -1,5 +1,8 @@
 """Numbers of masks: how well two match, and whether a mask lies on its image's tumour."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
@@ -20,8 +23,8 @@ NUMBERS = {
     "area_upper": "upper quartile of the area",
 }
 
-#: The quantile that each number of the areas is; None is the mean.
-AREAS = {"area": None, "area_lower": 0.25, "area_median": 0.5, "area_upper": 0.75}
+#: A number of the images with these indices.
+Statistic = Callable[[NDArray[np.int64]], float]
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
@@ -91,39 +94,39 @@ def measure(slices: Slices) -> dict[str, NDArray[np.float64]]:
 
 def summarise(slices: Slices) -> dict[str, dict[str, float] | None]:
     """Return each of `NUMBERS` with its interval; None where fewer than two groups have it."""
-    of_images = measure(slices)
-    return {name: _with_interval(name, of_images, slices.groups) for name in NUMBERS}
+    found = measure(slices)
+    pixels, areas, contrasts = found["pixels"], found["area"], found["contrast"]
+    every, filled = np.ones(len(slices), np.bool_), pixels > 0
+
+    def mean_of(values: NDArray[Any]) -> Statistic:
+        return lambda at: float(values[at].mean())
+
+    def quantile_of_areas(share: float) -> Statistic:
+        return lambda at: float(np.quantile(areas[at], share))
+
+    def outside(at: NDArray[np.int64]) -> float:
+        return float(found["outside"][at].sum() / pixels[at].sum())
+
+    # Each with the images that have it, and the largest value there can be.
+    numbers = {
+        "empty": (mean_of(pixels == 0), every, 1.0),
+        "outside": (outside, filled, 1.0),
+        "contrast": (mean_of(contrasts), filled & np.isfinite(contrasts), 1.0),
+        "bright": (mean_of(found["bright"]), filled, 1.0),
+        "area": (mean_of(areas), filled, 100.0),
+        "area_lower": (quantile_of_areas(0.25), filled, 100.0),
+        "area_median": (quantile_of_areas(0.5), filled, 100.0),
+        "area_upper": (quantile_of_areas(0.75), filled, 100.0),
+    }
+    return {name: _with_interval(*numbers[name], slices.groups) for name in NUMBERS}
 
 
 def _with_interval(
-    name: str, of_images: dict[str, NDArray[np.float64]], groups: NDArray[np.int64]
+    statistic: Statistic, kept: NDArray[np.bool_], most: float, groups: NDArray[np.int64]
 ) -> dict[str, float] | None:
-    kept = np.ones(len(groups), np.bool_)
-    if name != "empty":
-        kept = of_images["pixels"] > 0
-    if name in ("contrast", "bright"):
-        kept &= np.isfinite(of_images[name])
     if len(np.unique(groups[kept])) < 2:
         return None
-    chosen = {key: values[kept] for key, values in of_images.items()}
-
-    def statistic(at: NDArray[np.int64]) -> float:
-        return _statistic(name, {key: values[at] for key, values in chosen.items()})
-
-    interval = grouped_interval(statistic, groups[kept])
-    value = statistic(np.arange(int(kept.sum())))
-    # An area ends at 100 % of the image; all other numbers end at 1.
-    most = 100.0 if name in AREAS else 1.0
-    return {"value": value, "low": max(interval.low, 0.0), "high": min(interval.high, most)}
-
-
-def _statistic(name: str, of_images: dict[str, NDArray[np.float64]]) -> float:
-    if name == "empty":
-        return float((of_images["pixels"] == 0).mean())
-    if name == "outside":
-        return float(of_images["outside"].sum() / of_images["pixels"].sum())
-    if name in AREAS:
-        share = AREAS[name]
-        areas = of_images["area"]
-        return float(areas.mean() if share is None else np.quantile(areas, share))
-    return float(of_images[name].mean())
+    images = np.flatnonzero(kept)
+    interval = grouped_interval(lambda at: statistic(images[at]), groups[kept])
+    low, high = max(interval.low, 0.0), min(interval.high, most)
+    return {"value": statistic(images), "low": low, "high": high}

@@ -128,14 +128,7 @@ class Results:
 
 
 def read_results(paths: list[Path], check: Path) -> Results:
-    """Read trainings and the check of their masks, and make sure that they compare.
-
-    Raises
-    ------
-    SynaxialError
-        A file is absent or of another kind, differs from the first one in its budget or held-out
-        people, is there twice, or was trained with other slices under the same name.
-    """
+    """Read trainings and the check of their masks; refuse those that do not compare."""
     trainings = [read_model(path, TrainingFile, _expected("train"), REMEDY) for path in paths]
     masks = read_model(check, CheckFile, _expected("check"), REMEDY)
     if {len(masks.floors), len(masks.masks), len(masks.images)} != {2} or any(
@@ -143,14 +136,15 @@ def read_results(paths: list[Path], check: Path) -> Results:
     ):
         raise SynaxialError(check, "lacks some of its numbers", _expected("check"), REMEDY)
     first = trainings[0]
+    budget = first.budget
     seen: dict[tuple[str, str, int], Path] = {}
     for path, training in zip(paths, trainings, strict=True):
         for key, value in training.budget.items():
-            if value != first.budget[key]:
+            if value != budget[key]:
                 raise SynaxialError(
                     path,
                     f"has {key} {value}",
-                    f"{first.budget[key]}, as {paths[0]}: only equal trainings compare",
+                    f"{budget[key]}, as {paths[0]}: only equal trainings compare",
                     REMEDY,
                 )
         _check_held_out(path, training, training.dice, paths[0], first)
@@ -161,7 +155,7 @@ def read_results(paths: list[Path], check: Path) -> Results:
     for scores in masks.floors.values():
         _check_held_out(check, masks, scores, paths[0], first)
     check_sources(paths, trainings, check, masks)
-    return Results(list(trainings), masks, first.budget, first.held_out)
+    return Results(list(trainings), masks, budget, first.held_out)
 
 
 def check_sources(
@@ -169,11 +163,8 @@ def check_sources(
 ) -> None:
     """Refuse trainings with different slices under one name.
 
-    Raises
-    ------
-    SynaxialError
-        Real slices come from different data sets, generated ones from different experiments, those
-        of one seed from different generators, or from a generator whose masks were not checked.
+    All real slices must come from one data set, and all generated ones from one experiment, with
+    the same generators at one seed. The masks of all generators must have been checked.
     """
     seen: dict[str, tuple[Any, Path]] = {}
     for path, training in zip(paths, trainings, strict=True):

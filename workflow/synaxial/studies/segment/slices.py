@@ -57,11 +57,6 @@ class Slices:
     def __len__(self) -> int:
         return len(self.images)
 
-    def of_groups(self, chosen: NDArray[np.int64]) -> "Slices":
-        """Return the slices of some groups."""
-        kept = np.isin(self.groups, chosen)
-        return Slices(self.images[kept], self.masks[kept], self.groups[kept], self.names)
-
 
 def read_real(folder: Path) -> Slices:
     """Return a data set's slices. A group is a person, named by that person's first subject."""
@@ -76,11 +71,7 @@ def read_real(folder: Path) -> Slices:
 def read_generated(paths: list[Path], size: int) -> Slices:
     """Return the images of stacks with their masks, in the order of the stacks.
 
-    Raises
-    ------
-    SynaxialError
-        A stack cannot be read, has no masks, does not name its generator, or has images of another
-        width than `size`.
+    Stacks without masks, or of images of another width than `size`, are refused.
     """
     images, masks = [], []
     generators: set[str] = set()
@@ -103,15 +94,10 @@ def read_generated(paths: list[Path], size: int) -> Slices:
         generators |= generators_of(stack, path)
         images.append(as_grey(images_of(stack, path).pages))
         masks.append(as_grey(found.pages) > 0)
-    count = sum(map(len, images))
-    names = [str(number) for number in range(count)]
-    return Slices(
-        np.concatenate(images),
-        np.concatenate(masks),
-        np.arange(count),
-        names,
-        tuple(sorted(generators)),
-    )
+    groups = np.arange(sum(map(len, images)))
+    names = [str(number) for number in groups]
+    pixels, inside = np.concatenate(images), np.concatenate(masks)
+    return Slices(pixels, inside, groups, names, tuple(sorted(generators)))
 
 
 def generators_of(stack: Stack, path: Path) -> set[str]:
@@ -148,8 +134,9 @@ def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
     """Return the slices of people drawn by the seed; a smaller choice is part of a larger one."""
     people = len(slices.names)
     generator = np.random.Generator(np.random.SFC64(seed_sequence(PEOPLE, seed)))
-    order = generator.permutation(people)
-    return slices.of_groups(order[: people_wanted(asked, people)])
+    chosen = generator.permutation(people)[: people_wanted(asked, people)]
+    kept = np.isin(slices.groups, chosen)
+    return Slices(slices.images[kept], slices.masks[kept], slices.groups[kept], slices.names)
 
 
 def batches(parts: list[Slices], settings: Segment, seed: int) -> Iterator[Slices]:

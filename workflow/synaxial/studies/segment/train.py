@@ -31,13 +31,12 @@ from synaxial.studies.segment.slices import (
     read_generated,
     read_real,
 )
-from synaxial.studies.segment.training import segment, train
+from synaxial.studies.segment.unet import segment, train
 
 #: Raise it when the results of this stage change.
 VERSION = 1
 
 log = logging.getLogger(__name__)
-
 
 Stacks = Annotated[list[Path] | None, typer.Argument(help="Generated images with masks (.tif).")]
 Dataset = Annotated[
