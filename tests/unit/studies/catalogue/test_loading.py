@@ -15,8 +15,8 @@ from synaxial.config import make_study
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import images_of, read_stack, write_stack
 from synaxial.studies.catalogue.database import open_catalogue
+from synaxial.studies.catalogue.exporting import from_png
 from synaxial.studies.catalogue.load import run
-from synaxial.studies.catalogue.pictures import from_png
 from synaxial.studies.catalogue.searching import Question, find
 from synaxial.studies.catalogue.tables import (
     Experiment,

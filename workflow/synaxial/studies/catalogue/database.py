@@ -42,11 +42,6 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
     SQLite keeps its default journal: the faster WAL does not work on network file systems, and
     leaves files beside the catalogue. A transaction locks SQLite from its beginning, so that two
     writers wait for each other and never fail half-way.
-
-    Raises
-    ------
-    SynaxialError
-        There is no such catalogue, it is no database, or it has another version.
     """
     address = _address(url)
     where = shown(address)
@@ -80,13 +75,7 @@ def shown(address: URL) -> str:
 
 
 def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
-    """Do some work in one transaction, and try again if another writer makes it fail.
-
-    Raises
-    ------
-    SynaxialError
-        The database fails.
-    """
+    """Do some work in one transaction, and try again if another writer makes it fail."""
     for attempt in range(ATTEMPTS):
         try:
             with Session(engine) as session, session.begin():

@@ -30,15 +30,8 @@ def make_dataset(
     It has no date and no data of a patient. A study holds the images of a generator, a series those
     of a stack.
 
-    Parameters
-    ----------
-    pixels
-        uint8 (H, W), or (H, W, 3).
-    origin
-        The `experiment`, `seed`, `generator`, `stack`, `image`, `sample_seed`, and the `sha256` of
-        the pixels.
-    millimetres
-        Side of a pixel, or None where it is unknown.
+    `pixels` are uint8 (H, W) or (H, W, 3), `origin` is that of `exporting.origin_of`, and
+    `millimetres` the side of a pixel, or None where it is unknown.
     """
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
@@ -112,13 +105,7 @@ def write_dicom(
 
 
 def read_synthetic(path: Path) -> Dataset:
-    """Read a file of `write_dicom`.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent, damaged, or not marked as synthetic, as those of patients.
-    """
+    """Read a file of `write_dicom`; refuse one that is not marked as synthetic, as of a patient."""
     expected = "a file of `synaxial catalogue search --as dicom`"
     try:
         size = path.stat().st_size

@@ -1,5 +1,6 @@
 """Images of the catalogue as files: PNG, NIfTI or DICOM."""
 
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -14,15 +15,18 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from synaxial.gan.rendering import compressed, make_volume
+from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import INSIDE, MASK
 from synaxial.studies.catalogue.dicom import write_dicom
-from synaxial.studies.catalogue.pictures import from_png
 from synaxial.studies.catalogue.tables import Image, Mask, Stack
 
 #: The suffix of each kind of file.
 SUFFIXES = {"png": ".png", "nifti": ".nii.gz", "dicom": ".dcm"}
+
+#: The largest side of a picture that is read from a database, in pixels.
+MAXIMUM_SIDE = 4096
 
 
 def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind: str) -> int:
@@ -65,6 +69,21 @@ def mask_of(session: Session, image: int) -> NDArray[np.uint8] | None:
     return None if row is None else from_png(row.png, row.sha256, f"mask of image {image}")
 
 
+def from_png(content: bytes, digest: str, where: str) -> NDArray[np.uint8]:
+    """Return the pixels of a PNG file of a database, if they have this digest."""
+    try:
+        with Picture.open(io.BytesIO(content), formats=["PNG"]) as file:
+            if max(file.size) > MAXIMUM_SIDE or file.mode not in {"L", "RGB"}:
+                raise ValueError(f"{file.mode} of {file.size} pixels")
+            image = np.asarray(file, np.uint8)
+    # Pillow raises many kinds of errors for a damaged file.
+    except Exception as error:
+        raise SynaxialError(where, f"its picture is damaged ({error})", "a PNG image") from error
+    if digest_of_pixels(image) != digest:
+        raise SynaxialError(where, "its pixels have changed since they were loaded", digest[:12])
+    return image
+
+
 def name_of(hit: dict[str, Any]) -> str:
     """Return the name of an image's file, without a suffix."""
     # The name of an experiment may contain any character.
@@ -77,9 +96,17 @@ def name_of(hit: dict[str, Any]) -> str:
 
 def origin_of(hit: dict[str, Any]) -> dict[str, Any]:
     """Return the description of an image in its file, without the training image it resembles."""
-    known = ("experiment", "seed", "generator", "stack", "image", "sample_seed", "sha256")
-    channel = {name: hit[name] for name in ("channel",) if name in hit}
-    return {"generated": True, **{name: hit[name] for name in known}, **channel}
+    known = (
+        "experiment",
+        "seed",
+        "generator",
+        "stack",
+        "image",
+        "sample_seed",
+        "sha256",
+        "channel",
+    )
+    return {"generated": True, **{name: hit[name] for name in known if name in hit}}
 
 
 def _write(

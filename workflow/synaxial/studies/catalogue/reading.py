@@ -28,7 +28,6 @@ from synaxial.evaluation.metrics.neighbours import realism
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, sha256_of
 from synaxial.io.stacks import images_of, masks_of, read_stack
-from synaxial.studies.catalogue.pictures import plain
 from synaxial.studies.catalogue.tables import LEFT, MIDDLE, RIGHT
 
 STACK = "a stack of `synaxial sample`"
@@ -123,13 +122,7 @@ def read_numbers(
     training: Path,
     millimetres: float | None,
 ) -> tuple[list[ImageNumbers], Training]:
-    """Return the numbers of the stacks' first images, in order, and the training images.
-
-    Raises
-    ------
-    SynaxialError
-        A file cannot be used, or the measurements are of other images.
-    """
+    """Return the numbers of the stacks' first images, in order, and the training images."""
     own, real = read_pair(measurements, reference)
     check_training(training, own, measurements)
     seen, rows = read_dataset(training)
@@ -145,11 +138,6 @@ def read_loaded_stack(
     """Read a stack of a training's generator.
 
     `numbers` are those of its first images, `millimetres` the side of a pixel.
-
-    Raises
-    ------
-    SynaxialError
-        It cannot be read, or is not one stack of this generator.
     """
     whole = read_stack(path)
     stack, masks = images_of(whole, path), masks_of(whole, path)
@@ -185,17 +173,20 @@ def read_loaded_stack(
     )
 
 
+def plain(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a colour image (H, W, 3) with three equal channels as (H, W); others unchanged."""
+    if page.ndim == 3 and (page == page[:, :, :1]).all():
+        return np.ascontiguousarray(page[:, :, 0])
+    return page
+
+
 def numbers_of(
     candidate: Measurements, reference: Measurements, side: int, millimetres: float | None
 ) -> list[ImageNumbers]:
     """Return the numbers of each measured image, in order; see `tables.Numbers`.
 
     `side` is the width of an image in pixels, `millimetres` the side of a pixel, if it is known.
-
-    Raises
-    ------
-    KeyError, ValueError
-        A measurement is missing, or the sets cannot be compared.
+    A KeyError or ValueError means that a measurement is missing, or that the sets do not compare.
     """
     near, body = candidate[memorisation.NAME], candidate[anatomy.NAME]
     limit = memorisation.compare(near, reference[memorisation.NAME])["memorisation_threshold"]

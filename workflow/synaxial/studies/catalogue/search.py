@@ -101,18 +101,14 @@ def run(
     """
     if kind is not None and export is None:
         raise SynaxialError("--as", f"{kind.value}, but nothing is exported", "--export FOLDER too")
-    texts = {
-        "tumour_area_pixels": ("--tumour-area", tumour_area),
-        "tumour_area_mm2": ("--tumour-area-mm2", tumour_area_mm2),
-        "realism": ("--realism", realism),
-        "similarity": ("--similarity", similarity),
-        "nearest_slice": ("--slice-level", slice_level),
-    }
-    ranges = {
-        name: parse_range(text, option)
-        for name, (option, text) in texts.items()
-        if text is not None
-    }
+    given = [
+        ("tumour_area_pixels", "--tumour-area", tumour_area),
+        ("tumour_area_mm2", "--tumour-area-mm2", tumour_area_mm2),
+        ("realism", "--realism", realism),
+        ("similarity", "--similarity", similarity),
+        ("nearest_slice", "--slice-level", slice_level),
+    ]
+    ranges = {name: parse_range(text, option) for name, option, text in given if text is not None}
     if order.removeprefix("-") == "tumour_area":
         order += "_pixels"
     question = Question(experiment, generator, ranges, side, memorised, order, limit)
@@ -134,11 +130,10 @@ def _export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind
 
     if folder.exists() and not folder.is_dir():
         raise SynaxialError(folder, "is not a folder", "a folder, or the name of a new one")
-    before = set(folder.iterdir()) if folder.is_dir() else set()
     written = export(session, hits, folder, kind.value)
     logger.info("%s: %d files", folder, written)
-    others = len(set(folder.iterdir())) - written
-    if before and others > 0:
+    others = len(list(folder.iterdir())) - written
+    if others > 0:
         logger.warning("%s: %d other files were there before", folder, others)
 
 

@@ -92,11 +92,6 @@ def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
     """Yield the images that match, each as a dict with the names of `COLUMNS`.
 
     Images that were not measured match only a question without numbers.
-
-    Raises
-    ------
-    SynaxialError
-        The order or the side is unknown.
     """
     query = joined(*[column.label(name) for name, column in COLUMNS.items()])
     for condition in _conditions(question):

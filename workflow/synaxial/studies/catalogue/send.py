@@ -24,9 +24,7 @@ def run(
     called_title: Annotated[
         str, typer.Option(help="Title of the server's application entity.")
     ] = "ANY-SCP",
-    calling_title: Annotated[
-        str, typer.Option(help="Title of our application entity.")
-    ] = "SYNAXIAL",
+    calling_title: Annotated[str, typer.Option(help="Title of our own.")] = "SYNAXIAL",
 ) -> None:
     """Send exported images to a DICOM server by C-STORE; other images are refused.
 
@@ -51,18 +49,9 @@ def address_of(text: str) -> tuple[str, int]:
 
 
 def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str) -> int:
-    """Check all files, send them in one association, and return their number.
-
-    Raises
-    ------
-    SynaxialError
-        A file is not synthetic, or the server cannot be reached or refuses a file.
-    """
+    """Check that all files are synthetic, send them in one association, and return their number."""
     # Imported late: pynetdicom takes a second to load.
-    from pydicom.uid import (  # noqa: PLC0415
-        ExplicitVRLittleEndian,
-        SecondaryCaptureImageStorage,
-    )
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage  # noqa: PLC0415
     from pynetdicom import AE  # noqa: PLC0415
 
     from synaxial.studies.catalogue.dicom import read_synthetic  # noqa: PLC0415
