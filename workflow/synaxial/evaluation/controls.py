@@ -19,9 +19,7 @@ from synaxial.io.stacks import write_stack
 #: Raise it when the results of this stage change.
 VERSION = 2
 
-#: `reference`: half of the held-out subjects, which every set is compared with. `real`: the other
-#: half, as near as other subjects are. `copies`: training images. The others are `real` with a
-#: defect.
+#: The help of the command says what each set is.
 Kind = Literal["reference", "real", "copies", "blurred", "grid", "noise"]
 
 logger = logging.getLogger(__name__)

@@ -48,13 +48,7 @@ def write_measurements(path: Path, measurements: Measurements) -> None:
 
 
 def read_measurements(path: Path) -> Measurements:
-    """Read measurements.
-
-    Raises
-    ------
-    SynaxialError
-        The file is absent or damaged.
-    """
+    """Read measurements, with the errors of `read_arrays`."""
     measurements: Measurements = {}
     for key, array in read_arrays(path).items():
         metric, _, name = key.partition("/")

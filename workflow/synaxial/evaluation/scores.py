@@ -133,14 +133,7 @@ class Evaluation(BaseModel):
 
 
 def read_evaluations(paths: list[Path]) -> list[Evaluation]:
-    """Read evaluations that can stand in one table.
-
-    Raises
-    ------
-    SynaxialError
-        A file is absent or something else, two files are of the same set and seed, or the files
-        are not comparable with the first one.
-    """
+    """Read evaluations that can stand in one table: one of each set and seed, all comparable."""
     found = [read_model(path, Evaluation, EXPECTED, REMEDY) for path in paths]
     seen: dict[tuple[str, int | None], Path] = {}
     for path, evaluation in zip(paths, found, strict=True):

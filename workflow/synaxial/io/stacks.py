@@ -101,25 +101,13 @@ def read_stack(path: Path, page_shape: tuple[int, ...] | None = None) -> Stack:
 
 
 def read_shape(path: Path, page_shape: tuple[int, ...] | None = None) -> tuple[int, ...]:
-    """Return the shape of `read_stack(path).pages` from the page headers alone.
-
-    Raises
-    ------
-    SynaxialError
-        As `read_stack`, if the headers show it.
-    """
+    """Return the shape of `read_stack(path).pages` from the page headers alone."""
     with _pages_of(path, page_shape) as pages:
         return (len(pages), *pages[0].shape)
 
 
 def count_images(path: Path) -> int:
-    """Return the number of images in a stack, without masks, from the page headers alone.
-
-    Raises
-    ------
-    SynaxialError
-        As `read_stack`, if the headers show it, and as `images_of`.
-    """
+    """Return the number of images in a stack, without masks, from the page headers alone."""
     with _pages_of(path, None) as pages:
         descriptions = [_description_of(page) for page in pages]
     return len(pages) // 2 if _are_pairs(descriptions, path) else len(pages)

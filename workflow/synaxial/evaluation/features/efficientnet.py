@@ -83,13 +83,7 @@ class Network(NamedTuple):
 
 
 def measure(pixels: NDArray[np.uint8]) -> Array:
-    """Return the features of grey images uint8 (N, H, W) of any size: float32 (N, 1280), 0 to 6.
-
-    Raises
-    ------
-    SynaxialError
-        The weights are not installed.
-    """
+    """Return the features of grey images uint8 (N, H, W) of any size: float32 (N, 1280), 0 to 6."""
     network = grey_network()
     features = np.empty((len(pixels), DIMENSIONS), np.float32)
 

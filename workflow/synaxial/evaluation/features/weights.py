@@ -34,7 +34,7 @@ def read_weights() -> dict[str, NDArray[np.float32]]:
     Raises
     ------
     SynaxialError
-        The package is not installed, or the file is not the known one.
+        The package is not installed, or in another version, or the file is not the known one.
     """
     path = find_file()
     content = path.read_bytes()
@@ -46,13 +46,7 @@ def read_weights() -> dict[str, NDArray[np.float32]]:
 
 
 def find_file() -> Path:
-    """Return the path of the file in the installed package, without running its code.
-
-    Raises
-    ------
-    SynaxialError
-        The package is not installed, or in another version.
-    """
+    """Return the path of the file in the installed package, without running its code."""
     try:
         package = distribution(PACKAGE)
     except PackageNotFoundError:

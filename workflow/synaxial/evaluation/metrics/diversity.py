@@ -149,8 +149,7 @@ def collapse_score(pixels: NDArray[np.uint8]) -> float:
     """Return the mean similarity of a few pairs at a small size, for the training log.
 
     This is the quantity of `measure` for `QUICK_PAIRS` pairs, or all pairs of up to 8 images, at
-    `QUICK_SIZE` pixels a side or a little more (three scales). Compare it with itself from epoch to
-    epoch, and with that of real images. It takes a few hundredths of a second.
+    `QUICK_SIZE` pixels a side or a little more (three scales). Compare it only with other values of it.
     """
     factor = max(1, pixels.shape[-1] // QUICK_SIZE)
     side = pixels.shape[-1] // factor * factor
