@@ -149,7 +149,8 @@ def collapse_score(pixels: NDArray[np.uint8]) -> float:
     """Return the mean similarity of a few pairs at a small size, for the training log.
 
     This is the quantity of `measure` for `QUICK_PAIRS` pairs, or all pairs of up to 8 images, at
-    `QUICK_SIZE` pixels a side or a little more (three scales). Compare it only with other values of it.
+    `QUICK_SIZE` pixels a side or a little more (three scales). Compare it only with its
+    own values of other epochs and of real images.
     """
     factor = max(1, pixels.shape[-1] // QUICK_SIZE)
     side = pixels.shape[-1] // factor * factor
