@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from synaxial.cli import make_app
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import write_stack
+from synaxial.studies.turing.build import as_png, make_reader_page
 from synaxial.studies.turing.files import read_key
-from synaxial.studies.turing.reader_page import as_png, make_reader_page
 
 from ...pairs import add_masks
 from .pages import SIZE, real_and_generated, words_of, write_dataset, write_sources

@@ -72,8 +72,6 @@ def application(engine: Engine, path: Path, hosts: Sequence[str] | None) -> Appl
     one of `hosts` are answered; None is any. So a foreign site that points its own name here (DNS
     rebinding) gets no image.
     """
-    if pm.has_plugin("synaxial"):
-        pm.unregister(name="synaxial")
     pm.register(Pages(engine), name="synaxial")
     served = Datasette(
         files=[str(path)],
@@ -190,7 +188,10 @@ class Pages:
             "images": func.count(Image.id),
             "realism": func.avg(Numbers.realism),
             "area": func.avg(Numbers.tumour_area_pixels),
-            "memorised": func.avg(case((Numbers.memorised.is_(True), 100.0), else_=0.0)),
+            # Images without numbers count in no mean.
+            "memorised": func.avg(
+                case((Numbers.memorised.is_(True), 100.0), (Numbers.memorised.is_(False), 0.0))
+            ),
             "measured": func.count(Numbers.image_id),
         }
         query = (
@@ -233,13 +234,7 @@ async def _page(datasette: Any, request: Any, template: str, **known: Any) -> An
 
 
 def question_of(given: dict[str, str]) -> Question:
-    """Return the question of a form.
-
-    Raises
-    ------
-    SynaxialError
-        A field has no number, or is not one of its choices.
-    """
+    """Return the question of a form; refuse a field without a number or with another choice."""
     chosen = given.get("memorised", "")
     order = given.get("order") or "id"
     if order not in ORDERS or chosen not in {"", "yes", "no"}:
@@ -264,10 +259,12 @@ def question_of(given: dict[str, str]) -> Question:
 def _number(given: dict[str, str], name: str) -> float | None:
     """Return the number of a field, or None if it is empty."""
     text = given.get(name, "")
+    if not text:
+        return None
     try:
-        value = float(text) if text else None
+        value = float(text)
     except ValueError:
         value = math.nan
-    if value is not None and math.isnan(value):
+    if math.isnan(value):
         raise SynaxialError(name, f"found {text!r}", "a number")
     return value

@@ -9,9 +9,14 @@ import typer
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
 from synaxial.studies.segment.mask_numbers import bright_masks, dice_of_people, summarise
-from synaxial.studies.segment.pictures import SHOWN, draw_outlines
 from synaxial.studies.segment.results import PROTOCOL
-from synaxial.studies.segment.slices import describe_held_out, read_generated, read_real
+from synaxial.studies.segment.slices import (
+    SHOWN,
+    describe_held_out,
+    draw_outlines,
+    read_generated,
+    read_real,
+)
 
 #: Raise it when the results of this stage change.
 VERSION = 1

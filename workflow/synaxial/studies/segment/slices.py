@@ -1,4 +1,4 @@
-"""Slices with tumour masks: real ones of a data set, and generated ones of stacks."""
+"""Slices with tumour masks: real ones of a data set, generated ones of stacks, and pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from synaxial.config.model import Segment
 from synaxial.data.dataset.reading import describe_images, open_masks, read_dataset
@@ -14,7 +15,8 @@ from synaxial.gan.networks.randomness import seed_sequence
 from synaxial.gan.train.batches import RankBatches
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
-from synaxial.io.images import as_grey
+from synaxial.io.images import as_grey, edges
+from synaxial.io.sheets import make_sheet
 from synaxial.io.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.studies.segment.limits import people_wanted
 
@@ -30,6 +32,12 @@ KINDS = {
 
 #: The longest shift of an augmented slice along each axis, as a share of the width.
 LONGEST_SHIFT = 1 / 16
+
+#: The largest number of slices of a picture, and the smallest width of each in pixels.
+SHOWN, WIDTH = 8, 192
+
+#: The colours of the outlines of the first and of the second mask.
+FIRST, SECOND = (45, 212, 191), (251, 113, 133)
 
 
 @dataclass(frozen=True)
@@ -175,3 +183,38 @@ def augmented(
         new_images[at] = wide_images[at, :, ::step][rows, columns]
         new_masks[at] = wide_masks[at, :, ::step][rows, columns]
     return Slices(new_images, new_masks, np.arange(count), [])
+
+
+def fullest_slices(slices: Slices) -> NDArray[np.int64]:
+    """Return the slice with the largest tumour of each of the first `SHOWN` people with one."""
+    areas = slices.masks.sum(axis=(1, 2))
+    best = []
+    for group in np.unique(slices.groups):
+        own = np.flatnonzero(slices.groups == group)
+        if areas[own].any():
+            best.append(own[areas[own].argmax()])
+    return np.array(best[:SHOWN], np.int64)
+
+
+def draw_outlines(
+    images: NDArray[np.uint8],
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    labels: list[str],
+    title: str,
+) -> Image.Image:
+    """Draw a row of images, and below it the same images with the outlines of two masks each.
+
+    Images are uint8 and masks bool, (N, S, S), at least one.
+    """
+    times = max(1, -(-WIDTH // images.shape[1]))
+    plain = np.repeat(_enlarged(images, times)[..., None], 3, axis=3)
+    outlined = plain.copy()
+    for masks, colour in ((first, FIRST), (second, SECOND)):
+        outlined[edges(_enlarged(masks, times), width=2)] = colour
+    pages = np.concatenate([plain, outlined])
+    return make_sheet(pages, len(images), column_labels=labels, title=title)
+
+
+def _enlarged(images: NDArray[Any], times: int) -> NDArray[Any]:
+    return images.repeat(times, axis=1).repeat(times, axis=2)

@@ -20,7 +20,6 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
 from synaxial.studies.segment.limits import NONE, check_size
 from synaxial.studies.segment.mask_numbers import dice_of_people
-from synaxial.studies.segment.pictures import draw_outlines, fullest_slices
 from synaxial.studies.segment.results import PROTOCOL
 from synaxial.studies.segment.slices import (
     KINDS,
@@ -28,6 +27,8 @@ from synaxial.studies.segment.slices import (
     choose_people,
     describe_dataset,
     describe_held_out,
+    draw_outlines,
+    fullest_slices,
     read_generated,
     read_real,
 )

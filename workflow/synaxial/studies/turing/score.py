@@ -10,7 +10,6 @@ import typer
 from synaxial.evaluation.metrics.intervals import Interval
 from synaxial.io.files import write_json, write_text
 from synaxial.studies.turing import statistics
-from synaxial.studies.turing.conclusions import of_all, of_reader
 from synaxial.studies.turing.files import Answers, Key, read_key, read_readers
 from synaxial.studies.turing.judgements import (
     Judgements,
@@ -21,7 +20,7 @@ from synaxial.studies.turing.judgements import (
     numbers_of,
     reasons_by_truth,
 )
-from synaxial.studies.turing.result_page import make_result_page
+from synaxial.studies.turing.result_page import make_result_page, of_all, of_reader
 from synaxial.studies.turing.sample_size import MARGIN, detectable_accuracy, detectable_margin
 
 #: Raise it when the results of this stage change.
