@@ -9,7 +9,7 @@ from synaxial.gan.networks.layers import running_values
 from synaxial.gan.train.communication import average_persistents, open_communicator, open_world
 from synaxial.gan.train.setup import make_networks
 from synaxial.gan.train.updater import OBSERVED
-from synaxial.studies.scaling.timing import GRADIENTS, STATISTICS, Meter, time_steps
+from synaxial.studies.scaling.measure import GRADIENTS, STATISTICS, Meter, time_steps
 
 from ...gan.train.test_updater import tiny_training
 

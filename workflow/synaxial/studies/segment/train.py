@@ -43,9 +43,9 @@ Stacks = Annotated[list[Path] | None, typer.Argument(help="Generated images with
 Dataset = Annotated[
     Path | None, typer.Option(help="Data set of the training subjects, with their masks.")
 ]
-Kind = Annotated[str, typer.Option(help="Slices to train with: real, synthetic or both.")]
+Kind = Annotated[str, typer.Option(help="Slices to train on: real, synthetic or both.")]
 Subjects = Annotated[
-    str, typer.Option(help="People of the real slices: all, quarter, a number, or none.")
+    str, typer.Option(help="Subjects of the real slices: all, quarter, a number, or none.")
 ]
 Experiment = Annotated[str | None, typer.Option(help="Experiment of the stacks, for the page.")]
 Config = Annotated[Path, typer.Option(help="The study, for its section `segment`.")]
