@@ -119,7 +119,7 @@ def test_a_second_snakemake_is_refused_and_a_killed_one_followed(workflow):
     workflow.wait_for_iteration(3)
     second = workflow.run("--until", "train")
     assert second.returncode != 0
-    assert "another Snakemake is at work here" in second.stdout
+    assert "another Snakemake is running here" in second.stdout
     assert "Traceback" not in second.stdout
 
     orphan = workflow.running_job()

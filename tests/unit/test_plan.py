@@ -128,7 +128,7 @@ def test_mistakes_about_people_are_said(acquire, said):
 def test_an_archive_is_not_asked_for_its_subjects_before_it_is_fetched():
     plan = plan_of(acquire={"source": "archive", "archive": {"location": "data.tar.gz"}})
     assert plan.source.must_be_fetched
-    with pytest.raises(SynaxialError, match="is not fetched"):
+    with pytest.raises(SynaxialError, match="has not been fetched"):
         plan.subjects()
 
 
@@ -302,7 +302,7 @@ def test_the_catalogue_is_in_the_results_unless_the_study_says_otherwise():
 def test_two_runs_do_not_share_a_folder_of_results():
     plan = plan_of()
     held = plan.lock_results()
-    with pytest.raises(SynaxialError, match="results: another Snakemake is at work here"):
+    with pytest.raises(SynaxialError, match="results: another Snakemake is running here"):
         plan.lock_results()
     held.close()
     plan.lock_results().close()

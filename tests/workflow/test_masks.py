@@ -100,5 +100,5 @@ def test_a_subject_without_a_segmentation_is_named(tmp_path):
     errors = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
     told = [line for line in errors if line.startswith("synaxial data mask: error:")]
     assert told, done.stdout + done.stderr
-    assert f"{SIX_SUBJECTS[1]}: has no segmentation; expected one of every subject" in told[0]
+    assert f"{SIX_SUBJECTS[1]}: has no segmentation; expected one for each subject" in told[0]
     assert not workflow.results("dataset", "masks.npy").exists()

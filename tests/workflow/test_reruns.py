@@ -164,7 +164,7 @@ def test_killed_in_the_middle_the_same_command_goes_on(workflow):
         time.sleep(0.05)
     # Meanwhile no other Snakemake may begin, with or without Snakemake's own lock.
     second = workflow.run("--nolock")
-    assert "results: another Snakemake is at work here" in second.stdout + second.stderr
+    assert "results: another Snakemake is running here" in second.stdout + second.stderr
     for member in [*psutil.Process(process.pid).children(recursive=True), process]:
         member.kill()
     process.wait(30)

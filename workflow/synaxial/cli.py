@@ -55,13 +55,13 @@ COMMANDS = {
     "report": "synaxial.io.report",
 }
 
-#: The groups of commands, with the line that `--help` shows of each.
+#: The groups of commands, with the line that `--help` shows for each.
 GROUPS = {
     "data": "From volumes to the data set of slices.",
     "evaluate": "Compare generated images with unseen real images.",
-    "study": "Studies of a training and of its images.",
+    "study": "Further studies: scaling, segmentation, visual Turing test.",
     "study scaling": "Speed of the training on several ranks.",
-    "study segment": "What generated masks add to a segmentation model.",
+    "study segment": "Whether generated images with masks help a segmentation model.",
     "study turing": "A visual Turing test with human readers.",
     "catalogue": "A database of all generated images.",
 }

@@ -124,7 +124,7 @@ class Plan:
     started: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
-        """Check the lists of subjects; before a long download, as far as that goes without it.
+        """Check the lists of subjects, before a long download as far as is possible without it.
 
         Raises
         ------
@@ -295,7 +295,7 @@ class Plan:
             return take_lock(self.results / ".lock")
         except BlockingIOError:
             raise SynaxialError(
-                self.results, "another Snakemake is at work here", remedy="wait for it or end it"
+                self.results, "another Snakemake is running here", remedy="wait for it or end it"
             ) from None
 
     def summary(self) -> str:
@@ -310,9 +310,9 @@ class Plan:
         found += [
             (what, self.results / path)
             for what, path in {
-                "numbers, and what they mean": "comparison.html",
-                "the same, as in the paper": "figures/comparison.html",
-                "gain for a segmentation": "segment/segmentation.html",
+                "verdict and all numbers": "comparison.html",
+                "the paper's comparisons": "figures/comparison.html",
+                "gain for segmentation": "segment/segmentation.html",
                 "scaling": "scaling/scaling.html",
                 "page for readers": "turing/page.html",
                 "catalogue of all images": "catalogue.sqlite",
@@ -345,7 +345,7 @@ class Plan:
                 *self._ends_of_trainings(written),
                 *_errors_in(written),
                 f"Not finished. Each job has its own log in {logs}. What is finished is kept.",
-                "Remove the cause, and give the same command again.",
+                "Remove the cause, and run the same command again.",
                 *([f"Slurm's own logs are in {slurm}, by rule."] if slurm.exists() else []),
             ]
         )

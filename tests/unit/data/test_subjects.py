@@ -78,7 +78,9 @@ def test_a_number_means_the_training_subject_beside_a_validation_set() -> None:
 
 
 def test_a_number_of_two_people_is_an_error() -> None:
-    with pytest.raises(SynaxialError, match=r"copy: has several subjects of number 3: a_3, b_3"):
+    with pytest.raises(
+        SynaxialError, match=r"copy: has several subjects with the number 3: a_3, b_3"
+    ):
         select_subjects("3", people(["a_3", "b_3"]), "copy")
 
 
@@ -93,7 +95,7 @@ def test_missing_subjects_are_named_in_one_line() -> None:
 
 @pytest.mark.parametrize("wanted", ["15-1", "1-999999999"])
 def test_a_range_must_be_one(wanted: str) -> None:
-    with pytest.raises(SynaxialError, match="a range that rises"):
+    with pytest.raises(SynaxialError, match="an ascending range"):
         select_subjects(wanted, people(TRAINING), "copy")
 
 
@@ -195,8 +197,8 @@ def test_timepoints_of_a_person_are_not_on_both_sides():
         ("all", "001-003", "names 3 subjects; expected none or at least 4"),
         ("all", ["a_1_x", "b", "b", "2-3"], None),
         ("all", ["a_1_x", "a_1_x", "b", "2"], "names 3 subjects"),
-        ("001-003", "007-004", "holds '007-004'; expected a range that rises"),
-        ("003-001", "004-007", "holds '003-001'; expected a range that rises"),
+        ("001-003", "007-004", "holds '007-004'; expected an ascending range"),
+        ("003-001", "004-007", "holds '003-001'; expected an ascending range"),
         # Only the source knows whether this is subject 3.
         ("001-003", ["BraTS20_Validation_003", "4", "5", "6"], None),
         ("001-003", [], None),

@@ -122,7 +122,7 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
 @pytest.mark.parametrize(
     ("said", "differences"),
     [
-        ("is of 90 images; expected 100", {"images": 90}),
+        ("has 90 images; expected 100", {"images": 90}),
         ("protocol: Input should be '1'", {"protocol": "0"}),
         ("values: Field required", {"values": ...}),
         ("sha256: Field required", {"sha256": ...}),
@@ -171,9 +171,9 @@ def test_mistakes_are_one_clear_line_of_the_command(
     tmp_path, run_synaxial, assert_clear_error, evaluations
 ):
     twice = compare(run_synaxial, tmp_path, [*evaluations, evaluations[0]])
-    assert_clear_error(twice, "is of the same set and seed as")
+    assert_clear_error(twice, "has the same set and seed as")
     only = compare(run_synaxial, tmp_path, evaluations[:2])
-    assert_clear_error(only, "of controls only")
+    assert_clear_error(only, "control sets only")
     evaluations[1].write_text("")
     empty = compare(run_synaxial, tmp_path, evaluations)
     assert_clear_error(empty, f"{evaluations[1]}: cannot be read")
@@ -197,7 +197,7 @@ def test_a_pair_shows_both_halves_under_their_names(tmp_path, run_synaxial, asse
         assert picture.width > 2 * SIDE * 64
     other = stack_of(tmp_path / "other.tif", 16, 0, number_of_stack=1)
     done = run_synaxial(*words, "--right", other, "--output", tmp_path / "none.png")
-    assert_clear_error(done, "other.tif: is not made from the latents of")
+    assert_clear_error(done, "other.tif: was not made from the latents of")
     few = stack_of(tmp_path / "few.tif", 3, 0)
     done = run_synaxial(*words, "--right", few, "--output", tmp_path / "none.png")
     assert_clear_error(done, "few.tif: has 3 images; expected 4 or more")

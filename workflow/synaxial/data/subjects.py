@@ -85,7 +85,7 @@ def split_subjects(
         training = select_subjects(settings.subjects, people, where)
     _check_split([name for name in training if people[name] in unseen], len(unseen))
     if not training:
-        raise SynaxialError("acquire.held_out", "names every subject", "some to train with")
+        raise SynaxialError("acquire.held_out", "names every subject", "some to train on")
     return training, held_out
 
 
@@ -127,7 +127,7 @@ def parse_numbers(item: str) -> range | None:
         raise SynaxialError(
             "acquire.subjects or held_out",
             f"holds {item!r}",
-            "a range that rises, such as 001-015",
+            "an ascending range, such as 001-015",
         )
     return range(first, last + 1)
 
@@ -165,14 +165,13 @@ def _check_split(both: list[str], people: int) -> None:
         raise SynaxialError(
             "acquire.held_out",
             f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
-            "subjects that no network is trained with",
+            "subjects that no network is trained on",
         )
     if 0 < people < FEWEST_HELD_OUT:
         raise SynaxialError(
             "acquire.held_out",
             f"names {people} subjects",
-            f"none or at least {FEWEST_HELD_OUT}, because half of them are compared with the other "
-            "half",
+            f"none or at least {FEWEST_HELD_OUT}, because one half is compared with the other half",
         )
 
 
@@ -218,7 +217,7 @@ def _of_one_series(number: int, found: list[tuple[str, str]], where: str) -> set
             names = [name for _, name in found]
             raise SynaxialError(
                 where,
-                f"has several subjects of number {number}: {_shortened(names)}",
+                f"has several subjects with the number {number}: {_shortened(names)}",
                 "one",
                 "name the subjects in acquire.subjects",
             )

@@ -40,16 +40,16 @@ def run(
             help="Files of `synaxial evaluate score` (.json), in the order of the table.",
         ),
     ],
-    table: Annotated[Path, typer.Option(help="All numbers, one a row, to write (.csv).")],
+    table: Annotated[Path, typer.Option(help="All numbers to write (.csv), one per row.")],
     page: Annotated[
-        Path, typer.Option(help="The verdict, table and explanations to write (.html).")
+        Path, typer.Option(help="The page to write (.html): verdict, table, explanations.")
     ],
     chart: Annotated[Path, typer.Option(help="The table as a picture, to write (.png).")],
     markdown: Annotated[
         Path | None, typer.Option(help="The table alone, for documents, to write (.md).")
     ] = None,
 ) -> None:
-    """Put experiments and controls side by side in every number.
+    """Compare experiments and controls: a verdict, a table and a chart of all numbers.
 
     \b
     Example: synaxial evaluate compare --table comparison.csv --page comparison.html

@@ -1,4 +1,4 @@
-"""The page of all sets: a verdict in words, the table of numbers, and what the numbers are."""
+"""The comparison page: a verdict in words, the table of numbers, and what the numbers mean."""
 
 import html
 
@@ -47,14 +47,14 @@ rows are controls with a known defect: they show what each number detects and wh
 """
 
 READING = """
-<p>The first row shows how far apart real images of different people are. It is a yardstick, not a
-limit. Its images are of a few people, with many images of each, and that alone puts some distance
-between two sets, most of all in the Fréchet and the sliced Wasserstein distance. Generated images
-do not come in people. They may lie nearer without being better.</p>
-<p>In brackets are 95 % bootstrap intervals, resampled by subject and by image. They do not contain
-what another training would have given. With several seeds the value is the mean, and the brackets
-contain all intervals. comparison.csv has all numbers, also those that are not in this table.
-Protocol {protocol}: numbers of another protocol are not comparable.</p>
+<p>The first row shows how far apart real images of different subjects are. It is a yardstick, not a
+limit. It comes from a few subjects with many images of each. That alone separates two sets to some
+degree, above all in the Fréchet and the sliced Wasserstein distance. Generated images are not
+grouped by subject, so they may be nearer to the reference without being better.</p>
+<p>Brackets give 95 % bootstrap intervals, resampled by subject and by image. They do not include
+the variation between trainings. With several seeds the value is the mean over the seeds, and the
+brackets contain the intervals of all seeds. comparison.csv has all numbers, including those that
+are not in this table. Protocol {protocol}: numbers of another protocol are not comparable.</p>
 """
 
 
@@ -70,13 +70,13 @@ def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -
         "<details><summary>How to read the table</summary>",
         READING.format(protocol=PROTOCOL),
         "</details>",
-        f"<details><summary>What the numbers are</summary>\n{explanations()}\n</details>",
+        f"<details><summary>What the numbers mean</summary>\n{explanations()}\n</details>",
     ]
     return make_page("Comparison of the experiments", "\n".join(parts))
 
 
 def verdict_table(found: dict[str, list[Finding]]) -> str:
-    """Return the verdicts as HTML: a row an experiment, a column a question."""
+    """Return the verdicts as HTML: a row per experiment, a column per question."""
     if not found:
         return "<p>There is no verdict without the control <i>real</i>.</p>"
     heading = "".join(

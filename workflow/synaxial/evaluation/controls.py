@@ -41,7 +41,7 @@ def run(
         Path, typer.Option(help="The study; its sections evaluate and sample (stacks, images).")
     ] = Path("config.yaml"),
 ) -> None:
-    """Make a set of images that generated images are read beside.
+    """Make a control set: real images, or images with a known defect.
 
     reference: half of the held-out subjects, which every set is compared with; real: the other
     half; copies: training images; blurred, grid, noise: the real images with a defect.

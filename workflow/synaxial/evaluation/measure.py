@@ -43,7 +43,7 @@ def run(
         list[Path], typer.Argument(metavar="STACK...", help="The stacks of the set (.tif).")
     ],
     reference: Annotated[
-        Path, typer.Option(help="The stack of the reference (.tif); as many images are measured.")
+        Path, typer.Option(help="The stack of the reference (.tif). It sets the number of images.")
     ],
     training: Annotated[Path, typer.Option(help="Data set of the training subjects (folder).")],
     output: Annotated[Path, typer.Option(help="The measurements to write (.npz).")],

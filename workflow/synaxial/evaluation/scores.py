@@ -139,7 +139,7 @@ def read_evaluations(paths: list[Path]) -> list[Evaluation]:
     for path, evaluation in zip(paths, found, strict=True):
         key = evaluation.name, evaluation.seed
         if key in seen:
-            raise SynaxialError(path, f"is of the same set and seed as {seen[key]}", "one of each")
+            raise SynaxialError(path, f"has the same set and seed as {seen[key]}", "one of each")
         seen[key] = path
         _check_comparable(path, evaluation, paths[0], found[0])
     return found
@@ -149,9 +149,9 @@ def _check_comparable(path: Path, evaluation: Evaluation, first: Path, other: Ev
     if evaluation.images != other.images:
         raise SynaxialError(
             path,
-            f"is of {evaluation.images} images",
-            f"{other.images}, as {first}: distances depend on the number of images",
-            "run Snakemake, which makes all of them anew",
+            f"has {evaluation.images} images",
+            f"{other.images}, as in {first}: distances depend on the number of images",
+            "run Snakemake, which makes all of them again",
         )
     for what, own in evaluation.sha256.items():
         if own != other.sha256[what]:

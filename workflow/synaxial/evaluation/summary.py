@@ -68,7 +68,7 @@ def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
         f"of the source {study.acquire.source}.",
         f"Trained: {', '.join(trainings)}.",
         f"Generated: {study.sample.stacks} x {study.sample.images} images by each training. "
-        "They show no person.",
+        "They show no real person.",
     ]
 
 

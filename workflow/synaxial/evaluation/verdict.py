@@ -1,11 +1,11 @@
 """A verdict in words on each experiment, from its numbers and those of real images.
 
-Every answer compares a number with its floor: the same number of the control `real`, which are
-real images of other held-out subjects. No threshold is a constant. A number is as good as that of
-real images if it lies within the interval of the floor, or on the good side of it. It is worse if
-its own interval lies wholly on the bad side of the interval of the floor. Otherwise the numbers
-leave it open. They also leave it open if the control with that defect is not found to be worse: of
-too few images or subjects a number sees nothing.
+Every answer compares a number with its floor. The floor is the same number for the control `real`,
+which are real images of other held-out subjects. No threshold is a constant. A number is as good as
+that of real images if it lies within the interval of the floor, or on the good side of it. It is
+worse if its own interval lies wholly on the bad side of the interval of the floor. Otherwise the
+answer is open. It is also open if the number does not find the control with that defect to be
+worse, because with too few images or subjects a number detects nothing.
 """
 
 from collections.abc import Mapping

@@ -64,9 +64,9 @@ def run(
 ) -> None:
     """Draw a stack as a sheet, as PNGs or as a volume.
 
-    Give at least one of --sheet, --images, --nifti, --outlines and --nifti-masks. A volume has the
-    pages 1 mm apart, but they are independent images. The volume of the masks lies over that of
-    the images.
+    Give at least one of --sheet, --images, --nifti, --outlines and --nifti-masks. The
+    images of a volume are 1 mm apart, but they are independent of each other. The volume of the
+    masks has the same geometry as that of the images.
 
     \b
     Example: synaxial render --config config.yaml --stack stack_3.tif --sheet stack_3.png

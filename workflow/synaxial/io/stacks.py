@@ -159,7 +159,7 @@ logging.getLogger("tifffile").addHandler(_Raiser(logging.WARNING))
 def _pages_of(path: Path, page_shape: tuple[int, ...] | None) -> Iterator[list[tifffile.TiffPage]]:
     """Open a stack and give its pages; whatever fails with them is one clear error."""
     if is_placeholder(path):
-        raise SynaxialError(path, "is an empty file, the sign of a skipped subject", EXPECTED)
+        raise SynaxialError(path, "is an empty file, which marks a skipped subject", EXPECTED)
     try:
         with tifffile.TiffFile(path) as file:
             pages = [page for page in file.pages if isinstance(page, tifffile.TiffPage)]

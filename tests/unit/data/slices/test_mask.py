@@ -165,7 +165,7 @@ def test_an_unknown_segmentation_is_one_clear_error(
         *("data", "mask", "--config", subject.config, "--segmentation", subject.segmentation),
         *("--record", subject.record, "--output", subject.output),
     )
-    assert_clear_error(done, "001: has no segmentation; expected one of every subject")
+    assert_clear_error(done, "001: has no segmentation; expected one for each subject")
     assert "leave it out of acquire.subjects" in done.stderr
     subject.write_record(warnings=["its segmentation: holds labels 7"])
     subject.refused(r"001: has no segmentation \(its segmentation: holds labels 7\); expected")

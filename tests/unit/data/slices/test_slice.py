@@ -149,8 +149,8 @@ def test_damaged_volumes(inputs: Inputs) -> None:
 
 def test_records_that_are_none(inputs: Inputs) -> None:
     for text, expected in (
-        ('{"origin": "a file"}', "is no record"),
-        ('{"subject": "001", "colour": 3}', "is no record"),
+        ('{"origin": "a file"}', "is not the record"),
+        ('{"subject": "001", "colour": 3}', "is not the record"),
         ("[]", "a JSON object"),
     ):
         inputs.record.write_text(text)

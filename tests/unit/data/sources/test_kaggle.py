@@ -56,7 +56,7 @@ def test_the_place_of_the_files_is_remembered(tmp_path: Path, kagglehub: StandIn
     fetched = tmp_path / "source"
     source = KaggleSource(settings_of(), fetched)
     assert source.must_be_fetched
-    with pytest.raises(SynaxialError, match=r"is not fetched; .*run synaxial data fetch"):
+    with pytest.raises(SynaxialError, match=r"has not been fetched; .*run synaxial data fetch"):
         source.subjects()
     source.fetch()
     assert [path.name for path in fetched.iterdir()] == ["kaggle.json"]

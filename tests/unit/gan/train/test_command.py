@@ -186,7 +186,7 @@ def test_a_mistake_is_one_clear_error(job, mistake):
 #: Of these, exit status and output of all ranks are checked.
 MISTAKES_OF_RANKS = {
     "ranks": ({"processes": 2, "ranks": 3}, "one of 2 ranks; expected 3"),
-    "batch": ({"ranks": 2}, "batch_size: 5 images do not divide among 2 ranks"),
+    "batch": ({"ranks": 2}, "batch_size: 5 images cannot be shared evenly among 2 ranks"),
     "device": (
         {"options": ["--device", "tpu"], "ranks": 2},
         "--device: found 'tpu'; expected one of",

@@ -218,7 +218,9 @@ def test_files_that_do_not_belong_together_are_refused(files, url, tmp_path):
     write_stack(
         files.stacks[0], stack.pages, [{**d, "generator": "f" * 64} for d in stack.descriptions]
     )
-    with pytest.raises(SynaxialError, match=r"stack_0.tif: page 0 is of generator ffffffffffff"):
+    with pytest.raises(
+        SynaxialError, match=r"stack_0.tif: page 0 comes from generator ffffffffffff"
+    ):
         load(files, url)
     changed = stack.pages.copy()
     changed[0, 0, 0] = 255
@@ -228,7 +230,7 @@ def test_files_that_do_not_belong_together_are_refused(files, url, tmp_path):
     other = make_files(tmp_path / "other", pixels_seed=3)
     (files.folder / "run.json").write_bytes((other.folder / "run.json").read_bytes())
     write_stack(files.stacks[0], stack.pages, stack.descriptions)
-    with pytest.raises(SynaxialError, match="is of generator 000000000000"):
+    with pytest.raises(SynaxialError, match="comes from generator 000000000000"):
         load(files, url)
     assert count(url, Image) == 0
 
@@ -294,16 +296,16 @@ def test_a_database_that_is_no_catalogue_is_refused(
     assert not (tmp_path / "absent.sqlite").exists()
     noise = tmp_path / "noise.sqlite"
     noise.write_bytes(np.random.default_rng(0).bytes(9000))
-    with pytest.raises(SynaxialError, match="damaged or no database"):
+    with pytest.raises(SynaxialError, match="damaged or not a database"):
         open_catalogue(f"sqlite:///{noise}")
     done = run_synaxial("catalogue", "load", *files.arguments(f"sqlite:///{noise}"))
-    assert_clear_error(done, "noise.sqlite: is damaged or no database")
+    assert_clear_error(done, "noise.sqlite: is damaged or not a database")
     foreign = tmp_path / "foreign.sqlite"
     with sqlite3.connect(foreign) as connection:
         connection.execute("CREATE TABLE images (id INTEGER)")
-    with pytest.raises(SynaxialError, match=r"has tables of something else: "):
+    with pytest.raises(SynaxialError, match=r"has the tables of another program: "):
         load(files, f"sqlite:///{foreign}")
-    with pytest.raises(SynaxialError, match="is a database, but no catalogue"):
+    with pytest.raises(SynaxialError, match="is a database, but not a catalogue"):
         open_catalogue(f"sqlite:///{foreign}")
     for bad in ("nonsense", "oracle9://host/x", ""):
         with pytest.raises(SynaxialError, match="is not the URL of a database"):

@@ -62,7 +62,7 @@ def test_measured_predicted_and_left_out_points(tmp_path):
     assert ("strong", 8) in kinds["predicted"]
     assert ("weak", 3) in kinds["left out"]
     assert table.loc["weak", 3]["note"] == "not measured"
-    assert "do not divide among 3 ranks" in table.loc["strong", 3]["note"]
+    assert "cannot be shared evenly among 3 ranks" in table.loc["strong", 3]["note"]
     assert "one image a rank" in table.loc["strong", 16]["note"]
     # By hand, from the seconds that the table has.
     seconds = table["seconds"]
@@ -96,9 +96,9 @@ def test_points_that_do_not_compare_are_refused(tmp_path):
     study = Study(tmp_path, [1, 2])
     paths = write_points(tmp_path, made([1, 2], modes=("weak",)))
     paths += write_points(tmp_path, made([1, 2], modes=("strong",)), threads_per_rank=2)
-    with pytest.raises(SynaxialError, match=r"with 2 threads a rank; expected .* with 1"):
+    with pytest.raises(SynaxialError, match=r"with 2 threads per rank; expected .* with 1"):
         study.run(paths)
-    with pytest.raises(SynaxialError, match="none is of one rank"):
+    with pytest.raises(SynaxialError, match="none has one rank"):
         study.run(write_points(tmp_path, made([2])))
     paths[0].write_text('{"images": 3}')
     with pytest.raises(

@@ -210,12 +210,12 @@ def test_unequal_trainings_are_not_compared(finished):
         "channels": [2, 8],
         "learning_rate": 1.0,
     }.items():
-        with pytest.raises(SynaxialError, match=f"has {key} .*only equal trainings compare"):
+        with pytest.raises(SynaxialError, match=f"has {key} .*only equal trainings are comparable"):
             read_results([first, change(second, **{key: value})], check)
     held_out = json.loads(second.read_text())["held_out"] | {"masks_sha256": "0"}
-    with pytest.raises(SynaxialError, match="has other held-out subjects than"):
+    with pytest.raises(SynaxialError, match="has different held-out subjects from"):
         read_results([first, change(second, held_out=held_out)], check)
-    with pytest.raises(SynaxialError, match="has other held-out subjects than"):
+    with pytest.raises(SynaxialError, match="has different held-out subjects from"):
         read_results([first, second], change(check, held_out=held_out))
     with pytest.raises(SynaxialError, match="is the same training as"):
         read_results([first, first], check)
@@ -264,7 +264,7 @@ def test_a_check_that_lacks_something_is_refused(finished):
     # A person may not be in one floor alone.
     for name in ("threshold", "empty"):
         floors = {**content["floors"], name: dict(list(content["floors"][name].items())[1:])}
-        with pytest.raises(SynaxialError, match="has other held-out subjects than"):
+        with pytest.raises(SynaxialError, match="has different held-out subjects from"):
             read_results([path], change(check, floors=floors))
 
 

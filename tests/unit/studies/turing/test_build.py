@@ -179,7 +179,7 @@ def too_many(options, folder):
 
 
 def one_file(options, folder):
-    return {"--key": options["--page"]}, "is .*, as --page; expected a file of its own"
+    return {"--key": options["--page"]}, "is .*, as is --page; expected another file"
 
 
 def twice(options, folder):

@@ -26,10 +26,10 @@ def run(
     masks: Annotated[list[Path], typer.Argument(help="Stacks written by mask (SUBJECT.tif).")],
     dataset: Annotated[Path, typer.Option(help="Folder written by pack.")],
 ) -> None:
-    """Put the masks of a data set's images beside them, in the order of the images.
+    """Add the masks of all images to a data set, in the order of the images.
 
     Writes masks.npy (uint8, N x size x size, 0 or 255) into the folder, and masks.json with the
-    checksums of masks.npy and of its images.npy. Empty files stand for skipped subjects.
+    checksums of masks.npy and images.npy. An empty file stands for a skipped subject.
 
     \b
     Example: synaxial data pack-masks --dataset results/dataset results/masks/*.tif

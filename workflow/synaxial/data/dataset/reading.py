@@ -135,7 +135,7 @@ def check_unseen(held_out: Path, training: Path) -> None:
         raise SynaxialError(
             "--held-out",
             f"{held_out} shares {len(shared)} subjects with {training}",
-            "subjects that no network was trained with",
+            "subjects that no network was trained on",
         )
 
 

@@ -47,7 +47,7 @@ def run(
         raise SynaxialError(
             facts.subject,
             f"has no segmentation{why}",
-            "one of every subject, for training.masks",
+            "one for each subject, because of training.masks",
             "leave it out of acquire.subjects and acquire.held_out, or set directory."
             "segmentation_pattern if it is elsewhere, or train without masks",
         )

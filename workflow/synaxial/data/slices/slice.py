@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Cut a volume into axial 8-bit slices of native size, one page each.
 
-    Anterior is up and the patient's right is at the left. The background is 0, the brain is 1 to
+    Anterior is up and the patient's right is on the left. The background is 0, the brain is 1 to
     255. The description of a page names the subject, the slice, and the intensities that became 1
     and 255. The file of a skipped subject is empty.
 

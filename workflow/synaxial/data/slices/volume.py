@@ -40,7 +40,7 @@ def read_volume(path: Path) -> NDArray[Any]:
         The file is absent, damaged, or not written by `acquire`.
     """
     if is_placeholder(path):
-        raise SynaxialError(path, "is an empty file, the sign of a skipped subject", EXPECTED)
+        raise SynaxialError(path, "is an empty file, which marks a skipped subject", EXPECTED)
     try:
         return voxels_of(unpack_gzip(path))
     except (OSError, EOFError, ValueError, KeyError, struct.error) as error:

@@ -122,7 +122,9 @@ class ArchiveSource(FileSource):
     def _read_list(self) -> dict[str, Any]:
         path = self._fetched / LISTED
         if not path.is_file():
-            raise SynaxialError(self._where, "is not fetched", f"{path}", "run synaxial data fetch")
+            raise SynaxialError(
+                self._where, "has not been fetched", f"{path}", "run synaxial data fetch"
+            )
         content = read_json(path)
         # The list may hold more subjects than the study asks for now, but not fewer.
         asked = self._request()

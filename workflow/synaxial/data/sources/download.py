@@ -1,4 +1,4 @@
-"""Downloading one large file: resumed where it broke off, its checksum compared."""
+"""Downloading one large file: resumed after an interruption, then checked by its checksum."""
 
 import hashlib
 import logging
@@ -106,7 +106,7 @@ def _try_often(url: str, partial: Path, maximum_bytes: int) -> None:
                 raise
             wait = FIRST_WAIT * 2 ** (failures - 1)
             logger.warning(
-                "download broke off at %d bytes (%s); again in %g s",
+                "download interrupted at %d bytes (%s); next attempt in %g s",
                 _size(partial),
                 _reason(error),
                 wait,

@@ -25,7 +25,7 @@ def run(
     output: Annotated[Path, typer.Option(help="Folder for the files and their inventory.csv.")],
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
 ) -> None:
-    """Download the files of the study's subjects, where the source needs that, and list them.
+    """Download the files of the study's subjects if the source needs it, and list them.
 
     \b
     Example: synaxial data fetch --output results/source

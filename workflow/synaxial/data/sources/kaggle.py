@@ -72,7 +72,10 @@ class KaggleSource(FileSource):
         wanted = self._settings.kaggle.dataset
         if not self._remembered.is_file():
             raise SynaxialError(
-                self._where, "is not fetched", str(self._remembered), "run synaxial data fetch"
+                self._where,
+                "has not been fetched",
+                str(self._remembered),
+                "run synaxial data fetch",
             )
         content = read_json(self._remembered)
         if content["dataset"] != wanted:

@@ -112,7 +112,7 @@ def make_canonical_segmentation(
             where,
             f"{int(np.prod(geometry.shape[3:]))} channels",
             "one volume of labels",
-            "convert it, as with NumPy's argmax if each channel is a label from 0 on",
+            "convert it, for example with NumPy's argmax if each channel is a label",
         )
     _check_same_grid(geometry, flair, where)
     voxels = _read_voxels(image, index, where)
@@ -158,7 +158,7 @@ def _channel_index(
         )
     if min(shape) < 1 or int(np.prod(shape[:3], dtype=np.float64)) > MOST_VOXELS:
         raise BadVolumeError(
-            where, f"{list(shape)} voxels", f"at least 1 an axis and at most {MOST_VOXELS} in all"
+            where, f"{list(shape)} voxels", f"at least 1 per axis and at most {MOST_VOXELS} in all"
         )
     index: list[slice | int] = [slice(None)] * 3 + [0] * (len(shape) - 3)
     if axes == 4:
@@ -167,7 +167,7 @@ def _channel_index(
                 where,
                 f"{shape[3]} channels",
                 "one volume" if channel is None else f"channel {channel} (counted from 0)",
-                "set acquire.volume.channel to that of FLAIR",
+                "set acquire.volume.channel to the FLAIR channel",
             )
         index[3] = channel
     return tuple(index)

@@ -169,11 +169,13 @@ def make_manifest(records: Iterable[Record]) -> list[dict[str, Any]]:
     ordered = sorted(records, key=lambda record: natural_key(record.subject))
     for record, following in itertools.pairwise(ordered):
         if record.subject == following.subject:
-            raise SynaxialError(record.subject, "has two records", "one a subject")
+            raise SynaxialError(record.subject, "has two records", "one per subject")
     if all(record.skipped for record in ordered):
         reasons = "; ".join(record.reason for record in ordered[:2])
         raise SynaxialError(
-            "manifest", f"all {len(ordered)} subjects are skipped ({reasons})", "one that is used"
+            "manifest",
+            f"all {len(ordered)} subjects are skipped ({reasons})",
+            "at least one valid subject",
         )
     return [_row(record) for record in ordered]
 

@@ -88,7 +88,7 @@ def read_record(path: Path) -> Record:
         return Record(**read_json(path))
     except TypeError as error:
         raise SynaxialError(
-            path, f"is no record of a subject ({error})", "a file from `synaxial data acquire`"
+            path, f"is not the record of a subject ({error})", "a file from `synaxial data acquire`"
         ) from error
 
 

@@ -26,9 +26,9 @@ NAME = "efficientnet_lite0"
 TITLE = "EfficientNet-Lite0"
 EXPLANATION = (
     "EfficientNet-Lite0 features: the 1280 means over the image of the last layer of a network "
-    "that was trained to name ImageNet's photographs. They see texture, edges and shapes much as "
-    "people describe them, and ignore small shifts. The network has never seen a brain: it may "
-    "miss what matters to a radiologist. Distances of these features are no FID values."
+    "that was trained to classify the photographs of ImageNet. They see texture, edges and shapes "
+    "much as people describe them, and ignore small shifts. The network has never seen a brain: it "
+    "may miss what matters to a radiologist. Distances between these features are not FID values."
 )
 SOURCE = (
     "Tan and Le, EfficientNet, ICML 2019, arXiv 1905.11946; weights of the Python package "

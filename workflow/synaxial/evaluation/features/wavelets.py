@@ -16,7 +16,7 @@ TITLE = "wavelets"
 EXPLANATION = (
     "Wavelet features: 236 numbers for the strength of details of four sizes and three directions, "
     "and for the brightness, in each of 4 x 4 parts of the image. They need no trained network, so "
-    "they have none of its prejudices. They see blur, noise, grids, missing texture and misplaced "
+    "they do not share its biases. They see blur, noise, grids, missing texture and misplaced "
     "heads. They do not know shapes: wrong anatomy with the right texture looks right to them."
 )
 SOURCE = (

@@ -16,11 +16,12 @@ NAME = "kernel_distance"
 TITLE = "kernel distance"
 EXPLANATION = (
     "Compares the features of all pairs of images, within each set and between the two sets, with "
-    "a kernel that is sensitive to means, spreads and skewness. 0 is the best value. Alike sets "
-    "scatter around 0 on both sides, even small ones: the estimate has no bias for independent "
-    "images. Slices of one subject are not independent and raise it, so read it beside the "
-    "distance between two sets of real subjects. It does not see copies of training images. The "
-    "formula is that of KID, but the features are not Inception's: the values are no KID values."
+    "a kernel that is sensitive to means, spreads and skewness. 0 is the best value. For similar "
+    "sets the value scatters around 0 on both sides, even for small sets: the estimate has no bias "
+    "for independent images. Slices of one subject are not independent and raise it, so read it "
+    "beside the distance between two sets of real subjects. It does not see copies of training "
+    "images. The formula is that of KID, but the features are not Inception's: the values are not "
+    "KID values."
 )
 SOURCE = (
     "Binkowski et al., Demystifying MMD GANs, ICLR 2018, arXiv 1801.01401, section 4: the kernel "

@@ -12,13 +12,14 @@ from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 NAME = "memorisation"
 TITLE = "memorisation"
 EXPLANATION = (
-    "For each image the nearest training image is sought: the highest correlation of the pixels at "
-    "64 x 64, over mirrored and shifted positions. Held-out real images of other subjects show how "
-    "near an image may be without being copied. A generated image beyond their 99th percentile "
-    "counts as too near, as 1 in 100 real images does. Correlation does not change with brightness "
-    "and contrast, so a copy cannot hide there. A copied detail in another head, a rotated copy or "
-    "a blend of several images is not found. A low share alone is no praise: noise is near "
-    "nothing. A share near 0.01 or below is good."
+    "For each image, this metric finds the nearest training image: that with the highest "
+    "correlation of the pixels at 64 x 64, over mirrored and shifted positions. Held-out real "
+    "images of other subjects show how near an image may be without being copied. A generated "
+    "image beyond their 99th percentile counts as too near, as 1 in 100 real images does. "
+    "Correlation does not change with brightness and contrast, so a copy cannot hide there. The "
+    "metric does not find a copied detail in another head, a rotated copy or a blend of several "
+    "images. A low share alone proves nothing: noise is near no training image. A share near 0.01 "
+    "or below is good."
 )
 SOURCE = (
     "Akbar, Wang, Eklund: Beware of diffusion models for synthesizing medical images, MLST 6(1), "

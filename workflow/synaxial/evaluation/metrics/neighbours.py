@@ -12,10 +12,11 @@ EXPLANATION = (
     "Each image has a ball that reaches to its fifth nearest neighbour in its own set. Precision "
     "is the share of generated images in the ball of a real image (are they realistic?). Density "
     "is the mean number of such balls, divided by 5: about 1 for equal sets, and outliers count "
-    "less. Recall is the share of real images in the ball of a generated image (is everything "
-    "there?). Coverage is the share of real images with a generated image in their ball. High is "
-    "good, as high as between two sets of real subjects. Outliers among the generated images raise "
-    "recall, so recall alone does not show variety. Copies of training images look perfect."
+    "less. Recall is the share of real images in the ball of a generated image (do the generated "
+    "images cover all kinds of real images?). Coverage is the share of real images with a "
+    "generated image in their ball. High is good, as high as between two sets of real subjects. "
+    "Outliers among the generated images raise recall, so recall alone does not show variety. "
+    "Copies of training images look perfect to these numbers."
 )
 SOURCE = (
     "Kynkäänniemi et al., NeurIPS 2019, arXiv 1904.06991 (precision, recall; section 5: realism of "

@@ -24,8 +24,8 @@ EXPLANATION = (
     "times 1000. The finest level shows noise, blur and texture; the coarsest level shows the "
     "arrangement of the whole head. It does not see where in the image a patch lies, the contrast "
     "of a level (each set is first divided by its own standard deviation), or copies of training "
-    "images. A value as low as between two disjoint sets of real subjects is good; 0 is the same "
-    "patches."
+    "images. A value as low as between two disjoint sets of real subjects is good; 0 means the "
+    "same patches."
 )
 SOURCE = (
     "Karras, Aila, Laine, Lehtinen: Progressive Growing of GANs, ICLR 2018, section 5: 128 patches "

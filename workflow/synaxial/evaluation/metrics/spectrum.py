@@ -10,13 +10,14 @@ from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
 NAME = "spectrum"
 TITLE = "spectrum"
 EXPLANATION = (
-    "The power of each spatial frequency, averaged over directions, in decibels, and its root mean "
-    "square difference from that of real images. The signed difference in the upper half of the "
-    "frequencies is below 0 for blur and above 0 for noise. The grid index looks for the pattern "
-    "that transposed convolutions leave: the power at the frequencies of grids of 2, 4 and 8 "
-    "pixels over that of their neighbourhood, relative to the same ratio in real images. It rises "
-    "with a grid and not with blur. Neither sees where in the image something is, nor anatomy. "
-    "A difference near that of two disjoint sets of real subjects and a grid index of 1 are good."
+    "The spectrum is the power of each spatial frequency, averaged over directions, in decibels. "
+    "The metric is its root mean square difference from the spectrum of real images. The signed "
+    "difference in the upper half of the frequencies is below 0 for blur and above 0 for noise. "
+    "The grid index looks for the pattern that transposed convolutions leave: the power at the "
+    "frequencies of grids of 2, 4 and 8 pixels over that of their neighbourhood, relative to the "
+    "same ratio in real images. It rises with a grid and not with blur. Neither number sees "
+    "anatomy, or where in the image something is. A difference near that of two disjoint sets of "
+    "real subjects and a grid index of 1 are good."
 )
 SOURCE = (
     "Durall, Keuper, Keuper: Watch your Up-Convolution, CVPR 2020 (the radial spectrum); Odena, "

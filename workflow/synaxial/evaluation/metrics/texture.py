@@ -13,14 +13,13 @@ from synaxial.evaluation.metrics.frechet_distance import frechet_distance, momen
 NAME = "texture"
 TITLE = "texture"
 EXPLANATION = (
-    "Numbers that radiology describes tissue with, of the brain in each image: statistics of its "
-    "grey levels, of its details of three sizes (Laplacian of Gaussian), and of pairs of grey "
-    "levels at 1, 2, 4 and 8 pixels (co-occurrence). Each number is scaled by its mean and spread "
-    "in real images. Both sets are then compared as Gaussians (Fréchet distance), as a logarithm. "
-    "The metric sees noise, blur, contrast and patterns, without a network that was trained on "
-    "other pictures. It does not see where in the brain a texture is, the shape of the head, or "
-    "copies of training images. A value near that of two disjoint sets of real subjects is good; "
-    "it may be below 0."
+    "Radiomic numbers of the brain in each image: statistics of its grey levels, of its details of "
+    "three sizes (Laplacian of Gaussian), and of pairs of grey levels at 1, 2, 4 and 8 pixels "
+    "(co-occurrence). Each number is scaled by its mean and spread in real images. Both sets are "
+    "then compared as Gaussians (logarithm of the Fréchet distance). The metric sees noise, blur, "
+    "contrast and patterns, without a network that was trained on other pictures. It does not see "
+    "where in the brain a texture is, the shape of the head, or copies of training images. A value "
+    "near that of two disjoint sets of real subjects is good; it may be below 0."
 )
 SOURCE = (
     "after Konz, Osuala et al.: Fréchet Radiomic Distance, arXiv 2412.01496, with 53 features in "

@@ -93,7 +93,7 @@ def run(
     time_budget: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Minutes after which it writes a checkpoint and exits with status 75."
+            min=0, help="Minutes until the training writes a checkpoint and exits with status 75."
         ),
     ] = None,
 ) -> None:
@@ -180,7 +180,7 @@ def announce(record: dict[str, Any], folder: Path) -> None:
     logging.getLogger().addHandler(handler)
     ranks = record["ranks"]
     log.info(
-        "experiment %s, model %s: %d images, %d ranks, %d images an update, %s",
+        "experiment %s, model %s: %d images, %d ranks, %d images per update, %s",
         record["experiment"],
         record["fingerprint"],
         record["dataset"]["images"],

@@ -153,7 +153,7 @@ def check_nccl() -> None:
     if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
         raise SynaxialError(
             "--device gpu",
-            "CuPy finds no NCCL, with which the ranks' GPUs exchange gradients",
+            "CuPy finds no NCCL, which the GPUs need to exchange gradients",
             "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
         )
 

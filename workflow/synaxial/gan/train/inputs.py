@@ -124,7 +124,7 @@ def check_batch(training: Training, ranks: int) -> None:
     if rest:
         raise SynaxialError(
             "batch_size",
-            f"{training.batch_size} images do not divide among {ranks} ranks",
+            f"{training.batch_size} images cannot be shared evenly among {ranks} ranks",
             "a multiple of the number of ranks",
         )
     normalised = (
@@ -136,7 +136,7 @@ def check_batch(training: Training, ranks: int) -> None:
         raise SynaxialError(
             "batch_size",
             found,
-            "at least two images a rank with batch_normalization",
+            "at least two images per rank with batch_normalization",
             "use fewer ranks, a larger batch_size, or with several ranks "
             "batch_normalization_statistics: synchronised",
         )
@@ -144,7 +144,7 @@ def check_batch(training: Training, ranks: int) -> None:
         raise SynaxialError(
             "batch_size",
             found,
-            "at least two images a rank with discriminator.minibatch_deviation",
+            "at least two images per rank with discriminator.minibatch_deviation",
             "use fewer ranks or a larger batch_size",
         )
 
@@ -193,7 +193,7 @@ def read_held_out(
         raise SynaxialError(
             folder,
             f"its images are {found.shape[1]} pixels wide",
-            f"{width}, as the images to train with",
+            f"{width}, as the training images",
         )
     return found, hashlib.sha256(found.tobytes()).hexdigest()
 

@@ -63,7 +63,7 @@ def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
             "Slurm",
             f"{', '.join(missing)} not found",
             "Slurm's commands on PATH",
-            "give the command on a login node of the cluster (perhaps after `module load slurm`), "
+            "run the command on a login node of the cluster (perhaps after `module load slurm`), "
             "or run here with --profile profiles/local",
         )
     # As Snakemake asks, but for one's own jobs only: a cluster may have many.

@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def run(
     url: Annotated[str, typer.Option(help="URL of the catalogue, in SQLite.")] = DEFAULT_URL,
     host: Annotated[str, typer.Option(help="Address to serve at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free port.")] = 8001,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 means any free port.")] = 8001,
 ) -> None:
     """Serve a local, read-only page of the catalogue, with Datasette.
 

@@ -1,4 +1,4 @@
-"""The page of a catalogue: images with their numbers, and behind them Datasette's own tables."""
+"""The pages of a catalogue: images with their numbers, beside the tables that Datasette shows."""
 
 import asyncio
 import math

@@ -51,7 +51,7 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
         where = str(path)
         if not write and not path.is_file():
             raise SynaxialError(
-                where, "does not exist", "a catalogue", "make it by `synaxial catalogue load`"
+                where, "does not exist", "a catalogue", "make it with `synaxial catalogue load`"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = _engine(address, where)
@@ -97,7 +97,7 @@ def failure(error: SQLAlchemyError, where: str) -> SynaxialError:
     """Return a failure of a database as one line."""
     cause = _cause(error)
     if any(word in cause for word in DAMAGED):
-        return SynaxialError(where, f"is damaged or no database ({cause})", "a catalogue")
+        return SynaxialError(where, f"is damaged or not a database ({cause})", "a catalogue")
     return SynaxialError(where, f"the database fails ({cause})")
 
 
@@ -114,7 +114,7 @@ def _address(url: str) -> URL:
         address.get_dialect()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SynaxialError(
-            "--url", "is not the URL of a database that SQLAlchemy knows", DEFAULT_URL
+            "--url", "is not a database URL that SQLAlchemy knows", DEFAULT_URL
         ) from error
     if "@" in (address.host or ""):
         # The rest of the password would be taken for the host, and shown.
@@ -139,8 +139,8 @@ def _engine(address: URL, where: str) -> Engine:
         raise SynaxialError(
             where,
             f"its driver is not installed ({error})",
-            "a driver of that database",
-            "install it beside Synaxial; for PostgreSQL see docs/catalogue.md",
+            "a driver for that database",
+            "install it in the same environment; for PostgreSQL see docs/catalogue.md",
         ) from error
 
     @event.listens_for(engine, "connect")
@@ -180,7 +180,9 @@ def _make_tables(session: Session) -> None:
 def _check_version(session: Session, where: str) -> None:
     """Refuse a database that is no catalogue, or a catalogue of another version."""
     if Version.__tablename__ not in inspect(session.connection()).get_table_names():
-        raise SynaxialError(where, "is a database, but no catalogue", "one of `catalogue load`")
+        raise SynaxialError(
+            where, "is a database, but not a catalogue", "one made by `catalogue load`"
+        )
     versions = session.scalars(select(Version.version)).all()
     if list(versions) != [SCHEMA_VERSION]:
         raise SynaxialError(

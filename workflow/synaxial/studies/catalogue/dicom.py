@@ -124,6 +124,6 @@ def read_synthetic(path: Path) -> Dataset:
         raise SynaxialError(path, f"cannot be read ({error})", expected) from error
     if not all(marks) or not whole:
         raise SynaxialError(
-            path, "is cut short" if all(marks) else "is not marked as synthetic", expected
+            path, "is truncated" if all(marks) else "is not marked as synthetic", expected
         )
     return dataset

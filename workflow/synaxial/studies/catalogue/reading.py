@@ -154,8 +154,8 @@ def read_loaded_stack(
         if page.generator != run.generator:
             raise SynaxialError(
                 path,
-                f"page {number} is of generator {page.generator[:12]}",
-                f"{run.generator[:12]}, that of run.json",
+                f"page {number} comes from generator {page.generator[:12]}",
+                f"{run.generator[:12]}, as in run.json",
                 "sample again, or give the run.json of that training",
             )
         pages.append(page)

@@ -54,9 +54,9 @@ Area = Annotated[
 AreaMm2 = Annotated[
     str | None, typer.Option("--tumour-area-mm2", help="The same in mm2, where it is known.")
 ]
-Side = Annotated[str | None, typer.Option(help="The patient's side of it: left, right, middle.")]
+Side = Annotated[str | None, typer.Option(help="Side of the patient: left, right, middle.")]
 Realism = Annotated[
-    str | None, typer.Option(help="Range of the realism score; from 1 on, among real images.")
+    str | None, typer.Option(help="Range of the realism score; 1 or more is among real images.")
 ]
 Similarity = Annotated[
     str | None, typer.Option(help="Range of the correlation with the nearest training image.")
@@ -71,14 +71,14 @@ Memorised = Annotated[
         help="Whether it is nearer to a training image than 99 % of real images of other subjects.",
     ),
 ]
-Order = Annotated[str, typer.Option(help="Column to sort by; -realism has the highest first.")]
+Order = Annotated[str, typer.Option(help="Column to sort by; -realism: from high to low.")]
 Kind = Annotated[Format | None, typer.Option("--as", help="Format of the files; PNG by default.")]
 
 
 def run(
     url: Annotated[str, typer.Option(help="URL of the catalogue for SQLAlchemy.")] = DEFAULT_URL,
     experiment: Annotated[str | None, typer.Option(help="Name of the experiment.")] = None,
-    generator: Annotated[str | None, typer.Option(help="First digits of its digest.")] = None,
+    generator: Annotated[str | None, typer.Option(help="Start of its digest.")] = None,
     tumour_area: Area = None,
     tumour_area_mm2: AreaMm2 = None,
     side: Side = None,
@@ -87,9 +87,9 @@ def run(
     slice_level: Level = None,
     memorised: Memorised = None,
     order: Order = "id",
-    limit: Annotated[int | None, typer.Option(min=1, help="Largest number of hits.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of results.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All columns, as JSON.")] = False,
-    export: Annotated[Path | None, typer.Option(help="Folder to export the hits to.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Folder to export the results to.")] = None,
     kind: Kind = None,
 ) -> None:
     """Search generated images by their numbers, show them as a table, and export them.

@@ -50,12 +50,12 @@ def run(
     config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
     mode: Annotated[
         str,
-        typer.Option(help="strong: the ranks share batch_size images; weak: each rank has them."),
+        typer.Option(help="strong: the ranks share batch_size images; weak: each has batch_size."),
     ] = "strong",
     ranks: Annotated[int, typer.Option(min=1, help="MPI ranks this job must have.")] = 1,
     threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores a rank may use.")] = 1,
     device: Annotated[
-        str, typer.Option(help="auto (a GPU a rank if there is one), cpu or gpu.")
+        str, typer.Option(help="auto (one GPU per rank if available), cpu or gpu.")
     ] = "auto",
 ) -> None:
     """Time some steps of a training, on one or on several MPI ranks; rank 0 writes the result.

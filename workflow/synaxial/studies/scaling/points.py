@@ -126,7 +126,7 @@ def read_points(paths: Sequence[Path]) -> tuple[list[Point], dict[str, Any]]:
         if machine != first:
             raise SynaxialError(
                 path,
-                f"was measured on {machine[0]} with {machine[1]} threads a rank",
+                f"was measured on {machine[0]} with {machine[1]} threads per rank",
                 f"{first[0]} with {first[1]}, as {paths[0]}",
                 "measure all points again: snakemake scaling --forcerun scaling_run",
             )

@@ -92,7 +92,7 @@ def run(
         if (mode, ranks) not in there
     }
     if not any(point.ranks == 1 for point in measured):
-        raise SynaxialError("POINTS", "none is of one rank", "one to compare the others with")
+        raise SynaxialError("POINTS", "none has one rank", "one, as the baseline")
     model = fit(measured)
     predicted = [] if isinstance(model, str) else predict(model, measured, training)
     everything = [*measured, *predicted]

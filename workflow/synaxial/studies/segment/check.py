@@ -30,7 +30,7 @@ def run(
     output: Annotated[Path, typer.Option(help="The numbers to write (.json).")],
     picture: Annotated[Path, typer.Option(help="The picture of some masks to write (.png).")],
 ) -> None:
-    """Check whether generated masks match their images, and what is found without training.
+    """Check whether generated masks match their images, and what a threshold finds.
 
     \b
     Example:

@@ -98,7 +98,7 @@ def run(
     check: Annotated[Path, typer.Option(help="File of `synaxial study segment check` (.json).")],
     table: Annotated[Path, typer.Option(help="The table of all numbers to write (.csv).")],
     values: Annotated[
-        Path, typer.Option(help="The numbers with those of each person to write (.json).")
+        Path, typer.Option(help="The numbers, also for each subject, to write (.json).")
     ],
     page: Annotated[Path, typer.Option(help="The page that explains them to write (.html).")],
     chart: Annotated[Path, typer.Option(help="The figure to write (.png).")],
@@ -106,7 +106,7 @@ def run(
         Path | None, typer.Option(help="The tables in Markdown to write (.md).")
     ] = None,
 ) -> None:
-    """Compare U-Nets trained on real, on generated and on both slices.
+    """Compare U-Nets trained on real slices, on generated slices, and on both.
 
     \b
     Example:

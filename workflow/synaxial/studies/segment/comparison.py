@@ -108,7 +108,9 @@ def _difference(
     seeds = sorted(set(left) & set(right))
     if not seeds:
         raise SynaxialError(
-            f"{number} at {subjects} subjects", "has no seed in common", "trainings of the same"
+            f"{number} at {subjects} subjects",
+            "has no seed in common",
+            "trainings with the same seeds",
         )
     values = _matrix(left, seeds, people) - _matrix(right, seeds, people)
     row = _row(subjects, number, values, {seed: left[seed] for seed in seeds})

@@ -203,7 +203,7 @@ def _check_held_out(
     if content.held_out != first.held_out or set(scores) != set(first.dice):
         raise SynaxialError(
             path,
-            f"has other held-out subjects than {first_path}",
+            f"has different held-out subjects from {first_path}",
             "the same images and masks",
             REMEDY,
         )

@@ -55,7 +55,7 @@ def run(
     stacks: Annotated[list[Path], typer.Argument(help="Stacks of generated images (.tif).")],
     held_out: Annotated[Path, typer.Option(help="Data set of the held-out subjects.")],
     page: Annotated[Path, typer.Option(help="The page to write (.html).")],
-    key: Annotated[Path, typer.Option(help="The truth to write (.json); hide it from readers.")],
+    key: Annotated[Path, typer.Option(help="The solution to write (.json); hide it from readers.")],
     training: Training = None,
     config: Config = None,
     images: Images = None,
@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Make a page on which readers tell generated images from real ones, and its key.
 
-    The page is one file. It works in any browser, sends nothing, and does not contain the truth.
+    The page is one file. It works in any browser, sends nothing, and does not contain the solution.
 
     \b
     Example:
@@ -83,7 +83,7 @@ def run(
         raise SynaxialError(
             held_out,
             f"its images have the shape {real.pixels.shape[1:]}",
-            f"{generated.shape[1:]}, as those of {stacks[0]}",
+            f"{generated.shape[1:]}, as in {stacks[0]}",
         )
     if training is not None:
         check_unseen(held_out, training)
@@ -108,7 +108,7 @@ def run(
 def check_outputs(page: Path, key: Path) -> None:
     """Refuse to overwrite a page that readers may have, or its key."""
     if page.resolve() == key.resolve():
-        raise SynaxialError("--key", f"is {key}, as --page", "a file of its own")
+        raise SynaxialError("--key", f"is {key}, as is --page", "another file")
     for path in (page, key):
         if path.exists():
             raise SynaxialError(

@@ -17,7 +17,7 @@ NUMBERS = {
 }
 TESTS = {
     "binomial_p": "binomial test: p of accuracy 0.5",
-    "fisher_p": "Fisher's test: p of answers independent of the truth",
+    "fisher_p": "Fisher's test: p of answers independent of what the image was",
     "equivalence_p": "equivalence: p of not being within {points:.3g} points of chance",
 }
 KINDS = ("real", "generated")
@@ -199,7 +199,7 @@ def _reader_rows(found: dict[str, Any]) -> list[list[str]]:
         ["reader", *(reader["name"] for reader in readers)],
         ["years of experience", *(f"{reader['years']:g}" for reader in readers)],
         ["answered", *(f"{reader['answered']} of {reader['shown']}" for reader in readers)],
-        ["median seconds an image", *(f"{reader['median_seconds']:.1f}" for reader in readers)],
+        ["median seconds per image", *(f"{reader['median_seconds']:.1f}" for reader in readers)],
         *(
             [title, *(_with_interval(**reader[name]) for reader in readers)]
             for name, title in NUMBERS.items()
@@ -231,7 +231,7 @@ def _agreement(found: dict[str, Any]) -> list[str]:
         rows.append([reader["name"], str(repeats["pairs"]), *numbers])
     return [
         f"<p>Between readers: Fleiss' kappa {_value(agreement['fleiss_kappa'])} "
-        f"(over {agreement['images_of_all']} images that all judged), Krippendorff's alpha "
+        f"(over {agreement['images_of_all']} images that all readers judged), Krippendorff's alpha "
         f"{_value(agreement['krippendorff_alpha'])}. 0 is chance, 1 is full agreement.</p>",
         table_of(rows),
     ]

@@ -48,7 +48,7 @@ def run(
         ),
     ] = MARGIN,
 ) -> None:
-    """Find from readers' answers whether they can tell generated images from real ones.
+    """Evaluate whether readers can tell generated images from real ones, from their answers.
 
     \b
     Example:
