@@ -1,4 +1,4 @@
-"""What a run says on the terminal before it starts."""
+"""The lines that a run prints before it starts."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence

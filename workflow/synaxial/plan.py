@@ -1,4 +1,4 @@
-"""What a run of the workflow makes: its targets, its checks before any work, its closing words.
+"""What a run of the workflow makes: its targets, its checks at the start, its closing message.
 
 The rule files ask this module. Nothing in it needs Snakemake.
 """
@@ -205,7 +205,7 @@ class Plan:
         return points_of(training, self.study.scaling.ranks)
 
     def check_turing(self) -> None:
-        """Raise a SynaxialError if there are not enough images for the readers' page."""
+        """Raise a SynaxialError if there are too few images for the page of the Turing test."""
         self._need_held_out("turing")
         images, sample = self.study.turing.images, self.study.sample
         most = most_of_a_kind(images)
@@ -217,7 +217,7 @@ class Plan:
             )
 
     def check_segment(self) -> None:
-        """Raise a SynaxialError if no subjects are held out to judge the segmentation on."""
+        """Raise a SynaxialError if no subjects are held out to test the segmentation on."""
         self._need_held_out("segment")
 
     def _need_held_out(self, study: str) -> None:
@@ -257,9 +257,10 @@ class Plan:
         ]
 
     def segment_generators(self, kind: str, seed: int) -> list[Training]:
-        """Return the experiment and seed of the generator whose images a U-Net is trained with.
+        """Return the experiment and seed of the generator whose images a U-Net is trained on.
 
-        There is none for the kind `real`. Each U-Net's seed takes the experiment's next seed.
+        There is none for the kind `real`. The seeds of the U-Nets use the seeds of the experiment
+        in turn.
 
         Raises
         ------
@@ -364,14 +365,9 @@ class Plan:
 
 
 def nodes_for(ranks: int, tasks: int, nodes: int | None) -> int:
-    """Return the nodes that MPI ranks fill, at as many ranks a node as a training has.
+    """Return the number of nodes for `ranks` MPI ranks, with as many per node as in a training.
 
-    Parameters
-    ----------
-    ranks
-        Of the job.
-    tasks, nodes
-        The training's ranks and nodes; None without a cluster.
+    A training has `tasks` ranks on `nodes` nodes; `nodes` is None without a cluster.
     """
     return 1 if nodes is None else math.ceil(ranks / math.ceil(tasks / nodes))
 

@@ -1,10 +1,10 @@
 """Chainer 7.8.1 on much newer libraries.
 
-The last release of Chainer cannot be imported under NumPy 2 or Python 3.12. This module makes
+The last release of Chainer cannot be imported with NumPy 2 or Python 3.12. This module makes
 `import chainer` and `import chainermn` work there, and imports both. The rest of the package
-imports them from here; no other module knows what Chainer lacks.
+imports them from here, so that the workarounds are in one place.
 
-What Chainer misses:
+What is missing for Chainer:
 
 * `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn about
   unknown versions: the whole check is skipped.

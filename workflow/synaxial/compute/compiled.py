@@ -1,8 +1,8 @@
 """Loops that Numba compiles for the processor they run on.
 
-Each is compiled once on a machine, on first use. The result is kept beside the sources, or in the
-user's cache if that folder is read-only (`NUMBA_CACHE_DIR` names another folder). The loops release
-Python's global lock, so threads run them in parallel.
+Each loop is compiled once on each machine, on first use. The result is stored beside the sources,
+or in the user's cache if that folder is read-only (`NUMBA_CACHE_DIR` names another folder). The
+loops release Python's global lock, so threads run them in parallel.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""What a process computes with: one line at the start, and warnings if it would be slow."""
+"""The cores, threads and libraries of a process: one log line, and warnings if it would be slow."""
 
 import logging
 import os

@@ -1,11 +1,11 @@
-"""Work on several cores: NumPy uses one core, but releases Python's global lock in computing.
+"""Work on several cores. NumPy uses one core, but releases Python's global lock while it computes.
 
-`for_each` calls a function for every item of a list. A few threads each take the next item when
-they finish one. Shapes alone decide what an item covers, so the same input gives the same bytes on
-any number of threads.
+`for_each` calls a function for every item of a list. A thread that finishes an item takes the next
+one. What an item covers depends only on shapes, so the same input gives the same bytes on any
+number of threads.
 
-Matrix products within an item use one thread: `use_threads` limits BLAS to one, because otherwise
-each of our threads would start as many again.
+Matrix products within an item use one thread. `use_threads` limits BLAS to one thread, because
+otherwise each of our threads would start as many BLAS threads.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""From YAML files to a checked study."""
+"""Reading YAML files into a checked study."""
 
 import copy
 import logging

@@ -1,6 +1,6 @@
-"""The part of a study that a stage reads, as a settings file of its own.
+"""The part of a study that a stage reads, as a separate settings file.
 
-A stage's output must depend on these keys and no others, so that a change elsewhere in
+The output of a stage must depend on these keys and no others, so that a change elsewhere in
 `config.yaml` does not run the stage again.
 """
 

@@ -1,8 +1,8 @@
-"""How a set of images becomes numbers, beside real images that no network has seen.
+"""The comparison of a set of images with real images that no network has seen.
 
 `controls` makes the sets that generated images are compared with: the reference (half of the
 held-out subjects), other real images, and sets with known defects. `measure` turns each set into
-arrays, one row an image: features (`features/`), patches, spectrum, anatomy, the nearest training
+arrays, one row per image: features (`features/`), patches, spectrum, anatomy, the nearest training
 image (`metrics/`). Files of measurements are read and written by `measurements`. `score` compares
 the arrays of a set with those of the reference in every metric, with bootstrap intervals; `scores`
 lists the numbers and reads the files. `compare` puts all sets side by side in a table, a chart and

@@ -1,4 +1,4 @@
-"""`synaxial evaluate compare`: experiments and controls side by side in every number."""
+"""`synaxial evaluate compare`: experiments and controls side by side, in all numbers."""
 
 import math
 from pathlib import Path

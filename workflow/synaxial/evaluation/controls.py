@@ -1,4 +1,4 @@
-"""`synaxial evaluate controls`: sets of images that generated images are read beside."""
+"""`synaxial evaluate controls`: sets of real images, and of images with known defects."""
 
 import logging
 from pathlib import Path

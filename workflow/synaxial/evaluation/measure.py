@@ -1,4 +1,4 @@
-"""`synaxial evaluate measure`: everything that is measured of each image of a set, once."""
+"""`synaxial evaluate measure`: all measurements of each image of a set, made once."""
 
 import logging
 import time

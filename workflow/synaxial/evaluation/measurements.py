@@ -31,7 +31,7 @@ TRAINING: Final = "training"
 SHOWN = 12
 
 REMEDY = (
-    "give the measured files, or measure anew (`synaxial evaluate measure`; with Snakemake, "
+    "give the measured files, or measure again (`synaxial evaluate measure`; with Snakemake, "
     "--forcerun measure measure_control)"
 )
 

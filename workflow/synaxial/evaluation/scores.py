@@ -1,4 +1,4 @@
-"""The numbers of a set: which there are, which a table shows, and the files that hold them."""
+"""The list of all numbers of a set, which of them the table shows, and the files with them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`synaxial evaluate summary`: the first lines of the report, with a sheet and the verdict."""
+"""`synaxial evaluate summary`: the top of the report, with a sheet and the verdict."""
 
 import base64
 import html

@@ -1,7 +1,7 @@
 """`synaxial sample`: one stack of generated images.
 
-Image i of stack k depends on the generator, the seed, k and i alone. With batch normalisation by
-the statistics of the stack, it depends on the number of images too.
+Image i of stack k depends only on the generator, the seed, k and i. If batch normalisation uses the
+statistics of the stack, the image depends on the number of images too.
 """
 
 import logging

@@ -1,1 +1,1 @@
-"""Files: written whole, stacks of images, sheets, pages, and the errors that name them."""
+"""Atomic files, stacks of images, sheets, pages, and errors that name the file at fault."""

@@ -1,4 +1,4 @@
-"""HTML pages: Snakemake's report shows pages, but only offers other files for download."""
+"""HTML pages. Snakemake's report shows pages, but offers other files only for download."""
 
 import html
 

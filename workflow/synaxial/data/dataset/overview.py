@@ -22,7 +22,7 @@ SHOWN_SIZE = 128
 def draw_overview(
     images: NDArray[np.uint8], index: Sequence[Mapping[str, Any]], skipped: int
 ) -> Image.Image:
-    """Draw some subjects, one a row, with the numbers of their slices.
+    """Draw some subjects, one per row, with the numbers of their slices.
 
     Parameters
     ----------

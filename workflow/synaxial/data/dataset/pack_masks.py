@@ -1,4 +1,4 @@
-"""`synaxial data pack-masks`: the masks of a data set's images."""
+"""`synaxial data pack-masks`: the masks of the images of a data set."""
 
 import itertools
 import logging

@@ -1,4 +1,4 @@
-"""The data set that `synaxial data pack` wrote, read again."""
+"""Reading the data set that `synaxial data pack` wrote."""
 
 import csv
 from pathlib import Path

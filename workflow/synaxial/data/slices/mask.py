@@ -1,4 +1,4 @@
-"""`synaxial data mask`: the tumour in each slice, at the size and place of its image."""
+"""`synaxial data mask`: the tumour mask of each slice, in the geometry of its image."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -30,7 +30,7 @@ FILTERS: dict[Filter, Image.Resampling] = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-#: Windows are rounded to so many digits of a voxel: spacings are rounded in headers.
+#: Decimal digits of windows in voxels. They are rounded, because spacings in headers are.
 WINDOW_DIGITS = 2
 
 logger = logging.getLogger(__name__)

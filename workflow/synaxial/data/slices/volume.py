@@ -1,7 +1,7 @@
 """Reading a volume that the stage `acquire` wrote.
 
-nibabel is not used here: it imports pydicom, which takes longer than to cut a whole volume. Every
-acquired volume has the same layout, so that a few fields of the header say all.
+nibabel is not used here, because it imports pydicom, which takes longer than cutting a whole
+volume. All acquired volumes have the same layout, so a few fields of the header suffice.
 """
 
 import struct

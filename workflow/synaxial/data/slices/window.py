@@ -1,8 +1,8 @@
-"""From the intensities of a volume to 8 bits.
+"""The intensity window: from the intensities of a volume to 8 bits.
 
-The paper leaves the window open. The percentiles of the brain do not depend on the amount of
-background, as those of all voxels would. Without the two ends, a few extreme voxels do not darken
-all others.
+The paper leaves the window open. Unlike percentiles of all voxels, percentiles of the brain do not
+depend on the amount of background. Because the extremes are cut off, a few very bright voxels do
+not darken all others.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Source `directory`: a copy of a data set on this machine, which is only read."""
+"""Source `directory`: a copy of a data set on this machine. It is never written to."""
 
 import os
 from collections.abc import Iterator

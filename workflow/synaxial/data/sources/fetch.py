@@ -1,4 +1,4 @@
-"""`synaxial data fetch`: bring the wanted files of the study's source to this machine."""
+"""`synaxial data fetch`: download the files that the study needs from its source."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The description of nnU-Net's raw data: which channel is FLAIR, and which labels are no tumour."""
+"""The description of nnU-Net raw data: which channel is FLAIR, which labels are not tumour."""
 
 import json
 import re

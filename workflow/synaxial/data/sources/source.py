@@ -1,4 +1,4 @@
-"""What a source of volumes is."""
+"""The interface of all sources of volumes."""
 
 import dataclasses
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Taking single files out of a zip or tar(.gz) archive that is not trusted."""
+"""Extracting single files from an untrusted zip or tar(.gz) archive."""
 
 import filecmp
 import gzip

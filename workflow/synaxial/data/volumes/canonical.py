@@ -1,4 +1,4 @@
-"""From the image of a source to checked arrays in the canonical orientation."""
+"""Checking and reorienting the images of a source into arrays of canonical orientation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from synaxial.data.volumes.intensities import Voxels, make_positive
 from synaxial.data.volumes.nifti import DAMAGE
 from synaxial.io.errors import BadVolumeError
 
-#: More voxels are not a brain at 0.5 mm or more: the header is damaged or made to do harm.
+#: More voxels are not a brain at 0.5 mm or more: the header is damaged or malicious.
 MOST_VOXELS = 2**28
 
 #: Largest distance (mm) of the corners of a segmentation from those of the image: headers round

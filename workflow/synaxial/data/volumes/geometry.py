@@ -1,4 +1,4 @@
-"""Shape, voxel size and orientation of a volume, from its header alone."""
+"""Shape, voxel size and orientation of a volume, read from its header."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

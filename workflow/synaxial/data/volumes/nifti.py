@@ -1,4 +1,4 @@
-"""Reading NIfTI files of strangers, which may be damaged or made to do harm; writing our own."""
+"""Reading untrusted NIfTI files, which may be damaged or malicious, and writing our own."""
 
 import io
 import math

@@ -1,8 +1,8 @@
 """The source's files of a subject: whether they are still what its record was made from.
 
-Their paths, sizes and times say so without reading them. Where one of these has changed, their
-SHA-256 decides. So a corrected volume is read again even if its time is older, and a data set that
-was only moved, copied or touched is not.
+Paths, sizes and modification times are compared first, because that needs no reading. If one of
+them has changed, the SHA-256 decides. So a corrected volume is read again even if its time is
+older, and a data set that was only moved, copied or touched is not.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The record of one subject: where its volume came from, what it was, whether it is used."""
+"""The record of one subject: the origin and properties of its volume, and whether it is used."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from synaxial.io.files import read_json, write_json
 #: Percentiles of the brain's intensities that a record has.
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
-#: Levels of slices are rounded to so many digits of a mm: spacings are rounded in headers.
+#: Decimal digits of slice levels in mm. They are rounded, because spacings in headers are.
 LEVEL_DIGITS = 3
 
 #: The two values of `Record.status`.

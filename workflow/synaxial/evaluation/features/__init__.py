@@ -1,5 +1,5 @@
-"""Features: what an image looks like as a vector, for the metrics of distributions.
+"""Features: an image as a vector, for the metrics that compare distributions.
 
-`efficientnet` is a network trained on ImageNet's photographs. `wavelets` has no trained part: it
-shows how much of a result depends on the network.
+`efficientnet` is a network trained on the photographs of ImageNet. `wavelets` has no trained part,
+so it shows how much of a result depends on the network.
 """

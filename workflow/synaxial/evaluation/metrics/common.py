@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: What a metric measured: arrays by name, one row an image.
+#: What a metric measured: arrays by name, one row per image.
 Rows = dict[str, NDArray[Any]]
 
-#: float32 or float64 (N, D): one row an image.
+#: float32 or float64 (N, D): one row per image.
 Features = NDArray[np.floating]
 
 #: How often each image counts: float64 (N,), not negative. None counts every image once.

@@ -1,6 +1,6 @@
 """The sources of all random numbers of the networks.
 
-They have no state between iterations: a stream depends on its name alone, a tuple of whole numbers.
+They have no state between iterations: a stream depends only on its name, a tuple of whole numbers.
 So a resumed training draws the same numbers as an uninterrupted one, and image i of a stack does
 not depend on the images made with it.
 """

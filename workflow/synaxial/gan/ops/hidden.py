@@ -2,7 +2,7 @@
 
 Each of them alone reads and writes the whole array in memory. Here a block that fits into a core's
 cache takes all steps before the next block. The backward pass recomputes the normalised values and
-the activation, so that only the input and one bit a value, for dropout, are kept.
+the activation, so that only the input and, for dropout, one bit per value are kept.
 """
 
 import itertools
@@ -39,7 +39,7 @@ PIECE = 1 << 16
 class Dropped:
     """The values that dropout sets to 0.
 
-    `kept` is uint8 (C, values of a channel / 8, rounded up): a bit a value, 1 if it stays. `ratio`
+    `kept` is uint8 (C, values of a channel / 8, rounded up): one bit per value, 1 if kept. `ratio`
     of the values become 0; the others are divided by 1 - ratio.
     """
 

@@ -1,8 +1,8 @@
 """Mode collapse: whether generated images resemble each other more than real ones do.
 
-The similarity of a set is the mean MS-SSIM of its pairs. A row of the log has that of generated
-and of real images; `collapse_of` puts the first on a scale from 0, as varied as real images, to 1,
-all equal.
+The similarity of a set is the mean MS-SSIM of its pairs. A row of the log has the similarity of
+generated images and that of real images. `collapse_of` puts the similarity of generated images on a
+scale from 0 (as varied as real images) to 1 (all equal).
 """
 
 import logging

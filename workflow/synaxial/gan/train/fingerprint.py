@@ -1,4 +1,4 @@
-"""The name of a model: what its weights depend on."""
+"""The name of a model, which stands for everything that its weights depend on."""
 
 import hashlib
 import json

@@ -131,7 +131,7 @@ def check_batch(training: Training, ranks: int) -> None:
         training.generator.batch_normalization or training.discriminator.batch_normalization
     )
     alone = training.batch_normalization_statistics == "local" or ranks == 1
-    found = f"{training.batch_size} images over {ranks} ranks are one image a rank"
+    found = f"{training.batch_size} images over {ranks} ranks are one image per rank"
     if share == 1 and normalised and alone:
         raise SynaxialError(
             "batch_size",

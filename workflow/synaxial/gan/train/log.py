@@ -1,4 +1,4 @@
-"""The training log, one row an epoch, and the progress on the terminal."""
+"""The training log, one row per epoch, and the progress on the terminal."""
 
 import csv
 import io
@@ -190,7 +190,7 @@ class Progress(chainer.training.Extension):
 
 
 def describe(done: int, of: int, epochs: float, speed: float, batch_size: int) -> str:
-    """Return one line: a bar, the part that is done, images a second, and the time left.
+    """Return one line: a bar, the part that is done, images per second, and the time left.
 
     `speed` is in iterations a second.
     """

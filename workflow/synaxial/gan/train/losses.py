@@ -1,4 +1,4 @@
-"""The losses of both networks, and what bounds the discriminator's slope.
+"""The losses of both networks, and the penalties that bound the slope of the discriminator.
 
 To add a loss, write its two functions, enter them in `LOSSES`, and add the name to `Training.loss`
 in the configuration.

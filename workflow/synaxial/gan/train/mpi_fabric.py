@@ -1,9 +1,9 @@
-"""What MPICH needs before it starts in a rank that srun has launched.
+"""Settings and clean-up for MPICH, before it starts in a rank that srun has launched.
 
-Two things go wrong there, both seen on real clusters. UCX, MPICH's default network library, does
-not start reliably with Slurm's PMI. And MPICH trips over the shared memory of a killed job: it
-names these files, `/dev/shm/mpich_shm_*`, by the numbers of the job and its step, which are the
-same again after Slurm has put the job back into its queue.
+Both solve problems that were seen on real clusters. UCX, MPICH's default network library, does not
+start reliably with Slurm's PMI. And MPICH fails if it finds the shared memory of a killed job: it
+names these files, `/dev/shm/mpich_shm_*`, after the job ID and step ID, which stay the same when
+Slurm requeues the job.
 """
 
 import os
@@ -20,11 +20,11 @@ def launched_by_srun() -> bool:
 
 
 def choose_fabric() -> None:
-    """Have MPICH's wheel use libfabric in place of UCX, in a rank that srun has launched.
+    """Make the MPICH wheel use libfabric in place of UCX, in a rank that srun has launched.
 
-    UCX's addresses are cut short by Slurm's PMI. Ranks on other nodes then receive invalid ones
-    ("failed to unpack address, invalid bandwidth"), and the start of MPI fails or hangs. A choice
-    in the environment is kept, and so is another MPI, chosen by `MPI4PY_LIBMPI`.
+    Slurm's PMI truncates the addresses of UCX. Ranks on other nodes then receive invalid addresses
+    ("failed to unpack address, invalid bandwidth"), and the start of MPI fails or hangs. A value
+    that is set in the environment is kept. Another MPI, chosen by `MPI4PY_LIBMPI`, is left alone.
     """
     if launched_by_srun() and "MPI4PY_LIBMPI" not in os.environ:
         os.environ.setdefault("MPIR_CVAR_CH4_NETMOD", "ofi")

@@ -1,4 +1,4 @@
-"""The Slurm job of a training, and the job before it that used the same checkpoints."""
+"""The Slurm job of a training, and the earlier job that used the same checkpoints."""
 
 import importlib.util
 import logging

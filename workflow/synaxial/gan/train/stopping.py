@@ -1,4 +1,4 @@
-"""When a training stops: at its end, on a signal, or before its time limit."""
+"""When a training stops: after its last iteration, on a signal, or before its time limit."""
 
 import signal
 import time

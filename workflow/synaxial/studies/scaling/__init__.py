@@ -1,1 +1,1 @@
-"""How the training's speed grows with the ranks: measured steps, and a cost model of them."""
+"""How the speed of a training grows with the number of ranks: measurements and a cost model."""

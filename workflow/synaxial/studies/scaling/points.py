@@ -1,6 +1,6 @@
-"""The points of a scaling study: which there are, their measurements, and their efficiency.
+"""The points of a scaling study (a mode and a number of ranks), their times and efficiency.
 
-Nothing heavy is imported here: the workflow asks before it starts.
+This module must import fast, because the workflow uses it before it starts.
 """
 
 from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""What generated images with masks are worth to somebody who trains a segmentation model."""
+"""Whether generated images with masks help to train a segmentation model."""

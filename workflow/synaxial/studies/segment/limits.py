@@ -1,6 +1,6 @@
 """Checks that there are enough images and subjects for the settings.
 
-Nothing heavy is imported here: the workflow asks before it starts.
+This module must import fast, because the workflow uses it before it starts.
 """
 
 from synaxial.io.errors import SynaxialError

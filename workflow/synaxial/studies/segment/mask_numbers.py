@@ -1,4 +1,4 @@
-"""Numbers of masks: how well two match, and whether a mask lies on its image's tumour."""
+"""Numbers of masks: how well two masks match, and whether a mask lies on the tumour."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The files of `synaxial study segment train` and `check`, and which of them compare."""
+"""The files of `synaxial study segment train` and `check`, and which are comparable."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ class CheckFile(Check):
 
 @dataclass(frozen=True)
 class Results:
-    """Everything of a comparison: trainings of one budget, and the check of their masks."""
+    """The inputs of a comparison: trainings with the same budget, and the check of their masks."""
 
     trainings: list[Training]
     check: Check

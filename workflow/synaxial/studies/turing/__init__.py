@@ -1,1 +1,1 @@
-"""Stage `turing`: a visual Turing test, its page and what its answers say."""
+"""A visual Turing test: the page for readers, and the evaluation of their answers."""

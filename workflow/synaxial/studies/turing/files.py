@@ -1,6 +1,6 @@
-"""The files of a reading: the key of a page, and the answers of its readers.
+"""The files of a visual Turing test: the key of a page, and the answers of its readers.
 
-Answers come from other people's computers. Every key and value is checked.
+Answers come from the computers of other people, so every key and value is checked.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The number of judgements that a reading needs, from the power of the tests that score it.
+"""The number of judgements that a reader study needs, from the power of its tests.
 
 The tests are exact, so their power is a sum of binomial probabilities. Because hits are whole
 numbers, it goes slightly up and down from one number of judgements to the next. The result here is

@@ -1,6 +1,6 @@
 """Shares, tests and agreement of judgements, each by its published formula.
 
-SciPy and scikit-learn compute what they have. The tests compare the rest with published examples.
+SciPy and scikit-learn compute what they offer. The tests compare the rest with published examples.
 """
 
 import numpy as np
