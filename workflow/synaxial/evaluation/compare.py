@@ -59,7 +59,7 @@ def run(
     controls = [evaluation for evaluation in found if evaluation.seed is None]
     experiments = [evaluation for evaluation in found if evaluation.seed is not None]
     if not experiments:
-        raise SynaxialError("EVALUATION", "are of controls only", "one of an experiment")
+        raise SynaxialError("EVALUATIONS", "belong to control sets only", "one of an experiment")
     rows = rows_of(found)
     write_csv(table, list(rows[0]), rows)
     write_text(page, make_comparison(controls, experiments))

@@ -132,7 +132,7 @@ def compared(measurements: Path, reference: Path) -> Iterator[None]:
         raise SynaxialError(
             measurements,
             f"cannot be compared with {reference} ({error})",
-            "two files of one version of `synaxial evaluate measure`",
+            "two files from the same version of `synaxial evaluate measure`",
         ) from error
 
 

@@ -55,8 +55,8 @@ def run(
         if any(page.get(key) is None or page[key] != other.get(key) for key in LATENTS):
             raise SynaxialError(
                 right,
-                f"is not made from the latents of {left}",
-                "two stacks with one sample.seed and number",
+                f"was not made from the latents of {left}",
+                "two stacks with the same sample.seed and number",
             )
     for path, stack in zip((left, right), stacks, strict=True):
         if len(stack.pages) < SIDE:

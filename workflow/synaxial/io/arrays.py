@@ -9,7 +9,7 @@ from synaxial.io.errors import SynaxialError
 
 
 class DamagedFileError(SynaxialError):
-    """A file that can be read, but whose content is cut short, altered or something else."""
+    """A file that can be read, but whose content is truncated, altered or something else."""
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

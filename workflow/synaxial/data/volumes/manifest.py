@@ -137,7 +137,7 @@ def warn_of_copies(records: Sequence[Record], settings: Acquire) -> list[Record]
         raise SynaxialError(
             "acquire.held_out",
             f"the same head is trained with and held out: {', '.join(across[:3])}{more}",
-            "subjects that no network is trained with",
+            "subjects that no network is trained on",
             "take one of each two out of acquire.subjects or acquire.held_out",
         )
     return [

@@ -170,7 +170,7 @@ def _make_tables(session: Session) -> None:
     if there:
         raise SynaxialError(
             shown(session.get_bind().engine.url),
-            f"has tables of something else: {', '.join(sorted(there)[:5])}",
+            f"has the tables of another program: {', '.join(sorted(there)[:5])}",
             "an empty database, or a catalogue",
         )
     Table.metadata.create_all(connection)
