@@ -308,7 +308,7 @@ def test_a_database_that_is_no_catalogue_is_refused(
     with pytest.raises(SynaxialError, match="is a database, but not a catalogue"):
         open_catalogue(f"sqlite:///{foreign}")
     for bad in ("nonsense", "oracle9://host/x", ""):
-        with pytest.raises(SynaxialError, match="is not the URL of a database"):
+        with pytest.raises(SynaxialError, match="is not a database URL"):
             open_catalogue(bad)
     with pytest.raises(SynaxialError, match="its driver is not installed"):
         open_catalogue("mysql+pymysql://host/x")
