@@ -103,7 +103,7 @@ def _colour(finding: Finding) -> str:
 
 
 def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
-    """Return the table in Markdown, for documents: a row a seed, because their mean hides much."""
+    """Return the table in Markdown, for documents: a row per seed, because a mean hides much."""
     rows = [["set", *(f"{line.title} ({line.rule})" for line in HEADLINES)]]
     for name, sets in by_name(controls).items():
         rows.append([f"{name}: {CONTROLS.get(name, '')}", *_cells(sets, " ")])

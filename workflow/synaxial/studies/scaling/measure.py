@@ -80,7 +80,7 @@ def run(
         communicator, chosen = open_communicator(world, device)
         machines = gather_machines(communicator, chosen)
         if world.rank == 0:
-            log.info("%s scaling, %d ranks, %d images a step", mode, ranks, training.batch_size)
+            log.info("%s scaling, %d ranks, %d images per step", mode, ranks, training.batch_size)
             announce_machine(machines, threads_per_rank, TOO_MANY_THREADS)
         load = os.getloadavg()[0]
         steps = time_steps(training, study.scaling, images, communicator, chosen, masks)
@@ -97,7 +97,7 @@ def run(
                 **describe_software(),
             }
             write_json(output, point)
-            log.info("%s: %.3g s a step", output, point["seconds"]["median"])
+            log.info("%s: %.3g s per step", output, point["seconds"]["median"])
 
 
 @dataclass

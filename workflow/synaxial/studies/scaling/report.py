@@ -43,24 +43,24 @@ INTRODUCTION = """
 <p>{steps} timed training steps after {warm_up} warm-up steps of the experiment {experiment}, with
 its own networks, updater and data, and without log, previews or checkpoints. <i>Strong</i>: the
 ranks share the batch. <i>Weak</i>: each rank has as many images as one rank alone. The seconds
-are the median of the steps and their interquartile range; a step takes as long as its slowest
-rank. Efficiency is t(1) / (R t(R)) for strong and t(1) / t(R) for weak scaling, with t(1) of the
-measured single rank. Communication is the mean time of the ranks inside messages (gradients,
-running statistics, observed values) and includes the wait for slower ranks. The rank that waited
-least shows how much of it is not waiting.</p>
-<p>Measured on {device}, {processor}, {threads} thread(s) a rank. The load average of the first
-point's machine before the measurement was {load:.2f}.</p>
+are the median and the interquartile range of the steps. The time of a step is that of its slowest
+rank. Efficiency is t(1) / (R t(R)) for strong and t(1) / t(R) for weak scaling, where t(1) is the
+time of the measured single rank. Communication is the time inside messages (gradients, running
+statistics, observed values), as the mean over the ranks. It includes waiting for slower ranks. The
+rank that waited least shows how much of it is not waiting.</p>
+<p>Measured on {device}, {processor}, {threads} thread(s) per rank. Before the first measurement,
+the load average of its machine was {load:.2f}.</p>
 """
 
 LIMITS = """
 <h3>What this can and cannot show</h3>
 <p>It shows the speed of these networks with this batch on these nodes, and where the time of a
-step goes. It does not show the quality of the images, which changes with the batch of weak
-scaling and with local batch normalisation. Ranks of one node share its memory and exchange
-messages through it: only points on several nodes show the speed of a network. Points with fewer
+step is spent. It does not show the quality of the images, which depends on the batch of weak
+scaling and on local batch normalisation. Ranks on one node exchange messages through shared
+memory: only measurements on several nodes show the speed of a network. Measurements with fewer
 cores than threads are marked, have no efficiency and are not used for the fit. Predicted points
-are from the cost model. It assumes that more nodes are like those measured, and does not know
-slower ranks or a busy network.</p>
+come from the cost model. It assumes that further nodes are like those measured, and does not
+include slower ranks or a busy network.</p>
 """
 
 
@@ -176,7 +176,7 @@ def _describe(model: CostModel | str, points: Sequence[Point]) -> str:
         "(an allreduce by halving and doubling: Thakur, Rabenseifner and Gropp, 2005), fitted by "
         f"non-negative least squares: fixed {model.fixed:.3g} s, per image {model.per_image:.3g} "
         f"s, latency {1e6 * model.latency:.3g} &micro;s, bandwidth {bandwidth}. The "
-        f"largest deviation from a measured point is {100 * largest_deviation(model, points):.1f} "
+        f"largest deviation from a measurement is {100 * largest_deviation(model, points):.1f} "
         "%.</p>"
     )
 
@@ -207,7 +207,7 @@ def draw_scaling(points: Sequence[Point], title: str, remark: str) -> Figure:
     panels = (
         (speed, "Throughput", "images per second, all ranks"),
         (share, "Efficiency", "of one rank"),
-        (talk, "Communication (measured: with waiting)", "% of a step, mean of the ranks"),
+        (talk, "Communication (measured: including waiting)", "% of a step, mean of the ranks"),
     )
     for axes, heading, unit in panels:
         axes.set_title(heading, fontsize=10)

@@ -144,7 +144,7 @@ def read_results(paths: list[Path], check: Path) -> Results:
                 raise SynaxialError(
                     path,
                     f"has {key} {value}",
-                    f"{budget[key]}, as {paths[0]}: only equal trainings compare",
+                    f"{budget[key]}, as {paths[0]}: only equal trainings are comparable",
                     REMEDY,
                 )
         _check_held_out(path, training, training.dice, paths[0], first)
