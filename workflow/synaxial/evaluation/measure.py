@@ -30,7 +30,7 @@ from synaxial.evaluation.metrics import (
 )
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import ImageSet, digest_of_pixels
-from synaxial.io.stacks import count_images, read_shape
+from synaxial.io.stacks import count_images
 
 #: Raise it when the results of this stage change.
 VERSION = 1
@@ -58,9 +58,9 @@ def run(
       --training dataset --output measurements.npz samples/stack_*.tif
     """
     began = time.monotonic()
-    count, shape = count_images(reference), tuple(read_shape(reference)[1:3])
+    count = count_images(reference)
     images, unseen = read_set(stacks, count), read_set([reference], count)
-    seen = open_images(training / "images.npy")
+    seen, shape = open_images(training / "images.npy"), unseen.pixels.shape[1:]
     for name, found in ((stacks[0], images.pixels.shape[1:]), (training, seen.shape[1:])):
         if found != shape:
             raise SynaxialError(
@@ -75,10 +75,7 @@ def run(
 
 
 def measure_set(images: ImageSet, training: NDArray[np.uint8]) -> Measurements:
-    """Measure everything that `synaxial evaluate score` compares.
-
-    `training` are the images that the network was trained with, uint8 (M, S, S).
-    """
+    """Measure everything that `synaxial evaluate score` compares; training images are (M, S, S)."""
     pixels = images.pixels
     found: Measurements = {
         SET: {"groups": images.groups},

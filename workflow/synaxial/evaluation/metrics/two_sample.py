@@ -53,15 +53,11 @@ def prepare(
         there = weights > 0
         folds = [there & (fold_of == fold) for fold in np.unique(fold_of)]
         with_both = [fold for fold in folds if len(np.unique(labels[fold])) == 2]
-        values = [
-            (
-                area_under_curve(scores[fold], labels[fold], weights[fold]),
-                _accuracy(scores[fold], labels[fold], weights[fold]),
-            )
-            for fold in with_both or [there]
-        ]
-        auc, accuracy = np.mean(values, axis=0)
-        return {"auc": float(auc), "accuracy": float(accuracy)}
+        chosen = [(scores[at], labels[at], weights[at]) for at in with_both or [there]]
+        return {
+            "auc": float(np.mean([area_under_curve(*fold) for fold in chosen])),
+            "accuracy": float(np.mean([_accuracy(*fold) for fold in chosen])),
+        }
 
     return auc_and_accuracy
 
