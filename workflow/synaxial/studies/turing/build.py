@@ -172,7 +172,7 @@ def make_key(chosen: list[Shown], digest: str, seed: int, origins: Origins) -> K
 def as_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return a grey image, uint8 (H, W), as a PNG without compression.
 
-    All images of one size have the same length, which therefore tells nothing of their content.
+    All images of one size give files of the same length, so the length reveals nothing.
     """
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format="PNG", compress_level=0)
@@ -180,11 +180,11 @@ def as_png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def make_reader_page(identifiers: Sequence[str], pixels: NDArray[np.uint8]) -> tuple[str, str]:
-    """Return the page as HTML, and the digest that its answers name.
+    """Return the page as HTML, and the digest by which the answers name it.
 
-    The digest is of the images, uint8 (N, S, S), in the order of the page, and of their
-    identifiers. A content security policy forbids the browser all requests, and all scripts and
-    styles but the page's own.
+    The digest covers the images, uint8 (N, S, S), in the order of the page, and their identifiers.
+    A content security policy forbids all requests, and all scripts and styles except those of the
+    page.
     """
     size = pixels.shape[1]
     images = [

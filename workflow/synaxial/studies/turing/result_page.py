@@ -1,4 +1,4 @@
-"""The numbers of a reading in plain words, and as a page."""
+"""The result of a visual Turing test: conclusions in plain words, and the page."""
 
 import html
 from typing import Any
@@ -39,14 +39,14 @@ reader is said to tell the images apart only if both tests agree. A test that do
 nothing. A reader is said not to tell the images apart only if the test of equivalence shows it and
 the 90 % interval of the balanced accuracy also lies within the margin.
 
-Each reader is tested at 5 %: of twenty readers who guess, one is expected to seem to tell the
+Each reader is tested at 5 %: of twenty readers who guess, one is expected to appear to tell the
 images apart.
 
-Readers of the same images are not independent. The intervals of all readers are from drawn images
-with all their answers (these readers), or from drawn readers and images (readers like these). The
-result holds for these images on these screens, and for real images of these held-out subjects. It
-does not show whether the generated images are useful, diverse or copies. Answers of a program are
-not answers of readers and show nothing.
+Readers of the same images are not independent. The intervals for all readers come from resampled
+images with all their answers (these readers), or from resampled readers and images (readers like
+these). The result is valid for these images on these screens, and for real images of these
+held-out subjects. It does not show whether the generated images are useful, diverse or copies.
+Answers of a program are not answers of readers and show nothing.
 """
 
 
