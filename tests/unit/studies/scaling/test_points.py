@@ -52,6 +52,11 @@ def test_one_rank_is_efficient_and_crowded_ones_have_no_efficiency():
     }
 
 
+def test_nothing_is_compared_with_a_crowded_single_rank():
+    points = [make_point("strong", 1, 2.0, crowded=True), make_point("strong", 2, 0.5)]
+    assert efficiencies(points) == {}
+
+
 def test_images_per_second_are_those_of_all_ranks():
     point = make_point("weak", 4, 2.0, 32)
     assert (point.images_per_second, point.images_of_a_rank) == (16.0, 8)

@@ -98,9 +98,9 @@ def efficiency(mode: str, ranks: int, seconds: float, seconds_alone: float) -> f
 def efficiencies(points: Sequence[Point]) -> dict[Point, float]:
     """Return each point's efficiency, compared with the measured single rank of its mode.
 
-    Crowded points have none: their ranks share cores.
+    Crowded points have none, and nothing is compared with them: their ranks share cores.
     """
-    alone = {p.mode: p.seconds for p in points if p.ranks == 1 and not p.predicted}
+    alone = {p.mode: p.seconds for p in points if p.ranks == 1 and not p.crowded}
     return {
         p: efficiency(p.mode, p.ranks, p.seconds, alone[p.mode])
         for p in points
