@@ -1,5 +1,6 @@
 """What Snakemake says before any work: dry runs, mistakes, lint."""
 
+import html
 import json
 import os
 import re
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 import tarfile
 
+import nibabel
+import numpy as np
 import pytest
 import yaml
 
@@ -125,6 +128,23 @@ def test_a_mistake_is_one_line_and_nothing_runs(tmp_path):
     expected = "the key 'slice' is there twice"
     assert sum(expected in line for line in output.splitlines()) == 1, output
     assert not workflow.results("volumes").exists()
+
+
+def test_a_warning_about_a_patient_is_on_the_terminal_and_in_the_report(tmp_path):
+    workflow = new_study(tmp_path)
+    path = workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_flair.nii.gz"
+    image = nibabel.load(path)
+    image.set_qform(image.affine @ np.diag([-1, 1, 1, 1]), 1)
+    image.set_sform(image.affine, 1)
+    nibabel.save(nibabel.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
+    done = workflow.run("results/report/manifest.html")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    warning = "the sform says LPS and the qform RPS; the sform is used; check the patient's sides"
+    # When the manifest is made, and at the end.
+    assert f"WARNING {SUBJECTS[1]}: {warning}" in output
+    assert f"  {SUBJECTS[1]}: {warning}" in output[output.index("Check these subjects") :]
+    assert html.escape(warning) in workflow.results("report", "manifest.html").read_text()
 
 
 def test_a_bad_volume_can_be_left_out(tmp_path):
