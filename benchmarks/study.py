@@ -14,7 +14,7 @@ IMAGES, WIDTH = 64, 256
 
 TWIN = REPOSITORY / "benchmarks" / "training" / "twin.py"
 
-#: glibc's variables that do what `synaxial.compute.memory` does.
+#: glibc's variables that do what `synaxial.compute.machine` does.
 KEEPING_MEMORY = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),

@@ -23,7 +23,7 @@ from benchmarks.preprocessing.rows import Row
 from mpi4py import MPI
 
 from synaxial.compute.chainer_compatibility import chainer, chainermn
-from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.machine import keep_freed_memory
 from synaxial.config.model import Training
 from synaxial.gan.train.setup import make_networks
 

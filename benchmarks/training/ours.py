@@ -18,7 +18,7 @@ from benchmarks.memory import peak_memory
 from benchmarks.training import arithmetic, gradients, stock
 
 from synaxial.compute.chainer_compatibility import chainer, chainermn
-from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.machine import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
 from synaxial.gan.sampling import sample_stack

@@ -23,13 +23,7 @@ def count_gpus() -> int:
 
 
 def use_one_device(name: str) -> Any:
-    """Return the Chainer device for a single process, and make it the current one.
-
-    Raises
-    ------
-    SynaxialError
-        The user wants a GPU and there is none.
-    """
+    """Return the Chainer device for a single process, and make it the current one."""
     check_device_name(name)
     gpus = count_gpus()
     if name == "gpu":

@@ -1,5 +1,6 @@
 """The cores, threads and libraries of a process: one log line, and warnings if it would be slow."""
 
+import ctypes
 import logging
 import os
 import platform
@@ -33,18 +34,18 @@ AVX512 = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
 KERNEL_OF_INSTRUCTIONS = {"AVX-512": "SkylakeX", "AVX2": "Haswell"}
 
 
+#: Parameters of glibc's `mallopt` (malloc.h).
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+#: Bytes, more than any array of a training has; and the most before glibc 2.35.
+LARGEST = 1 << 30
+LARGEST_BEFORE = 1 << 25
+
+
 @dataclass(frozen=True)
 class Blas:
-    """The library that multiplies NumPy's matrices.
+    """The library that multiplies NumPy's matrices; names are empty if unknown.
 
-    Attributes
-    ----------
-    name, version
-        Such as OpenBLAS and 0.3.31; empty if unknown.
-    kernel
-        The processor that its kernel is written for; empty if unknown.
-    threads
-        How many threads it uses by default.
+    `kernel` is the processor that its kernel is written for, `threads` its default.
     """
 
     name: str
@@ -59,22 +60,16 @@ class Machine:
 
     Attributes
     ----------
-    host
-        Name of the node.
     device
         `cpu (x86_64)`, or the name of a GPU.
     gpu_software
         Versions of CuPy and CUDA; empty on the CPU.
-    processor
-        Name of the CPU.
     vector_instructions
         `AVX-512`, `AVX2` or empty.
     cores
         Numbers of the cores that this process may run on.
     quota
         The processor time that its container allows, in cores; None without a limit below `cores`.
-    blas
-        The linear algebra library of NumPy.
     """
 
     host: str
@@ -88,16 +83,9 @@ class Machine:
 
 
 def announce_machine(machines: Sequence[Machine], threads: int, remedy: str) -> None:
-    """Log one line on what a job computes with, and one warning for each cause of slowness.
+    """Log one line on what a job's ranks compute with, and one warning for each cause of slowness.
 
-    Parameters
-    ----------
-    machines
-        The machine of each rank.
-    threads
-        Threads of each rank.
-    remedy
-        What to do if there are more threads than cores.
+    `threads` are those of each rank; `remedy` says what to do if they are more than the cores.
     """
     log.info("%s", describe_machine(machines, threads))
     for warning in (kernel_warning(machines), core_warning(machines, threads, remedy)):
@@ -108,8 +96,6 @@ def announce_machine(machines: Sequence[Machine], threads: int, remedy: str) -> 
 def describe_machine(machines: Sequence[Machine], threads: int) -> str:
     """Return one line on the software, the devices and the cores of all ranks.
 
-    Examples
-    --------
     Python 3.11.7, NumPy 2.4.6, OpenBLAS 0.3.31 SkylakeX, AMD EPYC, 2 ranks x 1 thread on 2 cores
     """
     first = machines[0]
@@ -257,3 +243,19 @@ def value_of(key: str, processors: str) -> str:
         if name.strip() == key:
             return value.strip()
     return ""
+
+
+def keep_freed_memory() -> None:
+    """Let the arrays of an iteration reuse the memory of the last iteration.
+
+    By default glibc returns the memory of every large array to the system. New memory is then
+    cleared and mapped page by page, which takes up to a fifth of an iteration. Other C libraries
+    stay as they are.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return
+    if mallopt(MMAP_THRESHOLD, LARGEST) or mallopt(MMAP_THRESHOLD, LARGEST_BEFORE):
+        # A fixed threshold for mmap also stops the automatic growth of this one.
+        mallopt(TRIM_THRESHOLD, LARGEST)

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -20,12 +21,12 @@ from threadpoolctl import threadpool_limits
 Item = TypeVar("Item")
 
 
+@dataclass
 class Workers:
     """The computing threads of this process: the main thread and `threads` - 1 others."""
 
-    def __init__(self) -> None:
-        self.threads = 1
-        self.pool: ThreadPoolExecutor | None = None
+    threads: int = 1
+    pool: ThreadPoolExecutor | None = None
 
 
 workers = Workers()
@@ -50,12 +51,8 @@ def use_threads(threads: int) -> Iterator[None]:
 def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:
     """Call a function with each item, in any order, and return when all calls are done.
 
-    A nested call uses no other threads, because all threads might wait for a free one.
-
-    Raises
-    ------
-    Exception
-        The first exception of a call.
+    The first exception of a call is raised. A nested call uses no other threads, because all
+    threads might wait for a free one.
     """
     if workers.pool is None or len(items) == 1 or getattr(_busy, "working", False):
         for item in items:

@@ -158,22 +158,11 @@ def _write_pages(
 
 
 def make_volume(pages: NDArray[np.uint8], pixel: float | None) -> nibabel.Nifti1Image:
-    """Return a volume with a page as an axial slice, which viewers show as the images are.
+    """Return pages, uint8 (N, H, W) or (N, H, W, 3), as axial slices of a volume, uint8 (W, H, N).
 
     The axes of the voxel array point to the patient's left (columns of an image), to posterior
-    (rows) and to superior (pages), as in the acquired volumes.
-
-    Parameters
-    ----------
-    pages
-        uint8 (N, H, W), or (N, H, W, 3), which is made grey.
-    pixel
-        Side of a pixel in mm. None means that it is not known: the header says so, and has 1 mm.
-
-    Returns
-    -------
-    nibabel.Nifti1Image
-        uint8 (W, H, N).
+    (rows) and to superior (pages), as in the acquired volumes. `pixel` is the side of a pixel in
+    mm. None means that it is not known: the header says so, and has 1 mm.
     """
     voxels = as_grey(pages).transpose(2, 1, 0)
     width, height = voxels.shape[:2]

@@ -13,8 +13,12 @@ import numpy as np
 import typer
 
 from synaxial.compute.devices import use_one_device
-from synaxial.compute.machine import announce_machine, read_machine, usable_cores
-from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.machine import (
+    announce_machine,
+    keep_freed_memory,
+    read_machine,
+    usable_cores,
+)
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample

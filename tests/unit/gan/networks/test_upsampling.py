@@ -10,6 +10,7 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.config.model import Training
 from synaxial.gan.networks import Generator
+from synaxial.gan.networks.layers import make_stage
 from synaxial.gan.networks.randomness import BatchRandomness
 from synaxial.gan.networks.saving import (
     calibrate,
@@ -18,7 +19,6 @@ from synaxial.gan.networks.saving import (
     network_arrays,
     save_network,
 )
-from synaxial.gan.networks.upsampling import make_stage
 
 F = chainer.functions
 

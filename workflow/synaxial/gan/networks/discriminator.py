@@ -6,7 +6,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Discriminator as DiscriminatorSettings
 from synaxial.gan.networks.layers import BatchNormalization, Convolution, add_noise, hidden
 from synaxial.gan.networks.randomness import Randomness
-from synaxial.gan.ops.blur import blur
+from synaxial.gan.ops.resampling import blur
 
 F = chainer.functions
 L = chainer.links
@@ -45,9 +45,7 @@ class Discriminator(chainer.Chain):
         with self.init_scope():
             self.convolutions = chainer.ChainList(
                 *(
-                    Convolution(
-                        before, after, ksize=kernel, stride=STRIDES[kernel], pad=1, **weights
-                    )
+                    Convolution(before, after, kernel, STRIDES[kernel], pad=1, **weights)
                     for before, after, kernel in zip(
                         inputs, channels[1:], settings.kernels, strict=True
                     )

@@ -1,7 +1,4 @@
-"""The generator: from latents to images.
-
-By default it is the paper's network, whose convolutions are all transposed ones.
-"""
+"""The generator: from latents to images. By default the paper's network."""
 
 import itertools
 from typing import Any
@@ -10,9 +7,13 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Generator as GeneratorSettings
-from synaxial.gan.networks.layers import BatchNormalization, TransposedConvolution, hidden
+from synaxial.gan.networks.layers import (
+    BatchNormalization,
+    TransposedConvolution,
+    hidden,
+    make_stage,
+)
 from synaxial.gan.networks.randomness import Randomness
-from synaxial.gan.networks.upsampling import make_stage
 
 F = chainer.functions
 L = chainer.links
@@ -91,24 +92,12 @@ def generate_images(
     randomness: Randomness | None = None,
     by_batch: bool = False,
 ) -> np.ndarray:
-    """Make 8-bit images; the generator is not changed.
+    """Make 8-bit images, (N, width, width, channels) on the host; the generator is not changed.
 
-    Parameters
-    ----------
-    generator
-        A trained generator.
-    latents
-        float32 (N, latent size), on the generator's device.
-    randomness
-        The source of dropout's choices; without it there is no dropout.
-    by_batch
-        Whether batch normalisation uses the statistics of these N images. With the generator's
-        running statistics, an image does not depend on the others.
-
-    Returns
-    -------
-    array
-        uint8 (N, width, width, channels) on the host; 0 and 255 are the ends of `output_range`.
+    The latents are float32 (N, latent size), on the generator's device. Without `randomness` there
+    is no dropout. With `by_batch`, batch normalisation uses the statistics of these N images, else
+    the generator's running statistics: then an image does not depend on the others. 0 and 255 are
+    the ends of `output_range`.
     """
     # A copy, because normalising by the batch changes the running statistics.
     network = generator.copy(mode="copy") if by_batch else generator

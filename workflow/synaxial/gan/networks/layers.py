@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Upsampling
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
 from synaxial.gan.ops.hidden import Dropped, HiddenLayer, Statistics
 from synaxial.gan.ops.layout import on_cpu
 from synaxial.gan.ops.ranks import ranks_of_batch
+from synaxial.gan.ops.resampling import bilinear_upsampling, depth_to_space, nearest_convolution
 
 
 class Convolution(chainer.links.Convolution2D):
@@ -26,6 +28,59 @@ class TransposedConvolution(chainer.links.Deconvolution2D):
     def forward(self, x: Any) -> Any:
         """Convolve (N, C, H, W) with the transpose."""
         return transposed_convolution(x, self.W, self.b, self.stride[0], self.pad[0])
+
+
+class NearestConvolution(Convolution):
+    """Repeats pixels, then convolves (Odena et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W)."""
+        return nearest_convolution(x, self.W, self.b)
+
+
+class BilinearConvolution(Convolution):
+    """Enlarges bilinearly, then convolves (Odena et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W)."""
+        return super().forward(bilinear_upsampling(x))
+
+
+class SubPixelConvolution(Convolution):
+    """Convolves to four times the channels, which become the pixels (Shi et al., 2016)."""
+
+    def forward(self, x: Any) -> Any:
+        """From (N, C, H, W) to (N, O, 2 H, 2 W), where W is (4 O, C, 3, 3)."""
+        return depth_to_space(super().forward(x))
+
+
+class FourAlike(chainer.initializer.Initializer):
+    """Initial weights, (4 O, C, 3, 3), with four equal filters of each output channel.
+
+    All four pixels that they make are equal at first, so that there is no grid at the start
+    ("ICNR"; Aitken et al., 2017). `initializer` is that of one filter.
+    """
+
+    def __init__(self, initializer: Any) -> None:
+        super().__init__()
+        self.initializer = initializer
+
+    def __call__(self, array: Any) -> None:
+        """Fill an array."""
+        quarters = array.reshape(4, -1, *array.shape[1:])
+        self.initializer(quarters[0])
+        quarters[1:] = quarters[0]
+
+
+def make_stage(kind: Upsampling, before: int, after: int, deviation: float) -> Any:
+    """Make a stage of the generator, which doubles the width, with weights of this deviation."""
+    weights = chainer.initializers.Normal(deviation)
+    if kind == "transposed":
+        return TransposedConvolution(before, after, ksize=4, stride=2, pad=1, initialW=weights)
+    if kind == "sub_pixel":
+        return SubPixelConvolution(before, 4 * after, ksize=3, pad=1, initialW=FourAlike(weights))
+    link = {"nearest": NearestConvolution, "bilinear": BilinearConvolution}[kind]
+    return link(before, after, ksize=3, pad=1, initialW=weights)
 
 
 class BatchNormalization(chainer.links.BatchNormalization):
@@ -99,11 +154,10 @@ def running_values(network: Any) -> list[tuple[str, Any]]:
     They are the running statistics of batch normalisation and the vectors of spectral
     normalisation.
     """
-    arrays = [
-        (f"{path}/{name}", link.__dict__[name])
+    arrays = {
+        f"{path}/{name}": link.__dict__[name]
         for path, link in network.namedlinks()
         for name in link._persistent
-    ]
+    }
     # A counter is a Python number, and is not averaged.
-    floats = [named for named in arrays if getattr(named[1], "dtype", None) == np.float32]
-    return sorted(floats, key=lambda named: named[0])
+    return sorted((n, a) for n, a in arrays.items() if getattr(a, "dtype", None) == np.float32)

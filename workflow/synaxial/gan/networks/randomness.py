@@ -7,7 +7,7 @@ not depend on the images made with it.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,22 +18,6 @@ from synaxial.gan.ops.noise import AddNoise
 
 #: The first number of a stream's name, so that streams of different uses are never equal.
 TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
-
-
-class Randomness(Protocol):
-    """A source of random numbers on the device of the network."""
-
-    def normal(self, shape: tuple[int, ...]) -> Any:
-        """Return standard normal values, float32."""
-
-    def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values uniform over [0, 1), float32."""
-
-    def noisy(self, x: Any, deviation: float) -> Any:
-        """Return x, (N, C, …), plus Gaussian noise with a standard deviation."""
-
-    def dropped(self, shape: tuple[int, ...], ratio: float) -> Dropped:
-        """Choose the values that dropout sets to 0, of an array (N, C, …)."""
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:
@@ -57,22 +41,21 @@ class BatchRandomness:
             self.generator = xp.random.Generator(xp.random.XORWOW(seed))
 
     def normal(self, shape: tuple[int, ...]) -> Any:
-        """Return standard normal values."""
-        generator = self._next_generator()
-        return generator.standard_normal(shape, dtype=np.float32)
+        """Return standard normal values, float32."""
+        return self._next_generator().standard_normal(shape, dtype=np.float32)
 
     def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values uniform over [0, 1)."""
+        """Return values uniform over [0, 1), float32."""
         return self._next_generator().random(shape, dtype=np.float32)
 
     def noisy(self, x: Any, deviation: float) -> Any:
-        """Return x plus Gaussian noise."""
+        """Return x, (N, C, …), plus Gaussian noise with a standard deviation."""
         if self.xp is np:
             return AddNoise(deviation, self._next_streams()).apply((x,))[0]
         return x + self.normal(x.shape) * x.dtype.type(deviation)
 
     def dropped(self, shape: tuple[int, ...], ratio: float) -> Dropped:
-        """Choose the values that dropout sets to 0."""
+        """Choose the values that dropout sets to 0, of an array (N, C, …)."""
         images, channels, *pixels = shape
         length = -(-images * math.prod(pixels) // 8)
         if self.xp is np and ratio == 0.5:
@@ -121,6 +104,10 @@ class ImageRandomness:
         """Choose the values that dropout sets to 0."""
         kept = np.stack([g.random(shape[1:], dtype=np.float32) for g in self.generators]) >= ratio
         return Dropped(self.xp.asarray(np.packbits(by_channel(kept), axis=1)), ratio)
+
+
+#: A source of random numbers on the device of the network.
+Randomness = BatchRandomness | ImageRandomness
 
 
 def draw_latents(randomness: Randomness, images: int, latent: Latent) -> Any:

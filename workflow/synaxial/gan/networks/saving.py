@@ -35,19 +35,9 @@ CALIBRATION_BATCHES, CALIBRATION_BATCH_SIZE = 5, 40
 class TrainedGenerator:
     """The content of a generator's file.
 
-    Attributes
-    ----------
-    network
-        The generator at the end of the training, with the running statistics.
-    latent
-        The distribution of its latents.
-    masks
-        Whether its second channel is a mask.
-    settings
-        All settings of its training, as they were written.
-    calibrated
-        Statistics for images without dropout, instead of the running ones: float32 arrays by path,
-        none without batch normalisation. See `calibrate`.
+    `masks` says whether the second channel is a mask; `settings` are all settings of the training,
+    as they were written. `calibrated` are statistics for images without dropout, in place of the
+    network's running ones: float32 arrays by path, none without batch normalisation.
     """
 
     network: Generator
@@ -70,10 +60,7 @@ def save_network(
     path: Path,
     calibrated: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Write a network's weights, running statistics and settings, and a generator's `calibrated`.
-
-    The file is a NumPy `.npz` of plain arrays, without pickle.
-    """
+    """Write a network's arrays and settings, and the `calibrated` statistics of a generator."""
     arrays = network_arrays(network)
     arrays |= {f"{CALIBRATED}{name}": array for name, array in (calibrated or {}).items()}
     settings = np.array(training.model_dump_json())
@@ -98,13 +85,7 @@ def digest_of(network: Any) -> str:
 
 
 def load_generator(path: Path) -> TrainedGenerator:
-    """Read a generator that `save_network` wrote.
-
-    Raises
-    ------
-    SynaxialError
-        The file is missing or damaged, or holds something else.
-    """
+    """Read a generator that `save_network` wrote, and check it: a user may give another file."""
     arrays = read_arrays(path)
     try:
         settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
@@ -126,16 +107,12 @@ def load_generator(path: Path) -> TrainedGenerator:
 
 
 def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
-    """Return the statistics of batch normalisation over a fixed set of latents, without dropout.
+    """Return the statistics of a generator over a fixed set of latents, without dropout.
 
     Dropout increases the variance of what follows, so statistics measured with it do not fit images
     made without it (Li et al., 2019, "variance shift"). The mean over a few batches, each
-    normalised by itself, are the standing statistics of Brock et al., 2019.
-
-    Returns
-    -------
-    dict[str, array]
-        float32 arrays by path in the network. The generator is not changed.
+    normalised by itself, are the standing statistics of Brock et al., 2019. The generator is not
+    changed.
     """
     if not generator.settings.batch_normalization:
         return {}
@@ -165,14 +142,9 @@ def statistics_of(network: Any) -> dict[str, np.ndarray]:
 
 
 def check_shapes(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    """Check arrays before a network loads them; Chainer would broadcast one of length 1.
+    """Raise a KeyError or ValueError if a network should not load these arrays.
 
-    Raises
-    ------
-    KeyError
-        An array is missing.
-    ValueError
-        An array has another shape, or NaN or infinite values.
+    Chainer would broadcast one of length 1.
     """
     for name, array in expected.items():
         if found[name].shape != array.shape:

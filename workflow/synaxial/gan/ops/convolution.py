@@ -29,7 +29,7 @@ def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
     if not on_cpu(x):
         return F.convolution_2d(x, W, b, stride, pad)
     inputs = (x, W) if b is None else (x, W, b)
-    return Convolution(geometry_of(W, stride, pad)).apply(inputs)[0]
+    return Convolution(Geometry(W.shape[2], W.shape[3], stride, pad)).apply(inputs)[0]
 
 
 def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
@@ -40,35 +40,9 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
     """
     if not on_cpu(x):
         return F.deconvolution_2d(x, W, b, stride, pad)
-    geometry = geometry_of(W, stride, pad)
+    geometry = Geometry(W.shape[2], W.shape[3], stride, pad)
     inputs = (x, W) if b is None else (x, W, b)
     return TransposedConvolution(geometry, geometry.covered(*x.shape[2:])).apply(inputs)[0]
-
-
-def check_shapes(x: Any, y: Any, W: Any, b: Any, geometry: Geometry) -> None:
-    """Raise a ValueError if the arrays of a convolution from x to y do not fit together.
-
-    x is (N, C, H, W) and y (N, O, rows, columns); the one to compute is None. `b` has its channels.
-    """
-    outputs, channels = W.shape[:2]
-    made, length = ("y", outputs) if y is None else ("x", channels)
-    if x is not None and x.shape[1] != channels:
-        raise ValueError(f"images of {x.shape[1]} channels for weights of {channels}")
-    if y is not None and y.shape[1] != outputs:
-        raise ValueError(f"images of {y.shape[1]} channels for weights of {outputs}")
-    if b is not None and b.shape != (length,):
-        raise ValueError(f"a bias of the shape {b.shape} for {length} channels of {made}")
-    images = x if y is None else y
-    if 0 in images.shape:
-        raise ValueError(f"images of the shape {images.shape}, which has no values")
-    if y is None and min(geometry.places(*x.shape[2:])) < 1:
-        raise ValueError(f"a kernel of {W.shape[2:]} pixels has no place in {x.shape[2:]}")
-
-
-def geometry_of(W: Any, stride: int, pad: int) -> Geometry:
-    """Return the geometry of the kernel of some weights."""
-    height, width = W.shape[2:]
-    return Geometry(height, width, stride, pad)
 
 
 class Convolution(chainer.FunctionNode):
@@ -81,7 +55,6 @@ class Convolution(chainer.FunctionNode):
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute y."""
         x, W, *b = inputs
-        check_shapes(x, None, W, b[0] if b else None, self.geometry)
         self.retain_inputs((0, 1))
         return (images_first(correlate(images_last(x), W, self.geometry, *b)),)
 
@@ -108,7 +81,6 @@ class TransposedConvolution(chainer.FunctionNode):
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute x."""
         y, W, *b = inputs
-        check_shapes(None, y, W, b[0] if b else None, self.geometry)
         self.retain_inputs((0, 1))
         return (images_first(scatter(images_last(y), W, self.geometry, self.size, *b)),)
 

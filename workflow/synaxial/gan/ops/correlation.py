@@ -78,12 +78,12 @@ def correlate(
         return y
 
     # Few pixels, and usually many weights: the patches are made once for all products.
-    patches = np.empty((*weights.shape[1:], rows, columns, x.shape[3]), x.dtype)
+    patches = np.empty((len(x), *weights.shape[2:], rows, columns, x.shape[3]), x.dtype)
     for_each(
         lambda some: take_patches(x[some], geometry.stride, geometry.pad, 0, patches[some]),
         cut(len(x), -(-len(x) // 8)),
     )
-    seen = patches.reshape(matrix.shape[1], -1)
+    seen = patches.reshape(len(x) * geometry.taps, -1)
     tiles = [
         (outputs, pixels)
         for pixels in cut(rows * row, LEAST_COLUMNS // 2)

@@ -31,6 +31,9 @@ F = chainer.functions
 #: Rows and columns of a matrix (channels, values).
 Block = tuple[slice, slice]
 
+#: Mean, scale and shift of each channel, each (C,): a layer has (x - mean) scale + shift.
+Scaling = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 #: Values of a block: a few arrays of this size fit into a core's cache.
 PIECE = 1 << 16
 
@@ -63,27 +66,11 @@ class Statistics:
 
 
 class HiddenLayer(chainer.FunctionNode):
-    """From (x, gamma, beta), or from (x,) without normalisation, to (y,).
+    """From (x, gamma, beta), or from (x,) if it is not `normalised`, to (y,).
 
-    Parameters
-    ----------
-    activation, slope
-        The name of the activation, and the slope of Leaky ReLU.
-    normalised
-        Whether there is batch normalisation.
-    fixed
-        The statistics to normalise with, instead of those of x.
-    epsilon
-        Added to the variance.
-    dropped
-        The values that dropout sets to 0, or None.
-    ranks
-        The ranks whose x are normalised as one batch; None normalises this rank's alone.
-
-    Attributes
-    ----------
-    statistics
-        The statistics with which x was normalised.
+    `slope` is that of Leaky ReLU. `fixed` statistics normalise x in place of its own; `epsilon` is
+    added to the variance. The x of all `ranks` are normalised as one batch; without them, that of
+    this rank alone. `statistics` are those with which x was normalised.
     """
 
     def __init__(
@@ -120,7 +107,8 @@ class HiddenLayer(chainer.FunctionNode):
 
         def compute(block: Block) -> None:
             part = y[block]
-            scale_and_rectify(x[block], *scaling.of(block), 1.0 if low is None else low, part)
+            of_block = of_rows(scaling, block[0])
+            scale_and_rectify(x[block], *of_block, 1.0 if low is None else low, part)
             if low is None:
                 activate_block(part, self.activation)
             self._drop(block, part)
@@ -184,12 +172,12 @@ class HiddenLayer(chainer.FunctionNode):
         self.statistics = Statistics(mean.array, variance.array)
         return centred * spread(gamma / F.sqrt(variance + self.epsilon)) + spread(beta)
 
-    def _scaling(self, x: np.ndarray, inputs: Any) -> "Scaling":
-        if not self.normalised or self.statistics is None:
+    def _scaling(self, x: np.ndarray, inputs: Any) -> Scaling:
+        if self.statistics is None:
             zeros, ones = np.zeros(len(x), x.dtype), np.ones(len(x), x.dtype)
-            return Scaling(zeros, ones, zeros)
+            return zeros, ones, zeros
         deviation = np.sqrt(self.statistics.variance + x.dtype.type(self.epsilon))
-        return Scaling(self.statistics.mean, inputs[1] / deviation, inputs[2])
+        return self.statistics.mean, inputs[1] / deviation, inputs[2]
 
     def _drop(self, block: Block, part: np.ndarray) -> None:
         if self.dropped is not None:
@@ -209,12 +197,11 @@ class HiddenLayer(chainer.FunctionNode):
         sums = np.zeros((2, 1 + max(number for *_, number in parts), len(x)), x.dtype)
 
         def through_activation(item: tuple[slice, slice, int]) -> None:
-            *block, number = item
-            rows, columns = block
+            rows, columns, number = item
             part = gx[rows, columns]
             part[...] = g[rows, columns]
             self._drop((rows, columns), part)
-            of_block = scaling.of((rows, columns))
+            of_block = of_rows(scaling, rows)
             if low is None:
                 z = np.empty_like(part)
                 scale_and_rectify(x[rows, columns], *of_block, 1.0, z)
@@ -241,26 +228,17 @@ class HiddenLayer(chainer.FunctionNode):
             offset = (of_all[0] * share).astype(x.dtype)
 
             def through_normalisation(block: Block) -> None:
-                mean, scale, _ = scaling.of(block)
-                rows = block[0]
-                through_statistics(gx[block], x[block], mean, scale, slope[rows], offset[rows])
+                of_block = (values[block[0]] for values in (*scaling[:2], slope, offset))
+                through_statistics(gx[block], x[block], *of_block)
 
             for_each(through_normalisation, blocks)
         return [from_channels(gx, inputs[0].shape), along * inverse, total]
 
 
-@dataclass(frozen=True)
-class Scaling:
-    """(x - mean) scale + shift, each (C,)."""
-
-    mean: np.ndarray
-    scale: np.ndarray
-    shift: np.ndarray
-
-    def of(self, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the values of the rows of a block."""
-        rows = block[0]
-        return self.mean[rows], self.scale[rows], self.shift[rows]
+def of_rows(scaling: Scaling, rows: slice) -> Scaling:
+    """Return the scaling of some rows."""
+    mean, scale, shift = scaling
+    return mean[rows], scale[rows], shift[rows]
 
 
 def low_of(activation: str | None, slope: float) -> float | None:

@@ -41,11 +41,6 @@ def from_channels(matrix: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return images_first(matrix.reshape(*shape[1:], shape[0]))
 
 
-def by_rows(x: np.ndarray) -> np.ndarray:
-    """Return a contiguous (C, H, W, N) as a view (C, H, W N)."""
-    return x.reshape(*x.shape[:2], -1)
-
-
 class Geometry(NamedTuple):
     """A kernel's size, stride and padding in pixels, and its places in an image."""
 

@@ -28,6 +28,7 @@ def augment(
     probability: float,
     randomness: Randomness,
     value_range: tuple[float, float],
+    masks: bool = False,
 ) -> Any:
     """Change images at random, each kind of change independently with the given probability.
 
@@ -39,14 +40,15 @@ def augment(
     ----------
     images
         float (N, C, H, W), array or Variable, in any memory layout.
-    settings
-        The kinds and their largest size.
-    probability
-        The current one: `AdaptiveProbability.value`.
+    settings, probability
+        The kinds and their largest size; the current probability.
     randomness
         The source of the random numbers. Their number depends on the shape alone.
     value_range
         Smallest and largest value of an image. The smallest is background.
+    masks
+        Whether the second of two channels is a mask. It is mirrored, moved and covered like its
+        image. Its intensity stays: it has two values.
 
     Returns
     -------
@@ -54,12 +56,32 @@ def augment(
         The same shape and type; `images` itself if the probability is 0. Values may exceed the
         range by twice `settings.intensity` of it: clipping would remove their gradient.
     """
-    array = chainer.as_array(images)
-    numbers = randomness.uniform((len(array), sum(NUMBERS.values())))
+    numbers = randomness.uniform((len(images), sum(NUMBERS.values())))
     if probability == 0:
         return images
+    if not masks:
+        return changed(images, settings, probability, numbers, value_range)
+    without_intensity = [kind for kind in settings.kinds if kind != "intensity"]
+    of_masks = settings.model_copy(update={"kinds": without_intensity})
+    grey, mask = chainer.functions.split_axis(images, 2, axis=1)
+    grey = changed(grey, settings, probability, numbers, value_range)
+    mask = changed(mask, of_masks, probability, numbers, value_range)
+    return chainer.functions.concat([grey, mask], axis=1)
+
+
+def changed(
+    images: Any,
+    settings: Augmentation,
+    probability: float,
+    numbers: Any,
+    value_range: tuple[float, float],
+) -> Any:
+    """Change images by random numbers, float32 (N, all of `NUMBERS`)."""
+    array, xp = chainer.as_array(images), chainer.backend.get_array_module(numbers)
     # In float64, no product below is rounded up to a whole number.
-    drawn = split(numbers.astype(np.float64))
+    ends = np.cumsum([*NUMBERS.values()])[:-1].tolist()
+    columns = xp.split(numbers.astype(np.float64), ends, axis=1)
+    drawn = dict(zip(NUMBERS, columns, strict=True))
     chosen = {
         kind: (values[:, 0] < probability) & (kind in settings.kinds)
         for kind, values in drawn.items()
@@ -80,61 +102,6 @@ def augment(
     return change(images, changes)
 
 
-def augment_pairs(
-    pairs: Any,
-    settings: Augmentation,
-    probability: float,
-    randomness: Randomness,
-    value_range: tuple[float, float],
-) -> Any:
-    """Change images as `augment` does, and their masks with them.
-
-    A mask is mirrored, moved and covered like its image. Its intensity stays: it has two values.
-
-    Parameters
-    ----------
-    pairs
-        float (N, 2, H, W), array or Variable: image and mask.
-    settings, probability, randomness, value_range
-        As for `augment`, which draws as many numbers.
-    """
-    # `augment` asks nothing else of a source of random numbers.
-    same: Any = Repeated(randomness)
-    without_intensity = [kind for kind in settings.kinds if kind != "intensity"]
-    of_masks = settings.model_copy(update={"kinds": without_intensity})
-    images, masks = chainer.functions.split_axis(pairs, 2, axis=1)
-    changed = [
-        augment(images, settings, probability, same, value_range),
-        augment(masks, of_masks, probability, same, value_range),
-    ]
-    if probability == 0:
-        return pairs
-    return chainer.functions.concat(changed, axis=1)
-
-
-class Repeated:
-    """A source of random numbers that returns the first ones again."""
-
-    def __init__(self, randomness: Randomness) -> None:
-        self.randomness = randomness
-        self.drawn: Any = None
-
-    def uniform(self, shape: tuple[int, ...]) -> Any:
-        """Return values uniform over [0, 1), the same at every call."""
-        if self.drawn is None:
-            self.drawn = self.randomness.uniform(shape)
-        return self.drawn
-
-
-def split(numbers: Any) -> dict[str, Any]:
-    """Return the columns of each kind."""
-    drawn, first = {}, 0
-    for kind, count in NUMBERS.items():
-        drawn[kind] = numbers[:, first : first + count]
-        first += count
-    return drawn
-
-
 def shifts(chosen: Any, drawn: Any, farthest: float, width: int) -> Any:
     """Return the shifts of images downwards and to the right, in pixels: int64 (N, 2).
 
@@ -149,7 +116,7 @@ def squares(chosen: Any, drawn: Any, share: float, height: int, width: int) -> A
 
     The centre of the square lies anywhere in the image, so that a part of it may lie outside.
     """
-    xp = chainer.backend.get_array_module(drawn)
+    xp = chainer.backend.get_chainer.backend.get_array_module(drawn)
     size = xp.array([height, width])
     side = round(share * width)
     # The centre of an even side lies between pixels, or before the first or after the last.
@@ -172,7 +139,7 @@ def curves(
     The mean is over the image's foreground: values more than half of one of 255 grey levels above
     background. It counts as a constant: no gradient passes through it.
     """
-    xp = chainer.backend.get_array_module(drawn)
+    xp = chainer.backend.get_chainer.backend.get_array_module(drawn)
     low, high = value_range
     extent = high - low
     toe = min(2 * largest, 1) * extent

@@ -27,10 +27,7 @@ FINGERPRINT_KEY = "fingerprint"
 
 
 class RegularCheckpoints(chainer.training.Extension):
-    """Chainer extension that writes a checkpoint every few minutes.
-
-    `stop` needs to know how long the slowest one has taken.
-    """
+    """Chainer extension that writes a checkpoint every few minutes, and times them for `stop`."""
 
     trigger = (1, "iteration")
     # After the log and the previews, so that the checkpoint has what they did in this iteration.
@@ -58,11 +55,6 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """Reserve a folder of checkpoints for this training, until the context or the process ends.
 
     Files that a killed process has left half-written are deleted.
-
-    Raises
-    ------
-    SynaxialError
-        Another training uses the folder.
     """
     try:
         lock = take_lock(folder / "lock")
@@ -90,12 +82,7 @@ def find_checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(trainer: Any, folder: Path, fingerprint: str, kept: int) -> Path:
     """Write everything that the rest of a training depends on; delete all but the newest `kept`.
 
-    Raises
-    ------
-    OSError
-        The disk is full or fails; the older checkpoints remain.
-    SynaxialError
-        A value of the state is not finite; nothing is written.
+    If the disk is full or a value is not finite, it raises an error, and the older ones remain.
     """
     serializer = chainer.serializers.DictionarySerializer()
     serializer.save(trainer)
@@ -128,11 +115,6 @@ def read_newest_checkpoint(
     """Read the newest checkpoint up to `last_iteration`; None if there is none.
 
     Later ones belong to a longer training. A damaged one is renamed to `.damaged`, with a warning.
-
-    Raises
-    ------
-    SynaxialError
-        The checkpoint belongs to another model, or the disk cannot be read.
     """
     end = checkpoint_path(folder, last_iteration)
     for path in [p for p in find_checkpoints(folder) if p.name <= end.name]:

@@ -29,11 +29,8 @@ BEGINNING = 500
 def similarity_of(images: NDArray[np.uint8]) -> float:
     """Return the mean MS-SSIM of pairs of images, 1 for equal ones; see `metrics.diversity`.
 
-    Parameters
-    ----------
-    images
-        uint8 (N, S, S) or (N, S, S, channels), N at least 2. A second of two channels is a mask and
-        is left out. Images below `QUICK_SIZE` pixels a side are enlarged by repeating pixels.
+    Images are uint8 (N, S, S) or (N, S, S, channels), N at least 2. A second of two channels is a
+    mask and is left out. Images below `QUICK_SIZE` pixels a side are enlarged by repeating pixels.
     """
     has_grey = images.ndim == 4 and images.shape[-1] < 3
     grey = as_grey(images[..., 0] if has_grey else images)

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from synaxial.compute.machine import announce_machine
-from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.machine import announce_machine, keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.gan.train.checkpoint import (
@@ -191,15 +190,7 @@ def announce(record: dict[str, Any], folder: Path) -> None:
 
 
 def run_to_end(session: Session, world: Any) -> None:
-    """Train to the end or to an early stop, and write a checkpoint of it.
-
-    Raises
-    ------
-    StoppedEarlyError
-        A signal or the time budget has stopped the training.
-    SynaxialError
-        A loss is no longer finite.
-    """
+    """Train to the end or to an early stop, a StoppedEarlyError; write a checkpoint of it."""
     trainer, stop = session.trainer, session.stop
     stop.listen()
     before = trainer.updater.iteration

@@ -32,15 +32,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def shared_errors(world: Any) -> Iterator[None]:
-    """Run the block on every rank; a `SynaxialError` on any rank is raised on all of them.
+    """Run the block on every rank; a `SynaxialError` on any rank is a `SharedError` on all of them.
 
     All ranks must enter the block, and nothing in it may communicate: a rank with an error leaves
-    it early.
-
-    Raises
-    ------
-    SharedError
-        A rank has failed; with the message of the lowest such rank.
+    it early. The message is that of the lowest such rank.
     """
     message: str | None = None
     try:
@@ -88,13 +83,7 @@ def end_together() -> Iterator[None]:
 
 
 def open_world(ranks: int) -> Any:
-    """Start MPI and return the communicator of all ranks.
-
-    Raises
-    ------
-    SharedError
-        MPI has started another number of ranks than requested.
-    """
+    """Start MPI, check the number of ranks, and return their communicator."""
     # Importing mpi4py.MPI starts MPI, so it is imported in functions only.
     from mpi4py import MPI  # noqa: PLC0415
 
@@ -115,11 +104,6 @@ def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     """Return the ChainerMN communicator of all ranks, and this rank's Chainer device.
 
     `device_name` is `cpu`, `gpu`, or `auto`: GPUs if every rank can have one, otherwise the CPU.
-
-    Raises
-    ------
-    SharedError
-        GPUs were requested but are missing, or they cannot exchange gradients.
     """
     from mpi4py import MPI  # noqa: PLC0415
 
@@ -144,18 +128,13 @@ def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     if world.size == 1:
         return chainermn.create_communicator("naive"), device
     with shared_errors(world):
-        check_nccl()
+        if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
+            raise SynaxialError(
+                "--device gpu",
+                "CuPy finds no NCCL, which the GPUs need to exchange gradients",
+                "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
+            )
     return chainermn.create_communicator("pure_nccl"), device
-
-
-def check_nccl() -> None:
-    """Raise a SynaxialError if CuPy has no NCCL, with which GPUs exchange gradients."""
-    if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
-        raise SynaxialError(
-            "--device gpu",
-            "CuPy finds no NCCL, which the GPUs need to exchange gradients",
-            "the package nvidia-nccl-cu12 or -cu13, as in envs/cuda12.txt and envs/cuda13.txt",
-        )
 
 
 def gather_machines(communicator: Any, device: Any) -> list[Machine]:

@@ -26,23 +26,11 @@ VALIDATION_IMAGES = 200
 
 @dataclass(frozen=True)
 class Inputs:
-    """The settings and the data of one training.
+    """The settings and the data of one training, and the name of its model.
 
-    Attributes
-    ----------
-    training, monitoring
-        The settings.
-    images
-        uint8 (N, width, width), mapped from the disk.
-    fingerprint
-        The model's name.
-    masks
-        uint8 (N, width, width), 0 and 255, for a training with masks.
-    held_out
-        uint8 (M, width, width) of held-out subjects, for a training with `keep: best` or
-        `patience`.
-    description
-        The data set's description, for run.json.
+    Images are uint8 (N, width, width), mapped from the disk; masks, of a training with masks, have
+    the values 0 and 255. A training with `keep: best` or `patience` has `held_out` images. The
+    `description` of the data set is for run.json.
     """
 
     training: Training
@@ -65,11 +53,6 @@ def read_inputs(
     """Read and check all that a training on this number of ranks needs.
 
     `dataset` and `held_out` are folders of `synaxial data pack`.
-
-    Raises
-    ------
-    SynaxialError
-        A file is missing or damaged, or does not fit the settings.
     """
     check_batch(training, ranks)
     images = open_images(dataset / "images.npy")
@@ -114,11 +97,8 @@ def read_training(config: Path, experiment: str, seed: int | None) -> Training:
 def check_batch(training: Training, ranks: int) -> None:
     """Check that the ranks can share a batch.
 
-    Raises
-    ------
-    SynaxialError
-        The batch does not divide among the ranks; or a rank would have one image, and batch
-        normalisation or the minibatch's deviation needs two (one image alone is normalised to 0).
+    Batch normalisation and the minibatch's deviation need two images on a rank: one image alone is
+    normalised to 0.
     """
     share, rest = divmod(training.batch_size, ranks)
     if rest:
@@ -202,17 +182,8 @@ def validation_images(held_out: ImageSet) -> NDArray[np.uint8]:
     """Return the held-out images that generated ones are compared with during a training.
 
     They belong to the half of the held-out subjects that the evaluation calls `real`. The other
-    half, its reference, takes no part in the training, so that it can judge the result.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        (N, width, width), N at most `VALIDATION_IMAGES`.
-
-    Raises
-    ------
-    ValueError
-        There are fewer than four held-out subjects.
+    half, its reference, takes no part in the training, so that it can judge the result. Fewer than
+    four subjects are a ValueError.
     """
     half = half_of(held_out, 1)
     chosen = evenly(half, min(VALIDATION_IMAGES, len(half)))

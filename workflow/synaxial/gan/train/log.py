@@ -112,9 +112,8 @@ class EpochLog(chainer.training.Extension):
         }
         row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
         row["similarity_real"] = self.similarity_real
-        row["distance_held_out"] = (
-            None if self.validation is None else self.validation.distance_at(updater.epoch)
-        )
+        distances = {} if self.validation is None else dict(self.validation.distances)
+        row["distance_held_out"] = distances.get(updater.epoch)
         row["images_per_second"] = images / max(self.seconds - before, 1e-9)
         row["seconds"] = self.seconds
         self.rows.append(row)
@@ -142,12 +141,10 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_as_text(row[name]) for name in COLUMNS] for row in rows)
+    for row in rows:
+        values = [row[name] for name in COLUMNS]
+        writer.writerow("" if value is None else format(value, ".6g") for value in values)
     return text.getvalue()
-
-
-def _as_text(value: float | None) -> str:
-    return "" if value is None else format(value, ".6g")
 
 
 class Progress(chainer.training.Extension):

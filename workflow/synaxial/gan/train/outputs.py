@@ -69,12 +69,7 @@ def git_commit(file: Path) -> str | None:
     """Return the commit of this project's own work tree, with `-dirty` if there are changes.
 
     A copy without a work tree of its own may lie in that of another project, whose commit says
-    nothing about this one. So this file must be tracked, and where this project has it.
-
-    Parameters
-    ----------
-    file
-        This module.
+    nothing about this one. So `file`, this module, must be tracked, and where this project has it.
     """
     here = file.resolve()
     path = _git(here.parent, "ls-files", "--full-name", "--error-unmatch", here.name)

@@ -26,8 +26,7 @@ class Previews(chainer.training.Extension):
     """Chainer extension that draws a preview before the training and every few epochs.
 
     Without dropout and normalised by its own statistics, a preview shows what the weights have
-    learned. It uses no random numbers of the training. There are `epochs` epochs between previews,
-    which are `epoch_0005.png` and so on in `folder`.
+    learned. It uses no random numbers of the training.
     """
 
     trigger = (1, "iteration")
@@ -54,7 +53,7 @@ class Previews(chainer.training.Extension):
     def draw(self, updater: Any) -> None:
         """Draw the preview of the current epoch."""
         images = preview_images(updater, self.training)
-        with written_whole(preview_path(self.folder, updater.epoch)) as partial:
+        with written_whole(self.folder / f"epoch_{updater.epoch:04d}.png") as partial:
             make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
 
 
@@ -76,11 +75,6 @@ def as_grey_or_colour(images: np.ndarray) -> np.ndarray:
     if images.shape[-1] == 2:
         return outlined(images[..., 0], images[..., 1])
     return images[..., 0] if images.shape[-1] == 1 else images
-
-
-def preview_path(folder: Path, epoch: int) -> Path:
-    """Return the path of an epoch's preview."""
-    return folder / f"epoch_{epoch:04d}.png"
 
 
 def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:

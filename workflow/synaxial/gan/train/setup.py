@@ -23,10 +23,9 @@ from synaxial.gan.train.validation import Validation
 
 @dataclass(frozen=True)
 class Session:
-    """A training that is set up, with Chainer's trainer and the extensions that are used later.
+    """A training that is set up; `folder` is that of this model's checkpoints.
 
-    `folder` is that of this model's checkpoints. Only rank 0 has `previews`, and `validation` if
-    there are held-out images.
+    Only rank 0 has `previews`, and `validation` if there are held-out images.
     """
 
     inputs: Inputs
@@ -73,13 +72,7 @@ def make_updater(
     device: Any,
     masks: np.ndarray | None = None,
 ) -> AdversarialUpdater:
-    """Make the updater of a training at its start.
-
-    Raises
-    ------
-    SynaxialError
-        The ranks cannot share a batch.
-    """
+    """Make the updater of a training at its start."""
     ranks = communicator.size
     check_batch(training, ranks)
     networks = make_networks(training, images.shape[1], device)

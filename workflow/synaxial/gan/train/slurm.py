@@ -37,10 +37,9 @@ ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class SlurmJob:
-    """A job as squeue shows it.
+    """A job as squeue shows it; `seconds_left` are infinite without a time limit.
 
-    Snakemake's plugin gives all jobs of one run the same name. The seconds left until its time
-    limit are infinite without a limit.
+    Snakemake's plugin gives all jobs of one run the same name.
     """
 
     number: int
@@ -50,13 +49,7 @@ class SlurmJob:
 
 
 def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
-    """Check that jobs can be submitted from here; Snakemake would wait forever in silence.
-
-    Raises
-    ------
-    SynaxialError
-        Commands are missing, or Slurm does not answer in time.
-    """
+    """Check that jobs can be submitted from here; Snakemake would wait forever in silence."""
     missing = [name for name in COMMANDS if shutil.which(name) is None]
     if missing:
         raise SynaxialError(
@@ -119,15 +112,13 @@ def own_job() -> SlurmJob | None:
 def as_seconds(duration: str) -> float:
     """Return the seconds of Slurm's [days-][hours:]minutes:seconds; infinite for words."""
     days, _, rest = duration.strip().rpartition("-")
+    seconds = 0
     try:
-        parts = [int(part) for part in rest.split(":")]
-        whole_days = int(days or 0)
+        for part in rest.split(":"):
+            seconds = 60 * seconds + int(part)
+        return float(86400 * int(days or 0) + seconds)
     except ValueError:
         return np.inf
-    seconds = 0
-    for part in parts:
-        seconds = 60 * seconds + part
-    return float(86400 * whole_days + seconds)
 
 
 def follow_last_job(folder: Path, job: SlurmJob | None) -> None:
@@ -135,12 +126,7 @@ def follow_last_job(folder: Path, job: SlurmJob | None) -> None:
 
     A job of another run is one that a killed Snakemake has left behind. It is cancelled: it writes
     a checkpoint, from which this job continues. If a user has cancelled a job of the same run, this
-    one, a retry, ends.
-
-    Raises
-    ------
-    SynaxialError
-        A user has cancelled the last job, or a job that was left behind does not end.
+    one, a retry, ends with an error.
     """
     record = folder / RECORD
     if job is None or not record.exists():

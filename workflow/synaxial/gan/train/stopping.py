@@ -26,14 +26,8 @@ class Stop:
     All ranks get the same answer: a signal to one of them stops all.
 
     The process may run `budget_seconds`, infinite without a limit, from `started` on, a time of
-    `time.monotonic()`.
-
-    Attributes
-    ----------
-    exhausted
-        Returns whether the training has stopped improving; one rank's True stops all.
-    reason
-        Why the training has stopped before its end, or None.
+    `time.monotonic()`. `exhausted` returns whether the training has stopped improving; one rank's
+    True stops all. `reason` says why the training has stopped before its end.
     """
 
     def __init__(
@@ -62,6 +56,8 @@ class Stop:
 
     def __call__(self, trainer: Any) -> bool:
         """Return whether the training stops here; `reason` says why if it is not finished."""
+        from mpi4py import MPI  # noqa: PLC0415
+
         now, iteration = time.monotonic(), trainer.updater.iteration
         if self._first_iteration is None:
             self._first_iteration = iteration
@@ -75,7 +71,7 @@ class Stop:
         used_up = iteration > self._first_iteration and now + margin >= self.deadline
         wish = np.array([self.received or 0, used_up, self.exhausted()], dtype=np.int64)
         of_all = np.empty_like(wish)
-        self.communicator.mpi_comm.Allreduce(wish, of_all, op=_maximum())
+        self.communicator.mpi_comm.Allreduce(wish, of_all, op=MPI.MAX)
         if of_all[2]:
             return True
         if of_all[0]:
@@ -96,9 +92,3 @@ def check_finite(observed: dict[str, float], iteration: int) -> None:
                 f"{LOWER_THE_RATE}; earlier checkpoints are kept",
             )
             raise SharedError(mistake)
-
-
-def _maximum() -> Any:
-    from mpi4py import MPI  # noqa: PLC0415
-
-    return MPI.MAX

@@ -11,7 +11,7 @@ from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.layers import running_values
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
-from synaxial.gan.train.augmentation import AdaptiveProbability, augment, augment_pairs
+from synaxial.gan.train.augmentation import AdaptiveProbability, augment
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_persistents
 from synaxial.gan.train.losses import LOSSES, clip_weights, gradient_penalty, real_penalty
@@ -57,10 +57,7 @@ def averaged_arrays(network: Any) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Networks:
-    """The generator, the discriminator, and the moving average of the generator, if there is one.
-
-    `smoothed` makes the samples: it is the moving average, or the generator itself.
-    """
+    """The two networks, and the moving average of the generator, if there is one."""
 
     generator: Generator
     discriminator: Discriminator
@@ -68,7 +65,7 @@ class Networks:
 
     @property
     def smoothed(self) -> Generator:
-        """The generator that makes the samples."""
+        """The generator that makes the samples: the moving average, or the generator itself."""
         return self.generator if self.average is None else self.average.network
 
 
@@ -79,17 +76,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     discriminator scores real and generated images as two batches, as in ChainerMN's DCGAN example,
     so that batch normalisation does not mix them.
 
-    Parameters
-    ----------
-    batches
-        This rank's indices of images.
-    images
-        The data set, uint8 (N, width, width).
-    networks, optimizers, training, communicator, device
-        What `make_updater` makes; the optimizers are `generator` and `discriminator`.
-    masks
-        For a training with masks: uint8 (N, width, width), 0 and 255. The networks then see pairs:
-        channel 0 is the image, channel 1 the mask.
+    `images` are the data set, uint8 (N, width, width); so are the `masks` of a training with masks,
+    0 and 255. The networks then see pairs: channel 0 is the image, channel 1 the mask.
     """
 
     def __init__(
@@ -151,14 +139,13 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             loss_generator = self.loss.generator(score_generated)
             self.updated = ("discriminator",)
 
-        signs = self.xp.sign(score_real.array)
         return (
             loss_generator.array,
             loss_discriminator.array,
             score_real.array.mean(),
             score_generated.array.mean(),
             0.0 if penalty is None else penalty.array,
-            signs.mean(),
+            self.xp.sign(score_real.array).mean(),
             self.probability.value,
         )
 
@@ -230,8 +217,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if not settings.used:
             return images
         value_range = self.networks.generator.output_range
-        change = augment if self.masks is None else augment_pairs
-        return change(images, settings, self.probability.value, randomness, value_range)
+        masks = self.masks is not None
+        return augment(images, settings, self.probability.value, randomness, value_range, masks)
 
     def real_images(self, indices: np.ndarray) -> Any:
         """Return images in the generator's format: float32 (n, channels, width, width).

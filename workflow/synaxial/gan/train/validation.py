@@ -64,10 +64,6 @@ class Validation(chainer.training.Extension):
         own = sliced_wasserstein.measure(np.concatenate(parts))
         return sliced_wasserstein.compare(own, self.real)[sliced_wasserstein.NAME]
 
-    def distance_at(self, epoch: int) -> float | None:
-        """Return the distance at the end of an epoch; None if it was not measured."""
-        return dict(self.distances).get(epoch)
-
     @property
     def best(self) -> tuple[int, float] | None:
         """The epoch with the smallest distance (the first if equal), and the distance."""

@@ -15,8 +15,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from synaxial.compute.machine import Machine, announce_machine, core_warning, group_by_host
-from synaxial.compute.memory import keep_freed_memory
+from synaxial.compute.machine import (
+    Machine,
+    announce_machine,
+    core_warning,
+    group_by_host,
+    keep_freed_memory,
+)
 from synaxial.compute.parallel import use_threads
 from synaxial.config import check_networks, read_study
 from synaxial.config.model import Scaling, Training

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Segment
 from synaxial.gan.networks.layers import BatchNormalization, Convolution, hidden
-from synaxial.gan.ops.upsampling import nearest_convolution
+from synaxial.gan.ops.resampling import nearest_convolution
 from synaxial.gan.train.optimizers import BlockedAdam
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.segment.limits import check_size

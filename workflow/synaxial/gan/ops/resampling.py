@@ -1,4 +1,4 @@
-"""Up-sampling to twice the width: nearest-neighbour, bilinear and sub-pixel.
+"""Up-sampling to twice the width: nearest-neighbour, bilinear and sub-pixel; and a low-pass filter.
 
 * `nearest_convolution`: repeated pixels and a 3 x 3 convolution, as one transposed convolution. The
   enlarged image has its pixels in fours, so of the nine that the kernel sees only four differ.
@@ -9,8 +9,16 @@
   width from its own: each is 3/4 of it and 1/4 of the neighbour on that side. The border's pixel
   is repeated. PyTorch's `interpolate` with `align_corners=False` does the same.
 * `depth_to_space`: four channels become 2 x 2 pixels (Shi et al., 2016).
+* `blur`: for images whose width a convolution is about to halve (Zhang, 2019). Along each axis it
+  is [1, 2, 1] / 4, the binomial filter that is 0 at the highest frequency: even and odd pixels then
+  have the same weight in what follows. Its odd length keeps every pixel in its place, as the 4 x 4
+  convolution of stride 2 and padding 1 needs. ([1, 3, 3, 1] / 8 moves the image by half a pixel,
+  which suits a kernel of odd width.) The border's pixel is repeated: the sum of an image and a
+  constant image stay, and no frame appears, as with zeros. So the filter is a symmetric matrix, its
+  own transpose and its own gradient.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,7 +27,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.convolution import transposed_convolution
-from synaxial.gan.ops.layout import by_rows, copy_runs, images_first, images_last, on_cpu
+from synaxial.gan.ops.layout import copy_runs, images_first, images_last, on_cpu
 from synaxial.gan.ops.linear import linear
 
 F = chainer.functions
@@ -84,30 +92,28 @@ def enlarge(x: Any) -> Any:
     """Enlarge an array to twice its height and width."""
     if not isinstance(x, np.ndarray):
         return enlarge_axis(enlarge_axis(x, 2), 3)
-    x = images_last(x)
-    channels, height, width, images = x.shape
-    y = np.empty((channels, 2 * height, 2 * width, images), x.dtype)
-    rows, result = by_rows(x), by_rows(y)
-    for_each(
-        lambda some: enlarge_rows(rows, images, some.start, some.stop, result),
-        cut(channels * height, BLOCK // (4 * width * images)),
-    )
-    return images_first(y)
+    return along_rows(enlarge_rows, x, 2 * x.shape[2], 2 * x.shape[3])
 
 
 def gather(y: Any) -> Any:
     """Compute the transpose of `enlarge`."""
     if not isinstance(y, np.ndarray):
         return gather_axis(gather_axis(y, 2), 3)
-    y = images_last(y)
-    channels, height, width, images = y.shape
-    x = np.empty((channels, height // 2, width // 2, images), y.dtype)
-    rows, result = by_rows(y), by_rows(x)
+    return along_rows(gather_rows, y, y.shape[2] // 2, y.shape[3] // 2)
+
+
+def along_rows(loop: Callable[..., None], x: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Change the size of images, (N, C, H, W), by a compiled loop over some rows at a time."""
+    x = images_last(x)
+    channels, images = len(x), x.shape[3]
+    y = np.empty((channels, height, width, images), x.dtype)
+    source, result = x.reshape(*x.shape[:2], -1), y.reshape(channels, height, -1)
+    rows = channels * min(x.shape[1], height)
     for_each(
-        lambda some: gather_rows(rows, images, some.start, some.stop, result),
-        cut(channels * height // 2, BLOCK // (2 * width * images)),
+        lambda some: loop(source, images, some.start, some.stop, result),
+        cut(rows, BLOCK // (max(x.size, y.size) // rows)),
     )
-    return images_first(x)
+    return images_first(y)
 
 
 @compiled
@@ -240,3 +246,44 @@ def copy_rows(x: np.ndarray, y: np.ndarray, images: int, first: int, last: int, 
                     copy_runs(part, zero, run, row, start, twice, run, columns)
                 else:
                     copy_runs(row, start, twice, part, zero, run, run, columns)
+
+
+def blur(x: Any) -> Any:
+    """Smooth images, (N, C, H, W) in any memory layout."""
+    return linear(x, smooth, smooth)
+
+
+def smooth(x: Any) -> Any:
+    """Smooth an array."""
+    if not isinstance(x, np.ndarray):
+        return smooth_axis(smooth_axis(x, 2), 3)
+    return along_rows(smooth_rows, x, *x.shape[2:])
+
+
+@compiled
+def smooth_rows(x: np.ndarray, images: int, first: int, last: int, y: np.ndarray) -> None:
+    """Smooth rows `first` … `last` of the C H rows of x, (C, H, W N), into y."""
+    height, length = x.shape[1], x.shape[2]
+    half, quarter = x.dtype.type(0.5), x.dtype.type(0.25)
+    # With one more pixel on each side.
+    row = np.empty(length + 2 * images, x.dtype)
+    left, middle, right = row[:length], row[images : images + length], row[2 * images :]
+    for r in range(first, last):
+        c, h = r // height, r % height
+        above, own, below = x[c, max(h - 1, 0)], x[c, h], x[c, min(h + 1, height - 1)]
+        for k in range(length):
+            middle[k] = half * own[k] + quarter * (above[k] + below[k])
+        for k in range(images):
+            row[k] = middle[k]
+            row[length + images + k] = middle[length - images + k]
+        target = y[c, h]
+        for k in range(length):
+            target[k] = half * middle[k] + quarter * (left[k] + right[k])
+
+
+def smooth_axis(x: Any, axis: int) -> Any:
+    """Do what `smooth` does along one axis, on any device."""
+    xp = chainer.backend.get_array_module(x)
+    x = xp.moveaxis(x, axis, 0)
+    before, after = xp.concatenate([x[:1], x[:-1]]), xp.concatenate([x[1:], x[-1:]])
+    return xp.moveaxis(0.5 * x + 0.25 * (before + after), 0, axis)
