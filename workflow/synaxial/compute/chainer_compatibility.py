@@ -8,8 +8,7 @@ What is missing for Chainer:
 
 * `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn about
   unknown versions: the whole check is skipped.
-* `numpy.sctypes`, used by `chainer.functions.array.as_strided`.
-* `numpy.float`, used by `chainer.functions.array.resize_images`.
+* `numpy.sctypes`, used when `chainer.functions.array.as_strided` is imported.
 * the name `half` in CuPy 14's headers, used by the kernels of ChainerMN that pack gradients.
 """
 
@@ -20,22 +19,6 @@ import types
 from typing import Any
 
 import numpy as np
-
-#: The part of NumPy 1's lists of scalar types that Chainer reads.
-SCALAR_TYPES = {
-    "int": [np.int8, np.int16, np.int32, np.int64],
-    "float": [np.float16, np.float32, np.float64],
-}
-
-
-class NumpyWithOldNames(types.ModuleType):
-    """NumPy with a few removed names, for one module of Chainer."""
-
-    sctypes = SCALAR_TYPES
-    float = np.float64
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
 
 
 def skip_environment_check() -> None:
@@ -48,26 +31,12 @@ def skip_environment_check() -> None:
 
 def import_chainer() -> Any:
     """Import Chainer while NumPy has the name that Chainer needs on import."""
-    missing = not hasattr(np, "sctypes")
-    if missing:
-        np.sctypes = SCALAR_TYPES  # type: ignore[attr-defined] # noqa: NPY201
+    integers = [np.int8, np.int16, np.int32, np.int64]
+    np.sctypes = {"int": integers}  # type: ignore[attr-defined] # noqa: NPY201
     try:
         return importlib.import_module("chainer")
     finally:
-        if missing:
-            del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
-
-
-def mend_functions() -> None:
-    """Give the two functions that need a removed NumPy name their own NumPy."""
-    old = NumpyWithOldNames("numpy")
-    as_strided = importlib.import_module("chainer.functions.array.as_strided")
-    vars(as_strided)["np"] = old
-    # Only this function: its module compares `xp is numpy`, which would fail with another NumPy.
-    resize_images = importlib.import_module("chainer.functions.array.resize_images")
-    function = vars(resize_images)["compute_indices_and_weights"]
-    mended = types.FunctionType(function.__code__, {**function.__globals__, "numpy": old})
-    vars(resize_images)["compute_indices_and_weights"] = mended
+        del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
 
 
 def mend_gradient_packing() -> None:
@@ -91,7 +60,6 @@ def mend_gradient_packing() -> None:
 os.environ.setdefault("CHAINER_CUDNN", "0")
 skip_environment_check()
 chainer = import_chainer()
-mend_functions()
 importlib.import_module("chainer.link_hooks")
 chainermn = importlib.import_module("chainermn")
 mend_gradient_packing()

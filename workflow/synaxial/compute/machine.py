@@ -179,10 +179,7 @@ def counted(number: int, noun: str) -> str:
 
 def read_machine(device: Any) -> Machine:
     """Return what this process can compute with, on a Chainer device."""
-    try:
-        processors = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        processors = ""
+    processors = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     cores = tuple(sorted(os.sched_getaffinity(0)))
     # joblib knows the quotas of containers (control groups, version 1 and 2), beside the cores.
     quota = joblib.cpu_count()

@@ -22,17 +22,6 @@ def test_it_imports_without_a_warning_and_leaves_numpy_alone():
     assert (done.returncode, done.stdout, done.stderr) == (0, "7.8.1 chainermn\n", "")
 
 
-def test_resize_images_and_as_strided_work_again():
-    ramp = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
-    resized = F.resize_images(ramp, (2, 2)).array
-    np.testing.assert_array_equal(resized[0, 0], [[0, 3], [12, 15]])
-    x = chainer.Variable(np.arange(6, dtype=np.float32))
-    windows = F.as_strided(x, (5, 2), (1, 1))
-    windows.grad = np.ones((5, 2), np.float32)
-    windows.backward()
-    np.testing.assert_array_equal(x.grad, [1, 2, 2, 2, 2, 1])
-
-
 def test_gradients_stay_float32():
     link = chainer.links.Convolution2D(3, 4, 3)
     optimizer = chainer.optimizers.Adam(alpha=2e-4, beta1=0.5).setup(link)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synaxial.compute.parallel import for_each, use_threads
-from synaxial.gan.ops import correlation
-from synaxial.gan.ops.correlation import correlate, scatter, weight_gradient
+from synaxial.gan.ops import convolution
+from synaxial.gan.ops.convolution import correlate, scatter, weight_gradient
 from synaxial.gan.ops.layout import Geometry
 
 from .comparison import assert_close
@@ -37,7 +37,7 @@ def test_blocks_that_are_added_at_once_never_meet(geometry, rows, columns, image
 
     y, weights = draw(0, (1, rows, columns, images), (1, 1500 // geometry.taps, *geometry[:2]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(correlation, "for_each", record)
+        patch.setattr(convolution, "for_each", record)
         scatter(y, weights, geometry, (height, width))
     done = set()
     for wave in waves[1:]:
@@ -105,10 +105,10 @@ def test_the_size_of_blocks_changes_rounding_only(monkeypatch, block, columns, s
         ]
 
     expected = results()
-    monkeypatch.setattr(correlation, "BLOCK", block)
-    monkeypatch.setattr(correlation, "LEAST_COLUMNS", columns)
-    monkeypatch.setattr(correlation, "LEAST_ROWS", max(columns // 2, 1))
-    monkeypatch.setattr(correlation, "WIDEST", columns)
-    monkeypatch.setattr(correlation, "SMALL_WEIGHTS", small_weights)
+    monkeypatch.setattr(convolution, "BLOCK", block)
+    monkeypatch.setattr(convolution, "LEAST_COLUMNS", columns)
+    monkeypatch.setattr(convolution, "LEAST_ROWS", max(columns // 2, 1))
+    monkeypatch.setattr(convolution, "WIDEST", columns)
+    monkeypatch.setattr(convolution, "SMALL_WEIGHTS", small_weights)
     for actual, wanted in zip(results(), expected, strict=True):
         assert_close(actual, wanted)

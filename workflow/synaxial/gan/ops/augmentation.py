@@ -25,21 +25,11 @@ PIECE = 1 << 18
 class Changes:
     """The changes of each of N images, in this order.
 
-    Attributes
-    ----------
-    background, knee
-        The value of empty pixels, and the value at which the slopes of the curves change.
-    toned
-        bool (N,): whether the image's values are mapped by its curve.
-    slopes
-        float (N, 2): the slopes from background to `knee`, and above. The curve is continuous and
-        maps background to background.
-    mirrored
-        bool (N,): whether left and right are exchanged.
-    shifts
-        int (N, 2): pixels downwards and to the right.
-    covered
-        int (N, 2, 2): first and last + 1 of the rows, and of the columns, that become background.
+    Values of `toned` images, bool (N,), are mapped by a continuous curve. Its `slopes`, (N, 2), are
+    those from `background`, the value of empty pixels, to `knee`, and above; background stays.
+    `mirrored`, bool (N,), exchanges left and right. `shifts`, int (N, 2), are pixels downwards and
+    to the right. `covered`, int (N, 2, 2), are first and last + 1 of the rows, and of the columns,
+    that become background.
     """
 
     background: float

@@ -116,7 +116,7 @@ def squares(chosen: Any, drawn: Any, share: float, height: int, width: int) -> A
 
     The centre of the square lies anywhere in the image, so that a part of it may lie outside.
     """
-    xp = chainer.backend.get_chainer.backend.get_array_module(drawn)
+    xp = chainer.backend.get_array_module(drawn)
     size = xp.array([height, width])
     side = round(share * width)
     # The centre of an even side lies between pixels, or before the first or after the last.
@@ -139,7 +139,7 @@ def curves(
     The mean is over the image's foreground: values more than half of one of 255 grey levels above
     background. It counts as a constant: no gradient passes through it.
     """
-    xp = chainer.backend.get_chainer.backend.get_array_module(drawn)
+    xp = chainer.backend.get_array_module(drawn)
     low, high = value_range
     extent = high - low
     toe = min(2 * largest, 1) * extent

@@ -132,13 +132,6 @@ def check_batch(training: Training, ranks: int) -> None:
 def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
     """Return a data set's description, if it describes these images and they fit the networks."""
     description = describe_images(dataset)
-    if description.get("images") != len(images):
-        raise SynaxialError(
-            dataset / "dataset.json",
-            f"describes {description.get('images')} images",
-            f"{len(images)}, as images.npy has",
-            "run `synaxial data pack` again",
-        )
     width = 4 * 2 ** (len(training.generator.channels) - 1)
     if images.shape[1] != width:
         raise SynaxialError(
