@@ -16,7 +16,7 @@ from synaxial.gan.train.inputs import Inputs
 from synaxial.gan.train.losses import LOSSES, gradient_penalty
 from synaxial.gan.train.setup import make_networks, make_session
 from synaxial.gan.train.stopping import Stop, check_finite
-from synaxial.gan.train.updater import MovingAverage
+from synaxial.gan.train.updater import follow
 
 from .conftest import TINY, assert_same
 
@@ -299,14 +299,14 @@ def test_initial_weights_are_the_seeds_and_leave_the_global_generator_alone():
 def test_a_moving_average_halves_the_old_within_its_half_life():
     training, _ = tiny_training()
     generator = make_networks(training, 16, chainer.get_device("@numpy")).generator
-    average = MovingAverage(generator.copy(mode="copy"), half_life_images=40, batch_size=4)
+    average = generator.copy(mode="copy")
     old = generator.connected.W.array.copy()
     generator.connected.W.array[...] += 1
     generator.normalizations[0].avg_mean[...] = 3
-    for _ in range(10):  # 40 images
-        average.update(generator)
-    np.testing.assert_allclose(average.network.connected.W.array, old + 0.5, rtol=1e-4)
-    np.testing.assert_allclose(average.network.normalizations[0].avg_mean, 1.5, rtol=1e-4)
+    for _ in range(10):
+        follow(average, generator, half_lives=0.1)
+    np.testing.assert_allclose(average.connected.W.array, old + 0.5, rtol=1e-4)
+    np.testing.assert_allclose(average.normalizations[0].avg_mean, 1.5, rtol=1e-4)
 
 
 def test_a_deadline_leaves_time_for_the_last_checkpoint():

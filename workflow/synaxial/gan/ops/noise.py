@@ -70,20 +70,13 @@ def gaussian(bits: np.random.BitGenerator, count: int) -> np.ndarray:
     normal = np.empty(2 * pairs, np.float32)
     radius, angle = normal[:pairs], normal[pairs:]
     # From 2^-33 to 1, never 0: its logarithm is infinite.
-    np.multiply(
-        uniform[:pairs], np.float32(2.0**-32), out=radius, dtype=np.float32, casting="unsafe"
-    )
+    unsafe: dict[str, Any] = {"dtype": np.float32, "casting": "unsafe"}
+    np.multiply(uniform[:pairs], np.float32(2.0**-32), out=radius, **unsafe)
     radius += np.float32(2.0**-33)
     np.log(radius, out=radius)
     radius *= np.float32(-2)
     np.sqrt(radius, out=radius)
-    np.multiply(
-        uniform[pairs:],
-        np.float32(2 * np.pi * 2.0**-32),
-        out=angle,
-        dtype=np.float32,
-        casting="unsafe",
-    )
+    np.multiply(uniform[pairs:], np.float32(2 * np.pi * 2.0**-32), out=angle, **unsafe)
     cosine = np.cos(angle)
     np.sin(angle, out=angle)
     angle *= radius

@@ -207,45 +207,16 @@ def to_pixels(x: np.ndarray) -> np.ndarray:
     """Interleave four channels: from (N, 4 C, H, W) to (N, C, 2 H, 2 W)."""
     x = images_last(x)
     channels, height, width, images = x.shape
-    y = np.empty((channels // 4, 2 * height, 2 * width, images), x.dtype)
-    exchange(x.reshape(4, channels // 4, height, -1), y, False)
-    return images_first(y)
+    pixels = x.reshape(2, 2, channels // 4, height, width, images).transpose(2, 3, 0, 4, 1, 5)
+    return images_first(pixels.reshape(channels // 4, 2 * height, 2 * width, images))
 
 
 def to_channels(y: np.ndarray) -> np.ndarray:
     """Compute the inverse of `to_pixels`, which is also its transpose."""
     y = images_last(y)
     channels, height, width, images = y.shape
-    x = np.empty((4 * channels, height // 2, width // 2, images), y.dtype)
-    exchange(x.reshape(4, channels, height // 2, -1), y, True)
-    return images_first(x)
-
-
-def exchange(x: np.ndarray, y: np.ndarray, back: bool) -> None:
-    """Copy (4, C, H, W N) to a contiguous (C, 2 H, 2 W, N), or back."""
-    images = y.shape[-1]
-    pixels = y.reshape(*y.shape[:2], -1)
-    for_each(
-        lambda some: copy_rows(x, pixels, images, some.start, some.stop, back),
-        cut(x.shape[1] * x.shape[2], BLOCK // (4 * x.shape[3])),
-    )
-
-
-@compiled
-def copy_rows(x: np.ndarray, y: np.ndarray, images: int, first: int, last: int, back: bool) -> None:
-    """Copy some of the C H rows of (4, C, H, W N) to (C, 2 H, 2 W N), or back."""
-    height, columns = x.shape[2], x.shape[3] // images
-    zero, run, twice = np.uintp(0), np.uintp(images), np.uintp(2 * images)
-    for r in range(first, last):
-        c, h = r // height, r % height
-        for i in range(2):
-            row = y[c, 2 * h + i]
-            for j in range(2):
-                part, start = x[2 * i + j, c, h], run * np.uintp(j)
-                if back:
-                    copy_runs(part, zero, run, row, start, twice, run, columns)
-                else:
-                    copy_runs(row, start, twice, part, zero, run, run, columns)
+    pixels = y.reshape(channels, height // 2, 2, width // 2, 2, images).transpose(2, 4, 0, 1, 3, 5)
+    return images_first(pixels.reshape(4 * channels, height // 2, width // 2, images))
 
 
 def blur(x: Any) -> Any:

@@ -4,7 +4,6 @@ The state is the same on all ranks, so rank 0 writes one file and no rank waits 
 """
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,8 +74,7 @@ def checkpoint_path(folder: Path, iteration: int) -> Path:
 
 def find_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, the newest first."""
-    found = [p for p in folder.glob("iteration_*.npz") if re.fullmatch(r"\w+_\d{9}\.npz", p.name)]
-    return sorted(found, reverse=True)
+    return sorted(folder.glob(f"iteration_{9 * '[0-9]'}.npz"), reverse=True)
 
 
 def save_checkpoint(trainer: Any, folder: Path, fingerprint: str, kept: int) -> Path:

@@ -17,7 +17,7 @@ from synaxial.gan.train.log import EpochLog, Progress
 from synaxial.gan.train.optimizers import make_optimizers
 from synaxial.gan.train.previews import Previews
 from synaxial.gan.train.stopping import Stop
-from synaxial.gan.train.updater import AdversarialUpdater, MovingAverage, Networks
+from synaxial.gan.train.updater import AdversarialUpdater, Networks
 from synaxial.gan.train.validation import Validation
 
 
@@ -101,11 +101,8 @@ def make_networks(training: Training, image_width: int, device: Any) -> Networks
         )
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    average = None
-    if training.moving_average_images > 0:
-        follower = generator.copy(mode="copy")
-        average = MovingAverage(follower, training.moving_average_images, training.batch_size)
-        follower.to_device(device)
-    generator.to_device(device)
-    discriminator.to_device(device)
+    average = generator.copy(mode="copy") if training.moving_average_images > 0 else None
+    for network in (generator, discriminator, average):
+        if network is not None:
+            network.to_device(device)
     return Networks(generator, discriminator, average)

@@ -30,23 +30,16 @@ OBSERVED = (
 )
 
 
-class MovingAverage:
-    """A generator whose weights are a moving average of another's (Karras et al., 2018).
+def follow(average: Generator, generator: Generator, half_lives: float) -> None:
+    """Update a moving average of a generator's weights (Karras et al., 2018) and statistics.
 
-    Running statistics are averaged like weights. `network` is the average, at first a copy of the
-    generator. After `half_life_images` images, half of the average is newer.
+    After one half-life, half of the average is newer.
     """
-
-    def __init__(self, network: Generator, half_life_images: float, batch_size: int) -> None:
-        self.network = network
-        self.kept = 0.5 ** (batch_size / half_life_images)
-
-    def update(self, generator: Generator) -> None:
-        """Add the generator's weights to the average."""
-        followed = dict(averaged_arrays(generator))
-        for name, average in averaged_arrays(self.network):
-            new = followed[name]
-            average[...] = average * new.dtype.type(self.kept) + new * new.dtype.type(1 - self.kept)
+    kept = 0.5**half_lives
+    followed = dict(averaged_arrays(generator))
+    for name, array in averaged_arrays(average):
+        new = followed[name]
+        array[...] = array * new.dtype.type(kept) + new * new.dtype.type(1 - kept)
 
 
 def averaged_arrays(network: Any) -> list[tuple[str, Any]]:
@@ -61,12 +54,12 @@ class Networks:
 
     generator: Generator
     discriminator: Discriminator
-    average: MovingAverage | None
+    average: Generator | None
 
     @property
     def smoothed(self) -> Generator:
         """The generator that makes the samples: the moving average, or the generator itself."""
-        return self.generator if self.average is None else self.average.network
+        return self.generator if self.average is None else self.average
 
 
 class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
@@ -115,7 +108,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         average_persistents(self.networks.generator, self.communicator)
         average_persistents(self.networks.discriminator, self.communicator)
         if self.networks.average is not None:
-            self.networks.average.update(self.networks.generator)
+            half_lives = self.training.batch_size / self.training.moving_average_images
+            follow(self.networks.average, self.networks.generator, half_lives)
         self.observed = self._average_over_ranks(*observed)
         self.probability.update(self.observed["sign_real"])
 
@@ -246,7 +240,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if self.training.augmentation.used:
             self.probability.serialize(serializer["augmentation"])
         if self.networks.average is not None:
-            self.networks.average.network.serialize(serializer["moving_average"])
+            self.networks.average.serialize(serializer["moving_average"])
 
 
 def gradient_norm(network: Any) -> float:
