@@ -231,9 +231,9 @@ def test_the_discriminator_sees_augmented_images_and_the_generator_learns_throug
     updater = session_of(training, monitoring, images, tmp_path).trainer.updater
     seen = []
 
-    def dark(shown, settings, probability, randomness, value_range):
+    def dark(shown, settings, probability, randomness, value_range, masks):
         assert settings == training.augmentation
-        assert (probability, value_range) == (0.7, (-1, 1))
+        assert (probability, value_range, masks) == (0.7, (-1, 1), False)
         randomness.uniform((1,))
         seen.append(shown)
         return chainer.as_variable(shown) * 0 - 1
