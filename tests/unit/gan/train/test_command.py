@@ -219,7 +219,7 @@ def test_a_mistake_of_all_ranks_is_one_line_and_status_65(job, mistake):
 )
 def test_a_single_image_to_normalise_over_is_refused(batch_size, statistics, ranks):
     training, _ = tiny_training(batch_size=batch_size, batch_normalization_statistics=statistics)
-    with pytest.raises(SynaxialError, match="one image a rank; expected at least two"):
+    with pytest.raises(SynaxialError, match="one image per rank; expected at least two"):
         check_batch(training, ranks)
 
 

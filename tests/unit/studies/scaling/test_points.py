@@ -79,7 +79,7 @@ def test_points_that_cannot_share_the_batch_are_left_out_with_a_reason():
     measured = [("strong", n) for n in (1, 2, 4)] + [("weak", n) for n in ranks]
     assert points_of(paper(), ranks) == measured
     assert "8 images cannot be shared evenly among 3 ranks" in why_not(paper(), "strong", 3)
-    assert "one image a rank" in why_not(paper(), "strong", 8)
+    assert "one image per rank" in why_not(paper(), "strong", 8)
     together = paper().model_copy(update={"batch_normalization_statistics": "synchronised"})
     assert why_not(together, "strong", 8) == ""
 

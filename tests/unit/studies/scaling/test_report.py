@@ -63,7 +63,7 @@ def test_measured_predicted_and_left_out_points(tmp_path):
     assert ("weak", 3) in kinds["left out"]
     assert table.loc["weak", 3]["note"] == "not measured"
     assert "cannot be shared evenly among 3 ranks" in table.loc["strong", 3]["note"]
-    assert "one image a rank" in table.loc["strong", 16]["note"]
+    assert "one image per rank" in table.loc["strong", 16]["note"]
     # By hand, from the seconds that the table has.
     seconds = table["seconds"]
     assert table.loc["strong", 4]["efficiency"] == pytest.approx(
