@@ -16,6 +16,7 @@ import yaml
 from synaxial.config import as_yaml, read_study
 
 from .conftest import (
+    EVIDENCE,
     REPOSITORY,
     SNAKEMAKE,
     STUDY,
@@ -172,6 +173,20 @@ def test_a_bad_volume_can_be_left_out(tmp_path):
     description = json.loads(workflow.results("dataset", "dataset.json").read_text())
     assert description["skipped"] == [SUBJECTS[1]]
     assert description["images"] == 16
+
+
+def test_a_head_trained_with_and_held_out_under_two_names_ends_the_run(tmp_path):
+    workflow = new_study(tmp_path, EVIDENCE)
+    for number in (4, 5, 6):
+        # Subject 6 is subject 1 again.
+        write_subject(workflow.folder / "data", f"BraTS20_Training_{number:03d}", number % 6)
+    done = workflow.run("results/dataset/images.npy")
+    assert done.returncode != 0
+    assert (
+        "error: acquire.held_out: the same head is trained with and held out: "
+        "BraTS20_Training_001 and BraTS20_Training_006 (identical voxels)" in done.stderr
+    )
+    assert not workflow.results("dataset", "images.npy").exists()
 
 
 def test_an_archive_is_fetched_and_then_its_subjects_are_known(tmp_path):
