@@ -148,7 +148,7 @@ def same_people(folder):
         (short_index, "names 39 images, but images.npy holds 40"),
         (few_subjects, "1 held-out subjects, expected 4 or more"),
         (other_size, "(32, 32)"),
-        (same_people, "shares 3 subjects with"),
+        (same_people, "shares 3 people with"),
     ],
 )
 def test_a_bad_data_set_is_refused(arguments, run_here, spoil, said):

@@ -61,6 +61,6 @@ updater.draw_latents = shared_latents
 folder = Path(sys.argv[1])
 for path in sorted(folder.glob("*_float*.yaml")):
     name, _, dtype = path.stem.rpartition("_")
-    # One image a rank cannot be normalised by itself.
+    # One image per rank cannot be normalised alone.
     if not (name == "local" and communicator.size == 4):
         train(folder, name, dtype)

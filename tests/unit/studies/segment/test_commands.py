@@ -289,7 +289,7 @@ def test_a_users_mistake_is_one_line(study, name):
 
 
 def test_training_people_cannot_be_held_out(study):
-    with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 subjects with") as caught:
+    with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 people with") as caught:
         study.train("real", "all", 1, dataset=study.held_out)
     assert "\n" not in str(caught.value)
     # Another timepoint of one of them.
@@ -298,7 +298,7 @@ def test_training_people_cannot_be_held_out(study):
         slices.names[:] = [f"sub-{number + session}_ses-{session}" for number in range(4)]
         write_dataset(study.folder / folder, slices)
     folders = {"held_out": study.folder / "first", "dataset": study.folder / "second"}
-    with pytest.raises(SynaxialError, match="shares 3 subjects with"):
+    with pytest.raises(SynaxialError, match="shares 3 people with"):
         study.train("both", "all", 1, **folders)
 
 

@@ -171,7 +171,7 @@ def other_size(options, folder):
 
 def seen_in_training(options, folder):
     write_dataset(folder / "training", real_and_generated()[0], "secret_subject")
-    return {"--training": folder / "training"}, "shares 5 subjects with"
+    return {"--training": folder / "training"}, "shares 5 people with"
 
 
 def too_many(options, folder):

@@ -125,7 +125,7 @@ def read_index(path: Path) -> list[dict[str, str]]:
 
 
 def check_unseen(held_out: Path, training: Path) -> None:
-    """Refuse held-out people whom a network was trained with, at this or another time point."""
+    """Refuse held-out people on whom a network was trained, at the same or another time point."""
     trained, judged = (
         {row["person"] for row in read_index(folder / "index.csv")}
         for folder in (training, held_out)
@@ -134,7 +134,7 @@ def check_unseen(held_out: Path, training: Path) -> None:
     if shared:
         raise SynaxialError(
             "--held-out",
-            f"{held_out} shares {len(shared)} subjects with {training}",
+            f"{held_out} shares {len(shared)} people with {training}",
             "subjects that no network was trained on",
         )
 
