@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: Rules that show nothing of the method.
+#: Rules that are not part of the method.
 HIDDEN = re.compile(r"all|settings|experiment|resolved_configuration|manifest|report_.*")
 
 #: Rules that are drawn as one, because they run the same command.

@@ -46,7 +46,7 @@ class Task:
         return self.last - self.first + 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as the other environment is told it."""
+        """Return it in the form that the other environment reads."""
         return asdict(self)
 
 

@@ -93,7 +93,7 @@ def search_path() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return so many different ports that nobody listens on now."""
+    """Return this many different ports on which nothing listens."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

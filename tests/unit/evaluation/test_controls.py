@@ -187,7 +187,7 @@ def test_blur_keeps_the_mean_and_takes_the_details(images):
     # White noise blurred by a Gaussian keeps 1 / (4 π s²) of its variance.
     kept = blurred.pixels[:, 26:].var() / images.pixels[:, 26:].var()
     assert kept == pytest.approx(1 / (4 * np.pi * 1.5**2), rel=0.15)
-    # Images are blurred each by itself.
+    # Each image is blurred separately.
     apart = controls.blurred(ImageSet(images.pixels[3:4], images.groups[3:4]), 1.5)
     np.testing.assert_array_equal(apart.pixels, blurred.pixels[3:4])
 

@@ -162,10 +162,11 @@ class Acquire(Section):
     all except these."""
 
     person: str | None = None
-    """Which part of a subject's name is the person. A person may have several subjects, at other
-    times; all of them are trained with, or all are held out. `"{person}_*"` leaves out what follows
-    the last `_`; with `"{person}"` each subject is a person. Null takes it from the layout or from
-    names of a known form. If names leave a doubt, the run stops and asks for this key."""
+    """Which part of a subject's name identifies the person. A person scanned at several time points
+    has several subjects. All of them must be training subjects, or all must be held out.
+    `"{person}_*"` leaves out what follows the last `_`; with `"{person}"` each subject is a
+    different person. Null takes the person from the layout, or from names of a known form. If names
+    are ambiguous, the run stops and asks for this key."""
 
     on_bad_volume: Annotated[Literal["fail", "skip"], COMMON] = "fail"
     """Stop at a volume that fails its checks (fail), or leave it out and report it (skip)."""
@@ -266,9 +267,9 @@ class Resize(Section):
     black."""
 
     field_of_view: Annotated[float, Field(gt=0, le=1000)] | None = None
-    """Width and height of an image in mm, for `resize`. It is the same for all subjects, so that a
-    pixel always has one size. Null means the longer in-plane side of `acquire.volume` (240 mm). It
-    must be set where that accepts any shape or spacing."""
+    """Width and height of an image in mm, with `mode: resize`. It is the same for all subjects, so
+    that all pixels have the same size. Null means the longer in-plane side of `acquire.volume`
+    (240 mm). Set it if `acquire.volume` accepts any shape or spacing."""
 
     filter: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
     """Pillow's resampling filter. Open in the paper."""

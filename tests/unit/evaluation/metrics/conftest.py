@@ -27,13 +27,13 @@ def controls(phantoms: Phantoms) -> dict[str, NDArray[np.uint8]]:
 
 
 def blur(pixels: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
-    """Blur each image with a Gaussian of so many pixels."""
+    """Blur each image with a Gaussian filter; the standard deviation is in pixels."""
     smooth = gaussian_filter(pixels.astype(np.float32), (0, sigma, sigma))
     return np.rint(smooth).astype(np.uint8)
 
 
 def planted_grid(pixels: NDArray[np.uint8], period: int, amplitude: float) -> NDArray[np.uint8]:
-    """Brighten every `period`-th row and column of the heads by so many grey levels."""
+    """Brighten every `period`-th row and column of the heads by some grey levels."""
     side = pixels.shape[-1]
     lines = np.zeros((side, side), np.float32)
     lines[::period] += amplitude

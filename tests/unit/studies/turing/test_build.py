@@ -1,4 +1,4 @@
-"""`synaxial study turing build`: nothing of the page but the pixels tells what an image is."""
+"""`synaxial study turing build`: only the pixels of the page reveal what an image is."""
 
 import base64
 import io

@@ -1,6 +1,6 @@
 """Readers of known skill: intervals hold the truth, and tests reject, as often as they should.
 
-Each bound is some four standard deviations of what it is of, from what should be.
+Each bound is about four standard deviations from the expected value.
 """
 
 import numpy as np

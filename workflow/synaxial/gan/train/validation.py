@@ -14,7 +14,7 @@ from synaxial.gan.networks.randomness import VALIDATION, ImageRandomness, draw_l
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.io.images import as_grey
 
-#: Images generated at a time; each batch is normalised by itself, like a preview.
+#: Images generated at a time. Each batch is normalised separately, like a preview.
 BATCH = 20
 
 

@@ -145,7 +145,7 @@ def _engine(address: URL, where: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def connect(raw: Any, _: Any) -> None:
-        # Python's module would begin transactions by itself, and too late.
+        # Otherwise Python's sqlite3 module would begin the transactions, and too late.
         raw.isolation_level = None
         raw.execute("PRAGMA foreign_keys = ON")
 
