@@ -1,4 +1,4 @@
-# What a user and a developer call by name. `make run` and `make test` set up what they need.
+# Commands for users and developers. `make run` and `make test` install what they need.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -11,21 +11,21 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header --no-emit-index-url \
 	--build-constraints envs/build-constraints.txt pyproject.toml
 
-# What `make consult` shows.
+# The catalogue that `make consult` shows.
 CATALOGUE ?= sqlite:///results/catalogue.sqlite
 
-# What `make test-matrix` runs, and on which interpreters: their names, `newest`, or all that are here.
+# The tests and interpreters of `make test-matrix`: names of interpreters, `newest`, or empty for all.
 TESTS ?= tests/unit
 PYTHONS ?=
 
 .PHONY: help rulegraph site install install-dev install-newest run consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
 
-help:  ## Say what there is to make.
+help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 install: $(VENV)/installed  ## Make .venv with the locked environment.
 
-install-dev: $(VENV)/installed-dev  ## The same, with what tests and checks need.
+install-dev: $(VENV)/installed-dev  ## Make .venv with the tools for tests and checks too.
 
 $(BIN)/uv: envs/uv.txt
 	@$(PYTHON) -m venv $(VENV) || { \
@@ -45,7 +45,7 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.txt
 	$(UV_INSTALL) $(LOCKED) -r envs/dev.txt
 	@touch $@
 
-# What the bounds of pyproject.toml allow, without the locks.
+# The newest versions that pyproject.toml allows, without the locks.
 install-newest: $(BIN)/uv
 	$(UV_INSTALL) --upgrade --build-constraints envs/build-constraints.txt \
 		-r pyproject.toml --extra catalogue --extra dev
@@ -77,10 +77,10 @@ test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Sn
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
 
-benchmark: $(VENV)/installed .venv-benchmark/installed  ## Measure speed beside PyTorch, MONAI and TorchIO: ten minutes.
+benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (ten minutes).
 	$(BIN)/python -m benchmarks
 
-# PyTorch first: what the others need of it is then there.
+# PyTorch first, because the others depend on it.
 .venv-benchmark/installed:
 	$(PYTHON) -m venv .venv-benchmark
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy
@@ -95,7 +95,7 @@ lint: $(VENV)/installed-dev  ## Run the checks: style, types, imports, Snakefile
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mkdocs build --quiet --strict
 
-format: $(VENV)/installed-dev  ## Lay out all code as the checks want it.
+format: $(VENV)/installed-dev  ## Format all code as the checks require.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
@@ -109,7 +109,7 @@ rulegraph: $(VENV)/installed  ## Draw docs/rulegraph.svg with Graphviz.
 site: $(VENV)/installed-dev  ## Build the documentation site into .site.
 	$(BIN)/mkdocs build --strict
 
-lock: $(BIN)/uv  ## Compile envs/*.txt anew from pyproject.toml.
+lock: $(BIN)/uv  ## Compile envs/*.txt again from pyproject.toml.
 	$(COMPILE) --extra catalogue --output-file envs/cpu.txt
 	$(COMPILE) --extra catalogue --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
 	$(COMPILE) --extra cuda12 --constraint envs/cpu.txt --output-file envs/cuda12.txt
