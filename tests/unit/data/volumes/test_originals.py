@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +40,7 @@ def test_files_with_the_same_state_are_not_read(files, record, monkeypatch):
 
 def test_same_bytes_elsewhere_are_read_once(tmp_path, files, record, monkeypatch):
     before = state_of(files)
-    moved = [path.rename(tmp_path / f"moved_{path.name}") for path in files]
+    moved = [Path(shutil.copy(path, tmp_path / f"moved_{path.name}")) for path in files]
     assert state_of(moved) != before
     assert state_for_rerun(moved, record) == before
     monkeypatch.setattr(originals, "digests_of", None)

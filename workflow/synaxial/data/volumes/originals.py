@@ -1,7 +1,7 @@
 """The source's files of a subject: whether they are still what its record was made from.
 
-Paths, sizes and modification times are compared first, because that needs no reading. If one of
-them has changed, the SHA-256 decides. So a corrected volume is read again even if its time is
+Sizes and times are compared first, because that needs no reading. If one of them has changed, the
+SHA-256 decides. So a corrected volume is read again even if its time is
 older, and a data set that was only moved, copied or touched is not.
 """
 
@@ -44,7 +44,10 @@ def state_for_rerun(files: Sequence[Path], record: Path) -> str:
 
 
 def state_of(files: Sequence[Path]) -> str:
-    """Return a digest of where files lie, links followed, and of their sizes and times."""
+    """Return a digest of the files' sizes, times and links.
+
+    It is the same on all nodes of a cluster, where a path may lead through other mounts.
+    """
     return hashlib.sha256("\n".join(map(_describe, files)).encode()).hexdigest()[:16]
 
 
@@ -55,11 +58,12 @@ def digests_of(files: Sequence[Path]) -> list[str | None]:
 
 def _describe(file: Path) -> str:
     try:
+        link = str(file.readlink()) if file.is_symlink() else ""
         status = file.stat()
     except OSError as error:
-        return f"{file}: {error.strerror}"
+        return str(error.strerror)
     # A copy may take over the time of modification, but not the time of change (ctime).
-    return f"{file.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {link}"
 
 
 def _sha256(file: Path) -> str | None:
