@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from synaxial.data.dataset.reading import COLUMNS
+from synaxial.data.people import person_in
 from synaxial.io.files import sha256_of
 from synaxial.io.stacks import write_stack
 from synaxial.studies.segment.slices import Slices
@@ -67,7 +68,10 @@ def make_discs(people=4, each=3, size=32, seed=0, first=1):
 
 
 def write_dataset(folder, slices):
-    """Write a folder as `synaxial data pack` and `synaxial data pack-masks` do."""
+    """Write a folder as `synaxial data pack` and `synaxial data pack-masks` do.
+
+    The names tell the person: subjects of a known form may be several time points of one.
+    """
     folder.mkdir(parents=True)
     np.save(folder / "images.npy", slices.images)
     np.save(folder / "masks.npy", np.where(slices.masks, 255, 0).astype(np.uint8))
@@ -78,7 +82,7 @@ def write_dataset(folder, slices):
     lines = [",".join(COLUMNS)]
     for at, group in enumerate(slices.groups):
         name = slices.names[group]
-        row = {"image": at, "subject": name, "person": name, "slice": at}
+        row = {"image": at, "subject": name, "person": person_in(name) or name, "slice": at}
         lines.append(",".join(str(row.get(column, "")) for column in COLUMNS))
     (folder / "index.csv").write_text("\n".join(lines) + "\n")
     return folder
