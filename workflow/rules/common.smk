@@ -9,8 +9,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from synaxial.config import as_yaml, part_of_study, part_of_training
+from synaxial.config.notices import notices
 from synaxial.io.errors import SynaxialError
-from synaxial.notices import notices
 from synaxial.plan import Plan, check_cluster, nodes_for, read_configuration, version_of
 
 # The commands of the environment that Snakemake itself runs in, whether or not it is activated.

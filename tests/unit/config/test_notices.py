@@ -1,6 +1,6 @@
 """What a run says before it starts."""
 
-from synaxial.notices import notices
+from synaxial.config.notices import notices
 
 
 def test_the_shipped_study_needs_no_words():
