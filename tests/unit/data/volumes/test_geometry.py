@@ -141,10 +141,14 @@ def test_two_voxel_sizes_in_one_header_are_refused_until_the_study_chooses(qform
 
 
 @pytest.mark.parametrize("size", [0.001, 1000])
-def test_voxels_in_another_unit_are_refused_where_any_size_is_accepted(size: float) -> None:
+@pytest.mark.parametrize("wanted", [None, "sform", "qform"])
+def test_voxels_in_another_unit_are_refused_where_any_size_is_accepted(
+    size: float, wanted: str | None
+) -> None:
     image = make_image(make_head(), np.diag([-size, -size, size, 1]))
+    check = VolumeCheck(shape=None, spacing=None, affine=wanted)
     with pytest.raises(BadVolumeError, match=r"expected 0.1 to 20 mm; .*unit may not be mm"):
-        make_canonical(image, VolumeCheck(shape=None, spacing=None), "copy")
+        make_canonical(image, check, "copy")
 
 
 def test_an_invalid_qform_is_noted() -> None:
@@ -153,6 +157,13 @@ def test_an_invalid_qform_is_noted() -> None:
     assert make_canonical(image, CHECK, "copy").notes == (
         "the qform is not valid; the sform (LPS) is used",
     )
+
+
+def test_an_invalid_qform_that_the_study_chooses_is_refused() -> None:
+    image = make_image(make_head())
+    image.header["quatern_b"] = 40
+    with pytest.raises(BadVolumeError, match=r"copy: the qform is not valid .*affine to sform"):
+        make_canonical(image, CHECK.model_copy(update={"affine": "qform"}), "copy")
 
 
 def with_sform(row: int, column: int, value: float) -> nibabel.Nifti1Image:

@@ -42,6 +42,9 @@ SMALLEST_VOXEL, LARGEST_VOXEL = 0.1, 20.0
 #: A matrix of cosines with a smaller determinant has axes that lie in one plane.
 SMALLEST_DETERMINANT = 1e-3
 
+#: What nibabel and NumPy raise for a qform that is no rotation.
+INVALID_QFORM = (HeaderDataError, ValueError, np.linalg.LinAlgError)
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -117,7 +120,7 @@ def read_geometry(
             "a header with an orientation",
         )
     both = int(header["sform_code"]) > 0 and int(header["qform_code"]) > 0
-    affine = header.get_qform() if both and wanted == "qform" else image.affine
+    affine = _read_qform(header, where) if both and wanted == "qform" else image.affine
     affine = np.asarray(affine, dtype=np.float64)
     if not (np.abs(affine) <= LARGEST_COORDINATE).all():
         raise BadVolumeError(
@@ -131,8 +134,8 @@ def read_geometry(
         raise BadVolumeError(
             where, f"the affine is singular: {affine[:3, :3].tolist()}", "three independent axes"
         )
-    if wanted is None:
-        _check_spacing(spacing, header["pixdim"][1:4], where)
+    # The size in pixdim is that of the qform.
+    _check_spacing(spacing, header["pixdim"][1:4] if wanted is None else None, where)
     tilt = _tilt_of(affine, where)
     notes, conflict = _compare_affines(header) if both and wanted is None else ([], "")
     if tilt > NOTED_TILT_DEGREES:
@@ -146,6 +149,20 @@ def read_geometry(
         notes=tuple(notes),
         conflict=conflict,
     )
+
+
+def _read_qform(header: Any, where: str) -> NDArray[np.float64]:
+    """Return the qform, float64 (4, 4); raise a BadVolumeError if its rotation is not valid."""
+    try:
+        qform: NDArray[np.float64] = header.get_qform()
+    except INVALID_QFORM as error:
+        raise BadVolumeError(
+            where,
+            f"the qform is not valid ({error})",
+            "a rotation",
+            "correct the header, or set acquire.volume.affine to sform",
+        ) from error
+    return qform
 
 
 def _tilt_of(affine: NDArray[np.float64], where: str) -> float:
@@ -187,8 +204,8 @@ def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
         )
 
 
-def _check_spacing(spacing: NDArray[np.float64], pixdim: NDArray[Any], where: str) -> None:
-    """Check the voxel size in mm of the affine; the header has a second one in pixdim.
+def _check_spacing(spacing: NDArray[np.float64], pixdim: NDArray[Any] | None, where: str) -> None:
+    """Check the voxel size in mm of the affine, and compare it with that in pixdim unless None.
 
     Raises
     ------
@@ -202,7 +219,7 @@ def _check_spacing(spacing: NDArray[np.float64], pixdim: NDArray[Any], where: st
             f"{SMALLEST_VOXEL:g} to {LARGEST_VOXEL:g} mm",
             "correct the header, whose unit may not be mm",
         )
-    if not np.allclose(spacing, pixdim, rtol=SPACING_TOLERANCE, atol=0):
+    if pixdim is not None and not np.allclose(spacing, pixdim, rtol=SPACING_TOLERANCE, atol=0):
         raise BadVolumeError(
             where,
             f"voxels of {_times(spacing)} mm in the sform and {_times(pixdim)} mm in pixdim",
@@ -217,7 +234,7 @@ def _compare_affines(header: Any) -> tuple[list[str], str]:
     try:
         with np.errstate(all="ignore"):
             qform = "".join(aff2axcodes(header.get_qform()))
-    except (HeaderDataError, ValueError, np.linalg.LinAlgError):
+    except INVALID_QFORM:
         return [f"the qform is not valid; the sform ({sform}) is used"], ""
     if sform == qform:
         return [], ""
