@@ -7,7 +7,7 @@ rule report_summary:
     input:
         study=rules.resolved_configuration.output.study,
         dataset=rules.pack.output.description,
-        sheet=of_trainings(list(rules.render.output), CHOSEN)[0],
+        sheet=of_trainings(list(rules.render.output), CHOSEN)[:1],
         evaluations=(
             expand(rules.evaluate_control.output.values, control="real")
             + of_trainings(rules.evaluate.output.values, CHOSEN)
@@ -26,7 +26,7 @@ rule report_summary:
     localrule: True
     params:
         version=version_of("evaluate summary"),
-        shown=f"{CHOSEN[0][0]}, seed {CHOSEN[0][1]}, stack 0",
+        shown="".join(f"{name}, seed {seed}, stack 0" for name, seed in CHOSEN[:1]),
     shell:
         "synaxial evaluate summary --config {input.study} --dataset {input.dataset}"
         " --sheet {input.sheet} --shown {params.shown:q} --output {output.page}"
