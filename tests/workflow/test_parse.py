@@ -43,6 +43,10 @@ STUDIES = {
             **{"render": 4, "render_images": 4, "render_nifti": 4},
         },
     ),
+    "no experiment, only data": (
+        {"acquire": {"subjects": ["1", "7"]}, "default_experiments": []},
+        {"acquire": 2, "pack": 1, "train": None, "report_summary": None},
+    ),
     "an archive, not fetched": ({"acquire": {"source": "archive"}}, {"fetch": 1}),
 }
 
@@ -223,6 +227,12 @@ def test_an_archive_is_fetched_and_then_its_subjects_are_known(tmp_path):
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert re.findall(r"synaxial data (\S+)", output) == ["fetch"]
+
+    (workflow.folder / "data.tar.gz").unlink()
+    done = workflow.run("--until", "pack")
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "synaxial data" not in output
 
 
 def test_lint_finds_nothing_but_the_one_environment():

@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from synaxial.data.volumes.originals import state_for_rerun, state_of
+from synaxial.data.volumes.originals import state_for_rerun
 
 
 # Each stage reads a file with its own part of the study. Snakemake writes the file again only if that
@@ -42,7 +42,7 @@ checkpoint fetch:
     params:
         version=version_of("data fetch"),
         # Another archive under the same name is unpacked again.
-        state=state_of(plan.source.packed_files()),
+        state=plan.source.packed_state(),
         folder=subpath(output.inventory, parent=True),
     shell:
         "synaxial data fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"

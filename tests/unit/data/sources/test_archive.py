@@ -162,7 +162,7 @@ def test_other_kinds_of_archive(tmp_path: Path, kind: str) -> None:
     else:
         with tarfile.open(path, "w:gz") as archive:
             for member in members:
-                archive.add(member, f"./{member.relative_to(root)}")
+                archive.add(member, f".//{member.relative_to(root).as_posix().replace('/', '//')}")
     source = ArchiveSource(settings_of(path, layout="msd"), tmp_path / "source")
     source.fetch()
     assert files_below(tmp_path / "source") == WANTED | {"archive.json"}
@@ -381,6 +381,18 @@ def test_fetch_and_acquire_by_their_commands(tmp_path: Path, msd_tar: Path) -> N
     acquire.run(config=study, fetched=source, output=output, subject="BRATS_002")
     assert len(files_below(output)) == 3
     assert make_image(make_head()).shape == SHAPE
+
+
+def test_an_unpacked_archive_may_be_deleted(tmp_path: Path, msd_tar: Path) -> None:
+    source = ArchiveSource(settings_of(msd_tar), tmp_path / "source")
+    before = source.packed_state()
+    source.fetch()
+    assert source.packed_state() == before
+    content = msd_tar.read_bytes()
+    msd_tar.unlink()
+    assert source.packed_state() == before
+    msd_tar.write_bytes(content + bytes(512))
+    assert source.packed_state() != before
 
 
 def test_fetching_more_leaves_the_times_of_what_is_there(tmp_path: Path, msd_tar: Path) -> None:

@@ -3,7 +3,8 @@
 import dataclasses
 import re
 from functools import cached_property
-from pathlib import Path
+from operator import attrgetter
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synaxial.config.model import Acquire
@@ -12,6 +13,7 @@ from synaxial.data.sources.layouts import LARGEST_DESCRIPTION, choose_layout
 from synaxial.data.sources.source import FileSource, Found, below, find_subjects
 from synaxial.data.sources.unpacking import extract, open_archive
 from synaxial.data.subjects import select_subjects
+from synaxial.data.volumes.originals import state_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -41,17 +43,25 @@ class ArchiveSource(FileSource):
         self._fetched = fetched
         self._where = public_address(settings.archive.location)
 
-    def packed_files(self) -> list[Path]:
-        """Return the archive, unless it must be downloaded."""
-        location = self._settings.archive.location
-        return [] if re.match(ADDRESS, location) else [Path(location).expanduser()]
+    def packed_state(self) -> str:
+        """Return the state of the archive, or that when it was unpacked, if it is gone now.
+
+        A user may delete the archive when its files are unpacked.
+        """
+        files, listed = self._packed_files(), self._fetched / LISTED
+        if listed.is_file() and not all(file.exists() for file in files):
+            return str(read_json(listed).get("state"))
+        return state_of(files)
 
     def fetch(self) -> None:
         """Download the archive if it has an address, and unpack the wanted files."""
         (self._fetched / LISTED).unlink(missing_ok=True)
+        state = state_of(self._packed_files())
         maximum = int(self._settings.archive.maximum_gigabytes * 10**9)
         with open_archive(self._file(maximum)) as members:
-            by_name = {member.name.removeprefix("./"): member for member in members}
+            # As `Path` writes them: an archive may have `./a` or `a//b`.
+            names = [PurePosixPath(member.name).as_posix() for member in members if member.name]
+            by_name = dict(zip(names, filter(attrgetter("name"), members), strict=True))
 
             def read(name: str) -> bytes:
                 if not by_name[name].is_file:
@@ -60,7 +70,6 @@ class ArchiveSource(FileSource):
                     content: bytes = file.read(LARGEST_DESCRIPTION)
                     return content
 
-            names = [member.name.removeprefix("./") for member in members if member.name]
             _, layout = choose_layout(self._settings.archive.layout, names, self._where, read)
             found = find_subjects(names, layout, self._settings, self._where)
             chosen = [
@@ -72,6 +81,7 @@ class ArchiveSource(FileSource):
             {
                 **self._request(),
                 "subjects": self._settings.wanted,
+                "state": state,
                 "found": {
                     name: {
                         **dataclasses.asdict(subject),
@@ -97,13 +107,18 @@ class ArchiveSource(FileSource):
         """Return the archive and the path of the file in it."""
         return f"{self._where}: {path.relative_to(self._fetched / EXTRACTED).as_posix()}"
 
+    def _packed_files(self) -> list[Path]:
+        """Return the archive, unless it must be downloaded."""
+        location = self._settings.archive.location
+        return [] if re.match(ADDRESS, location) else [Path(location).expanduser()]
+
     def _file(self, maximum: int) -> Path:
         """Return the archive on this machine after its checksum was compared."""
         location, checksum = self._settings.archive.location, self._settings.archive.checksum
         if re.match(ADDRESS, location):
             # The configuration refuses an address without a checksum.
             return download(location, str(checksum), self._fetched / DOWNLOADED, maximum)
-        path = self.packed_files()[0]
+        path = self._packed_files()[0]
         if checksum is not None and path.is_file():
             found = checksum_of(path, checksum.partition(":")[0])
             if found != checksum:

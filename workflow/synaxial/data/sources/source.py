@@ -46,9 +46,9 @@ class Source(ABC):
     def fetch(self) -> None:  # noqa: B027 - a source without files has nothing to fetch
         """Bring the files of the wanted subjects to this machine."""
 
-    def packed_files(self) -> list[Path]:
-        """Return the files on this machine that `fetch` unpacks."""
-        return []
+    def packed_state(self) -> str:
+        """Return the state of the files on this machine that `fetch` unpacks; "" without any."""
+        return ""
 
     @abstractmethod
     def people(self) -> dict[str, str]:
