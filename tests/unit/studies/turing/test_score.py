@@ -153,6 +153,10 @@ MISTAKES = {
     "no answers": (broken(answers=[]), "answers:"),
     "more keys": (broken(truth=[1]), "truth:"),
     "unknown image": (with_answer(image="ffffffff"), "answers an image ffffffff"),
+    "repeats alone": (
+        broken(answers=answers_of("Ada", "rg" * 12)["answers"][-4:]),
+        "answers only images that are shown for the second time",
+    ),
     "no image": (with_answer(image="../../x"), "answers.3.image:"),
     "the same image": (with_answer(image="00000000"), "image 00000000 is answered twice"),
     "another word": (with_answer(answer="fake"), "answers.3.answer:"),

@@ -118,10 +118,17 @@ def read_answers(path: Path, key: Key) -> Answers:
             f"that of the key ({key.page[:12]})",
             "give the key that was written with the page",
         )
-    known = {image.image for image in key.images}
+    known = {image.image: image for image in key.images}
     unknown = [answer.image for answer in answers.answers if answer.image not in known]
     if unknown:
         raise SynaxialError(path, f"answers an image {unknown[0]}", "images of the page only")
+    if all(known[answer.image].repeat_of is not None for answer in answers.answers):
+        raise SynaxialError(
+            path,
+            "answers only images that are shown for the second time",
+            "an answer to an image when it is first shown",
+            "leave out this file",
+        )
     return answers
 
 
