@@ -6,6 +6,8 @@ One rank runs in this process; more ranks and exit statuses need processes.
 import json
 import subprocess
 import sys
+import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,10 @@ from PIL import Image
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.machine import read_machine
 from synaxial.gan.networks.saving import digest_of, load_generator
+from synaxial.gan.train import command
 from synaxial.gan.train.inputs import check_batch
+from synaxial.gan.train.slurm import SlurmJob
+from synaxial.gan.train.stopping import Stop
 from synaxial.io.errors import SynaxialError
 
 from .conftest import BINARIES, Job, assert_same
@@ -64,6 +69,28 @@ def test_it_writes_what_the_readme_says(job, capsys):
     progress = capsys.readouterr().err
     assert "epoch 6.0" in progress
     assert "left" in progress
+
+
+def test_the_wait_for_another_job_counts_as_time_of_this_one(job, monkeypatch):
+    now = time.monotonic()
+    clock = types.SimpleNamespace(monotonic=lambda: now)
+    budgets = []
+
+    def wait(folder, job):
+        # The other job takes a minute to end.
+        clock.monotonic = lambda: now + 60
+
+    def stop(epochs, budget, started, communicator):
+        budgets.append(budget)
+        return Stop(epochs, budget, started, communicator)
+
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(command, "own_job", lambda: SlurmJob(7, "run", "RUNNING", 1000.0))
+    monkeypatch.setattr(command, "follow_last_job", wait)
+    monkeypatch.setattr(command, "Stop", stop)
+    job.configure(epochs=1)
+    job.run_here()
+    assert budgets == [1000]
 
 
 def test_it_warns_of_a_slow_kernel_and_of_more_threads_than_cores(job, monkeypatch):

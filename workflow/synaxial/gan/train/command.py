@@ -133,10 +133,12 @@ def train(request: Request) -> None:
 
     # Resume. Rank 0 alone uses the folder, and gives the others what it has found.
     with ExitStack() as lock:
-        job, state = None, None
+        budget, state = request.budget_seconds, None
         with shared_errors(world):
             if world.rank == 0:
                 job = own_job()
+                # Before it waits for another job: Slurm's answer counts from now.
+                budget = time_left(request, job)
                 follow_last_job(folder, job)
                 lock.enter_context(lock_folder(folder))
                 record_job(folder, job)
@@ -144,7 +146,7 @@ def train(request: Request) -> None:
                 announce_machine(machines, request.threads_per_rank, TOO_MANY_THREADS)
                 state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
         state = world.bcast(state)
-        stop = Stop(training.epochs, time_left(request, job), request.started, communicator)
+        stop = Stop(training.epochs, budget, request.started, communicator)
         session = make_session(inputs, communicator, device, folder, stop)
         if state is not None:
             restore(session.trainer, state)
