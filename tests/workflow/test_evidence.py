@@ -50,6 +50,12 @@ def test_a_run_evaluates_the_default_experiments(evaluated):
         with Image.open(folder / name) as picture:
             assert picture.height > 2 * 64
     assert "comparison.html" in evaluated.output[evaluated.output.index("Finished. Results") :]
+    # A number may fail to detect a control: the report and the comparison must say so alike.
+    verdicts = [
+        re.search("<table class='verdict'>.*?</table>", page.read_text(), re.DOTALL)[0]
+        for page in (evaluated.results("comparison.html"), evaluated.results("report/summary.html"))
+    ]
+    assert verdicts[0] == verdicts[1]
 
 
 def test_every_image_of_a_run_is_in_the_catalogue(evaluated):

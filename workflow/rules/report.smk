@@ -9,7 +9,7 @@ rule report_summary:
         dataset=rules.pack.output.description,
         sheet=of_trainings(list(rules.render.output), CHOSEN)[:1],
         evaluations=(
-            expand(rules.evaluate_control.output.values, control="real")
+            expand(rules.evaluate_control.output.values, control=CONTROLS)
             + of_trainings(rules.evaluate.output.values, CHOSEN)
             if study.acquire.held_out
             else []

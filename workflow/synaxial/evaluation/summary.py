@@ -40,7 +40,7 @@ def run(
         list[Path] | None,
         typer.Argument(
             metavar="EVALUATION...",
-            help="Files of `synaxial evaluate score` (.json), with that of the control `real`.",
+            help="Files of `synaxial evaluate score` (.json), of all controls and experiments.",
         ),
     ] = None,
 ) -> None:
