@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import http.server
 import logging
@@ -33,6 +34,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.drops: list[int] = []  # after how many bytes the next connections are dropped
         self.statuses: list[int] = []  # what the next requests are answered with
         self.ranges = True
+        self.encoding = ""  # what is said of the content, if anything
         self.asked: list[str | None] = []  # each request's Range
 
     @property
@@ -63,6 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         self.send_header("Content-Length", str(len(content) - start))
+        if self.server.encoding:
+            self.send_header("Content-Encoding", self.server.encoding)
         self.end_headers()
         end = self.server.drops.pop(0) if self.server.drops else len(content)
         self.wfile.write(content[start : start + end])
@@ -225,6 +229,17 @@ def test_a_server_without_ranges_begins_anew(tmp_path: Path, msd_tar: Path, serv
     source.fetch()
     assert len(server.asked) == 2
     assert source.subjects() == ["BRATS_001", "BRATS_002"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])
+def test_a_tar_gz_is_kept_packed_whatever_the_server_calls_it(
+    tmp_path: Path, msd_tar: Path, server: Server, encoding: str
+) -> None:
+    server.content, server.encoding = gzip.compress(msd_tar.read_bytes()), encoding
+    server.drops = [len(server.content) // 2]
+    settings = settings_of(server.url, checksum=checksum(server.content))
+    ArchiveSource(settings, tmp_path / "source").fetch()
+    assert (tmp_path / "source/downloaded/brain_20tumour.tar").read_bytes() == server.content
 
 
 def test_a_busy_server_is_asked_again(tmp_path: Path, msd_tar: Path, server: Server) -> None:

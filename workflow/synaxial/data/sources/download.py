@@ -127,6 +127,8 @@ def _resume(url: str, partial: Path, maximum_bytes: int) -> None:
             partial.unlink(missing_ok=True)
             raise requests.ConnectionError("the file on the server has become shorter")
         response.raise_for_status()
+        # Some servers call a .tar.gz a file packed for the way. requests would then unpack it.
+        response.raw.headers.pop("Content-Encoding", None)
         resumed = sent.startswith(f"bytes {size}-")
         total = (size if resumed else 0) + int(response.headers.get("Content-Length", 0))
         shown = time.monotonic()
