@@ -48,18 +48,6 @@ checkpoint fetch:
         "synaxial data fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
 
 
-def state_of_originals(wildcards):
-    """What says whether the files that a subject's volume is read from are still the same."""
-    files = once_fetched(plan.source.files, wildcards.subject)
-    return state_for_rerun(files, plan.results / "volumes" / f"{wildcards.subject}.json")
-
-
-def folder_of_source(wildcards, input):
-    """The option with the source's folder; Snakemake compares no parameter that has an input."""
-    acquire = study.acquire
-    return f"--path {quote(str(acquire.directory.path))}" if acquire.source == "directory" else ""
-
-
 # The files of the source are not an input, because Snakemake would only compare their names and
 # times.
 rule acquire:
@@ -78,8 +66,17 @@ rule acquire:
         mem_mb=2000,
     params:
         version=version_of("data acquire"),
-        state=state_of_originals,
-        path=folder_of_source,
+        # Whether the files are still those that the record was made from.
+        state=lambda wildcards: state_for_rerun(
+            once_fetched(plan.source.files, wildcards.subject),
+            plan.results / "volumes" / f"{wildcards.subject}.json",
+        ),
+        # Snakemake does not compare a parameter that depends on the input: a data set may move.
+        path=lambda wildcards, input: (
+            f"--path {quote(str(study.acquire.directory.path))}"
+            if study.acquire.source == "directory"
+            else ""
+        ),
         fetched=str(plan.results / "source"),
         folder=subpath(output.volume, parent=True),
     shell:
