@@ -84,6 +84,16 @@ def test_a_number_that_misses_its_control_answers_nothing(question):
         assert find(question, {1: real}, controls).answer == expected
 
 
+def test_intervals_without_width_answer_nothing():
+    # Two held-out subjects in each half: every draw of the bootstrap is the same.
+    grid = QUESTIONS[3]
+    floor = {grid.number: Value(0.9, 0.9, 0.9 + 1e-15), "auc": Value(0.0, 0.0, 0.0)}
+    own = {1: {grid.number: Value(5.0, 4.0, 6.0)}}
+    assert find(grid, own, {"real": floor}).answer == "Not certain"
+    # A share may have no width where others have one.
+    assert find(grid, own, {"real": {**floor, "auc": FLOOR}}).answer == "Yes"
+
+
 def evaluation(name, seed, value):
     values = {question.number: value for question in QUESTIONS}
     return evaluation_of(name, seed, values)

@@ -5,7 +5,8 @@ which are real images of other held-out subjects. No threshold is a constant. A 
 that of real images if it lies within the interval of the floor, or on the good side of it. It is
 worse if its own interval lies wholly on the bad side of the interval of the floor. Otherwise the
 answer is open. It is also open if the number does not find the control with that defect to be
-worse, because with too few images or subjects a number detects nothing.
+worse, because with too few images or subjects a number detects nothing. Every answer is open if the
+intervals of the floor have no width, as with two subjects in each half: see `has_width`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from synaxial.evaluation.scores import Evaluation, Value, by_name
 
 #: The control whose numbers are the floor.
 FLOOR = "real"
+
+#: The width of an interval that is only rounding, as a share of the number.
+ROUNDING = 1e-9
 
 
 class Judgement(Enum):
@@ -106,6 +110,15 @@ def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
     return Judgement.WORSE if value.low > floor.high else Judgement.OPEN
 
 
+def has_width(floor: Mapping[str, Value]) -> bool:
+    """Return whether any interval of the floor has a width.
+
+    The bootstrap draws subjects, and at least two different ones. If both halves of the held-out
+    subjects have two, every draw is the same, and the intervals say nothing.
+    """
+    return any(number.high - number.low > ROUNDING * abs(number.value) for number in floor.values())
+
+
 def find(
     question: Question,
     seeds: Mapping[int | None, Mapping[str, Value]],
@@ -114,8 +127,9 @@ def find(
     """Answer a question about one experiment from the numbers of its seeds and of the controls."""
     limit = controls[FLOOR][question.number]
     known = controls.get(question.control)
-    blind = known is not None and (
-        judge(known[question.number], limit, question.high_is_bad) is not Judgement.WORSE
+    blind = not has_width(controls[FLOOR]) or (
+        known is not None
+        and judge(known[question.number], limit, question.high_is_bad) is not Judgement.WORSE
     )
     words = {
         Judgement.LIKE_REAL: question.like_real,
