@@ -457,3 +457,22 @@ def test_a_pixel_that_may_have_several_sizes_is_refused(volume, mode, message):
 def test_padding_has_no_field_of_view():
     with pytest.raises(SynaxialError, match="field_of_view is for mode: resize"):
         make_study({"resize": {"mode": "pad", "field_of_view": 240}})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"catalogue": "postgresql://user:secret@host/name"},
+        {"acquire": {"archive": {"location": ["https://user:secret@host/a.tar"]}}},
+        {"acquire": {"archive": {"location": {"url": "https://user:secret@host/a.tar"}}}},
+    ],
+)
+def test_a_password_in_the_wrong_place_is_not_shown(content):
+    with pytest.raises(SynaxialError, match="found a text with a password; expected") as refused:
+        make_study(content)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_value_in_place_of_a_section_is_refused():
+    with pytest.raises(SynaxialError, match=r"optimizer: found 'adam'; expected keys and values$"):
+        make_study({"training": {"optimizer": "adam"}})

@@ -1,5 +1,10 @@
 """Pages of the report: complete, and nothing in a value is taken as HTML."""
 
+from pathlib import Path
+
+import pytest
+
+from synaxial.io.errors import SynaxialError
 from synaxial.io.pages import make_page
 from synaxial.io.report import make_table, run
 
@@ -7,15 +12,15 @@ CSV = 'subject,notes,status\n"a, b",,ok\n<script>x</script>,,skipped\n'
 
 
 def test_a_table_has_its_cells_and_no_empty_column():
-    table = make_table(CSV)
+    table = make_table(CSV, Path("table.csv"))
     assert "<th>subject</th><th>status</th>" in table
     assert "<td>a, b</td><td>ok</td>" in table
     assert "notes" not in table
 
 
 def test_values_are_text():
-    assert "<script>" not in make_table(CSV)
-    assert "&lt;script&gt;" in make_table(CSV)
+    assert "<script>" not in make_table(CSV, Path("table.csv"))
+    assert "&lt;script&gt;" in make_table(CSV, Path("table.csv"))
     assert "<title>&lt;b&gt;</title>" in make_page("<b>", "")
 
 
@@ -33,3 +38,12 @@ def test_a_text_keeps_its_lines(tmp_path):
     (tmp_path / "a.yaml").write_text("a < b\n  c")
     run(tmp_path / "a.yaml", "All", tmp_path / "a.html")
     assert "<pre>a &lt; b\n  c</pre>" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n3\n"])
+def test_what_is_no_table_is_refused(tmp_path, text):
+    source = tmp_path / "table.csv"
+    source.write_text(text)
+    with pytest.raises(SynaxialError, match=r"table.csv: is no table; expected a heading and rows"):
+        run(source=source, title="Table", output=tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()

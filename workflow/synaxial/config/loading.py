@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from synaxial.config.model import Study, Training
+from synaxial.config.sections import has_password
 from synaxial.io.errors import SynaxialError
 
 # Every job reads its settings: use LibYAML's fast parser if PyYAML has it.
@@ -225,4 +226,8 @@ def _describe(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         return f"{key}: {message}" if key else message
     message = re.sub(r"^Input should be ", "expected ", message)
-    return f"{key}: found {detail['input']!r}; {message[0].lower()}{message[1:]}"
+    message = re.sub(r"a valid dictionary.*", "keys and values", message)
+    found = repr(detail["input"])
+    if has_password(found):
+        found = "a text with a password"
+    return f"{key}: found {found}; {message[0].lower()}{message[1:]}"

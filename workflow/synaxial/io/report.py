@@ -30,12 +30,21 @@ def run(
         text = source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SynaxialError(source, f"cannot be read ({error})", "a text file") from error
-    body = make_table(text) if source.suffix == ".csv" else f"<pre>{html.escape(text)}</pre>"
+    table = source.suffix == ".csv"
+    body = make_table(text, source) if table else f"<pre>{html.escape(text)}</pre>"
     write_text(output, make_page(title, body))
 
 
-def make_table(text: str) -> str:
-    """Return a CSV text with a heading as an HTML table, without the columns that are empty."""
+def make_table(text: str, where: Path) -> str:
+    """Return a CSV text with a heading as an HTML table, without the columns that are empty.
+
+    Raises
+    ------
+    SynaxialError
+        It has no heading, or rows of different lengths; `where` names the file.
+    """
     rows = list(csv.reader(io.StringIO(text)))
+    if len({len(row) for row in rows}) != 1:
+        raise SynaxialError(where, "is no table", "a heading and rows with as many cells")
     kept = [i for i in range(len(rows[0])) if any(line[i] for line in rows[1:])]
     return table_of([[row[i] for i in kept] for row in rows])
