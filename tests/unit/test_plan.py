@@ -358,11 +358,22 @@ def test_advice_repeats_this_runs_errors_and_ends_of_trainings():
     assert "loss is nan" not in later.advice()
 
 
-def test_every_command_of_a_rule_has_a_version():
-    rules = "".join(path.read_text() for path in REPOSITORY.glob("workflow/rules/**/*.smk"))
-    commands = set(re.findall(r'version_of\("([^"]+)"\)', rules))
-    assert commands == set(re.findall(r"synaxial ([a-z]+(?: [a-z-]+)*?) (?:--|\{)", rules))
-    assert all(version_of(command) >= 1 for command in commands)
+def test_every_rule_runs_again_with_the_version_of_its_command():
+    commands = {}
+    for path in REPOSITORY.glob("workflow/rules/**/*.smk"):
+        start = r"^(?:rule|checkpoint|use rule (\w+) as) (\w+)"
+        # The text before the first rule, then for each its base, its name and its text.
+        _, *parts = re.split(start, path.read_text(), flags=re.MULTILINE)
+        for base, rule, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            commands[rule] = re.findall(r"synaxial ([a-z]+(?: [a-z-]+)*?) (?:--|\{)", text)
+            if base:
+                commands[rule] = commands[base]
+            versions = re.findall(r'version_of\("([^"]+)"\)', text)
+            # A rule that is made from another has its parameters, unless it has some of its own.
+            if not base or "params:" in text:
+                assert versions == commands[rule], rule
+            assert all(version_of(command) >= 1 for command in versions)
+    assert commands["pack_held_out"] == ["data pack"]
 
 
 def test_check_prints_the_complete_study(tmp_path, capsys, run_here):
