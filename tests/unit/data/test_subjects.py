@@ -161,7 +161,7 @@ def test_subjects_train_or_are_held_out(subjects, held_out, expected):
     [
         ("001-003", "003-006", "BraTS20_Training_003, or another timepoint, which"),
         ("all", "001-008", "names every subject"),
-        ("001-003", "004-006", "names 3 subjects; expected none or at least 4"),
+        ("001-003", "004-006", "names 3 people; expected none or at least 4"),
         ("001-003", "009", "has no subject 009"),
     ],
 )
@@ -183,7 +183,7 @@ def test_timepoints_of_a_person_are_not_on_both_sides():
     with pytest.raises(SynaxialError, match="or another timepoint"):
         split_subjects(names, both, "the set")
     few = Acquire(source="kaggle", subjects="1", held_out="005-006")
-    with pytest.raises(SynaxialError, match="names 2 subjects; expected none or at least 4"):
+    with pytest.raises(SynaxialError, match="names 2 people; expected none or at least 4"):
         split_subjects(names, few, "the set")
 
 
@@ -194,9 +194,9 @@ def test_timepoints_of_a_person_are_not_on_both_sides():
         ("1-3,7", ["4", "5", "6", "007"], "names 007, or another timepoint"),
         (NAMES[:2], [NAMES[1], *NAMES[4:]], f"names {NAMES[1]}, or another timepoint"),
         ("BraTS-GLI-00002-001", ["BraTS-GLI-00002-000"], "names BraTS-GLI-00002-000, or another"),
-        ("all", "001-003", "names 3 subjects; expected none or at least 4"),
+        ("all", "001-003", "names 3 people; expected none or at least 4"),
         ("all", ["a_1_x", "b", "b", "2-3"], None),
-        ("all", ["a_1_x", "a_1_x", "b", "2"], "names 3 subjects"),
+        ("all", ["a_1_x", "a_1_x", "b", "2"], "names 3 people"),
         ("001-003", "007-004", "holds '007-004'; expected an ascending range"),
         ("003-001", "004-007", "holds '003-001'; expected an ascending range"),
         # Only the source knows whether this is subject 3.

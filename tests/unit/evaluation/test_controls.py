@@ -146,7 +146,7 @@ def same_people(folder):
         (no_index, "index.csv"),
         (other_index, "has the columns a, b; expected image, subject"),
         (short_index, "names 39 images, but images.npy holds 40"),
-        (few_subjects, "1 held-out subjects, expected 4 or more"),
+        (few_subjects, "1 held-out people, expected 4 or more"),
         (other_size, "(32, 32)"),
         (same_people, "shares 3 people with"),
     ],
@@ -162,7 +162,7 @@ def test_a_bad_data_set_is_refused(arguments, run_here, spoil, said):
 def test_a_bad_data_set_is_one_clear_line(arguments, run_synaxial, assert_clear_error):
     few_subjects(arguments["--held-out"])
     done = run_synaxial(*words(arguments, "real"))
-    assert_clear_error(done, "1 held-out subjects, expected 4 or more")
+    assert_clear_error(done, "1 held-out people, expected 4 or more")
 
 
 def test_an_unknown_set_is_refused(arguments, run_synaxial):

@@ -170,7 +170,7 @@ def _check_split(both: list[str], people: int) -> None:
     if 0 < people < FEWEST_HELD_OUT:
         raise SynaxialError(
             "acquire.held_out",
-            f"names {people} subjects",
+            f"names {people} people",
             f"none or at least {FEWEST_HELD_OUT}, because one half is compared with the other half",
         )
 

@@ -108,11 +108,11 @@ def make_control(
 
 
 def half_of(images: ImageSet, which: int) -> NDArray[np.int64]:
-    """Return the indices of the images of every second subject, from the first or the second."""
-    subjects = np.unique(images.groups)[which::2]
-    if len(subjects) < 2:
-        raise ValueError(f"{len(np.unique(images.groups))} held-out subjects, expected 4 or more")
-    return np.flatnonzero(np.isin(images.groups, subjects))
+    """Return the indices of the images of every second person, from the first or the second."""
+    people = np.unique(images.groups)[which::2]
+    if len(people) < 2:
+        raise ValueError(f"{len(np.unique(images.groups))} held-out people, expected 4 or more")
+    return np.flatnonzero(np.isin(images.groups, people))
 
 
 def evenly(numbers: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -161,7 +161,7 @@ def read_held_out(
     try:
         found = validation_images(read_dataset(folder)[0])
     except ValueError as error:
-        raise SynaxialError(folder, f"has too few subjects ({error})") from error
+        raise SynaxialError(folder, f"is too small ({error})") from error
     if found.shape[1] != width:
         raise SynaxialError(
             folder,
