@@ -308,6 +308,13 @@ def test_two_runs_do_not_share_a_folder_of_results():
     plan.lock_results().close()
 
 
+def test_a_folder_of_results_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    plan = Plan(plan_of().study, tmp_path / "file" / "results")
+    with pytest.raises(SynaxialError, match=r"file/results: cannot be written to \(Not a dir"):
+        plan.lock_results()
+
+
 def test_a_summary_names_what_there_is():
     plan = plan_of()
     assert plan.summary() == ""

@@ -135,6 +135,15 @@ def test_a_mistake_is_one_line_and_nothing_runs(tmp_path):
     assert not workflow.results("volumes").exists()
 
 
+def test_another_experiment_than_the_studys_is_one_line(tmp_path):
+    target = "results/experiments/smal/seed_1/generator.npz"
+    done = new_study(tmp_path).run("--dry-run", target)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert f"No rule to produce {target}" in output
+    assert "Traceback" not in output
+
+
 def test_a_warning_about_a_patient_is_on_the_terminal_and_in_the_report(tmp_path):
     workflow = new_study(tmp_path)
     path = workflow.folder / "data" / SUBJECTS[1] / f"{SUBJECTS[1]}_flair.nii.gz"

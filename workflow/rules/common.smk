@@ -1,7 +1,7 @@
-# What the rules share: the checked study, the folder of results, and the input functions. The
-# decisions are in synaxial/plan.py.
+# What the rules share: the study, the paths, the input functions. synaxial/plan.py decides the rest.
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +33,8 @@ with mistakes_in_one_line():
 
 # Print this once, not in each job. The study of a module is not in these files.
 if workflow.is_main_process and not workflow.modifier.skip_configfile:
-    for line in notices(
-        workflow.overwrite_configfiles, workflow.config_settings.config, os.environ
-    ):
+    overrides = workflow.config_settings.config
+    for line in notices(workflow.overwrite_configfiles, overrides, os.environ):
         print(line, file=sys.stderr)
 
 RESULTS = study.results
@@ -52,7 +51,8 @@ LOCKS = []
 
 wildcard_constraints:
     subject=r"[^/]+",
-    experiment=r"[A-Za-z0-9][A-Za-z0-9_.]*",
+    # Snakemake then says that no rule makes the files of another experiment.
+    experiment="|".join(map(re.escape, study.experiments)),
     seed=r"\d+",
     stack=r"\d+",
     stage=r"[a-z]+",
@@ -90,10 +90,8 @@ def of_trainings(pattern, trainings):
     """The pattern's files of these trainings, each an experiment and a seed, and of their stacks."""
     return [
         path
-        for experiment, seed in trainings
-        for path in expand(
-            pattern, experiment=experiment, seed=seed, stack=STACKS, allow_missing=True
-        )
+        for name, seed in trainings
+        for path in expand(pattern, experiment=name, seed=seed, stack=STACKS, allow_missing=True)
     ]
 
 

@@ -290,7 +290,7 @@ class Plan:
         Raises
         ------
         SynaxialError
-            Another Snakemake has the folder.
+            Another Snakemake has the folder, or it cannot be written to.
         """
         try:
             return take_lock(self.results / ".lock")
@@ -298,6 +298,10 @@ class Plan:
             raise SynaxialError(
                 self.results, "another Snakemake is running here", remedy="wait for it or end it"
             ) from None
+        except OSError as error:
+            raise SynaxialError(
+                self.results, f"cannot be written to ({error.strerror})", "a folder for results"
+            ) from error
 
     def summary(self) -> str:
         """Return what a finished run has made to look at."""
