@@ -30,7 +30,7 @@ def test_its_images_are_of_the_half_that_is_no_reference():
     pixels = np.arange(20, dtype=np.uint8)[:, None, None].repeat(16, 1).repeat(16, 2)
     found = validation_images(ImageSet(pixels, groups))
     assert set(found[:, 0, 0]) == {4, 5, 6, 7, 12, 13, 14, 15}
-    with pytest.raises(ValueError, match="3 held-out subjects"):
+    with pytest.raises(ValueError, match="3 held-out people"):
         validation_images(ImageSet(pixels[:12], groups[:12]))
 
 
