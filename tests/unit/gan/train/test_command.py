@@ -129,6 +129,21 @@ def test_a_mistake_of_one_rank_ends_all(job):
     assert "nowhere.yaml: cannot be read" in done.stderr
 
 
+@pytest.mark.parametrize("difference", [{"epochs": 3}, {"batch_size": 4}])
+def test_ranks_with_different_inputs_end_and_do_not_wait(job, difference):
+    """As when a node has an old copy of the study: the ranks would wait for each other forever."""
+    command = job.command(ranks=2, processes=1)
+    other = job.folder / "other.yaml"
+    job.configure(**difference)
+    (job.folder / "study.yaml").rename(other)
+    job.configure()
+    old = [str(other) if part.endswith("study.yaml") else part for part in command]
+    command = [str(BINARIES / "mpiexec"), "-n", "1", *command, ":", "-n", "1", *old]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 65
+    assert done.stderr.count("the ranks have read different settings or data") == 1
+
+
 @pytest.fixture(scope="module")
 def ranks_of_script(tmp_path_factory):
     """What each of two ranks has after `two_ranks.py`."""

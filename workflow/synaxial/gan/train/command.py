@@ -20,6 +20,7 @@ from synaxial.gan.train.checkpoint import (
     save_checkpoint,
 )
 from synaxial.gan.train.communication import (
+    check_same_inputs,
     end_together,
     gather_machines,
     open_communicator,
@@ -125,6 +126,7 @@ def train(request: Request) -> None:
         training = read_training(request.config, request.experiment, request.seed)
         monitoring = read_study(request.monitoring).monitoring
         inputs = read_inputs(training, monitoring, request.dataset, request.held_out, request.ranks)
+    check_same_inputs(world, inputs.fingerprint, inputs.iterations)
     communicator, device = open_communicator(world, request.device)
     machines = gather_machines(communicator, device)
     record = describe_run(request.experiment, inputs, machines, request.threads_per_rank)

@@ -100,6 +100,18 @@ def open_world(ranks: int) -> Any:
     return world
 
 
+def check_same_inputs(world: Any, fingerprint: str, iterations: int) -> None:
+    """Check that all ranks have read the same settings and data, or they would wait forever."""
+    if len(set(world.allgather((fingerprint, iterations)))) > 1:
+        mistake = SynaxialError(
+            "MPI",
+            "the ranks have read different settings or data",
+            "the same files on all nodes",
+            "keep the study and the data set on a file system that all nodes share",
+        )
+        raise SharedError(mistake)
+
+
 def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     """Return the ChainerMN communicator of all ranks, and this rank's Chainer device.
 
