@@ -20,7 +20,7 @@ LONGEST_FIRST = (
     "tests/workflow",
     "tests/unit/gan/train",
     "tests/unit/studies",
-    "tests/unit/data/volumes/test_phantom.py",
+    "tests/unit/data/phantom/test_phantom.py",
     "tests/unit/evaluation",
     "tests/unit/config",
     "tests/golden",

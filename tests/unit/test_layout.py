@@ -1,9 +1,11 @@
-"""No file and no function of the package is longer than a reader can follow."""
+"""Files and functions are no longer than a reader can follow, and tests lie where they are said."""
 
 import ast
 from pathlib import Path
 
 import synaxial
+
+from ..conftest import LONGEST_FIRST, ROOT
 
 FILES = sorted(Path(synaxial.__file__).parent.rglob("*.py"))
 
@@ -24,3 +26,7 @@ def test_no_function_is_too_long():
         if isinstance(node, ast.FunctionDef)
     }
     assert {name: n for name, n in lengths.items() if n > LONGEST_FUNCTION} == {}
+
+
+def test_the_longest_tests_are_there():
+    assert [name for name in LONGEST_FIRST if not (ROOT / name).exists()] == []
