@@ -129,7 +129,7 @@ def test_a_mistake_of_one_rank_ends_all(job):
     assert "nowhere.yaml: cannot be read" in done.stderr
 
 
-@pytest.mark.parametrize("difference", [{"epochs": 3}, {"batch_size": 4}])
+@pytest.mark.parametrize("difference", [{"epochs": 3}, {"latent": {"size": 9}}])
 def test_ranks_with_different_inputs_end_and_do_not_wait(job, difference):
     """As when a node has an old copy of the study: the ranks would wait for each other forever."""
     command = job.command(ranks=2, processes=1)
