@@ -34,6 +34,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.drops: list[int] = []  # after how many bytes the next connections are dropped
         self.statuses: list[int] = []  # what the next requests are answered with
         self.ranges = True
+        self.length = ""  # what is said of its length, if not the truth
         self.encoding = ""  # what is said of the content, if anything
         self.asked: list[str | None] = []  # each request's Range
 
@@ -64,7 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("Content-Length", self.server.length or str(len(content) - start))
         if self.server.encoding:
             self.send_header("Content-Encoding", self.server.encoding)
         self.end_headers()
@@ -229,6 +230,15 @@ def test_a_server_without_ranges_begins_anew(tmp_path: Path, msd_tar: Path, serv
     source.fetch()
     assert len(server.asked) == 2
     assert source.subjects() == ["BRATS_001", "BRATS_002"]
+
+
+def test_a_length_that_is_no_number_is_not_used(
+    tmp_path: Path, msd_tar: Path, server: Server
+) -> None:
+    server.content, server.length = msd_tar.read_bytes(), "long"
+    settings = settings_of(server.url, checksum=checksum(server.content))
+    ArchiveSource(settings, tmp_path / "source").fetch()
+    assert (tmp_path / "source/downloaded/brain_20tumour.tar").read_bytes() == server.content
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip"])

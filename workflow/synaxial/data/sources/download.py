@@ -130,7 +130,8 @@ def _resume(url: str, partial: Path, maximum_bytes: int) -> None:
         # Some servers call a .tar.gz a file packed for the way. requests would then unpack it.
         response.raw.headers.pop("Content-Encoding", None)
         resumed = sent.startswith(f"bytes {size}-")
-        total = (size if resumed else 0) + int(response.headers.get("Content-Length", 0))
+        length = response.headers.get("Content-Length", "")
+        total = (size if resumed else 0) + (int(length) if length.isdecimal() else 0)
         shown = time.monotonic()
         with partial.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_content(CHUNK):
