@@ -146,20 +146,29 @@ def grow_density(
     middle: NDArray[np.float64],
     generator: np.random.Generator,
 ) -> Field:
-    """Return the cell density c in [0, 1] of a random tumour that starts around `middle` (voxels).
+    """Return the cell density in [0, 1] of a random tumour that starts around `middle` (voxels).
 
-    Solves dc/dt = div(D grad c) + rho c (1 - c) by explicit Euler until the core has a random
-    volume. The diffusivity D (mm^2 / day) is 0 in barriers, rho is the growth rate (1 / day). The
-    shares of white and grey matter, and the mask of where cells can be, are on voxels of `VOXEL`
-    mm.
+    The shares of white and grey matter, and the mask of where cells can be, are on voxels of
+    `VOXEL` mm.
     """
     grey_share = np.float32(1 / generator.uniform(*GREY_DIVISOR_RANGE))
     diffusivity = np.float32(DIFFUSIVITY) * (white + grey_share * grey) * tissue
     diffusivity *= heterogeneity(white.shape, DIFFUSIVITY_DEVIATION, generator)
     rate = np.float32(GROWTH_RATE) * heterogeneity(white.shape, RATE_DEVIATION, generator)
     volume = float(np.exp(generator.uniform(*np.log(CORE_VOLUME_RANGE))))
-    wanted = volume * 1000 / VOXEL**3
-    density = seeds(white.shape, middle, generator) * tissue
+    return grow(tissue, diffusivity, rate, seeds(white.shape, middle, generator), volume)
+
+
+def grow(
+    tissue: NDArray[np.bool_], diffusivity: Field, rate: Field, density: Field, core_volume: float
+) -> Field:
+    """Return the cell density c in [0, 1] when the core has its volume (ml).
+
+    Solves dc/dt = div(D grad c) + rho c (1 - c) by explicit Euler. The diffusivity D (mm^2 / day)
+    is 0 in barriers, rho is the growth rate (1 / day).
+    """
+    wanted = core_volume * 1000 / VOXEL**3
+    density = density * tissue
     across = [face * np.float32(TIME_STEP / VOXEL**2) for face in faces(diffusivity)]
     gain = rate * np.float32(TIME_STEP) * tissue
     for step in range(STEPS):
