@@ -288,6 +288,16 @@ def test_a_users_mistake_is_one_line(study, name):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_training_is_compared_with_the_floors_alone(finished, tmp_path):
+    real, _, masks = finished
+    names = {"table": "csv", "values": "json", "page": "html", "chart": "png"}
+    outputs = {name: tmp_path / f"result.{suffix}" for name, suffix in names.items()}
+    compare.run([real], masks, **outputs)
+    rows = json.loads(outputs["values"].read_text())["rows"]
+    assert [row["number"] for row in rows] == ["threshold", "empty", "real"]
+
+
 def test_training_people_cannot_be_held_out(study):
     with pytest.raises(SynaxialError, match=r"^--held-out: .* shares 4 people with") as caught:
         study.train("real", "all", 1, dataset=study.held_out)

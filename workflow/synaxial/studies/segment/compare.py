@@ -211,7 +211,7 @@ def _draw(panel: mpl.axes.Axes, rows: list[Row]) -> None:
         seeds = list(row.by_seed.values())
         panel.plot(seeds, [line] * len(seeds), "o", color=colour, ms=4)
     panel.set_yticks(range(len(rows)), [_label(row) for row in rows])
-    panel.set_ylim(len(rows) - 0.5, -0.5)
+    panel.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     panel.grid(axis="x", alpha=0.3)
 
 
