@@ -216,7 +216,7 @@ def test_swapped_files_are_refused(files, run_here, swap, wrong, said):
         run_here(words(files))
     assert str(refused.value).startswith(f"{files / wrong}: {said}")
     assert "; expected " in str(refused.value)
-    assert "or measure anew" in str(refused.value)
+    assert "or measure again" in str(refused.value)
     assert not (files / "evaluation.json").exists()
     assert not (files / "nearest.png").exists()
 
