@@ -13,6 +13,56 @@ use rule settings as experiment with:
         ),
 
 
+# Only for experiments with `architecture: coarse_to_fine`: the network that enlarges the images of the
+# coarse generator, which `train` trains.
+rule train_upsampler:
+    input:
+        settings=rules.experiment.output.study,
+        monitoring=ancient(settings_of("monitoring")),
+        images=rules.pack.output.images,
+        description=rules.pack.output.description,
+        masks=lambda wildcards: masks_of_training(wildcards.experiment),
+    output:
+        upsampler=f"{TRAINING}/upsampler/upsampler.npz",
+        epochs=f"{TRAINING}/upsampler/log.csv",
+        run=f"{TRAINING}/upsampler/run.json",
+        previews=directory(f"{TRAINING}/upsampler/previews"),
+        timeline=f"{TRAINING}/upsampler/previews.png",
+        curves=report(
+            f"{TRAINING}/upsampler/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "curves of the up-sampler"},
+        ),
+    log:
+        f"{LOGS}/train/{{experiment}}/upsampler_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{experiment}}/upsampler_{{seed}}.tsv"
+    threads: 1
+    resources:
+        launcher="mpiexec",
+        tasks=1,
+        cpus_per_task=1,
+        device="auto",
+        gpu=0,
+        trainings=1,
+        runtime=24 * 60,
+        mem_mb=4000,
+    params:
+        version=version_of("upsampler train"),
+        dataset=subpath(input.images, parent=True),
+        folder=subpath(output.upsampler, parent=True),
+        checkpoints=str(plan.results / "checkpoints"),
+    shell:
+        "{resources.launcher} -n {resources.tasks} synaxial upsampler train"
+        " --config {input.settings} --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        " --dataset {params.dataset} --output {params.folder}"
+        " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
+        " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
+        " --monitoring {input.monitoring} --time-budget {resources.runtime} 2>&1 | tee {log}"
+
+
 # The profile sets the number of ranks, cores and GPUs.
 #
 # The settings of `monitoring` are `ancient`, because they do not change the result. They only say how
@@ -34,6 +84,7 @@ rule train:
             else []
         ),
         masks=lambda wildcards: masks_of_training(wildcards.experiment),
+        upsampler=lambda wildcards: upsampler_of_training(wildcards.experiment),
     output:
         generator=f"{TRAINING}/generator.npz",
         discriminator=f"{TRAINING}/discriminator.npz",
@@ -75,6 +126,9 @@ rule train:
         held_out=lambda wildcards, input: (
             f"--held-out {Path(input.held_out[0]).parent}" if input.held_out else ""
         ),
+        upsampler=lambda wildcards, input: (
+            f"--upsampler {input.upsampler[0]}" if input.upsampler else ""
+        ),
         checkpoints=str(plan.results / "checkpoints"),
     shell:
         "{resources.launcher} -n {resources.tasks} synaxial train --config {input.settings}"
@@ -82,7 +136,7 @@ rule train:
         " --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"
-        " --monitoring {input.monitoring} {params.held_out}"
+        " --monitoring {input.monitoring} {params.held_out} {params.upsampler}"
         " --time-budget {resources.runtime} 2>&1 | tee {log}"
 
 

@@ -31,6 +31,8 @@ COMMANDS = {
     "data mask": "synaxial.data.slices.mask",
     "data pack": "synaxial.data.dataset.pack",
     "data pack-masks": "synaxial.data.dataset.pack_masks",
+    "upsampler train": "synaxial.gan.train.upsampler_command",
+    "upsampler apply": "synaxial.gan.enlarging",
     "train": "synaxial.gan.train.command",
     "sample": "synaxial.gan.sampling",
     "render": "synaxial.gan.rendering",
@@ -58,6 +60,7 @@ COMMANDS = {
 #: The groups of commands, with the line that `--help` shows for each.
 GROUPS = {
     "data": "From volumes to the data set of slices.",
+    "upsampler": "The network that enlarges the images of a coarse generator.",
     "evaluate": "Compare generated images with unseen real images.",
     "study": "Further studies: scaling, segmentation, visual Turing test.",
     "study scaling": "Speed of the training on several ranks.",

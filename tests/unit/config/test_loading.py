@@ -117,7 +117,7 @@ MISTAKES = {
     ),
     "two bounds": (
         {"experiments": {"a": {"preset": "modern", "clipping": 0.01}}},
-        "clipping and discriminator.spectral_normalization both constrain the discriminator",
+        "clipping and r1 both constrain the discriminator",
     ),
     "truth": ({"experiments": {"a": {"clipping": True}}}, "experiments.a: clipping: found True"),
     "penalty": (
@@ -287,14 +287,14 @@ def test_the_papers_experiments_each_change_what_their_name_says():
 def test_a_preset_overrides_training_and_the_experiments_own_keys_override_it():
     """Also where `training` spells every key out, as the repository's own study file does."""
     shared = Training().model_dump(mode="json")
-    experiments = {"a": {"preset": "modern", "loss": "non_saturating"}, "b": {}}
-    study = make_study({"training": {**shared, "batch_size": 4}, "experiments": experiments})
+    experiments = {"a": {"preset": "modern", "loss": "hinge"}, "b": {}}
+    study = make_study({"training": {**shared, "masks": True}, "experiments": experiments})
     training = study.experiments["a"]
     modern = default_keys()["presets"]["modern"]
-    assert training.batch_size == 4
-    assert training.loss == "non_saturating" != modern["loss"]
+    assert training.masks
+    assert training.loss == "hinge" != modern["loss"]
     assert training.optimizer.learning_rate == modern["optimizer"]["learning_rate"]
-    assert training.generator.upsampling == modern["generator"]["upsampling"]
+    assert training.variation.rotation == modern["variation"]["rotation"]
     assert training.generator.channels == Training().generator.channels
     assert study.experiments["b"] == study.training
     # Written to a stage's file and read again, it is the same.

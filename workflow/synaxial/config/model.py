@@ -21,10 +21,19 @@ from synaxial.config.data import (
     VolumeCheck,
 )
 from synaxial.config.evaluation import CONTROLS, Evaluate, Render, Sample
-from synaxial.config.networks import Augmentation, Discriminator, Generator, Latent, Upsampling
+from synaxial.config.networks import (
+    Augmentation,
+    Coarse,
+    Discriminator,
+    Generator,
+    Latent,
+    Upsampling,
+    Variation,
+)
 from synaxial.config.sections import COMMON, Section
 from synaxial.config.studies import Catalogue, Scaling, Segment, Turing
 from synaxial.config.training import Monitoring, Optimizer, Training
+from synaxial.config.upsampler import Upsampler
 from synaxial.io.errors import SynaxialError
 
 #: Smallest width in pixels at which the metrics can compare structures of several sizes.
@@ -196,8 +205,11 @@ def check_networks(study: Study) -> None:
     for name, training in study.experiments.items():
         channels = training.generator.channels
         halvings = training.discriminator.kernels.count(4)
-        width = 4 * 2 ** (len(channels) - 1)
+        width = training.image_width
         where = f"experiment {name!r}"
+        if training.architecture == "coarse_to_fine":
+            check_cascade(training, size, where)
+            continue
         if width != size:
             raise SynaxialError(
                 where,
@@ -217,6 +229,17 @@ def check_networks(study: Study) -> None:
                 f"the last number of generator.channels is {channels[-1]}",
                 "2 with masks: true (image and mask)" if training.masks else "1 or 3 without masks",
             )
+
+
+def check_cascade(training: Training, size: int, where: str) -> None:
+    """Check that a coarse generator and its up-sampler make images of this size."""
+    if training.image_width != size:
+        raise SynaxialError(
+            where,
+            f"coarse.channels has {len(training.coarse.channels)} numbers, which make "
+            f"{training.coarse.width} pixels, and upsampler.factor {training.upsampler.factor} "
+            f"makes {training.image_width} of them, but resize.size is {size}",
+        )
 
 
 def check_evaluation(study: Study) -> None:

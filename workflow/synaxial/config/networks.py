@@ -151,6 +151,86 @@ class Discriminator(Section):
         return self
 
 
+class Coarse(Section):
+    """The coarse networks of `architecture: coarse_to_fine`, and how they grow.
+
+    Generator and critic are those of progressive growing (Karras et al., 2018): a stage has two
+    3 x 3 convolutions with equalised learning rates; the generator normalises each pixel; the
+    critic is residual (Karras et al., 2020).
+    """
+
+    channels: Annotated[list[Count], Field(min_length=2)] = [128, 96, 64, 40, 24]
+    """Channels of both networks at 4 x 4 pixels and after each stage, which doubles the width. Five
+    numbers make a coarse image of 64 x 64 pixels, which the up-sampler enlarges."""
+
+    upsampling: Literal["nearest", "bilinear"] = "nearest"
+    """How a stage of the generator doubles the width before its convolutions."""
+
+    noise: bool = True
+    """Add noise to the pixels after each convolution of the generator, with a strength that is
+    learned (StyleGAN; Karras et al., 2019)."""
+
+    background: bool = True
+    """Generate, beside the texture, the probability of brain at each pixel. An image is their
+    product, so that the background is exactly black."""
+
+    first_width: Count = 32
+    """Width in pixels at which the training starts. It then doubles until the width of the coarse
+    image is reached."""
+
+    width_epochs: Count = 60
+    """Epochs at each width except the last one, which has all that remain."""
+
+    fading_epochs: Annotated[int, Field(ge=0)] = 30
+    """Epochs in which a new stage is mixed in, from 0 to its full share."""
+
+    @property
+    def width(self) -> int:
+        """Width of the coarse image in pixels."""
+        return int(4 * 2 ** (len(self.channels) - 1))
+
+    @model_validator(mode="after")
+    def _check_first_width(self) -> Self:
+        # The critic halves an image twice at least.
+        widths = [8 * 2**stage for stage in range(len(self.channels) - 1)]
+        if self.first_width not in widths:
+            raise ValueError(
+                f"first_width: found {self.first_width}; expected one of "
+                f"{', '.join(map(str, widths))}, the widths that channels describes"
+            )
+        return self
+
+
+class Variation(Section):
+    """Random changes of the training images, which the generator learns as a part of the data.
+
+    They make a larger data set of a few subjects. All are 0 in the paper.
+    """
+
+    mirror: bool = False
+    """Mirror an image left to right in half of the cases."""
+
+    rotation: NotNegative = 0.0
+    """Largest rotation in degrees."""
+
+    scale: FractionOrZero = 0.0
+    """Largest change of the height and of the width, each by its own factor."""
+
+    shift: FractionOrZero = 0.0
+    """Largest shift along each axis, as a share of the width."""
+
+    warp: FractionOrZero = 0.0
+    """Largest displacement of the nodes of a smooth deformation, as a share of the width."""
+
+    tone: FractionOrZero = 0.0
+    """Largest change of brightness and contrast: the logarithm of the factor and of the power."""
+
+    @property
+    def used(self) -> bool:
+        """Whether any image is ever changed."""
+        return self != Variation()
+
+
 class Augmentation(Section):
     """Random changes of all images, real and generated, before the discriminator sees them.
 

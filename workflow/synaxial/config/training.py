@@ -4,7 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from synaxial.config.networks import Augmentation, Discriminator, Generator, Latent
+from synaxial.config.networks import (
+    Augmentation,
+    Coarse,
+    Discriminator,
+    Generator,
+    Latent,
+    Variation,
+)
 from synaxial.config.sections import (
     COMMON,
     DISTINCT,
@@ -15,6 +22,7 @@ from synaxial.config.sections import (
     Section,
     Seed,
 )
+from synaxial.config.upsampler import Upsampler
 
 
 class Optimizer(Section):
@@ -122,9 +130,18 @@ class Training(Section):
     """Half-life, in training images, of a moving average of the generator's weights. Sampling uses
     the average. 0 uses the weights themselves (the paper)."""
 
+    architecture: Literal["dcgan", "coarse_to_fine"] = "dcgan"
+    """`dcgan`: one generator makes the whole image (the paper). `coarse_to_fine`: a coarse
+    generator, `coarse`, makes a small image, and an up-sampler, which is trained on real slices and
+    their reductions, enlarges it. The keys of `generator` and `discriminator` then have no
+    effect."""
+
     latent: Latent = Latent()
     generator: Generator = Generator()
     discriminator: Discriminator = Discriminator()
+    coarse: Coarse = Coarse()
+    upsampler: Upsampler = Upsampler()
+    variation: Variation = Variation()
     augmentation: Augmentation = Augmentation()
     optimizer: Optimizer = Optimizer()
 
@@ -137,7 +154,8 @@ class Training(Section):
         # Minibatch deviation, too, lets scores depend on other images, but by one number only. Its
         # authors use it together with these penalties.
         for key, used in penalties.items():
-            if used and self.discriminator.batch_normalization:
+            plain = self.architecture == "dcgan"
+            if used and plain and self.discriminator.batch_normalization:
                 raise ValueError(
                     f"{key} needs scores that do not depend on other images; set "
                     "discriminator.batch_normalization to false"
@@ -154,6 +172,32 @@ class Training(Section):
                 f"generated images: hinge or non_saturating; found {self.loss}"
             )
         return self
+
+    @property
+    def image_width(self) -> int:
+        """The width of a generated image in pixels."""
+        if self.architecture == "coarse_to_fine":
+            return self.coarse.width * self.upsampler.factor
+        return int(4 * 2 ** (len(self.generator.channels) - 1))
+
+    @property
+    def image_channels(self) -> int:
+        """The number of channels of a generated image."""
+        if self.architecture == "coarse_to_fine":
+            return 2 if self.masks else 1
+        return self.generator.channels[-1]
+
+    @property
+    def normalises_batches(self) -> bool:
+        """Whether an image of a batch changes the others by batch normalisation."""
+        return self.architecture == "dcgan" and (
+            self.generator.batch_normalization or self.discriminator.batch_normalization
+        )
+
+    @property
+    def compares_batches(self) -> bool:
+        """Whether the discriminator sees the deviation of a batch."""
+        return self.architecture == "coarse_to_fine" or self.discriminator.minibatch_deviation
 
     @property
     def validated(self) -> bool:

@@ -7,7 +7,7 @@ statistics of the stack, the image depends on the number of images too.
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -22,7 +22,6 @@ from synaxial.compute.machine import (
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample
-from synaxial.gan.networks import Generator
 from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, load_generator
@@ -86,7 +85,7 @@ def run(
     log.info("%s: %d images of generator %s", output, settings.images, digest[:16])
 
 
-def with_statistics(trained: TrainedGenerator, settings: Sample) -> Generator:
+def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
     """Return the generator with the statistics of batch normalisation that the study asks for."""
     # The running statistics were measured with dropout, so they fit images made with it.
     if settings.batch_normalization == "calibrated" and not settings.dropout:
@@ -95,7 +94,7 @@ def with_statistics(trained: TrainedGenerator, settings: Sample) -> Generator:
 
 
 def sample_stack(
-    generator: Generator, latent: Latent, settings: Sample, stack: int
+    generator: Any, latent: Latent, settings: Sample, stack: int
 ) -> Iterator[np.ndarray]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
@@ -110,8 +109,8 @@ def sample_stack(
             generator.xp, [(SAMPLE, settings.seed, stack, i) for i in numbers]
         )
         latents = draw_latents(randomness, len(numbers), latent)
-        dropout = randomness if settings.dropout else None
-        yield from pages_of(generate_images(generator, latents, dropout, by_batch))
+        used = randomness if settings.dropout or generator.needs_randomness else None
+        yield from pages_of(generate_images(generator, latents, used, by_batch))
 
 
 def pages_of(images: np.ndarray) -> np.ndarray:

@@ -48,7 +48,8 @@ def write_masks(folder, seed=1):
     """Write masks of a data set's images: the high values of a smooth random field."""
     images = np.load(folder / "images.npy")
     grid = np.random.default_rng(seed).normal(size=(len(images), 4, 4))
-    field = grid.repeat(4, 1).repeat(4, 2)
+    times = images.shape[1] // 4
+    field = grid.repeat(times, 1).repeat(times, 2)
     np.save(folder / "masks.npy", np.where(field > 0.5, 255, 0).astype(np.uint8))
     digests = [
         hashlib.sha256((folder / name).read_bytes()).hexdigest()
@@ -58,12 +59,25 @@ def write_masks(folder, seed=1):
     (folder / "masks.json").write_text(json.dumps(description))
 
 
-class Job:
-    """A study on disk, and `synaxial train` on it with any number of ranks."""
+#: A coarse generator that grows from 8 to 16 pixels, and an up-sampler to 32.
+COARSE_TO_FINE = {
+    "architecture": "coarse_to_fine",
+    "loss": "non_saturating",
+    "coarse": {"channels": [8, 6, 4], "first_width": 8, "width_epochs": 1, "fading_epochs": 2},
+    "upsampler": {"factor": 2, "width": 8, "crop": 16, "batch_size": 4, "epochs": 4},
+    "variation": {"mirror": True, "rotation": 5, "warp": 0.02, "tone": 0.1},
+}
 
-    def __init__(self, folder, **training):
+
+class Job:
+    """A study on disk, and a command on it, by default `synaxial train`, on any number of ranks."""
+
+    def __init__(self, folder, width=16, command="train", options=(), **training):
         self.folder = folder
-        self.dataset = write_dataset(folder / "dataset")
+        self.width = width
+        self.words = command.split()
+        self.options = options
+        self.dataset = write_dataset(folder / "dataset", width=width)
         self.output = folder / "output"
         self.checkpoints = folder / "checkpoints"
         # By default a checkpoint after every iteration.
@@ -72,7 +86,7 @@ class Job:
 
     def configure(self, **training):
         study = {
-            "resize": {"size": 16},
+            "resize": {"size": self.width},
             "training": {**TINY, **training},
             "experiments": {"tiny": {}},
             "monitoring": self.monitoring,
@@ -81,10 +95,11 @@ class Job:
 
     def arguments(self, ranks=1, output=None, checkpoints=None, options=()):
         arguments = [
-            *("train", "--config", self.folder / "study.yaml", "--experiment", "tiny"),
+            *(*self.words, "--config", self.folder / "study.yaml", "--experiment", "tiny"),
             *("--dataset", self.dataset, "--ranks", ranks, "--device", "cpu"),
             *("--output", output or self.output),
             *("--checkpoints", checkpoints or self.checkpoints),
+            *self.options,
             *options,
         ]
         return [str(argument) for argument in arguments]
@@ -102,7 +117,7 @@ class Job:
         root.addHandler(logging.StreamHandler(text))
         root.setLevel(logging.INFO)
         try:
-            make_app("train")(self.arguments(**options), standalone_mode=False)
+            make_app(" ".join(self.words))(self.arguments(**options), standalone_mode=False)
         finally:
             for number, handler in signals.items():
                 signal.signal(number, handler)

@@ -43,7 +43,7 @@ def train(folder, name, dtype):
     training = study.experiments["tiny"]
     images = np.load(folder / "dataset" / "images.npy")
     inputs = Inputs(training, study.monitoring, images, "f")
-    stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
+    stop = Stop(inputs.iterations, np.inf, time.monotonic(), communicator)
     session = make_session(inputs, communicator, device, folder, stop)
     session.trainer.updater.__class__ = Updater
     for _ in range(6):

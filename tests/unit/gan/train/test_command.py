@@ -80,9 +80,9 @@ def test_the_wait_for_another_job_counts_as_time_of_this_one(job, monkeypatch):
         # The other job takes a minute to end.
         clock.monotonic = lambda: now + 60
 
-    def stop(epochs, budget, started, communicator):
+    def stop(iterations, budget, started, communicator):
         budgets.append(budget)
-        return Stop(epochs, budget, started, communicator)
+        return Stop(iterations, budget, started, communicator)
 
     monkeypatch.setattr(command, "time", clock)
     monkeypatch.setattr(command, "own_job", lambda: SlurmJob(7, "run", "RUNNING", 1000.0))

@@ -37,8 +37,8 @@ def gradients_of(network):
 
 def session_of(training, monitoring, images, folder):
     communicator, device = open_communicator(open_world(1), "cpu")
-    stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
     inputs = Inputs(training, monitoring, images, "f")
+    stop = Stop(inputs.iterations, np.inf, time.monotonic(), communicator)
     return make_session(inputs, communicator, device, folder, stop)
 
 

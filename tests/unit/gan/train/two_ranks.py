@@ -50,7 +50,7 @@ steps = {
 study = read_study(study_path)
 training = study.experiments["tiny"]
 inputs = Inputs(training, study.monitoring, open_images(dataset / "images.npy"), "f")
-stop = Stop(training.epochs, np.inf, time.monotonic(), communicator)
+stop = Stop(inputs.iterations, np.inf, time.monotonic(), communicator)
 session = make_session(inputs, communicator, device, checkpoints, stop)
 session.trainer.run()
 networks = session.networks

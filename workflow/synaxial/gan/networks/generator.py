@@ -28,6 +28,9 @@ class Generator(chainer.Chain):
     `initial_deviation` is the standard deviation of the initial weights.
     """
 
+    #: Without random numbers there is only no dropout.
+    needs_randomness = False
+
     def __init__(
         self, settings: GeneratorSettings, latent_size: int, initial_deviation: float = 0.02
     ) -> None:
@@ -56,6 +59,11 @@ class Generator(chainer.Chain):
                     BatchNormalization(channels[0] * FIRST_WIDTH**2),
                     *(BatchNormalization(size) for size in normalised),
                 )
+
+    @property
+    def batch_normalization(self) -> bool:
+        """Whether the images of a batch are normalised together."""
+        return self.settings.batch_normalization
 
     @property
     def output_range(self) -> tuple[float, float]:
@@ -87,7 +95,7 @@ class Generator(chainer.Chain):
 
 
 def generate_images(
-    generator: Generator,
+    generator: Any,
     latents: Any,
     randomness: Randomness | None = None,
     by_batch: bool = False,
@@ -100,6 +108,7 @@ def generate_images(
     the ends of `output_range`.
     """
     # A copy, because normalising by the batch changes the running statistics.
+    by_batch = by_batch and generator.batch_normalization
     network = generator.copy(mode="copy") if by_batch else generator
     with chainer.using_config("train", by_batch), chainer.no_backprop_mode():
         images = chainer.backends.cuda.to_cpu(network(latents, randomness).array)

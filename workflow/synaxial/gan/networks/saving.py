@@ -11,9 +11,12 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Latent, Training
+from synaxial.gan.networks.cascade import Cascade
+from synaxial.gan.networks.coarse import CoarseGenerator
 from synaxial.gan.networks.generator import Generator
 from synaxial.gan.networks.layers import BatchNormalization
 from synaxial.gan.networks.randomness import CALIBRATION, ImageRandomness, draw_latents
+from synaxial.gan.networks.upsampler import Upsampler
 from synaxial.io.arrays import read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
@@ -22,7 +25,10 @@ from synaxial.io.files import written_whole
 SETTINGS_KEY = "settings"
 
 #: The settings that are needed to make images with a generator.
-NEEDED_SETTINGS = ("generator", "latent", "initial_deviation", "masks")
+NEEDED_SETTINGS = (
+    *("architecture", "latent", "masks"),
+    *("generator", "initial_deviation", "coarse", "upsampler"),
+)
 
 #: The prefix of calibrated statistics in a file.
 CALIBRATED = "calibrated/"
@@ -40,15 +46,15 @@ class TrainedGenerator:
     network's running ones: float32 arrays by path, none without batch normalisation.
     """
 
-    network: Generator
+    network: Any
     latent: Latent
     masks: bool
     settings: dict[str, Any]
     calibrated: dict[str, np.ndarray]
 
-    def with_calibrated_statistics(self) -> Generator:
+    def with_calibrated_statistics(self) -> Any:
         """Return a copy of the network with the calibrated statistics."""
-        copy: Generator = self.network.copy(mode="copy")
+        copy = self.network.copy(mode="copy")
         arrays = network_arrays(self.network) | self.calibrated
         chainer.serializers.NpzDeserializer(arrays).load(copy)
         return copy
@@ -84,16 +90,50 @@ def digest_of(network: Any) -> str:
     return digest.hexdigest()
 
 
+def make_generator(training: Training) -> Any:
+    """Make the generator of a training, with random weights: what `load_generator` fills."""
+    if training.architecture == "dcgan":
+        return Generator(training.generator, training.latent.size, training.initial_deviation)
+    channels = training.image_channels
+    coarse = CoarseGenerator(training.coarse, training.latent.size, channels)
+    return Cascade(coarse, make_upsampler(training))
+
+
+def make_upsampler(training: Training) -> Upsampler:
+    """Make the up-sampler of a coarse-to-fine training, with random weights."""
+    return Upsampler(training.upsampler.width, training.upsampler.factor, training.image_channels)
+
+
+def load_upsampler(path: Path) -> Upsampler:
+    """Read an up-sampler that `save_network` wrote, and check it: a user may give another file."""
+    arrays = read_arrays(path)
+    try:
+        network = make_upsampler(read_settings(arrays)[0])
+        check_shapes(arrays, network_arrays(network))
+        chainer.serializers.NpzDeserializer(arrays).load(network)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SynaxialError(
+            path,
+            f"does not hold an up-sampler ({error})",
+            "an upsampler.npz of `synaxial upsampler train`",
+        ) from error
+    return network
+
+
+def read_settings(arrays: dict[str, np.ndarray]) -> tuple[Training, dict[str, Any]]:
+    """Take the settings out of a file's arrays: those that its network needs, and all of them."""
+    settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
+    # Other settings may have become invalid since, but the network does not need them.
+    needed = {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
+    return Training.model_validate(needed), settings
+
+
 def load_generator(path: Path) -> TrainedGenerator:
     """Read a generator that `save_network` wrote, and check it: a user may give another file."""
     arrays = read_arrays(path)
     try:
-        settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
-        # Other settings may have become invalid since, but sampling does not need them.
-        training = Training.model_validate(
-            {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
-        )
-        generator = Generator(training.generator, training.latent.size, training.initial_deviation)
+        training, settings = read_settings(arrays)
+        generator = make_generator(training)
         check_shapes(arrays, network_arrays(generator))
         statistics = statistics_of(generator)
         calibrated = {name: arrays[f"{CALIBRATED}{name}"] for name in statistics}
@@ -106,7 +146,7 @@ def load_generator(path: Path) -> TrainedGenerator:
     return TrainedGenerator(generator, training.latent, training.masks, settings, calibrated)
 
 
-def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
+def calibrate(generator: Any, latent: Latent) -> dict[str, np.ndarray]:
     """Return the statistics of a generator over a fixed set of latents, without dropout.
 
     Dropout increases the variance of what follows, so statistics measured with it do not fit images
@@ -114,9 +154,9 @@ def calibrate(generator: Generator, latent: Latent) -> dict[str, np.ndarray]:
     normalised by itself, are the standing statistics of Brock et al., 2019. The generator is not
     changed.
     """
-    if not generator.settings.batch_normalization:
+    if not generator.batch_normalization:
         return {}
-    copy: Generator = generator.copy(mode="copy")
+    copy = generator.copy(mode="copy")
     for batch in range(CALIBRATION_BATCHES):
         for normalization in copy.normalizations:
             # With this decay, the running mean is the plain mean over the batches so far.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.evaluation.metrics.diversity import QUICK_SIZE, collapse_score
+from synaxial.gan.train.growth import area_means
 from synaxial.io.images import as_grey, evenly_spaced
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,17 @@ def similarity_of(images: NDArray[np.uint8]) -> float:
     return collapse_score(grey.repeat(factor, axis=1).repeat(factor, axis=2))
 
 
-def similarity_of_some(images: NDArray[np.uint8]) -> float:
-    """Return the similarity of evenly spaced images of a data set, uint8 (N, S, S)."""
+def similarity_of_some(images: NDArray[np.uint8], width: int) -> float:
+    """Return the similarity of evenly spaced images of a data set, uint8 (N, S, S).
+
+    They are first reduced to `width`, of which S is a multiple: fewer details make images alike.
+    """
     if len(images) < 2:
         return 1.0
-    return similarity_of(np.asarray(images[evenly_spaced(len(images), IMAGES)]))
+    some = np.asarray(images[evenly_spaced(len(images), IMAGES)])
+    if some.shape[1] > width:
+        some = np.rint(area_means(some[:, None].astype(np.float32), width)[:, 0]).astype(np.uint8)
+    return similarity_of(some)
 
 
 def collapse_of(row: dict[str, float]) -> float:

@@ -5,7 +5,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -13,6 +13,7 @@ import typer
 from synaxial.compute.machine import announce_machine, keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
+from synaxial.config.model import Monitoring, Training
 from synaxial.gan.train.checkpoint import (
     lock_folder,
     read_newest_checkpoint,
@@ -27,7 +28,12 @@ from synaxial.gan.train.communication import (
     open_world,
     shared_errors,
 )
-from synaxial.gan.train.inputs import read_inputs, read_training
+from synaxial.gan.train.inputs import (
+    Inputs,
+    read_inputs,
+    read_training,
+    read_upsampler_inputs,
+)
 from synaxial.gan.train.outputs import describe_run, write_outputs
 from synaxial.gan.train.setup import Session, make_session
 from synaxial.gan.train.slurm import SlurmJob, follow_last_job, own_job, record_job
@@ -51,6 +57,7 @@ TOO_MANY_THREADS = (
 class Request:
     """The options of one call of the command; see `run`."""
 
+    part: Literal["generator", "upsampler"]
     config: Path
     experiment: str
     seed: int | None
@@ -64,6 +71,7 @@ class Request:
     monitoring: Path
     budget_seconds: float
     started: float
+    upsampler: Path | None = None
 
 
 def run(
@@ -77,6 +85,10 @@ def run(
     held_out: Annotated[
         Path | None,
         typer.Option(help="Data set of held-out subjects, for `keep: best` and `patience`."),
+    ] = None,
+    upsampler: Annotated[
+        Path | None,
+        typer.Option(help="upsampler.npz of `synaxial upsampler train`, for a coarse generator."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of the experiment; by default its first one.")
@@ -107,31 +119,49 @@ def run(
         --dataset results/dataset --output trained --checkpoints checkpoints
     """
     request = Request(
-        *(config, experiment, seed, dataset, output, checkpoints, ranks, threads_per_rank, device),
+        *(
+            "generator",
+            config,
+            experiment,
+            seed,
+            dataset,
+            output,
+            checkpoints,
+            ranks,
+            threads_per_rank,
+            device,
+        ),
         held_out=held_out,
         monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
         started=time.monotonic(),
+        upsampler=upsampler,
     )
+    train_on_ranks(request)
+
+
+def train_on_ranks(request: Request) -> None:
+    """Train on this rank's cores; a rank that fails takes the others down."""
     keep_freed_memory()
-    with use_threads(threads_per_rank), end_together():
+    with use_threads(request.threads_per_rank), end_together():
         train(request)
 
 
 def train(request: Request) -> None:
-    """Train one experiment of a study, from its start or its newest checkpoint."""
+    """Train one network of an experiment, from its start or its newest checkpoint."""
     # Set up. Every rank reads its own files; a mistake found by any rank ends all of them.
     world = open_world(request.ranks)
     with shared_errors(world):
         training = read_training(request.config, request.experiment, request.seed)
         monitoring = read_study(request.monitoring).monitoring
-        inputs = read_inputs(training, monitoring, request.dataset, request.held_out, request.ranks)
+        inputs = read_all(request, training, monitoring)
     check_same_inputs(world, inputs.fingerprint, inputs.iterations)
     communicator, device = open_communicator(world, request.device)
     machines = gather_machines(communicator, device)
     record = describe_run(request.experiment, inputs, machines, request.threads_per_rank)
     # With the experiment's name: two that differ only in epochs would share a folder otherwise.
-    folder = request.checkpoints / f"{request.experiment}_{inputs.fingerprint}"
+    name = "upsampler" if inputs.part == "upsampler" else request.experiment
+    folder = request.checkpoints / f"{name}_{inputs.fingerprint}"
 
     # Resume. Rank 0 alone uses the folder, and gives the others what it has found.
     with ExitStack() as lock:
@@ -148,7 +178,7 @@ def train(request: Request) -> None:
                 announce_machine(machines, request.threads_per_rank, TOO_MANY_THREADS)
                 state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
         state = world.bcast(state)
-        stop = Stop(training.epochs, budget, request.started, communicator)
+        stop = Stop(inputs.iterations, budget, request.started, communicator)
         session = make_session(inputs, communicator, device, folder, stop)
         if state is not None:
             restore(session.trainer, state)
@@ -160,6 +190,16 @@ def train(request: Request) -> None:
         if world.rank == 0:
             write_outputs(session, request.output, record)
         world.Barrier()
+
+
+def read_all(request: Request, training: Training, monitoring: Monitoring) -> Inputs:
+    """Read and check the data of a request."""
+    if request.part == "upsampler":
+        return read_upsampler_inputs(training, monitoring, request.dataset, request.ranks)
+    return read_inputs(
+        *(training, monitoring, request.dataset, request.held_out, request.ranks),
+        upsampler=request.upsampler,
+    )
 
 
 def time_left(request: Request, job: SlurmJob | None) -> float:
@@ -188,7 +228,7 @@ def announce(record: dict[str, Any], folder: Path) -> None:
         record["fingerprint"],
         record["dataset"]["images"],
         len(ranks),
-        record["settings"]["batch_size"],
+        record["images_per_rank_and_iteration"] * len(ranks),
         ranks[0]["device"],
     )
 
@@ -211,5 +251,5 @@ def run_to_end(session: Session, world: Any) -> None:
     if stop.reason is not None:
         raise StoppedEarlyError(
             f"stopped after iteration {iteration} in epoch {trainer.updater.epoch_detail:.2f} of "
-            f"{stop.epochs} ({stop.reason}); the same command continues from there"
+            f"{session.inputs.epochs} ({stop.reason}); the same command continues from there"
         )

@@ -36,6 +36,11 @@ PANELS = (
         "sliced Wasserstein x 1000",
         {"generated images": "distance_held_out"},
     ),
+    (
+        "Difference of enlarged from real images",
+        "mean, of 2 from black to white",
+        {"pixels": "loss_pixels"},
+    ),
     ("Penalty on the discriminator's slope, weighted", "loss", {"penalty": "penalty"}),
     (
         "Overfitting: +1 if all real images' scores are positive",
@@ -82,7 +87,7 @@ def used_panels(table: pd.DataFrame) -> list[tuple[str, str, dict[str, str]]]:
         used = {
             legend: column
             for legend, column in lines.items()
-            if column not in OPTIONAL or table[column].fillna(0).any()
+            if column in table and (column not in OPTIONAL or table[column].fillna(0).any())
         }
         if used:
             panels.append((heading, unit, used))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from synaxial.config.model import Training
 
@@ -10,22 +11,63 @@ from synaxial.config.model import Training
 VERSION = 1
 
 
+#: Settings that do not change the weights, or that have another name in the record below.
+OUTSIDE = {"epochs", "preset"}
+#: Settings of the one and of the other architecture.
+OF_DCGAN = {"generator", "discriminator", "initial_deviation", "batch_normalization_statistics"}
+OF_COARSE_TO_FINE = {"architecture", "coarse", "upsampler"}
+
+
 def fingerprint_of(
-    training: Training, dataset_sha256: str, held_out_sha256: str = "", masks_sha256: str = ""
+    training: Training,
+    dataset_sha256: str,
+    held_out_sha256: str = "",
+    masks_sha256: str = "",
+    upsampler_sha256: str = "",
 ) -> str:
     """Return 16 hexadecimal digits that name a model.
 
     They depend on the images, the held-out images and the masks (if the training uses them), all
-    settings of the networks, loss, optimizer and seed, and `VERSION`. The number of epochs is left
-    out, so that more epochs extend a training. So are ranks and device, so that a training can be
-    resumed elsewhere.
+    settings of the networks, loss, optimizer and seed, and `VERSION`. The up-sampler counts only if
+    the training chooses its generator by full images. The number of epochs is left out, so that
+    more epochs extend a training. So are ranks and device, so that a training can be resumed
+    elsewhere.
     """
-    named = {
-        "version": VERSION,
-        "dataset": dataset_sha256,
-        "held_out": held_out_sha256,
-        "masks": masks_sha256,
-        "training": training.model_dump(mode="json", exclude={"epochs", "preset"}),
-    }
+    left_out = OUTSIDE | (OF_COARSE_TO_FINE if training.architecture == "dcgan" else OF_DCGAN)
+    if training.architecture == "coarse_to_fine":
+        left_out = left_out | {"upsampler"}
+    if not training.variation.used:
+        left_out = left_out | {"variation"}
+    return digest_of(
+        {
+            "version": VERSION,
+            "dataset": dataset_sha256,
+            "held_out": held_out_sha256,
+            "masks": masks_sha256,
+            "training": training.model_dump(mode="json", exclude=left_out),
+            **({"upsampler": upsampler_sha256} if upsampler_sha256 else {}),
+        }
+    )
+
+
+def upsampler_fingerprint_of(training: Training, dataset_sha256: str, masks_sha256: str) -> str:
+    """Return the name of an up-sampler, which does not depend on the coarse generator's training.
+
+    It depends on the number of epochs: the learning rate falls towards the end.
+    """
+    return digest_of(
+        {
+            "version": VERSION,
+            "part": "upsampler",
+            "dataset": dataset_sha256,
+            "masks": masks_sha256,
+            "seed": training.seed,
+            "settings": training.upsampler.model_dump(mode="json"),
+        }
+    )
+
+
+def digest_of(named: dict[str, Any]) -> str:
+    """Return 16 hexadecimal digits for a record."""
     text = json.dumps(named, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -6,16 +6,16 @@ Nothing here imports Chainer, so that the workflow can call `check_batch`.
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.config import check_networks, read_study
-from synaxial.config.model import Monitoring, Training
+from synaxial.config.model import Monitoring, Training, Upsampler
 from synaxial.data.dataset.reading import describe_images, open_images, open_masks, read_dataset
 from synaxial.evaluation.controls import evenly, half_of
-from synaxial.gan.train.fingerprint import fingerprint_of
+from synaxial.gan.train.fingerprint import fingerprint_of, upsampler_fingerprint_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
 from synaxial.io.images import ImageSet
@@ -30,45 +30,75 @@ class Inputs:
 
     Images are uint8 (N, width, width), mapped from the disk; masks, of a training with masks, have
     the values 0 and 255. A training with `keep: best` or `patience` has `held_out` images. The
-    `description` of the data set is for run.json.
+    training of a coarse generator has the arrays of its `upsampler` by path. The `description` of
+    the data set is for run.json.
     """
 
     training: Training
     monitoring: Monitoring
     images: np.ndarray
     fingerprint: str
+    part: Literal["generator", "upsampler"] = "generator"
     masks: NDArray[np.uint8] | None = None
     held_out: NDArray[np.uint8] | None = None
+    upsampler: dict[str, NDArray[np.float32]] | None = None
     description: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of the whole training."""
+        return self._length.epochs
+
+    @property
+    def batch_size(self) -> int:
+        """The number of images of an iteration, over all ranks."""
+        return self._length.batch_size
 
     @property
     def iterations(self) -> int:
         """The number of iterations of the whole training."""
-        return -(-self.training.epochs * len(self.images) // self.training.batch_size)
+        return -(-self.epochs * len(self.images) // self.batch_size)
+
+    @property
+    def _length(self) -> Training | Upsampler:
+        return self.training.upsampler if self.part == "upsampler" else self.training
 
 
 def read_inputs(
-    training: Training, monitoring: Monitoring, dataset: Path, held_out: Path | None, ranks: int
+    training: Training,
+    monitoring: Monitoring,
+    dataset: Path,
+    held_out: Path | None,
+    ranks: int,
+    upsampler: Path | None = None,
 ) -> Inputs:
-    """Read and check all that a training on this number of ranks needs.
+    """Read and check all that a generator's training on this number of ranks needs.
 
-    `dataset` and `held_out` are folders of `synaxial data pack`.
+    `dataset` and `held_out` are folders of `synaxial data pack`; `upsampler` is the file of
+    `synaxial upsampler train`, for a coarse generator.
     """
     check_batch(training, ranks)
-    images = open_images(dataset / "images.npy")
-    if training.batch_size > len(images):
-        raise SynaxialError(
-            "batch_size",
-            f"is {training.batch_size}, but {dataset} holds {len(images)} images",
-            "at most as many, or a batch has the same image twice",
-        )
+    images = open_training_images(dataset, training.batch_size, "batch_size")
     description = describe_dataset(dataset, images, training)
+    arrays, upsampler_sha256 = read_upsampler(upsampler, training)
     masks, masks_sha256 = read_masks(dataset, training)
     if masks is not None:
         description["masks_sha256"] = masks_sha256
     validation, held_out_sha256 = read_held_out(held_out, training, images.shape[1])
-    fingerprint = fingerprint_of(training, description["sha256"], held_out_sha256, masks_sha256)
-    inputs = Inputs(training, monitoring, images, fingerprint, masks, validation, description)
+    fingerprint = fingerprint_of(
+        training,
+        description["sha256"],
+        held_out_sha256,
+        masks_sha256,
+        upsampler_sha256 if training.validated else "",
+    )
+    inputs = Inputs(
+        *(training, monitoring, images, fingerprint, "generator"),
+        masks=masks,
+        held_out=validation,
+        upsampler=arrays,
+        description=description,
+    )
     if training.discriminator_steps > inputs.iterations:
         raise SynaxialError(
             "discriminator_steps",
@@ -76,6 +106,64 @@ def read_inputs(
             "at most as many as iterations, or the generator is never updated",
         )
     return inputs
+
+
+def read_upsampler_inputs(
+    training: Training, monitoring: Monitoring, dataset: Path, ranks: int
+) -> Inputs:
+    """Read and check all that an up-sampler's training on this number of ranks needs."""
+    settings = training.upsampler
+    check_share(settings.batch_size, ranks, "upsampler.batch_size")
+    images = open_training_images(dataset, settings.batch_size, "upsampler.batch_size")
+    description = describe_dataset(dataset, images, training)
+    masks, masks_sha256 = read_masks(dataset, training)
+    if masks is not None:
+        description["masks_sha256"] = masks_sha256
+    fingerprint = upsampler_fingerprint_of(training, description["sha256"], masks_sha256)
+    return Inputs(
+        *(training, monitoring, images, fingerprint, "upsampler"),
+        masks=masks,
+        description=description,
+    )
+
+
+def open_training_images(dataset: Path, batch_size: int, key: str) -> np.ndarray:
+    """Open the images of a data set, which must fill a batch."""
+    images = open_images(dataset / "images.npy")
+    if batch_size > len(images):
+        raise SynaxialError(
+            key,
+            f"is {batch_size}, but {dataset} holds {len(images)} images",
+            "at most as many, or a batch has the same image twice",
+        )
+    return images
+
+
+def read_upsampler(
+    path: Path | None, training: Training
+) -> tuple[dict[str, NDArray[np.float32]] | None, str]:
+    """Return the arrays of an up-sampler by path, and its file's SHA-256, if there is to be one."""
+    if training.architecture == "dcgan":
+        return None, ""
+    if path is None:
+        raise SynaxialError(
+            "--upsampler",
+            "is not given",
+            "the upsampler.npz of `synaxial upsampler train`, for a coarse generator",
+        )
+    # Imported late: the workflow asks this module about batches, and does not need Chainer.
+    from synaxial.gan.networks.saving import load_upsampler, network_arrays  # noqa: PLC0415
+
+    network = load_upsampler(path)
+    wanted = training.upsampler.factor, training.upsampler.width, training.image_channels
+    found = network.factor, network.width, network.channels
+    if found != wanted:
+        raise SynaxialError(
+            path,
+            "has factor {}, width {} and {} channels".format(*found),
+            "factor {}, width {} and {} channels, as in the study".format(*wanted),
+        )
+    return network_arrays(network), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_training(config: Path, experiment: str, seed: int | None) -> Training:
@@ -100,19 +188,10 @@ def check_batch(training: Training, ranks: int) -> None:
     Batch normalisation and the minibatch's deviation need two images on a rank: one image alone is
     normalised to 0.
     """
-    share, rest = divmod(training.batch_size, ranks)
-    if rest:
-        raise SynaxialError(
-            "batch_size",
-            f"{training.batch_size} images cannot be shared evenly among {ranks} ranks",
-            "a multiple of the number of ranks",
-        )
-    normalised = (
-        training.generator.batch_normalization or training.discriminator.batch_normalization
-    )
+    share = check_share(training.batch_size, ranks, "batch_size")
     alone = training.batch_normalization_statistics == "local" or ranks == 1
     found = f"{training.batch_size} images over {ranks} ranks are one image per rank"
-    if share == 1 and normalised and alone:
+    if share == 1 and training.normalises_batches and alone:
         raise SynaxialError(
             "batch_size",
             found,
@@ -120,7 +199,7 @@ def check_batch(training: Training, ranks: int) -> None:
             "use fewer ranks, a larger batch_size, or with several ranks "
             "batch_normalization_statistics: synchronised",
         )
-    if share == 1 and training.discriminator.minibatch_deviation:
+    if share == 1 and training.compares_batches:
         raise SynaxialError(
             "batch_size",
             found,
@@ -129,10 +208,22 @@ def check_batch(training: Training, ranks: int) -> None:
         )
 
 
+def check_share(batch_size: int, ranks: int, key: str) -> int:
+    """Return each rank's share of a batch; it must be a whole number of images."""
+    share, rest = divmod(batch_size, ranks)
+    if rest:
+        raise SynaxialError(
+            key,
+            f"{batch_size} images cannot be shared evenly among {ranks} ranks",
+            "a multiple of the number of ranks",
+        )
+    return share
+
+
 def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> dict[str, Any]:
     """Return a data set's description, if it describes these images and they fit the networks."""
     description = describe_images(dataset)
-    width = 4 * 2 ** (len(training.generator.channels) - 1)
+    width = training.image_width
     if images.shape[1] != width:
         raise SynaxialError(
             "images.npy",

@@ -5,7 +5,6 @@ import io
 import json
 import sys
 import time
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,32 @@ from synaxial.gan.train.collapse import similarity_of, similarity_of_some, warn_
 from synaxial.gan.train.previews import preview_images
 from synaxial.gan.train.stopping import check_finite
 from synaxial.gan.train.updater import OBSERVED, gradient_norm
+from synaxial.gan.train.upsampling import OBSERVED as OBSERVED_OF_UPSAMPLER
 from synaxial.gan.train.validation import Validation
 from synaxial.io.files import write_text
 
-#: The columns of log.csv. Losses, scores and gradient norms are means over the epoch's iterations;
-#: the generator's norm over those that updated it. Under SGD a norm includes weight decay.
-#: Similarities are of pairs of images at the end of the epoch (`collapse.py`).
-COLUMNS = (
-    "epoch",
-    "iteration",
-    *OBSERVED,
-    "gradient_norm_generator",
-    "gradient_norm_discriminator",
-    "similarity_generated",
-    "similarity_real",
-    "distance_held_out",
-    "images_per_second",
-    "seconds",
-)
+NORMS = ("gradient_norm_generator", "gradient_norm_discriminator")
 
-MEANS = (*OBSERVED, "gradient_norm_generator", "gradient_norm_discriminator")
+#: What the images at the end of an epoch are like: the similarity of their pairs (`collapse.py`),
+#: beside that of real ones, and their distance to those of held-out subjects.
+COMPARISONS = ("similarity_generated", "similarity_real", "distance_held_out")
+
+
+def columns_of(means: tuple[str, ...], comparisons: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns of log.csv.
+
+    Losses, scores and gradient norms are means over the epoch's iterations; the generator's norm
+    over those that updated it. Under SGD a norm includes weight decay.
+    """
+    return ("epoch", "iteration", *means, *comparisons, "images_per_second", "seconds")
+
+
+#: The columns of a generator's log, and of an up-sampler's, which are compared pixel by pixel.
+COLUMNS = columns_of((*OBSERVED, *NORMS), COMPARISONS)
+UPSAMPLER_COLUMNS = columns_of((*OBSERVED_OF_UPSAMPLER, *NORMS), ())
+
+#: All columns that are means over an epoch.
+MEANS = {*OBSERVED, *OBSERVED_OF_UPSAMPLER, *NORMS}
 
 #: Seconds between reports of the progress: a moving bar on a terminal, or lines in a log.
 TERMINAL_SECONDS, LOG_SECONDS = 0.5, 10.0
@@ -63,16 +68,24 @@ class EpochLog(chainer.training.Extension):
         training: Training,
         images: np.ndarray,
         validation: Validation | None = None,
+        columns: tuple[str, ...] = COLUMNS,
     ) -> None:
         self.validation = validation
         self.path = path
         self.training = training
         self.images = images
+        self.columns = columns
+        #: By the width of the generated images, which grows in a coarse training.
+        self.similarities_real: dict[int, float] = {}
+        self.means = [name for name in columns if name in MEANS]
         self.rows: list[dict[str, Any]] = []
-        self.sums, self.counts = dict.fromkeys(MEANS, 0.0), dict.fromkeys(MEANS, 0)
-        self.iterations = 0
+        self._clear()
         self.seconds = 0.0
         self._since = time.monotonic()
+
+    def _clear(self) -> None:
+        self.sums, self.counts = dict.fromkeys(self.means, 0.0), dict.fromkeys(self.means, 0)
+        self.iterations = 0
 
     def initialize(self, _trainer: Any) -> None:
         """Start the clock."""
@@ -97,30 +110,41 @@ class EpochLog(chainer.training.Extension):
         if updater.is_new_epoch:
             self._finish_epoch(updater, self.path)
 
-    @cached_property
-    def similarity_real(self) -> float:
-        """The similarity of pairs of real images, the same in every epoch."""
-        return similarity_of_some(self.images)
+    @property
+    def compares(self) -> bool:
+        """Whether the log compares the images of an epoch with real ones."""
+        return COMPARISONS[0] in self.columns
+
+    def _comparisons(self, updater: Any) -> dict[str, float | None]:
+        """Return the values of `COMPARISONS`."""
+        images = preview_images(updater.networks.smoothed, self.training)
+        width = images.shape[1]
+        if width not in self.similarities_real:
+            self.similarities_real[width] = similarity_of_some(self.images, width)
+        distances = {} if self.validation is None else dict(self.validation.distances)
+        return {
+            "similarity_generated": similarity_of(images),
+            "similarity_real": self.similarities_real[width],
+            "distance_held_out": distances.get(updater.epoch),
+        }
 
     def _finish_epoch(self, updater: Any, path: Path) -> None:
         before = self.rows[-1]["seconds"] if self.rows else 0.0
-        images = self.iterations * updater.training.batch_size
+        images = self.iterations * updater.get_iterator("main").batch_size
         row: dict[str, Any] = {"epoch": updater.epoch, "iteration": updater.iteration}
         row |= {
             name: total / self.counts[name] if self.counts[name] else None
             for name, total in self.sums.items()
         }
-        row["similarity_generated"] = similarity_of(preview_images(updater, self.training))
-        row["similarity_real"] = self.similarity_real
-        distances = {} if self.validation is None else dict(self.validation.distances)
-        row["distance_held_out"] = distances.get(updater.epoch)
+        if self.compares:
+            row |= self._comparisons(updater)
         row["images_per_second"] = images / max(self.seconds - before, 1e-9)
         row["seconds"] = self.seconds
         self.rows.append(row)
-        self.sums, self.counts = dict.fromkeys(MEANS, 0.0), dict.fromkeys(MEANS, 0)
-        self.iterations = 0
-        write_text(path, as_csv(self.rows))
-        warn_of_collapse(self.rows)
+        self._clear()
+        write_text(path, as_csv(self.rows, self.columns))
+        if self.compares:
+            warn_of_collapse(self.rows)
 
     def serialize(self, serializer: Any) -> None:
         """Write or read the rows and the sums of the current epoch."""
@@ -136,13 +160,13 @@ class EpochLog(chainer.training.Extension):
         self.iterations, self.seconds = state["iterations"], state["seconds"]
 
 
-def as_csv(rows: list[dict[str, Any]]) -> str:
+def as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...] = COLUMNS) -> str:
     """Return the rows as CSV: six significant digits, and an empty cell for None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        values = [row[name] for name in COLUMNS]
+        values = [row[name] for name in columns]
         writer.writerow("" if value is None else format(value, ".6g") for value in values)
     return text.getvalue()
 
@@ -180,7 +204,7 @@ class Progress(chainer.training.Extension):
         speed = (done - self._first) / max(now - self._began, 1e-9)
         if done == self._first:
             speed = 1 / max(now - self._entered, 1e-9)
-        batch_size = trainer.updater.training.batch_size
+        batch_size = trainer.updater.get_iterator("main").batch_size
         line = describe(done, self.iterations, trainer.updater.epoch_detail, speed, batch_size)
         end = "\r" if self.on_terminal and done < self.iterations else "\n"
         print(line, end=end, file=sys.stderr, flush=True)

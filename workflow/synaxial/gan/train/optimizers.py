@@ -65,6 +65,16 @@ class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
         super().__init__(parent_hyperparam)
         self.weight_decay = weight_decay
 
+    def update(self, param: Any) -> None:
+        """Update a parameter that has a gradient.
+
+        Each parameter counts its own updates: a stage that joins the training later starts with its
+        own bias correction. With the count of all others, its first steps would be ten times as
+        large as the rate.
+        """
+        if param.grad is not None:
+            super().update(param)
+
     def update_core_cpu(self, param: Any) -> None:
         """Update a parameter and its moments in `state`."""
         if param.grad is None:

@@ -43,7 +43,7 @@ def describe_run(
         "dataset": inputs.description,
         "ranks": [{"rank": rank, **asdict(machine)} for rank, machine in enumerate(machines)],
         "threads_per_rank": threads_per_rank,
-        "images_per_rank_and_iteration": training.batch_size // len(machines),
+        "images_per_rank_and_iteration": inputs.batch_size // len(machines),
         "git_commit": git_commit(Path(__file__)),
         "chainer_configuration": {"dtype": str(chainer.global_config.dtype)},
         **describe_software(),
@@ -98,36 +98,52 @@ def write_outputs(session: Session, output: Path, record: dict[str, Any]) -> Non
     # pandas and Matplotlib would be half of this command's start, on every rank.
     from synaxial.gan.train.curves import write_curves  # noqa: PLC0415
 
-    training, networks = session.inputs.training, session.networks
     epochs = session.trainer.updater.epoch
-    generator = networks.smoothed
-    if session.validation is not None:
-        generator = session.validation.kept_generator(generator)
-        epoch, distance = session.validation.best or (None, None)
-        record["nearest_to_held_out"] = {"epoch": epoch, "distance": distance}
-    calibrated = calibrate(generator, training.latent)
-    save_network(generator, training, output / "generator.npz", calibrated)
-    save_network(networks.discriminator, training, output / "discriminator.npz")
-
-    table = as_csv(session.log.rows)
+    if session.inputs.part == "upsampler":
+        record["digests"] = write_upsampler(session, output)
+    else:
+        record["digests"] = write_generator(session, output, record)
+    table = as_csv(session.log.rows, session.log.columns)
     length = f"{epochs} epoch{'s' * (epochs > 1)}"
     title = f"{record['experiment']}: {length}, model {record['fingerprint']}"
     write_text(output / "log.csv", table)
     write_curves(table, title, output / "curves.png")
     write_previews(session, output)
-    record["digests"] = {
-        "generator": digest_of(generator),
-        "discriminator": digest_of(networks.discriminator),
-    }
     record["iterations"] = session.trainer.updater.iteration
     record["training_seconds"] = round(session.log.seconds, 3)
     write_json(output / "run.json", record)
-    log.info("%s: generator %s", output / "generator.npz", record["digests"]["generator"][:16])
+    part = session.inputs.part
+    log.info("%s: %s %s", output / f"{part}.npz", part, record["digests"][part][:16])
+
+
+def write_generator(session: Session, output: Path, record: dict[str, Any]) -> dict[str, str]:
+    """Write the generator, with its up-sampler if it has one, and the discriminator."""
+    training, networks = session.inputs.training, session.networks
+    generator = networks.smoothed
+    if session.validation is not None:
+        generator = session.validation.kept_generator(generator)
+        epoch, distance = session.validation.best or (None, None)
+        record["nearest_to_held_out"] = {"epoch": epoch, "distance": distance}
+    whole = session.whole(generator)
+    calibrated = calibrate(whole, training.latent)
+    save_network(whole, training, output / "generator.npz", calibrated)
+    save_network(networks.discriminator, training, output / "discriminator.npz")
+    return {
+        "generator": digest_of(whole),
+        "discriminator": digest_of(networks.discriminator),
+    }
+
+
+def write_upsampler(session: Session, output: Path) -> dict[str, str]:
+    """Write the moving average of an up-sampler."""
+    network = session.networks.average
+    save_network(network, session.inputs.training, output / "upsampler.npz")
+    return {"upsampler": digest_of(network)}
 
 
 def write_previews(session: Session, output: Path) -> None:
     """Copy the previews from the checkpoints' folder, and draw their timeline."""
-    epochs = session.inputs.training.epochs
+    epochs = session.inputs.epochs
     previews = find_previews(session.folder / "previews", epochs)
     if epochs not in previews and session.previews is not None:
         # `preview_epochs` was different when it finished, or somebody has deleted the file.

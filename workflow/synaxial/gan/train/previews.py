@@ -1,6 +1,7 @@
 """Previews: images from the same latents during a training, and their timeline."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from PIL import Image
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks.generator import generate_images
-from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, draw_latents
+from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, ImageRandomness, draw_latents
+from synaxial.gan.networks.upsampler import upsample_images
+from synaxial.gan.train.growth import area_means
 from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced, outlined
 from synaxial.io.sheets import make_sheet
@@ -25,17 +28,20 @@ TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
 class Previews(chainer.training.Extension):
     """Chainer extension that draws a preview before the training and every few epochs.
 
-    Without dropout and normalised by its own statistics, a preview shows what the weights have
-    learned. It uses no random numbers of the training.
+    `images` makes those of an updater: uint8 (16, width, width, channels). It uses no random
+    numbers of the training.
     """
 
     trigger = (1, "iteration")
     priority = chainer.training.PRIORITY_WRITER
 
-    def __init__(self, folder: Path, training: Training, epochs: int) -> None:
+    def __init__(
+        self, folder: Path, epochs: int, last_epoch: int, images: Callable[[Any], np.ndarray]
+    ) -> None:
         self.folder = folder
-        self.training = training
         self.epochs = epochs
+        self.last_epoch = last_epoch
+        self.images = images
 
     def initialize(self, trainer: Any) -> None:
         """Draw the untrained generator."""
@@ -46,24 +52,48 @@ class Previews(chainer.training.Extension):
         """Draw at the end of every few epochs, and of the last one."""
         updater = trainer.updater
         if updater.is_new_epoch and (
-            updater.epoch % self.epochs == 0 or updater.epoch == self.training.epochs
+            updater.epoch % self.epochs == 0 or updater.epoch == self.last_epoch
         ):
             self.draw(updater)
 
     def draw(self, updater: Any) -> None:
         """Draw the preview of the current epoch."""
-        images = preview_images(updater, self.training)
+        images = self.images(updater)
         with written_whole(self.folder / f"epoch_{updater.epoch:04d}.png") as partial:
             make_sheet(as_grey_or_colour(images), COLUMNS, gap=0).save(partial)
 
 
-def preview_images(updater: Any, training: Training) -> np.ndarray:
-    """Return images from the latents of the previews: uint8 (16, width, width, channels)."""
-    generator = updater.networks.smoothed
+def preview_images(generator: Any, training: Training) -> np.ndarray:
+    """Return images from the latents of the previews: uint8 (16, width, width, channels).
+
+    Without dropout and normalised by their own statistics, they show what the weights have learned.
+    """
     # NumPy's numbers on every device, so that a resumed training has the same latents.
     randomness = BatchRandomness(np, PREVIEW, training.seed)
     latents = draw_latents(randomness, COLUMNS**2, training.latent)
-    return generate_images(generator, generator.xp.asarray(latents), by_batch=True)
+    noise = None
+    if generator.needs_randomness:
+        names = [(PREVIEW, training.seed, number) for number in range(len(latents))]
+        noise = ImageRandomness(generator.xp, names)
+    return generate_images(generator, generator.xp.asarray(latents), noise, by_batch=True)
+
+
+def enlarged_pairs(updater: Any) -> np.ndarray:
+    """Return training images, each above its reduction enlarged.
+
+    They are the preview of an up-sampler, uint8 (16, width, width, channels), made by its moving
+    average with the same noise every time.
+    """
+    network = updater.networks.average
+    channels = [np.asarray(c[evenly_spaced(len(c), COLUMNS**2 // 2)]) for c in updater.channels]
+    real = np.stack(channels, axis=-1)
+    width = real.shape[1] // network.factor
+    small = area_means(real.transpose(0, 3, 1, 2).astype(np.float32), width)
+    names = [(PREVIEW, updater.seed, number) for number in range(len(real))]
+    randomness = ImageRandomness(network.xp, names)
+    enlarged = upsample_images(network, small.transpose(0, 2, 3, 1), randomness)
+    rows = [part.reshape(-1, COLUMNS, *part.shape[1:]) for part in (real, enlarged)]
+    return np.stack(rows, axis=1).reshape(-1, *real.shape[1:])
 
 
 def as_grey_or_colour(images: np.ndarray) -> np.ndarray:

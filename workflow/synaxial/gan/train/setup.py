@@ -1,6 +1,8 @@
 """The networks, the updater and Chainer's trainer of one training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +11,19 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
+from synaxial.gan.networks.cascade import Cascade
+from synaxial.gan.networks.coarse import CoarseGenerator, Critic
 from synaxial.gan.networks.randomness import INITIALISATION, seed_sequence
+from synaxial.gan.networks.saving import make_upsampler
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.checkpoint import RegularCheckpoints
 from synaxial.gan.train.inputs import Inputs, check_batch
-from synaxial.gan.train.log import EpochLog, Progress
+from synaxial.gan.train.log import COLUMNS, UPSAMPLER_COLUMNS, EpochLog, Progress
 from synaxial.gan.train.optimizers import make_optimizers
-from synaxial.gan.train.previews import Previews
+from synaxial.gan.train.previews import Previews, enlarged_pairs, preview_images
 from synaxial.gan.train.stopping import Stop
 from synaxial.gan.train.updater import AdversarialUpdater, Networks
+from synaxial.gan.train.upsampling import make_upsampler_updater
 from synaxial.gan.train.validation import Validation
 
 
@@ -25,17 +31,19 @@ from synaxial.gan.train.validation import Validation
 class Session:
     """A training that is set up; `folder` is that of this model's checkpoints.
 
-    Only rank 0 has `previews`, and `validation` if there are held-out images.
+    Only rank 0 has `previews`, and `validation` if there are held-out images. `whole` makes the
+    network that makes full images of a trained generator.
     """
 
     inputs: Inputs
     trainer: Any
-    networks: Networks
+    networks: Any
     log: EpochLog
     stop: Stop
     folder: Path
     previews: Previews | None
     validation: Validation | None
+    whole: Callable[[Any], Any]
 
 
 def make_session(
@@ -45,24 +53,57 @@ def make_session(
 
     Rank 0 alone logs, draws previews, compares with held-out subjects and writes checkpoints.
     """
-    training, monitoring = inputs.training, inputs.monitoring
-    updater = make_updater(training, inputs.images, communicator, device, inputs.masks)
+    training, of_upsampler = inputs.training, inputs.part == "upsampler"
+    updater: Any
+    if of_upsampler:
+        updater = make_upsampler_updater(
+            training, inputs.images, communicator, device, inputs.masks
+        )
+    else:
+        updater = make_updater(training, inputs.images, communicator, device, inputs.masks)
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
     previews, validation = None, None
+    whole = partial(whole_generator, training, inputs.upsampler, device)
     if first and inputs.held_out is not None:
-        validation = Validation(training, inputs.held_out)
+        validation = Validation(training, inputs.held_out, whole)
         trainer.extend(validation, name="validation")
         stop.exhausted = validation.exhausted
-    epoch_log = EpochLog(folder / "log.csv" if first else None, training, inputs.images, validation)
+    table, columns = folder / "log.csv", UPSAMPLER_COLUMNS if of_upsampler else COLUMNS
+    epoch_log = EpochLog(table if first else None, training, inputs.images, validation, columns)
     trainer.extend(epoch_log, name="log")
     if first:
         trainer.extend(Progress(inputs.iterations), name="progress")
-        previews = Previews(folder / "previews", training, monitoring.preview_epochs)
+        draw = enlarged_pairs if of_upsampler else partial(preview_of, training, whole)
+        every = inputs.monitoring.preview_epochs
+        previews = Previews(folder / "previews", every, inputs.epochs, draw)
         trainer.extend(previews, name="previews")
-        checkpoints = RegularCheckpoints(folder, inputs.fingerprint, monitoring, stop)
+        checkpoints = RegularCheckpoints(folder, inputs.fingerprint, inputs.monitoring, stop)
         trainer.extend(checkpoints, name="checkpoints")
-    return Session(inputs, trainer, updater.networks, epoch_log, stop, folder, previews, validation)
+    return Session(
+        *(inputs, trainer, updater.networks, epoch_log, stop, folder),
+        *(previews, validation, whole),
+    )
+
+
+def whole_generator(
+    training: Training, upsampler: dict[str, np.ndarray] | None, device: Any, generator: Any
+) -> Any:
+    """Return the network that makes full images: the generator, with its up-sampler if it has one.
+
+    `upsampler` has the up-sampler's arrays by path.
+    """
+    if upsampler is None:
+        return generator
+    network = make_upsampler(training)
+    chainer.serializers.NpzDeserializer(upsampler).load(network)
+    network.to_device(device)
+    return Cascade(generator, network)
+
+
+def preview_of(training: Training, whole: Callable[[Any], Any], updater: Any) -> np.ndarray:
+    """Return the images of a preview of a generator's training."""
+    return preview_images(whole(updater.networks.smoothed), training)
 
 
 def make_updater(
@@ -83,6 +124,19 @@ def make_updater(
     )
 
 
+def make_pair(training: Training, image_width: int) -> tuple[Any, Any]:
+    """Make a generator and a discriminator on the host, with Chainer's random weights."""
+    channels = training.image_channels
+    if training.architecture == "coarse_to_fine":
+        generator = CoarseGenerator(training.coarse, training.latent.size, channels)
+        return generator, Critic(training.coarse, channels)
+    deviation = training.initial_deviation
+    return (
+        Generator(training.generator, training.latent.size, deviation),
+        Discriminator(training.discriminator, channels, image_width, deviation),
+    )
+
+
 def make_networks(training: Training, image_width: int, device: Any) -> Networks:
     """Make the networks with their initial weights, on the device.
 
@@ -92,13 +146,7 @@ def make_networks(training: Training, image_width: int, device: Any) -> Networks
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed_sequence(INITIALISATION, training.seed).generate_state(8))  # noqa: NPY002
     try:
-        generator = Generator(training.generator, training.latent.size, training.initial_deviation)
-        discriminator = Discriminator(
-            training.discriminator,
-            training.generator.channels[-1],
-            image_width,
-            training.initial_deviation,
-        )
+        generator, discriminator = make_pair(training, image_width)
     finally:
         np.random.set_state(state)  # noqa: NPY002
     average = generator.copy(mode="copy") if training.moving_average_images > 0 else None

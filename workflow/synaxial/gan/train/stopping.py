@@ -31,9 +31,9 @@ class Stop:
     """
 
     def __init__(
-        self, epochs: int, budget_seconds: float, started: float, communicator: Any
+        self, iterations: int, budget_seconds: float, started: float, communicator: Any
     ) -> None:
-        self.epochs = epochs
+        self.iterations = iterations
         self.deadline = started + budget_seconds
         self.communicator = communicator
         self.received: int | None = None
@@ -64,7 +64,7 @@ class Stop:
         elif iteration > self._first_iteration:
             self.longest_iteration = max(self.longest_iteration, now - self._last_call)
         self._last_call = now
-        if trainer.updater.epoch >= self.epochs:
+        if iteration >= self.iterations:
             return True
         margin = max(LEAST_MARGIN_SECONDS, 2 * (self.longest_iteration + self.longest_checkpoint))
         # Even a budget that is too short allows one iteration, or retries would never end.

@@ -8,13 +8,16 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
+from synaxial.gan.networks.coarse import Growth
 from synaxial.gan.networks.layers import running_values
-from synaxial.gan.networks.randomness import TRAINING, BatchRandomness, draw_latents
+from synaxial.gan.networks.randomness import TRAINING, VARIATION, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
 from synaxial.gan.train.augmentation import AdaptiveProbability, augment
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_persistents
+from synaxial.gan.train.growth import faded, growth_at, reduced, set_growth
 from synaxial.gan.train.losses import LOSSES, clip_weights, gradient_penalty, real_penalty
+from synaxial.gan.train.variation import NUMBERS, vary
 
 #: What an iteration observes, in the order of the vector that the ranks average. `penalty` is part
 #: of the discriminator's loss, `sign_real` the mean sign of the scores of real images, and
@@ -97,12 +100,16 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             Ranks(communicator.mpi_comm) if synchronised and communicator.size > 1 else None
         )
         self.probability = AdaptiveProbability(training.augmentation, training.batch_size)
+        #: The width of the images and the share of its newest stage; None for a DCGAN.
+        self.growth: Growth | None = None
+        self._grow()
         self.observed: dict[str, float] = {}
         #: The networks that the last iteration updated.
         self.updated: tuple[str, ...] = ()
 
     def update_core(self) -> None:
         """Do one iteration; `observed` then has its observations, averaged over the ranks."""
+        self._grow()
         with one_batch(self.ranks):
             observed = self._update_networks()
         average_persistents(self.networks.generator, self.communicator)
@@ -112,6 +119,17 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             follow(self.networks.average, self.networks.generator, half_lives)
         self.observed = self._average_over_ranks(*observed)
         self.probability.update(self.observed["sign_real"])
+
+    def _grow(self) -> None:
+        """Set the networks to the width of the next iteration."""
+        if self.training.architecture == "coarse_to_fine":
+            self.growth = growth_at(self.training.coarse, self.epoch_detail)
+            set_growth(self.networks, self.growth)
+
+    @property
+    def is_grown(self) -> bool:
+        """Whether the networks have all their stages."""
+        return self.growth is None or self.growth == Growth(self.training.coarse.width)
 
     def _update_networks(self) -> tuple[Any, ...]:
         """Update the networks; return this rank's values of `OBSERVED`."""
@@ -170,6 +188,16 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         """Return whether this iteration has R1, which is weighted by its interval."""
         return self.training.r1 > 0 and self.iteration % self.training.r1_interval == 0
 
+    def _share_of_area(self) -> float:
+        """Return the area of the images as a share of the final one.
+
+        R1's weight grows with it (Karras et al., 2020, "Training Generative Adversarial Networks
+        with Limited Data").
+        """
+        if self.growth is None:
+            return 1.0
+        return (self.growth.width / self.training.coarse.width) ** 2
+
     def _penalty(
         self,
         score_real: Any,
@@ -189,7 +217,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             )
             terms.append(training.gradient_penalty * slope)
         if self._has_real_penalty():
-            weight = training.r1 * training.r1_interval
+            weight = training.r1 * training.r1_interval * self._share_of_area()
             terms.append(weight * real_penalty(score_real, real))
         return sum(terms[1:], terms[0]) if terms else None
 
@@ -222,11 +250,22 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         low, high = self.networks.generator.output_range
         channels = [self.images] if self.masks is None else [self.images, self.masks]
         pixels = np.stack([channel[indices] for channel in channels], axis=1)
-        values = self.xp.asarray(pixels).astype(np.float32)
+        values = self.xp.asarray(self._presented(pixels), np.float32)
         values *= np.float32((high - low) / 255)
         values += np.float32(low)
-        repeats = self.training.generator.channels[-1] // len(channels)
+        repeats = self.training.image_channels // len(channels)
         return self.xp.repeat(values, repeats, axis=1)
+
+    def _presented(self, pixels: np.ndarray) -> np.ndarray:
+        """Return real images, (n, C, W, W), varied and at the width of this iteration."""
+        training, growth = self.training, self.growth
+        if training.variation.used:
+            name = (VARIATION, training.seed, self.iteration, self.communicator.rank)
+            numbers = BatchRandomness(np, *name).uniform((len(pixels), NUMBERS))
+            width = pixels.shape[-1] if growth is None else growth.width
+            pixels = vary(pixels, training.variation, numbers, width)
+            return pixels if growth is None else faded(pixels, growth)
+        return pixels if growth is None else reduced(pixels, growth)
 
     def _average_over_ranks(self, *values: Any) -> dict[str, float]:
         local = np.array([float(value) for value in values])
@@ -241,6 +280,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             self.probability.serialize(serializer["augmentation"])
         if self.networks.average is not None:
             self.networks.average.serialize(serializer["moving_average"])
+        # The position is known only now.
+        self._grow()
 
 
 def gradient_norm(network: Any) -> float:

@@ -1,6 +1,7 @@
 """The distance between generated images and those of held-out subjects, during a training."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,21 @@ class Validation(chainer.training.Extension):
     It is the sliced Wasserstein distance on a Laplacian pyramid, which needs no network and takes a
     second or two. It uses no random numbers of the training. The distances, and with `keep: best`
     the best generator, are in the checkpoint. `images` are those of `inputs.validation_images`.
+    `whole` makes the network that makes full images of the trained one.
     """
 
     trigger = (1, "iteration")
     # Before the log, which writes the distance.
     priority = chainer.training.PRIORITY_WRITER
 
-    def __init__(self, training: Training, images: NDArray[np.uint8]) -> None:
+    def __init__(
+        self,
+        training: Training,
+        images: NDArray[np.uint8],
+        whole: Callable[[Any], Any] = lambda generator: generator,
+    ) -> None:
         self.training = training
+        self.whole = whole
         self.count = len(images)
         self.real = sliced_wasserstein.measure(images)
         self.distances: list[tuple[int, float]] = []
@@ -44,9 +52,13 @@ class Validation(chainer.training.Extension):
         measurement more than one that had all its epochs from the start.
         """
         updater, training = trainer.updater, self.training
-        if updater.is_new_epoch and updater.epoch % training.validation_epochs == 0:
+        if (
+            updater.is_new_epoch
+            and updater.epoch % training.validation_epochs == 0
+            and updater.is_grown
+        ):
             generator = updater.networks.smoothed
-            distance = self.distance_of(generator)
+            distance = self.distance_of(self.whole(generator))
             if self.best is None or distance < self.best[1]:
                 self.weights = network_arrays(generator) if training.keep == "best" else {}
             self.distances.append((updater.epoch, distance))
@@ -58,8 +70,15 @@ class Validation(chainer.training.Extension):
             numbers = range(first, min(first + BATCH, self.count))
             # NumPy's numbers on every device, so that a resumed training has the same latents.
             names = [(VALIDATION, self.training.seed, number) for number in numbers]
-            latents = draw_latents(ImageRandomness(np, names), len(numbers), self.training.latent)
-            images = generate_images(generator, generator.xp.asarray(latents), by_batch=True)
+            randomness = ImageRandomness(np, names)
+            latents = generator.xp.asarray(
+                draw_latents(randomness, len(numbers), self.training.latent)
+            )
+            noise = None
+            if generator.needs_randomness:
+                randomness.xp = generator.xp
+                noise = randomness
+            images = generate_images(generator, latents, noise, by_batch=True)
             parts.append(as_grey(images if images.shape[-1] == 3 else images[..., 0]))
         own = sliced_wasserstein.measure(np.concatenate(parts))
         return sliced_wasserstein.compare(own, self.real)[sliced_wasserstein.NAME]

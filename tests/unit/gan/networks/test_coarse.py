@@ -1,0 +1,135 @@
+"""The coarse networks: shapes at every width, growth, noise, background, equalised rates."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Coarse
+from synaxial.gan.networks.coarse import (
+    CoarseGenerator,
+    Critic,
+    EqualizedConvolution,
+    Growth,
+    masked,
+)
+from synaxial.gan.networks.randomness import BatchRandomness
+from synaxial.gan.ops.resampling import bilinear_upsampling
+
+F = chainer.functions
+
+SETTINGS = Coarse(channels=[8, 6, 4], first_width=8)
+
+
+def make(settings=SETTINGS, channels=1):
+    np.random.seed(1)  # noqa: NPY002 -- Chainer's initialisers draw from it
+    return CoarseGenerator(settings, 5, channels), Critic(settings, channels)
+
+
+def latents(count=4):
+    return np.random.default_rng(0).standard_normal((count, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("width", "share"), [(8, 1), (16, 0.3), (16, 1)])
+def test_images_and_scores_at_each_width(channels, width, share):
+    generator, critic = make(channels=channels)
+    generator.growth = critic.growth = Growth(width, share)
+    images = generator(latents(), BatchRandomness(np, 1))
+    assert images.shape == (4, channels, width, width)
+    assert images.dtype == np.float32
+    assert critic(images).shape == (4,)
+
+
+def test_a_new_stage_is_faded_in():
+    """At the share 0 the image is the enlarged one of before, at 1 that of the new stage alone."""
+    generator, critic = make()
+    found = {}
+    for share in (0.0, 0.25, 1.0):
+        generator.growth = Growth(16, share)
+        # The background is a product, so only the parts of the sum before it add up.
+        generator.settings = SETTINGS.model_copy(update={"background": False})
+        found[share] = generator(latents()).array
+    np.testing.assert_allclose(
+        found[0.25], 0.75 * found[0.0] + 0.25 * found[1.0], rtol=1e-4, atol=1e-5
+    )
+    generator.growth = Growth(8)
+    small = generator(latents()).array
+    np.testing.assert_allclose(found[0.0].mean((2, 3)), small.mean((2, 3)), rtol=1e-4, atol=1e-5)
+
+    images = found[1.0][:, :1]
+    pooled = images.reshape(4, 1, 8, 2, 8, 2).mean((3, 5))
+    critic.growth = Growth(16, 0.0)
+    at_start = critic(images).array
+    critic.growth = Growth(8)
+    np.testing.assert_allclose(at_start, critic(pooled).array, rtol=1e-4, atol=1e-5)
+
+
+def test_noise_changes_an_image_once_its_strengths_are_not_0():
+    generator, _ = make()
+    images = [generator(latents(), BatchRandomness(np, seed)).array for seed in (1, 2)]
+    np.testing.assert_array_equal(*images)
+    generator.first.strengths.array[...] = 0.5
+    images = [generator(latents(), BatchRandomness(np, seed)).array for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(images[0], images[1])
+    assert np.abs(images[0] - images[2]).max() > 1e-3
+
+
+def test_background_is_black_whatever_its_texture():
+    texture = np.random.default_rng(0).standard_normal((2, 1, 4, 4)).astype(np.float32)
+    logits = np.full_like(texture, -50)
+    logits[:, :, 2:] = 50
+    images = masked(np.concatenate([texture, logits], axis=1)).array
+    np.testing.assert_array_equal(images[:, :, :2], -1)
+    np.testing.assert_allclose(images[:, :, 2:], texture[:, :, 2:], atol=1e-6)
+
+
+def test_the_variance_stays_through_a_convolution():
+    """By the factor with which its weights are used; the gain of 2 is for the rectifier."""
+    np.random.seed(2)  # noqa: NPY002 -- Chainer's initialisers draw from it
+    layer = EqualizedConvolution(64, 64, 3)
+    x = np.random.default_rng(0).standard_normal((2, 64, 16, 16)).astype(np.float32)
+    assert layer(x).array[:, :, 1:-1, 1:-1].var() == pytest.approx(2, rel=0.1)
+    assert layer.W.array.var() == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("upsampling", ["nearest", "bilinear"])
+def test_a_stage_doubles_the_width(upsampling):
+    """`nearest` before the convolution, `bilinear` after it."""
+    generator, _ = make(SETTINGS.model_copy(update={"noise": False}))
+    layer = generator.stages[0][0]
+    weights, bias = layer.W.array * np.float32(layer.scale), layer.b.array
+    x = np.random.default_rng(0).standard_normal((2, 8, 4, 4)).astype(np.float32)
+    if upsampling == "nearest":
+        y = F.convolution_2d(x.repeat(2, 2).repeat(2, 3), weights, bias, pad=1).array
+    else:
+        y = bilinear_upsampling(F.convolution_2d(x, weights, bias, pad=1)).array
+    y = np.where(y < 0, 0.2 * y, y)
+    expected = y / np.sqrt((y**2).mean(axis=1, keepdims=True) + 1e-8)
+    np.testing.assert_allclose(layer(x, None, upsampling).array, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_r1_differentiates_the_critic_twice():
+    _, critic = make()
+    images = chainer.Variable(np.random.default_rng(0).random((4, 1, 16, 16), dtype=np.float32))
+
+    def penalty():
+        (slope,) = chainer.grad([F.sum(critic(images))], [images], enable_double_backprop=True)
+        return F.sum(slope**2)
+
+    critic.cleargrads()
+    penalty().backward()
+    weight = critic.stages[0].first.W
+    step = np.zeros_like(weight.array)
+    step[0, 0, 1, 1] = 1e-2
+    ends = []
+    for sign in (1, -1):
+        weight.array[...] += sign * step
+        ends.append(float(penalty().array))
+        weight.array[...] -= sign * step
+    assert weight.grad[0, 0, 1, 1] == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=0.05)
+
+
+def test_the_first_width_is_one_of_the_widths():
+    with pytest.raises(ValidationError, match="first_width: found 12; expected one of 8, 16"):
+        Coarse(channels=[8, 6, 4], first_width=12)

@@ -1,0 +1,173 @@
+"""A coarse generator with its up-sampler: one file, sampled as any generator; enlarged slices."""
+
+import json
+
+import numpy as np
+import pytest
+
+from synaxial.cli import make_app
+from synaxial.config.model import Sample, Training
+from synaxial.gan.networks.cascade import Cascade
+from synaxial.gan.networks.coarse import Growth
+from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness
+from synaxial.gan.networks.saving import (
+    calibrate,
+    digest_of,
+    load_generator,
+    load_upsampler,
+    make_generator,
+    make_upsampler,
+    save_network,
+)
+from synaxial.gan.sampling import sample_stack, with_statistics
+from synaxial.io.errors import SynaxialError
+from synaxial.io.stacks import read_stack, write_stack
+
+SETTINGS = {
+    "architecture": "coarse_to_fine",
+    "latent": {"size": 6},
+    "coarse": {"channels": [8, 6], "first_width": 8},
+    "upsampler": {"factor": 4, "width": 8},
+}
+
+
+def make_training(**settings):
+    return Training.model_validate({**SETTINGS, **settings})
+
+
+def make_trained(training):
+    """A generator of 32 x 32 pixels whose noise has an effect."""
+    np.random.seed(1)  # noqa: NPY002 -- Chainer's initialisers draw from it
+    network = make_generator(training)
+    for name, parameter in network.namedparams():
+        if name.endswith("strengths"):
+            parameter.array[...] = 0.5
+    return network
+
+
+def stack_of(network, training, number=0, **settings):
+    sample = Sample(images=settings.pop("images", 25), **settings)
+    return np.stack(list(sample_stack(network, training.latent, sample, number)))
+
+
+def test_an_image_is_a_function_of_seed_stack_and_number():
+    training = make_training()
+    network = make_trained(training)
+    long = stack_of(network, training)
+    assert (long.shape, long.dtype) == ((25, 32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(long[:7], stack_of(network, training, images=7))
+    for other in ({"number": 1}, {"seed": 8}):
+        assert not np.array_equal(long, stack_of(network, training, **other))
+    # Batch normalisation has nothing to say here.
+    np.testing.assert_array_equal(
+        long, stack_of(network, training, batch_normalization="batch")
+    )
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_a_file_gives_the_same_images(tmp_path, masks):
+    training = make_training(masks=masks)
+    network = make_trained(training)
+    save_network(network, training, tmp_path / "generator.npz", calibrate(network, training.latent))
+    loaded = load_generator(tmp_path / "generator.npz")
+    assert (loaded.masks, digest_of(loaded.network)) == (masks, digest_of(network))
+    read = with_statistics(loaded, Sample())
+    pages = stack_of(read, training, images=5)
+    np.testing.assert_array_equal(pages, stack_of(network, training, images=5))
+    if masks:
+        assert len(pages) == 10
+        assert set(np.unique(pages[1::2])) <= {0, 255}
+
+
+def test_background_is_exactly_0():
+    training = make_training()
+    network = make_trained(training)
+    # The coarse generator's logits of brain: none in the upper half.
+    network.coarse.to_images[-1].b.array[1] = -50
+    assert not stack_of(network, training, images=5).any()
+
+
+def test_a_generator_that_has_not_grown_makes_images_of_full_size():
+    training = make_training(coarse={"channels": [8, 6, 4], "first_width": 8})
+    network = make_trained(training)
+    assert isinstance(network, Cascade)
+    network.coarse.growth = Growth(8)
+    latents = np.zeros((2, 6), np.float32)
+    images = network(latents, ImageRandomness(np, [(SAMPLE, 0, 0, i) for i in range(2)]))
+    assert images.shape == (2, 1, 64, 64)
+
+
+def saved_upsampler(folder, **settings):
+    training = make_training(**settings)
+    np.random.seed(1)  # noqa: NPY002 -- Chainer's initialisers draw from it
+    save_network(make_upsampler(training), training, folder / "upsampler.npz")
+    return folder / "upsampler.npz"
+
+
+def apply(*arguments):
+    make_app("upsampler apply")(
+        ["upsampler", "apply", "--device", "cpu", *map(str, arguments)], standalone_mode=False
+    )
+
+
+def write_slices(path, width):
+    pixels = np.random.default_rng(0).integers(1, 256, (3, width, width), np.uint8)
+    pixels[:, : width // 4] = 0
+    write_stack(path, pixels, [{"subject": "a", "slice": n} for n in range(3)])
+    return pixels
+
+
+def test_slices_are_enlarged_and_say_so(tmp_path):
+    path = saved_upsampler(tmp_path)
+    write_slices(tmp_path / "small.tif", 8)
+    output = tmp_path / "large.tif"
+    apply(tmp_path / "small.tif", "--upsampler", path, "-o", output)
+    found = read_stack(output)
+    assert found.pages.shape == (3, 32, 32, 3)
+    assert not found.pages[:, :6].any()
+    assert found.descriptions[2] == {
+        "subject": "a",
+        "slice": 2,
+        "upsampler": digest_of(load_upsampler(path)),
+        "seed": 0,
+    }
+    again, other = tmp_path / "again.tif", tmp_path / "other.tif"
+    apply(tmp_path / "small.tif", "--upsampler", path, "-o", again)
+    apply(tmp_path / "small.tif", "--upsampler", path, "-o", other, "--seed", 1)
+    assert again.read_bytes() == output.read_bytes()
+    assert not np.array_equal(read_stack(other).pages, found.pages)
+
+
+def test_slices_that_are_first_reduced_keep_their_size(tmp_path):
+    path = saved_upsampler(tmp_path)
+    given = write_slices(tmp_path / "slices.tif", 32)
+    apply(tmp_path / "slices.tif", "--upsampler", path, "-o", tmp_path / "o.tif", "--reduce")
+    found = read_stack(tmp_path / "o.tif").pages[..., 0]
+    assert found.shape == given.shape
+    means = [images.reshape(3, 8, 4, 8, 4).mean((2, 4)) for images in (given, found)]
+    assert np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("width", "channels", "message"),
+    [
+        (30, 1, "slices.tif: its pages have 30 x 30 pixels; expected squares of a multiple of 4"),
+        (32, 2, "upsampler.npz: enlarges images with their masks; expected one of images alone"),
+    ],
+)
+def test_slices_or_up_samplers_of_another_kind(tmp_path, width, channels, message):
+    path = saved_upsampler(tmp_path, masks=channels == 2)
+    write_slices(tmp_path / "slices.tif", width)
+    with pytest.raises(SynaxialError, match=message):
+        apply(tmp_path / "slices.tif", "--upsampler", path, "-o", tmp_path / "o.tif", "--reduce")
+    assert not (tmp_path / "o.tif").exists()
+
+
+def test_another_file_is_no_up_sampler(tmp_path):
+    training = make_training()
+    save_network(make_trained(training), training, tmp_path / "generator.npz")
+    with pytest.raises(SynaxialError, match=r"generator\.npz: does not hold an up-sampler"):
+        load_upsampler(tmp_path / "generator.npz")
+    np.savez(tmp_path / "other.npz", settings=np.array(json.dumps([])))
+    with pytest.raises(SynaxialError, match=r"other\.npz: does not hold an up-sampler"):
+        load_upsampler(tmp_path / "other.npz")

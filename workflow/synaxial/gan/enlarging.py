@@ -1,0 +1,81 @@
+"""`synaxial upsampler apply`: enlarge given slices with a trained up-sampler."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from synaxial.compute.devices import use_one_device
+from synaxial.compute.machine import (
+    announce_machine,
+    keep_freed_memory,
+    read_machine,
+    usable_cores,
+)
+from synaxial.compute.parallel import use_threads
+from synaxial.gan.networks.randomness import ENLARGING, ImageRandomness
+from synaxial.gan.networks.saving import digest_of, load_upsampler
+from synaxial.gan.networks.upsampler import upsample_images
+from synaxial.gan.train.growth import area_means
+from synaxial.io.errors import SynaxialError
+from synaxial.io.images import as_grey
+from synaxial.io.stacks import images_of, read_stack, write_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    stack: Annotated[Path, typer.Argument(help="Stack of slices (.tif), such as images/*.tif.")],
+    upsampler: Annotated[Path, typer.Option(help="upsampler.npz of `synaxial upsampler train`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Stack to write (.tif).")],
+    reduce: Annotated[
+        bool, typer.Option("--reduce", help="First make the slices as small as the factor asks.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the invented detail.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use; by default all that are available.")
+    ] = None,
+) -> None:
+    """Enlarge slices. The detail is invented, never measured: not for diagnosis or measurement.
+
+    With --reduce, real slices are made small and enlarged again: it shows how far the up-sampler
+    alone is from real slices.
+
+    \b
+    Example: synaxial upsampler apply --upsampler upsampler.npz small.tif -o large.tif
+    """
+    network = load_upsampler(upsampler)
+    if network.channels != 1:
+        raise SynaxialError(upsampler, "enlarges images with their masks", "one of images alone")
+    given = images_of(read_stack(stack), stack)
+    images = as_grey(given.pages)
+    if reduce:
+        width, rest = divmod(images.shape[-1], network.factor)
+        if rest or images.shape[1] != images.shape[2]:
+            raise SynaxialError(
+                stack,
+                f"its pages have {images.shape[2]} x {images.shape[1]} pixels",
+                f"squares of a multiple of {network.factor}",
+            )
+        images = area_means(images[:, None].astype(np.float32), width)[:, 0]
+    chosen = use_one_device(device)
+    machine = read_machine(chosen)
+    threads = usable_cores([machine]) if threads is None else threads
+    announce_machine([machine], threads, "lower --threads")
+    keep_freed_memory()
+    network.to_device(chosen)
+    names = [(ENLARGING, seed, number) for number in range(len(images))]
+    with use_threads(threads):
+        large = upsample_images(network, images[..., None], ImageRandomness(network.xp, names))
+    digest = digest_of(network)
+    descriptions = [
+        description | {"upsampler": digest, "seed": seed} for description in given.descriptions
+    ]
+    write_stack(output, np.repeat(large, 3, axis=-1), descriptions)
+    log.info("%s: %d slices enlarged by up-sampler %s", output, len(large), digest[:16])

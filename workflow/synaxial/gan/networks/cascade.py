@@ -1,0 +1,40 @@
+"""The whole generator of a coarse-to-fine training: the coarse generator, then the up-sampler."""
+
+from typing import Any
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.coarse import CoarseGenerator
+from synaxial.gan.networks.randomness import Randomness
+from synaxial.gan.networks.upsampler import Upsampler
+from synaxial.gan.ops.resampling import bilinear_upsampling
+
+
+class Cascade(chainer.Chain):
+    """Makes small images and enlarges them; to its users it is a generator like any other."""
+
+    #: No image depends on the others of its batch.
+    batch_normalization = False
+    #: The noise of its layers is a part of every image.
+    needs_randomness = True
+
+    def __init__(self, coarse: CoarseGenerator, upsampler: Upsampler) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.coarse = coarse
+            self.upsampler = upsampler
+
+    @property
+    def output_range(self) -> tuple[float, float]:
+        """The smallest and largest value of an image."""
+        return self.coarse.output_range
+
+    def forward(self, latents: Any, randomness: Randomness) -> Any:
+        """Make images within `output_range`: float32 (N, channels, width, width).
+
+        `latents` are float32 (N, latent size). During a training the coarse generator may not have
+        reached its full width; then its images are enlarged bilinearly before the up-sampler.
+        """
+        images = self.coarse(latents, randomness)
+        while images.shape[-1] < self.coarse.settings.width:
+            images = bilinear_upsampling(images)
+        return self.upsampler(images, randomness)

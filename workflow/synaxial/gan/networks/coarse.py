@@ -1,0 +1,266 @@
+"""The networks of the coarse stage: a generator and a critic that grow with the training.
+
+Both are those of Karras et al., 2018 ("Progressive Growing of GANs"), with the changes that their
+docstrings name. They start at a small width, where an image costs a fraction, and get one stage
+more at a time, which is faded in.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.model import Coarse
+from synaxial.gan.networks.discriminator import with_deviation
+from synaxial.gan.networks.generator import FIRST_WIDTH
+from synaxial.gan.networks.layers import hidden
+from synaxial.gan.networks.randomness import Randomness
+from synaxial.gan.ops.convolution import convolution
+from synaxial.gan.ops.pixel_normalization import pixel_normalization
+from synaxial.gan.ops.pooling import average_pooling
+from synaxial.gan.ops.resampling import bilinear_upsampling, nearest_convolution
+
+F = chainer.functions
+
+#: Leaky ReLU's slope for negative values (Karras et al., 2018), and the gain that keeps the
+#: variance of what passes through it.
+SLOPE, GAIN = 0.2, math.sqrt(2)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The width of the images of an iteration, and the share of its newest stage in them.
+
+    At a share below 1 an image is a mixture with the enlarged image of the stage before.
+    """
+
+    width: int
+    share: float = 1.0
+
+
+class EqualizedConvolution(chainer.Chain):
+    """A convolution whose weights all have the same scale (Karras et al., 2018).
+
+    The weights start as standard normal numbers and are multiplied by `gain` / sqrt(inputs) when
+    they are used. So Adam, whose steps do not depend on the scale of a gradient, changes the
+    weights of all layers at the same relative rate.
+    """
+
+    def __init__(
+        self, before: int, after: int, width: int, gain: float = GAIN, stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.scale = gain / math.sqrt(before * width**2)
+        self.stride = stride
+        self.pad = (width - stride + 1) // 2
+        with self.init_scope():
+            self.W = chainer.Parameter(
+                chainer.initializers.Normal(1.0), (after, before, width, width)
+            )
+            self.b = chainer.Parameter(0, (after,))
+
+    def forward(self, x: Any) -> Any:
+        """Convolve (N, C, H, W)."""
+        return convolution(x, self.W * self.scale, self.b, self.stride, self.pad)
+
+    def of_enlarged(self, x: Any) -> Any:
+        """Convolve images whose pixels are repeated: from (N, C, H, W) to (N, O, 2 H, 2 W)."""
+        return nearest_convolution(x, self.W * self.scale, self.b)
+
+
+class EqualizedLinear(chainer.Chain):
+    """A fully connected layer with weights as in `EqualizedConvolution`."""
+
+    def __init__(self, before: int, after: int, gain: float = GAIN) -> None:
+        super().__init__()
+        self.scale = gain / math.sqrt(before)
+        with self.init_scope():
+            self.W = chainer.Parameter(chainer.initializers.Normal(1.0), (after, before))
+            self.b = chainer.Parameter(0, (after,))
+
+    def forward(self, x: Any) -> Any:
+        """From (N, inputs) to (N, outputs)."""
+        return F.linear(x, self.W * self.scale, self.b)
+
+
+class NormalizedConvolution(EqualizedConvolution):
+    """An equalised 3 x 3 convolution, noise, Leaky ReLU and pixel normalisation.
+
+    The noise is one number for each pixel, times a strength for each channel that is learned and
+    starts at 0 (StyleGAN; Karras et al., 2019).
+    """
+
+    def __init__(self, before: int, after: int, noise: bool) -> None:
+        super().__init__(before, after, 3)
+        self.noise = noise
+        if noise:
+            with self.init_scope():
+                self.strengths = chainer.Parameter(0, (after,))
+
+    def forward(
+        self, x: Any, randomness: Randomness | None = None, enlarge: str | None = None
+    ) -> Any:
+        """Convolve (N, C, H, W), and double its width if `enlarge` is given.
+
+        `nearest` repeats the pixels before the convolution, `bilinear` interpolates after it, before
+        the noise. Without `randomness` there is no noise.
+        """
+        y = self.of_enlarged(x) if enlarge == "nearest" else super().forward(x)
+        if enlarge == "bilinear":
+            y = bilinear_upsampling(y)
+        if not self.noise or randomness is None:
+            return pixel_normalization(y, None, None, SLOPE)
+        noise = randomness.normal((len(y), 1, *y.shape[2:]))
+        return pixel_normalization(y, self.strengths, noise, SLOPE)
+
+
+class CoarseGenerator(chainer.Chain):
+    """A fully connected layer, then stages that double the width, of two convolutions each.
+
+    Every stage has a 1 x 1 convolution to images. With `background`, it has one channel more: the
+    image is texture times the probability of brain, so that the background can be exactly black.
+    """
+
+    #: No image depends on the others of its batch.
+    batch_normalization = False
+    #: The noise of its layers is a part of every image.
+    needs_randomness = True
+
+    def __init__(self, settings: Coarse, latent_size: int, image_channels: int) -> None:
+        super().__init__()
+        self.settings = settings
+        channels = settings.channels
+        outputs = image_channels + settings.background
+        #: The image's width, and the share of the newest stage; the training sets it.
+        self.growth = Growth(settings.width)
+        with self.init_scope():
+            self.connected = EqualizedLinear(latent_size, channels[0] * FIRST_WIDTH**2)
+            self.first = NormalizedConvolution(channels[0], channels[0], settings.noise)
+            self.stages = chainer.ChainList(
+                *(
+                    chainer.ChainList(
+                        NormalizedConvolution(before, after, settings.noise),
+                        NormalizedConvolution(after, after, settings.noise),
+                    )
+                    for before, after in itertools.pairwise(channels)
+                )
+            )
+            self.to_images = chainer.ChainList(
+                *(EqualizedConvolution(size, outputs, 1, 1.0) for size in channels)
+            )
+
+    @property
+    def output_range(self) -> tuple[float, float]:
+        """The smallest and largest value of an image; real images are scaled to it."""
+        return (-1.0, 1.0)
+
+    def forward(self, latents: Any, randomness: Randomness | None = None) -> Any:
+        """Make images: float32 (N, image channels, width, width), where -1 is background.
+
+        `latents` are float32 (N, latent size). Without `randomness` there is no noise.
+        """
+        h = pixel_normalization(latents, None, None, 1.0)
+        h = F.reshape(self.connected(h), (len(h), -1, FIRST_WIDTH, FIRST_WIDTH))
+        h = self.first(pixel_normalization(h, None, None, SLOPE), randomness)
+        depth, width, before = 0, FIRST_WIDTH, None
+        while width < self.growth.width:
+            before = h
+            enlarging, second = self.stages[depth]
+            h = second(enlarging(h, randomness, self.settings.upsampling), randomness)
+            depth, width = depth + 1, 2 * width
+        y = self.to_images[depth](h)
+        share = self.growth.share
+        if share < 1:
+            y = share * y + (1 - share) * bilinear_upsampling(self.to_images[depth - 1](before))
+        return masked(y) if self.settings.background else y
+
+
+def masked(y: Any) -> Any:
+    """Multiply texture by the probability of brain: from (N, C + 1, H, W) to (N, C, H, W).
+
+    The last channel has the logits. An image in [-1, 1] is black at -1.
+    """
+    texture, logits = F.split_axis(y, [y.shape[1] - 1], axis=1)
+    probability = F.broadcast_to(F.sigmoid(logits), texture.shape)
+    return (texture + 1) * probability - 1
+
+
+class Critic(chainer.Chain):
+    """Convolutions from the image, residual stages, and two fully connected layers.
+
+    A 3 x 3 convolution to a few channels is followed by a 4 x 4 one of stride 2, which halves the
+    width: a residual stage at the full width would take half of the time. A stage halves it by average pooling: two 3 x 3 convolutions, the
+    second one on half the width, beside a 1 x 1 convolution of the pooled input, as in the
+    discriminator of StyleGAN2 (Karras et al., 2020). The last convolution sees the minibatch's
+    deviation. No layer normalises, so that R1 is defined.
+    """
+
+    def __init__(self, settings: Coarse, image_channels: int) -> None:
+        super().__init__()
+        channels = settings.channels[:-1]
+        self.growth = Growth(settings.width)
+        with self.init_scope():
+            self.from_images = chainer.ChainList(
+                *(
+                    FirstStage(image_channels, before // 2, after)
+                    for after, before in itertools.pairwise(settings.channels)
+                )
+            )
+            self.stages = chainer.ChainList(
+                *(ResidualStage(after, before) for before, after in itertools.pairwise(channels))
+            )
+            self.last = EqualizedConvolution(channels[0] + 1, channels[0], 3)
+            self.connected = EqualizedLinear(channels[0] * FIRST_WIDTH**2, channels[0])
+            self.score = EqualizedLinear(channels[0], 1, 1.0)
+
+    def forward(self, images: Any, randomness: Randomness | None = None) -> Any:
+        """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones."""
+        width, share = self.growth.width, self.growth.share
+        depth = int(math.log2(width // FIRST_WIDTH)) - 1
+        h = self.from_images[depth](images)
+        for stage in reversed(range(depth)):
+            h = self.stages[stage](h)
+            if share < 1 and stage == depth - 1:
+                small = self.from_images[stage](average_pooling(images))
+                h = share * h + (1 - share) * small
+        h = rectified(self.last(with_deviation(h)))
+        h = rectified(self.connected(F.reshape(h, (len(h), -1))))
+        return F.reshape(self.score(h), (len(h),))
+
+
+class FirstStage(chainer.Chain):
+    """The critic's first layers at one width: from (N, C, 2 H, 2 W) to (N, `after`, H, W)."""
+
+    def __init__(self, image_channels: int, between: int, after: int) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.first = EqualizedConvolution(image_channels, between, 3)
+            self.second = EqualizedConvolution(between, after, 4, stride=2)
+
+    def forward(self, images: Any) -> Any:
+        """Halve the width of images."""
+        return rectified(self.second(rectified(self.first(images))))
+
+
+class ResidualStage(chainer.Chain):
+    """A stage of the critic, from (N, `before`, 2 H, 2 W) to (N, `after`, H, W)."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        with self.init_scope():
+            self.first = EqualizedConvolution(before, before, 3)
+            self.second = EqualizedConvolution(before, after, 3)
+            self.shortcut = EqualizedConvolution(before, after, 1, 1.0)
+
+    def forward(self, x: Any) -> Any:
+        """Halve the width."""
+        h = rectified(self.second(average_pooling(rectified(self.first(x)))))
+        return (h + self.shortcut(average_pooling(x))) * np.float32(1 / GAIN)
+
+
+def rectified(x: Any) -> Any:
+    """Apply Leaky ReLU."""
+    return hidden(x, None, "leaky_relu", SLOPE)
