@@ -17,7 +17,7 @@ from synaxial.gan.ops.layout import by_channel
 from synaxial.gan.ops.noise import AddNoise
 
 #: The first number of a stream's name, so that streams of different uses are never equal.
-TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
+TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION, UPSAMPLING = range(8)
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:
@@ -85,6 +85,12 @@ class ImageRandomness:
         self.generators = [
             np.random.Generator(np.random.SFC64(seed_sequence(*name))) for name in names
         ]
+
+    def of_images(self, some: slice) -> "ImageRandomness":
+        """Return the source of some of the images, which goes on with their streams."""
+        part = ImageRandomness(self.xp, [])
+        part.generators = self.generators[some]
+        return part
 
     def normal(self, shape: tuple[int, ...]) -> Any:
         """Return standard normal values; `shape` starts with the number of images."""

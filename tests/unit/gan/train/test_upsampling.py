@@ -1,0 +1,178 @@
+"""The up-sampler's training: its losses, its schedule, its exact resumption, and that it learns."""
+
+import numpy as np
+import pytest
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import use_threads
+from synaxial.config.upsampler import Upsampler as Settings
+from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness
+from synaxial.gan.networks.saving import network_arrays
+from synaxial.gan.networks.upsampler import Enlarged, upsample_images
+from synaxial.gan.ops.enlargement import area_reduction, bicubic_enlargement
+from synaxial.gan.train.communication import open_communicator, open_world
+from synaxial.gan.train.upsampling import (
+    OBSERVED,
+    logit_loss,
+    make_upsampler_updater,
+    pixel_loss,
+)
+
+from .conftest import assert_same
+
+TINY = {"width": 8, "crop": 16, "batch_size": 4}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Let the small products of matrices stay on one core."""
+    with use_threads(1):
+        yield
+
+
+def brains(count=12, width=32):
+    """Discs of smooth stripes on exact background, and masks of smaller discs."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:width, :width] - width / 2
+    images, masks = [], []
+    for _ in range(count):
+        angle, phase, radius = generator.uniform((0, 0, width * 0.3), (3, 6, width * 0.45))
+        stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 0.6 + phase)
+        grey = 130 + 80 * stripes
+        images.append(np.where(np.hypot(x, y) < radius, grey, 0))
+        masks.append(np.where(np.hypot(x - 3, y) < radius / 3, 255, 0))
+    return np.array(images).astype(np.uint8), np.array(masks).astype(np.uint8)
+
+
+def updater_of(data, masks=None, coarse_width=8, **settings):
+    communicator, device = open_communicator(open_world(1), "cpu")
+    return make_upsampler_updater(
+        Settings(**{**TINY, **settings}), 3, data, communicator, device, coarse_width, masks
+    )
+
+
+def state_of(updater):
+    serializer = chainer.serializers.DictionarySerializer()
+    serializer.save(updater)
+    return {name: np.array(value) for name, value in serializer.target.items()}
+
+
+@pytest.mark.parametrize("with_masks", [False, True])
+def test_a_resumed_training_continues_exactly(with_masks):
+    images, masks = brains()
+    arguments = (images, masks if with_masks else None)
+    whole = updater_of(*arguments, images=80)
+    for _ in range(8):
+        whole.update()
+    first, second = (updater_of(*arguments, images=80) for _ in range(2))
+    for _ in range(5):
+        first.update()
+    assert first.observed["loss_discriminator"] != 0
+    chainer.serializers.NpzDeserializer(state_of(first)).load(second)
+    for _ in range(3):
+        second.update()
+    assert_same(state_of(second), state_of(whole))
+    assert second.observed == whole.observed
+    assert tuple(second.observed) == OBSERVED
+    assert all(np.isfinite(value) for value in second.observed.values())
+
+
+def test_the_initial_weights_depend_on_the_seed_and_leave_numpys_generator_alone():
+    images, _ = brains()
+    np.random.seed(5)  # noqa: NPY002
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    first = updater_of(images)
+    np.random.seed(6)  # noqa: NPY002
+    second = updater_of(images)
+    np.random.seed(5)  # noqa: NPY002
+    for name in ("upsampler", "critic", "average"):
+        assert_same(
+            network_arrays(getattr(first.networks, name)),
+            network_arrays(getattr(second.networks, name)),
+        )
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def test_the_critic_takes_part_after_an_eighth_and_rates_fall_at_the_end():
+    images, _ = brains()
+    updater = updater_of(images, images=200)
+    assert updater.iterations == 50
+    critics, rates = {}, {}
+    for iteration in (0, 5, 6, 35, 49):
+        updater.iteration = iteration
+        updater.update()
+        critics[iteration] = updater.observed["loss_discriminator"] != 0
+        rates[iteration] = updater.get_optimizer("generator").alpha
+    assert critics == {0: False, 5: False, 6: True, 35: True, 49: True}
+    assert rates[0] == rates[35] == 0.001
+    assert rates[49] == pytest.approx(0.001 * (1 - 0.9 * 14 / 15))
+    assert updater.get_optimizer("discriminator").alpha == pytest.approx(rates[49] / 2)
+
+
+def test_a_weight_of_0_trains_without_a_critic():
+    images, _ = brains()
+    updater = updater_of(images, images=20, adversarial_weight=0)
+    before = network_arrays(updater.networks.critic)
+    before = {name: array.copy() for name, array in before.items()}
+    for _ in range(5):
+        updater.update()
+    assert_same(network_arrays(updater.networks.critic), before)
+    assert updater.observed["loss_discriminator"] == 0
+
+
+def test_losses_are_their_formulas():
+    generator = np.random.default_rng(0)
+    images, real = generator.uniform(-1, 1, (2, 3, 2, 8, 8)).astype(np.float32)
+    real[:, 0, :3] = -1
+    logits = generator.normal(0, 2, (3, 2, 8, 8)).astype(np.float32)
+    difference = (images - real)[:, 0]
+    halves = difference.reshape(3, 4, 2, 4, 2).mean(axis=(2, 4))
+    expected = np.abs(halves).mean() + 0.3 * np.abs(difference).mean()
+    assert float(pixel_loss(images, real).array) == pytest.approx(expected, rel=1e-5)
+    share = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    inside = np.stack([real[:, 0] > -1, real[:, 1] > 0], axis=1)
+    entropy = -np.where(inside, np.log(share), np.log(1 - share))
+    expected = entropy[:, 0].mean() + entropy[:, 1].mean()
+    found = logit_loss(Enlarged(images, chainer.Variable(logits)), real)
+    assert float(found.array) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_adversarial_gradient_is_that_of_the_critics_score():
+    """With a huge weight, the score of fixed crops rises; the pixels alone would not do it."""
+    images, _ = brains()
+    scores = {}
+    for weight in (0.0, 5.0):
+        updater = updater_of(images, images=4000, adversarial_weight=weight)
+        critic = updater.networks.critic
+        critic_rate = updater.get_optimizer("discriminator")
+        updater.iteration = 200
+        # A critic that stays as it is.
+        critic_rate.update = lambda *_: None
+        for _ in range(25):
+            updater.update()
+        small = area_reduction(images[:, None] / np.float32(127.5) - 1, 4).array
+        randomness = ImageRandomness(np, [(SAMPLE, i) for i in range(len(small))])
+        enlarged = updater.networks.upsampler(small.astype(np.float32), randomness)
+        for _ in range(20):
+            # Until the vectors of spectral normalisation stay as they are.
+            score = critic(enlarged.array)
+        scores[weight] = float(score.array.mean())
+    assert scores[5.0] > scores[0.0] + 0.01
+
+
+def test_200_iterations_are_better_than_bicubic():
+    images, masks = brains()
+    updater = updater_of(images, masks, images=1600, batch_size=8, crop=32)
+    for _ in range(200):
+        updater.update()
+    real = np.stack([images, masks], axis=1).astype(np.float32) / 127.5 - 1
+    small = area_reduction(real, 4).array
+    pixels = np.rint((small + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
+    randomness = ImageRandomness(np, [(SAMPLE, i) for i in range(len(pixels))])
+    large = upsample_images(updater.networks.average, pixels, randomness)
+    ours = pixel_loss(large.transpose(0, 3, 1, 2) / np.float32(127.5) - 1, real)
+    bicubic = pixel_loss(bicubic_enlargement(small, 4), real)
+    assert float(ours.array) < 0.95 * float(bicubic.array)
+    assert (large[images == 0, 0] == 0).mean() > 0.95
+    overlap = ((large[..., 1] > 0) & (masks > 0)).sum()
+    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.85

@@ -1,0 +1,181 @@
+"""The up-sampler: from small images to large ones; and the critic that it is trained with."""
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.layers import Convolution, hidden
+from synaxial.gan.networks.randomness import ImageRandomness, Randomness
+from synaxial.gan.ops.background import with_background
+from synaxial.gan.ops.enlargement import bicubic_enlargement
+from synaxial.gan.ops.layout import images_first, images_last, on_cpu
+from synaxial.gan.ops.resampling import bilinear_upsampling, blur
+
+F = chainer.functions
+
+#: Leaky ReLU's slope.
+SLOPE = 0.2
+
+#: Blocks of two convolutions at the small images' width, and the weight of what a block adds.
+BLOCKS, SHARE = 3, 0.3
+
+#: The logits of "not background" and "tumour" before training, as (value - threshold) times a
+#: gain, of the bicubic enlargement; and the gain of what the network adds to them. The threshold of
+#: background is low: a pixel at the brain's edge that is partly background belongs to the brain.
+THRESHOLDS, GAINS, GAIN = (-0.97, 0.0), (20.0, 8.0), 4.0
+
+#: The critic's convolutions before the last: channels and kernel width. 4 has stride 2, 3 stride 1.
+#: At half the width of the images, one of stride 1 would cost more than any other.
+CRITIC = ((16, 4), (32, 4), (32, 3), (48, 4), (48, 3))
+
+#: Images enlarged at a time; it bounds the memory.
+CHUNK = 8
+
+
+class Enlarged(NamedTuple):
+    """Enlarged images and their logits, both (N, channels, width, width).
+
+    The logits are those of "not background" and, with masks, of "tumour".
+    """
+
+    images: Any
+    logits: Any
+
+
+class Upsampler(chainer.Chain):
+    """Enlarges images by a power of two: what it adds to a bicubic enlargement is learned.
+
+    All but the last steps are taken at the width of the small images, where a pixel costs least.
+    Then each stage doubles the width bilinearly, between two 3 x 3 convolutions. Most convolutions
+    see a channel of noise too, from which they make the fine structure that small images do not
+    determine. What leaves no grid and no speckle comes last: the fixed blur, and background that is
+    exactly -1.
+
+    `width` are the channels at the small images' width. There are a quarter of them at full size,
+    and twice as many at each halving of the width, but no more than `width`. `channels` is 1, or 2:
+    an image and its tumour mask.
+    """
+
+    def __init__(self, width: int, factor: int, channels: int = 1) -> None:
+        super().__init__()
+        self.factor = factor
+        self.channels = channels
+        stages = int(math.log2(factor))
+        widths = [width, *(min(width, width // 4 * 2**k) for k in reversed(range(stages)))]
+        pairs = list(itertools.pairwise(widths))
+        with self.init_scope():
+            self.first = convolution_of(channels, width)
+            self.blocks = chainer.ChainList(
+                *(convolution_of(width + 1 - k % 2, width) for k in range(2 * BLOCKS))
+            )
+            self.before = chainer.ChainList(*(convolution_of(a, b) for a, b in pairs))
+            self.after = chainer.ChainList(*(convolution_of(b + 1, b) for _, b in pairs))
+            # Texture, then logits. Before training the result is almost the bicubic enlargement.
+            self.last = convolution_of(widths[-1], 1 + channels, scale=0.1)
+
+    def forward(self, images: Any, randomness: Randomness) -> Any:
+        """Enlarge images: float32 (N, channels, w, w) to (N, channels, factor w, factor w).
+
+        Their values are in [-1, 1]. A mask's values are soft, from -1 outside to 1 inside.
+        """
+        return self.enlarge(images, randomness).images
+
+    def enlarge(self, images: Any, randomness: Randomness) -> Enlarged:
+        """Enlarge images, and return the logits too, on which the losses act."""
+        added, logits = F.split_axis(self.last(self._features(images, randomness)), [1], axis=1)
+        base = bicubic_enlargement(images, self.factor).array
+        texture = blur(base[:, :1] + added)
+        thresholds, gains = (
+            self.xp.array(numbers[: self.channels], np.float32)[:, None, None]
+            for numbers in (THRESHOLDS, GAINS)
+        )
+        logits = GAIN * logits + (base - thresholds) * gains
+        inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
+        enlarged = with_background(texture, inside)
+        if self.channels > 1:
+            # From the logit to -1 ... 1: twice the logistic function, minus 1.
+            enlarged = F.concat([enlarged, F.tanh(0.5 * tumour[0])])
+        return Enlarged(enlarged, logits)
+
+    def _features(self, images: Any, randomness: Randomness) -> Any:
+        """Compute what the last layer sees, at full size."""
+        h = activated(self.first(images))
+        blocks = list(self.blocks)
+        for one, two in zip(blocks[::2], blocks[1::2], strict=True):
+            h = h + SHARE * two(activated(one(with_noise(h, randomness))))
+        for before, after in zip(self.before, self.after, strict=True):
+            h = bilinear_upsampling(activated(before(h)))
+            h = activated(after(with_noise(h, randomness)))
+        return h
+
+
+class PatchCritic(chainer.Chain):
+    """Scores patches of images; each score sees a part of the image only (Isola et al., 2017).
+
+    A score sees 62 x 62 pixels. All convolutions have spectral normalisation (Miyato et al., 2018).
+    """
+
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+        inputs = [channels, *(number for number, _ in CRITIC)]
+        layers = [*CRITIC, (1, 3)]
+        with self.init_scope():
+            self.convolutions = chainer.ChainList(
+                *(
+                    Convolution(before, after, kernel, stride=kernel - 2, pad=1)
+                    for before, (after, kernel) in zip(inputs, layers, strict=True)
+                )
+            )
+        for layer in self.convolutions:
+            layer.add_hook(chainer.link_hooks.SpectralNormalization())
+
+    def forward(self, images: Any) -> Any:
+        """Score float32 (N, channels, w, w): (N, 1, w / 8, w / 8), larger for real patches."""
+        h = images
+        *layers, last = self.convolutions
+        for layer in layers:
+            h = activated(layer(h))
+        return last(h)
+
+
+def convolution_of(before: int, after: int, scale: float = 1.0) -> Convolution:
+    """Make a 3 x 3 convolution that keeps the width."""
+    return Convolution(before, after, 3, 1, 1, initialW=chainer.initializers.LeCunNormal(scale))
+
+
+def activated(x: Any) -> Any:
+    """Apply the activation."""
+    return hidden(x, None, "leaky_relu", SLOPE)
+
+
+def with_noise(x: Any, randomness: Randomness) -> Any:
+    """Append a channel of standard normal noise to (N, C, H, W)."""
+    noise = randomness.normal((len(x), 1, *x.shape[2:]))
+    if on_cpu(x):
+        # In the layout of x, or the result would be copied.
+        noise = images_first(images_last(noise))
+    return F.concat([x, noise])
+
+
+def upsample_images(
+    upsampler: Upsampler, images: np.ndarray, randomness: ImageRandomness
+) -> np.ndarray:
+    """Enlarge 8-bit images, (N, w, w, channels) on the host, to 8-bit ones of `factor` w.
+
+    `randomness` has one stream for each image. Background is 0; a mask is 0 outside and 255 inside.
+    """
+    width = upsampler.factor * images.shape[1]
+    result = np.empty((len(images), width, width, upsampler.channels), np.uint8)
+    for first in range(0, len(images), CHUNK):
+        some = slice(first, first + CHUNK)
+        values = images[some].transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
+        with chainer.using_config("train", False), chainer.no_backprop_mode():
+            large = upsampler(upsampler.xp.asarray(values), randomness.of_images(some)).array
+        large = chainer.backends.cuda.to_cpu(large).transpose(0, 2, 3, 1)
+        result[some] = np.clip(np.rint((large + 1) * 127.5), 0, 255)
+        if upsampler.channels > 1:
+            result[some, ..., 1] = np.where(large[..., 1] > 0, 255, 0)
+    return result

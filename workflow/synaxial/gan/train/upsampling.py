@@ -1,0 +1,239 @@
+"""The training of the up-sampler: supervised, with a critic of patches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.config.training import Optimizer
+from synaxial.config.upsampler import Upsampler as UpsamplerSettings
+from synaxial.gan.networks.randomness import (
+    INITIALISATION,
+    UPSAMPLING,
+    BatchRandomness,
+    seed_sequence,
+)
+from synaxial.gan.networks.upsampler import Enlarged, PatchCritic, Upsampler
+from synaxial.gan.ops.enlargement import area_reduction, average_squares
+from synaxial.gan.train.batches import RankBatches
+from synaxial.gan.train.communication import average_persistents
+from synaxial.gan.train.crops import crops_of, degrade
+from synaxial.gan.train.losses import LOSSES
+from synaxial.gan.train.optimizers import make_optimizer
+from synaxial.gan.train.updater import follow
+
+F = chainer.functions
+
+#: What an iteration observes, in the order of the vector that the ranks average. Before the critic
+#: takes part, the values of its scores are 0.
+OBSERVED = (
+    "loss_generator",
+    "loss_discriminator",
+    "score_real",
+    "score_generated",
+    "loss_pixels",
+)
+
+#: Share of the iterations before the critic takes part: until then there is little to criticise.
+SUPERVISED = 0.12
+
+#: Share of the iterations after which the learning rates fall, and to what part.
+CONSTANT, LAST_RATE = 0.7, 0.1
+
+#: Weights of the difference at full size, beside that of half-size averages, and of the logits.
+#: A difference of averages lets fine structure be where the noise puts it.
+FULL_SIZE, LOGITS = 0.3, 0.1
+
+#: Adam's decay of the moments.
+BETA1, BETA1_OF_CRITIC, BETA2 = 0.5, 0.0, 0.99
+
+#: Half-life of the moving average in crops, and the largest part of the training so far that it may
+#: be (Karras et al., 2020): at first the weights change fast.
+HALF_LIFE, RAMP_UP = 1000, 0.05
+
+
+@dataclass(frozen=True)
+class UpsamplerNetworks:
+    """The up-sampler, its critic, and the moving average of the up-sampler, which is kept."""
+
+    upsampler: Upsampler
+    critic: PatchCritic
+    average: Upsampler
+
+
+class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
+    """One update of the critic, then one of the up-sampler, on the same crops.
+
+    `images` are uint8 (N, W, W), and so are `masks`, 0 and 255. The optimizers are named
+    `generator` and `discriminator`, as in `AdversarialUpdater`.
+    """
+
+    def __init__(
+        self,
+        batches: RankBatches,
+        images: np.ndarray,
+        networks: UpsamplerNetworks,
+        optimizers: dict[str, Any],
+        settings: UpsamplerSettings,
+        seed: int,
+        communicator: Any,
+        device: Any,
+        masks: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(batches, optimizers, device=device)
+        self.channels = [images] if masks is None else [images, masks]
+        self.networks = networks
+        self.settings = settings
+        self.seed = seed
+        self.communicator = communicator
+        self.xp = device.xp
+        self.observed: dict[str, float] = {}
+
+    @property
+    def iterations(self) -> int:
+        """The iterations of the whole training."""
+        return -(-self.settings.images // self.settings.batch_size)
+
+    def update_core(self) -> None:
+        """Do one iteration; `observed` then has its observations, averaged over the ranks."""
+        self._set_learning_rates()
+        observed = self._update_networks()
+        average_persistents(self.networks.critic, self.communicator)
+        half_life = min(HALF_LIFE, RAMP_UP * (self.iteration + 1) * self.settings.batch_size)
+        half_lives = self.settings.batch_size / half_life
+        follow(self.networks.average, self.networks.upsampler, half_lives)
+        self.observed = self._average_over_ranks(*observed)
+
+    def _set_learning_rates(self) -> None:
+        done = self.iteration / self.iterations
+        fallen = min(max(done - CONSTANT, 0) / (1 - CONSTANT), 1)
+        rate = self.settings.learning_rate * (1 - (1 - LAST_RATE) * fallen)
+        self.get_optimizer("generator").alpha = rate
+        self.get_optimizer("discriminator").alpha = rate / 2
+
+    def _update_networks(self) -> tuple[Any, ...]:
+        """Update the networks; return this rank's values of `OBSERVED`."""
+        settings, upsampler = self.settings, self.networks.upsampler
+        rank = self.communicator.rank
+        randomness = BatchRandomness(self.xp, UPSAMPLING, self.seed, self.iteration, rank)
+        indices = self.get_iterator("main").next()
+        width = min(settings.crop, self.channels[0].shape[1])
+        real = crops_of(self.channels, indices, width, upsampler.factor, randomness)
+        small = average_squares(upsampler.factor, real)
+        small = degrade(small, settings.degradation, randomness)
+        enlarged = upsampler.enlarge(small, randomness)
+
+        loss_pixels = pixel_loss(enlarged.images, real)
+        loss = loss_pixels + LOGITS * logit_loss(enlarged, real)
+        loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
+        if settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations:
+            of_critic = self._update_critic(real, enlarged.images.array)
+            adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
+                self.networks.critic(enlarged.images)
+            )
+            loss_value = loss_value + adversarial.array
+            # Only with respect to the images: the critic's weights need no gradient here.
+            (gradient,) = chainer.grad([adversarial], [enlarged.images])
+            loss += F.sum(gradient.array * enlarged.images)
+        upsampler.cleargrads()
+        loss.backward()
+        self.get_optimizer("generator").update()
+        return (loss_value, *of_critic, loss_pixels.array)
+
+    def _update_critic(self, real: Any, generated: Any) -> tuple[Any, Any, Any]:
+        """Update it; return its loss and the mean scores of real and generated images."""
+        # As one batch: no layer mixes images.
+        scores = self.networks.critic(self.xp.concatenate([real, generated]))
+        score_real, score_generated = F.split_axis(scores, 2, axis=0)
+        loss = LOSSES["hinge"].discriminator(score_real, score_generated)
+        self.networks.critic.cleargrads()
+        loss.backward()
+        self.get_optimizer("discriminator").update()
+        return loss.array, score_real.array.mean(), score_generated.array.mean()
+
+    def _average_over_ranks(self, *values: Any) -> dict[str, float]:
+        local = np.array([float(value) for value in values])
+        total = np.empty_like(local)
+        self.communicator.mpi_comm.Allreduce(local, total)
+        return dict(zip(OBSERVED, (total / self.communicator.size).tolist(), strict=True))
+
+    def serialize(self, serializer: Any) -> None:
+        """Write or read everything that the next iteration depends on."""
+        super().serialize(serializer)
+        self.networks.average.serialize(serializer["moving_average"])
+
+
+def pixel_loss(images: Any, real: Any) -> Any:
+    """Return the mean absolute difference of half-size averages, plus 0.3 times that at full size.
+
+    Both are (N, channels, W, W), of which only the image counts, not the mask.
+    """
+    image = F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
+    difference = image - real[:, :1]
+    averages = area_reduction(difference, 2)
+    return F.mean(F.absolute(averages)) + FULL_SIZE * F.mean(F.absolute(difference))
+
+
+def logit_loss(enlarged: Enlarged, real: Any) -> Any:
+    """Return the cross-entropy of "not background", plus that of "tumour", in nats a pixel."""
+    xp = chainer.backend.get_array_module(real)
+    thresholds = xp.array([-1, 0], real.dtype)[: real.shape[1], None, None]
+    inside = (real > thresholds).astype(real.dtype)
+    logits = enlarged.logits
+    return real.shape[1] * F.mean(F.softplus(logits) - inside * logits)
+
+
+def make_upsampler_updater(
+    settings: UpsamplerSettings,
+    seed: int,
+    images: np.ndarray,
+    communicator: Any,
+    device: Any,
+    coarse_width: int,
+    masks: np.ndarray | None = None,
+) -> UpsamplerUpdater:
+    """Make the updater of an up-sampler's training at its start; all ranks must call it.
+
+    The up-sampler enlarges images of `coarse_width` to the width of `images`, uint8 (N, W, W).
+    """
+    factor = images.shape[1] // coarse_width
+    networks = make_upsampler_networks(settings, seed, factor, 1 if masks is None else 2, device)
+    optimizers = {
+        name: make_optimizer(
+            Optimizer(
+                learning_rate=settings.learning_rate, beta1=beta1, beta2=BETA2, weight_decay=0
+            ),
+            network,
+            communicator,
+        )
+        for name, network, beta1 in (
+            ("generator", networks.upsampler, BETA1),
+            ("discriminator", networks.critic, BETA1_OF_CRITIC),
+        )
+    }
+    batches = RankBatches(
+        len(images), settings.batch_size, seed, communicator.rank, communicator.size
+    )
+    return UpsamplerUpdater(
+        batches, images, networks, optimizers, settings, seed, communicator, device, masks
+    )
+
+
+def make_upsampler_networks(
+    settings: UpsamplerSettings, seed: int, factor: int, channels: int, device: Any
+) -> UpsamplerNetworks:
+    """Make the networks with their initial weights, which depend on the seed, on the device."""
+    # Chainer's initialisers draw from NumPy's global generator.
+    state = np.random.get_state()  # noqa: NPY002
+    words = seed_sequence(INITIALISATION, UPSAMPLING, seed).generate_state(8)
+    np.random.seed(words)  # noqa: NPY002
+    try:
+        upsampler = Upsampler(settings.width, factor, channels)
+        critic = PatchCritic(channels)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    average = upsampler.copy(mode="copy")
+    for network in (upsampler, critic, average):
+        network.to_device(device)
+    return UpsamplerNetworks(upsampler, critic, average)
