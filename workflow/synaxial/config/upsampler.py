@@ -1,6 +1,6 @@
 """The section about the up-sampler, which enlarges generated images, and its training."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,8 +18,11 @@ class Upsampler(Section):
     """Channels at the width of the small images, a multiple of 4. The layers at full size have a
     quarter of them."""
 
-    images: Count = 38400
-    """Crops of training images to learn from. The default takes about ten minutes on one core."""
+    factor: Literal[2, 4, 8] = 4
+    """How much wider it makes an image: from the coarse image's width to `resize.size`."""
+
+    epochs: Count = 60
+    """Passes over the training images, of each of which one crop is used."""
 
     batch_size: Count = 8
     """Crops in one update, over all ranks together."""

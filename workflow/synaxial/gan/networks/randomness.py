@@ -17,7 +17,8 @@ from synaxial.gan.ops.layout import by_channel
 from synaxial.gan.ops.noise import AddNoise
 
 #: The first number of a stream's name, so that streams of different uses are never equal.
-TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION, UPSAMPLING = range(8)
+TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
+UPSAMPLING, VARIATION, ENLARGING = range(7, 10)
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:

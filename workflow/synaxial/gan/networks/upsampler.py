@@ -61,6 +61,7 @@ class Upsampler(chainer.Chain):
 
     def __init__(self, width: int, factor: int, channels: int = 1) -> None:
         super().__init__()
+        self.width = width
         self.factor = factor
         self.channels = channels
         stages = int(math.log2(factor))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.config.training import Optimizer
+from synaxial.config.training import Optimizer, Training
 from synaxial.config.upsampler import Upsampler as UpsamplerSettings
 from synaxial.gan.networks.randomness import (
     INITIALISATION,
@@ -89,11 +89,13 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         self.communicator = communicator
         self.xp = device.xp
         self.observed: dict[str, float] = {}
+        #: The networks that the last iteration updated, by the names of their optimizers.
+        self.updated: tuple[str, ...] = ()
 
     @property
     def iterations(self) -> int:
         """The iterations of the whole training."""
-        return -(-self.settings.images // self.settings.batch_size)
+        return -(-self.settings.epochs * len(self.channels[0]) // self.settings.batch_size)
 
     def update_core(self) -> None:
         """Do one iteration; `observed` then has its observations, averaged over the ranks."""
@@ -127,7 +129,8 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         loss_pixels = pixel_loss(enlarged.images, real)
         loss = loss_pixels + LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
-        if settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations:
+        used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
+        if used:
             of_critic = self._update_critic(real, enlarged.images.array)
             adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
                 self.networks.critic(enlarged.images)
@@ -139,6 +142,7 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         upsampler.cleargrads()
         loss.backward()
         self.get_optimizer("generator").update()
+        self.updated = ("generator", "discriminator") if used else ("generator",)
         return (loss_value, *of_critic, loss_pixels.array)
 
     def _update_critic(self, real: Any, generated: Any) -> tuple[Any, Any, Any]:
@@ -185,20 +189,18 @@ def logit_loss(enlarged: Enlarged, real: Any) -> Any:
 
 
 def make_upsampler_updater(
-    settings: UpsamplerSettings,
-    seed: int,
+    training: Training,
     images: np.ndarray,
     communicator: Any,
     device: Any,
-    coarse_width: int,
     masks: np.ndarray | None = None,
 ) -> UpsamplerUpdater:
     """Make the updater of an up-sampler's training at its start; all ranks must call it.
 
-    The up-sampler enlarges images of `coarse_width` to the width of `images`, uint8 (N, W, W).
+    The up-sampler enlarges images to the width of `images`, uint8 (N, W, W).
     """
-    factor = images.shape[1] // coarse_width
-    networks = make_upsampler_networks(settings, seed, factor, 1 if masks is None else 2, device)
+    settings, seed = training.upsampler, training.seed
+    networks = make_upsampler_networks(settings, seed, training.image_channels, device)
     optimizers = {
         name: make_optimizer(
             Optimizer(
@@ -221,7 +223,7 @@ def make_upsampler_updater(
 
 
 def make_upsampler_networks(
-    settings: UpsamplerSettings, seed: int, factor: int, channels: int, device: Any
+    settings: UpsamplerSettings, seed: int, channels: int, device: Any
 ) -> UpsamplerNetworks:
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     # Chainer's initialisers draw from NumPy's global generator.
@@ -229,7 +231,7 @@ def make_upsampler_networks(
     words = seed_sequence(INITIALISATION, UPSAMPLING, seed).generate_state(8)
     np.random.seed(words)  # noqa: NPY002
     try:
-        upsampler = Upsampler(settings.width, factor, channels)
+        upsampler = Upsampler(settings.width, settings.factor, channels)
         critic = PatchCritic(channels)
     finally:
         np.random.set_state(state)  # noqa: NPY002
