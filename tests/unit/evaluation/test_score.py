@@ -51,10 +51,12 @@ def sets(phantoms):
         for chosen in (np.isin(groups, (0, 3)), np.isin(groups, (1, 4)), np.isin(groups, (2, 5)))
     ]
     reference, real, training = thirds
+    copied = subset(training, controls.copies(len(training), len(real), 0))
     made = {
         "reference": reference,
         "real": real,
-        "copies": subset(training, controls.copies(len(training), len(real), 0)),
+        "copies": copied,
+        "warped": controls.warped(copied, 0),
         "blurred": controls.blurred(real, Evaluate().blur),
         "grid": controls.planted_grid(real, Evaluate().grid_amplitude, Evaluate().grid_period),
         "noise": controls.noise(real, 0),
@@ -92,6 +94,13 @@ def test_copies_look_real_and_are_found_out(evaluated):
     assert evaluated["copies"]["memorisation"].value == pytest.approx(1)
     assert evaluated["copies"]["memorisation_nearest"].value == pytest.approx(1)
     assert evaluated["real"]["memorisation"].value < 0.5
+
+
+def test_warped_copies_are_found_out_too(evaluated):
+    shares = {name: evaluated[name]["memorisation"].value for name in evaluated}
+    assert shares["real"] < 0.5 < shares["warped"] <= shares["copies"]
+    nearest = {name: evaluated[name]["memorisation_nearest"].value for name in evaluated}
+    assert nearest["real"] < nearest["warped"] < nearest["copies"]
 
 
 def test_each_fault_shows_where_it_must(evaluated):
