@@ -67,9 +67,8 @@ def run(
         return
     spacing = study.acquire.volume.spacing
     with use_threads(1):
-        judge, known = make_judge(
-            images, rows, study.evaluate.seed, spacing[2] if spacing else None
-        )
+        distance = spacing[2] if spacing else None
+        judge, known = make_judge(images, rows, study.evaluate.seed, distance, UPDATES)
     write_network(output, judge.network)
     write_json(record, known.model_dump())
     logger.info("%s (%.0f s)", known.in_words(), time.monotonic() - began)
@@ -80,7 +79,7 @@ def make_judge(
     rows: list[dict[str, str]],
     seed: int,
     spacing: float | None,
-    updates: int = UPDATES,
+    updates: int,
 ) -> tuple[Judge, JudgeRecord]:
     """Train a judge on the reference half of the images, and test it on the other half.
 
