@@ -85,7 +85,7 @@ CHANGES = {
     "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
     "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
     "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
-    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
+    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate", "judge"}),
     "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch", "manifest"}),
     "columns": ({"render": {"columns": 5}}, {"render"}),
     "results": ({"results": "elsewhere"}, set()),
