@@ -24,10 +24,10 @@ TITLE = "judge"
 EXPLANATION = (
     "Features of the judge: the 128 means of the last layer of a small network that was trained on "
     "the reference images of this study, at 64 x 64, to tell the level of a slice and whether it "
-    "shows tumour. They know brains and little else: what makes a slice look like another level. "
-    "They hardly see fine details, such as blur. No network of the pipeline is trained with them, "
-    "so an experiment cannot please them alone. All sets are compared with the images of its "
-    "training alike, so the first row has the same disadvantage as all others."
+    "shows tumour. They know brains and little else: they see blends of several brains and "
+    "upside-down heads, blur less, and a grid not at all. Their kernel distance varies much from "
+    "person to person, so with few people its interval is wide; the AUC tells more. All sets are "
+    "compared with the images of its training alike, so the first row has no advantage."
 )
 SOURCE = (
     "He et al., Delving Deep into Rectifiers, ICCV 2015 (initial weights); Ioffe and Szegedy, "
