@@ -163,6 +163,12 @@ STAGES = {
         " --output {to}controls/{kind}/images.tif",
         defaults=(("kind", "blurred"),),
     ),
+    # Of four held-out people it is left out; its training takes a minute.
+    "evaluate judge": Stage(
+        "--config study.yaml --held-out held_out --output {to}controls/judge.npz"
+        " --record {to}controls/judge.json",
+        skip=("*.npz",),
+    ),
     "evaluate measure": Stage(
         "--reference controls/reference/images.tif --training dataset --threads 2"
         " --output {to}{set}/measurements.npz",

@@ -45,6 +45,6 @@ def test_a_group_asks_for_the_cores_of_one_of_its_jobs(evaluated):
         if group:
             asked[group[1]] = asked_for(line, evaluated)
     assert asked == {
-        "controls": "-p cpu -t 46 --mem 4000 --requeue --ntasks=1 --cpus-per-task=4 -D FOLDER",
+        "controls": "-p cpu -t 59 --mem 4000 --requeue --ntasks=1 --cpus-per-task=4 -D FOLDER",
         "numbers": "-p cpu -t 10 --mem 8000 --requeue --ntasks=1 --cpus-per-task=5 -D FOLDER",
     }

@@ -28,10 +28,10 @@ def table_of(path):
 
 def test_a_run_evaluates_the_default_experiments(evaluated):
     jobs = jobs_of(evaluated.output)
-    expected = {"train": 1, "sample": 2, "control": 6, "measure": 1, "measure_control": 6}
+    expected = {"train": 1, "sample": 2, "control": 7, "measure": 1, "measure_control": 7}
     expected |= {
         "evaluate": 1,
-        "evaluate_control": 5,
+        "evaluate_control": 6,
         "compare": 1,
         "cases": 1,
         "catalogue_load": 1,
@@ -41,7 +41,7 @@ def test_a_run_evaluates_the_default_experiments(evaluated):
     assert not [rule for rule in jobs if re.search("mask|segment|turing|scaling", rule)]
     rows = table_of(evaluated.results("comparison.csv"))
     assert {row["set"] for row in rows} == {
-        *("real", "copies", "blurred", "grid", "noise"),
+        *("real", "copies", "warped", "blurred", "grid", "noise"),
         "final",
     }
     assert {row["images"] for row in rows} == {"12"}

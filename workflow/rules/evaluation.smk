@@ -26,11 +26,34 @@ rule control:
         " > {log} 2>&1"
 
 
+rule judge:
+    input:
+        settings=settings_of("judge"),
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
+    output:
+        network=f"{RESULTS}/controls/judge.npz",
+        record=f"{RESULTS}/controls/judge.json",
+    log:
+        f"{LOGS}/judge.log",
+    benchmark:
+        f"{BENCHMARKS}/judge.tsv"
+    resources:
+        mem_mb=2000,
+    params:
+        version=version_of("evaluate judge"),
+        held_out=subpath(input.held_out, parent=True),
+    shell:
+        "synaxial evaluate judge --config {input.settings} --held-out {params.held_out}"
+        " --output {output.network} --record {output.record} > {log} 2>&1"
+
+
 rule measure:
     input:
         stacks=expand(rules.sample.output.stack, stack=STACKS, allow_missing=True),
         reference=expand(rules.control.output.images, control="reference"),
         training=rules.pack.output.images,
+        judge=rules.judge.output.network,
     output:
         measurements=f"{TRAINING}/measurements.npz",
     log:
@@ -45,7 +68,8 @@ rule measure:
         training=subpath(input.training, parent=True),
     shell:
         "synaxial evaluate measure --reference {input.reference} --training {params.training}"
-        " --threads {threads} --output {output.measurements} {input.stacks} > {log} 2>&1"
+        " --judge {input.judge} --threads {threads} --output {output.measurements} {input.stacks}"
+        " > {log} 2>&1"
 
 
 use rule measure as measure_control with:
@@ -53,6 +77,7 @@ use rule measure as measure_control with:
         stacks=rules.control.output.images,
         reference=expand(rules.control.output.images, control="reference"),
         training=rules.pack.output.images,
+        judge=rules.judge.output.network,
     output:
         measurements=f"{RESULTS}/controls/{{control}}/measurements.npz",
     log:
@@ -118,6 +143,7 @@ use rule evaluate as evaluate_control with:
 rule compare:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        judge=rules.judge.output.record,
         experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
     output:
         table=f"{RESULTS}/comparison.csv",
@@ -140,12 +166,14 @@ rule compare:
         version=version_of("evaluate compare"),
     shell:
         "synaxial evaluate compare --table {output.table} --page {output.page}"
-        " --chart {output.chart} {input.controls} {input.experiments} > {log} 2>&1"
+        " --chart {output.chart} --judge {input.judge} {input.controls} {input.experiments}"
+        " > {log} 2>&1"
 
 
 use rule compare as compare_all with:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        judge=rules.judge.output.record,
         experiments=of_trainings(rules.evaluate.output.values, plan.trainings(study.experiments)),
     output:
         table=f"{RESULTS}/figures/comparison.csv",

@@ -37,6 +37,7 @@ COMMANDS = {
     "sample": "synaxial.gan.sampling",
     "render": "synaxial.gan.rendering",
     "evaluate controls": "synaxial.evaluation.controls",
+    "evaluate judge": "synaxial.evaluation.judge",
     "evaluate measure": "synaxial.evaluation.measure",
     "evaluate score": "synaxial.evaluation.score",
     "evaluate compare": "synaxial.evaluation.compare",

@@ -7,7 +7,7 @@ from synaxial.io.errors import SynaxialError
 
 STAGES = (
     *("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
-    *("reference", "control", "evaluate"),
+    *("reference", "control", "judge", "evaluate"),
 )
 
 
@@ -37,6 +37,7 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
         "render": [read.render == study.render],
         "reference": [read.evaluate.images == 40],
         "control": [read.evaluate.images == 40, read.evaluate.blur == 5, read.evaluate.seed == 3],
+        "judge": [read.evaluate.seed == 3, read.acquire.volume == study.acquire.volume],
         "evaluate": [read.evaluate.repeats == 20, read.evaluate.seed == 3],
     }
     assert all(own[stage])
@@ -84,7 +85,7 @@ CHANGES = {
     "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
     "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
     "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),
-    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate"}),
+    "seed of the evaluation": ({"evaluate": {"seed": 2}}, {"control", "evaluate", "judge"}),
     "held-out subjects": ({"acquire": {"held_out": "020-030"}}, {"fetch", "manifest"}),
     "columns": ({"render": {"columns": 5}}, {"render"}),
     "results": ({"results": "elsewhere"}, set()),

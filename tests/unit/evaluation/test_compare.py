@@ -119,6 +119,34 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
         assert len(np.unique(np.asarray(chart.convert("L")))) > 50
 
 
+def test_the_page_says_how_well_the_judge_predicts(tmp_path, run_synaxial, evaluations):
+    numbers = {"people": 9, "images": 90, "tested_people": 8, "tested_images": 80}
+    errors = {"level_error": 5.25, "constant_error": 12, "tumour_auc": 0.84}
+    (tmp_path / "judge.json").write_text(json.dumps(numbers | errors))
+    done = compare(run_synaxial, tmp_path, ["--judge", tmp_path / "judge.json", *evaluations])
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert "mean error of the level is 5.2 mm (without looking: 12.0)" in page
+    assert "AUC of tumour or not: 0.84" in page
+
+
+def test_without_a_judge_its_columns_are_left_out(tmp_path, run_synaxial):
+    values = {name: asdict(v) for name, v in values_of(0).items() if not name.endswith("_judge")}
+    sets = [
+        write_evaluation(tmp_path, name, seed, 0, values=values)
+        for name, seed in (("real", None), ("final", 1))
+    ]
+    reason = "it needs 8 held-out people or more, and there are 4"
+    (tmp_path / "judge.json").write_text(json.dumps({"left_out": reason}))
+    done = compare(run_synaxial, tmp_path, ["--judge", tmp_path / "judge.json", *sets])
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert f"Left out here: {reason}." in page
+    assert ", judge<br>" not in page
+    lines = (tmp_path / "table.md").read_text().splitlines()
+    assert {line.count(" | ") for line in lines} == {len(HEADLINES) - 2}
+
+
 @pytest.mark.parametrize(
     ("said", "differences"),
     [
@@ -136,6 +164,7 @@ def test_the_table_has_every_number_of_every_set(tmp_path, run_synaxial, evaluat
             "was made with other reference images than",
             {"sha256": {**SHA256, "reference": 64 * "c"}},
         ),
+        ("was made with another judge than", {"sha256": {**SHA256, "judge": 64 * "c"}}),
         (
             "was made with other training images than",
             {"sha256": {**SHA256, "training": 64 * "c"}},

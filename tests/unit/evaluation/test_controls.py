@@ -14,7 +14,7 @@ from synaxial.io.files import write_csv
 from synaxial.io.images import ImageSet
 from synaxial.io.stacks import read_stack
 
-KINDS = ("reference", "real", "copies", "blurred", "grid", "noise")
+KINDS = ("reference", "real", "copies", "warped", "blurred", "grid", "noise")
 
 
 def images_of(subjects, slices, seed):
@@ -63,6 +63,33 @@ def test_copies_are_training_images_and_none_is_there_twice():
     assert set(other.origin) != set(control.origin)
 
 
+def test_warped_copies_are_the_copies_moved_by_two_pixels_of_256():
+    side = 128
+    down, right = np.indices((side, side))
+    head = np.hypot(down - 64, right - 64) < 50
+    slopes = np.where(head, np.stack([down, right]), 0).astype(np.uint8)
+    stars = np.repeat(slopes, 40, axis=0)
+    warped = controls.warped(ImageSet(stars, np.arange(80)), seed=3).pixels
+    inside = np.hypot(down - 64, right - 64) < 40
+    # The grey level of a slope of 1 a pixel tells the displacement along it: half of 2 pixels of
+    # 256 in each direction, as a root mean square, and the root of that.
+    moves = (warped.astype(float) - stars)[:, inside]
+    assert np.sqrt((moves**2).mean()) == pytest.approx(1 / np.sqrt(2), rel=0.2)
+    # Neighbours move together, and each image in its own way.
+    along = np.diff(warped.astype(float) - stars, axis=2)[:, :, :][
+        :, inside[:, 1:] & inside[:, :-1]
+    ]
+    assert np.abs(along).mean() < 0.35
+    assert (warped[0] != warped[1]).any()
+    assert not warped[:, np.hypot(down - 64, right - 64) > 56].any()
+
+
+def test_warped_copies_are_of_the_copied_images():
+    sets = [make_control(kind, TRAINING, HELD_OUT, Evaluate(), 12) for kind in ("copies", "warped")]
+    np.testing.assert_array_equal(sets[0].origin, sets[1].origin)
+    assert (sets[0].images.pixels != sets[1].images.pixels).any(axis=(1, 2)).all()
+
+
 def write_dataset(folder, images, name):
     folder.mkdir()
     np.save(folder / "images.npy", images.pixels)
@@ -107,7 +134,7 @@ def test_the_command_writes_a_stack_that_says_what_it_is(arguments, run_here, ki
     described = stack.descriptions[0]
     assert described["control"] == kind
     assert described.get("subject", "none").startswith(
-        {"noise": "none", "copies": "other_"}.get(kind, "subject_")
+        {"noise": "none", "copies": "other_", "warped": "other_"}.get(kind, "subject_")
     )
 
 

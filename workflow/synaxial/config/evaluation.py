@@ -7,7 +7,7 @@ from pydantic import Field
 from synaxial.config.sections import COMMON, Count, Positive, Section, Seed
 
 #: The control sets that generated images are compared with. No experiment may have such a name.
-CONTROLS = ("real", "copies", "blurred", "grid", "noise")
+CONTROLS = ("real", "copies", "warped", "blurred", "grid", "noise")
 
 
 class Sample(Section):

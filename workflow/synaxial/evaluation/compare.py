@@ -9,24 +9,26 @@ import typer
 from matplotlib.figure import Figure
 
 from synaxial.evaluation.comparison_page import make_comparison, make_markdown
+from synaxial.evaluation.judge_record import EXPECTED, JudgeRecord
 from synaxial.evaluation.scores import (
-    HEADLINES,
     PROTOCOL,
     Evaluation,
     Headline,
     by_name,
+    headlines_of,
     over_seeds,
     read_evaluations,
 )
 from synaxial.evaluation.verdict import FLOOR
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv, write_text, written_whole
+from synaxial.io.models import read_model
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 #: Panels of the chart side by side.
-PANELS = 5
+PANELS = 6
 
 #: The floor, which is other real subjects, is green, controls are grey, experiments dark.
 GREEN, GREY, DARK = "#0f766e", "#94a3b8", "#1e293b"
@@ -45,6 +47,9 @@ def run(
         Path, typer.Option(help="The page to write (.html): verdict, table, explanations.")
     ],
     chart: Annotated[Path, typer.Option(help="The table as a picture, to write (.png).")],
+    judge: Annotated[
+        Path | None, typer.Option(help="The record of `synaxial evaluate judge` (.json).")
+    ] = None,
     markdown: Annotated[
         Path | None, typer.Option(help="The table alone, for documents, to write (.md).")
     ] = None,
@@ -62,7 +67,8 @@ def run(
         raise SynaxialError("EVALUATIONS", "belong to control sets only", "one of an experiment")
     rows = rows_of(found)
     write_csv(table, list(rows[0]), rows)
-    write_text(page, make_comparison(controls, experiments))
+    record = None if judge is None else read_model(judge, JudgeRecord, EXPECTED)
+    write_text(page, make_comparison(controls, experiments, record))
     if markdown is not None:
         write_text(markdown, make_markdown(controls, experiments))
     with mpl.rc_context({"savefig.dpi": 110}), written_whole(chart) as partial:
@@ -91,18 +97,19 @@ def rows_of(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
 def draw_chart(controls: list[Evaluation], experiments: list[Evaluation]) -> Figure:
     """Draw a panel for each headline, with a line for each set and the floor as a band."""
     sets = by_name(controls) | by_name(experiments)
-    rows = math.ceil(len(HEADLINES) / PANELS)
+    headlines = headlines_of(controls + experiments)
+    rows = math.ceil(len(headlines) / PANELS)
     height = 1.2 + 0.28 * len(sets)
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(3.1 * PANELS, rows * height), layout="constrained")
         panels = figure.subplots(rows, PANELS, sharey=True, squeeze=False).ravel()
-        for panel, headline in zip(panels, HEADLINES, strict=False):
+        for panel, headline in zip(panels, headlines, strict=False):
             _draw_panel(panel, headline, sets, {evaluation.name for evaluation in controls})
-        for panel in panels[len(HEADLINES) :]:
+        for panel in panels[len(headlines) :]:
             panel.set_axis_off()
         figure.suptitle(
             "Dots: each seed; lines: 95 % intervals. Green: real images of other held-out "
-            "subjects. Grey: controls with a known defect (copies are training images).",
+            "subjects. Grey: controls with a known defect (copies and warped are training images).",
             fontsize=9,
         )
     return figure

@@ -2,12 +2,15 @@
 
 import html
 
+from synaxial.evaluation.features import judge
+from synaxial.evaluation.judge_record import JudgeRecord
 from synaxial.evaluation.scores import (
     EXPLAINED,
-    HEADLINES,
     PROTOCOL,
     Evaluation,
+    Headline,
     by_name,
+    headlines_of,
     over_seeds,
 )
 from synaxial.evaluation.verdict import Finding, Judgement, verdicts
@@ -17,6 +20,7 @@ from synaxial.io.pages import make_page, markdown_of
 CONTROLS = {
     "real": "real images of other held-out subjects",
     "copies": "training images",
+    "warped": "training images, slightly bent",
     "blurred": "real, blurred",
     "grid": "real, with a grid",
     "noise": "white noise",
@@ -59,9 +63,13 @@ are not in this table. Protocol {protocol}: numbers of another protocol are not 
 """
 
 
-def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
-    """Return the page as HTML."""
+def make_comparison(
+    controls: list[Evaluation], experiments: list[Evaluation], record: JudgeRecord | None = None
+) -> str:
+    """Return the page as HTML. `record` is that of the judge."""
     images = (controls + experiments)[0].images
+    headlines = headlines_of(controls + experiments)
+    meaning = explanations(headlines, record)
     parts = [
         STYLE,
         verdict_table(verdicts(controls + experiments)),
@@ -71,7 +79,7 @@ def make_comparison(controls: list[Evaluation], experiments: list[Evaluation]) -
         "<details><summary>How to read the table</summary>",
         READING.format(protocol=PROTOCOL),
         "</details>",
-        f"<details><summary>What the numbers mean</summary>\n{explanations()}\n</details>",
+        f"<details><summary>What the numbers mean</summary>\n{meaning}\n</details>",
     ]
     return make_page("Comparison of the experiments", "\n".join(parts))
 
@@ -105,47 +113,53 @@ def _colour(finding: Finding) -> str:
 
 def make_markdown(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
     """Return the table in Markdown, for documents: a row per seed, because a mean hides much."""
-    rows = [["set", *(f"{line.title} ({line.rule})" for line in HEADLINES)]]
+    headlines = headlines_of(controls + experiments)
+    rows = [["set", *(f"{line.title} ({line.rule})" for line in headlines)]]
     for name, sets in by_name(controls).items():
-        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_cells(sets, " ")])
+        rows.append([f"{name}: {CONTROLS.get(name, '')}", *_cells(sets, headlines, " ")])
     for name, sets in by_name(experiments).items():
-        rows += [[f"**{name}** (seed {one.seed})", *_cells([one], " ")] for one in sets]
+        rows += [[f"**{name}** (seed {one.seed})", *_cells([one], headlines, " ")] for one in sets]
     return markdown_of(rows)
 
 
-def explanations() -> str:
-    """Return a paragraph for each metric and each kind of features, with its source, as HTML."""
-    shown = {module for line in HEADLINES for module in (line.metric, line.features)}
+def explanations(headlines: tuple[Headline, ...], record: JudgeRecord | None) -> str:
+    """Return a paragraph for each metric and each kind of features, with its source, as HTML.
+
+    `headlines` are those of the table, `record` what is known of the judge.
+    """
+    shown = {module for line in headlines for module in (line.metric, line.features)}
     parts = ["<dl>"]
     for module in EXPLAINED:
         where = "" if module in shown else " <small>(in comparison.csv only)</small>"
         parts.append(f"<dt><b>{html.escape(module.TITLE)}</b>{where}</dt>")
+        known = f" {record.in_words()}" if module is judge and record is not None else ""
         parts.append(
-            f"<dd>{html.escape(module.EXPLANATION)}"
+            f"<dd>{html.escape(module.EXPLANATION + known)}"
             f"<br><small>Source: {html.escape(module.SOURCE)}</small></dd>"
         )
     return "\n".join([*parts, "</dl>"])
 
 
 def _number_table(controls: list[Evaluation], experiments: list[Evaluation]) -> str:
+    headlines = headlines_of(controls + experiments)
     heading = "".join(
-        f"<th>{html.escape(line.title)}<br><small>{line.rule}</small></th>" for line in HEADLINES
+        f"<th>{html.escape(line.title)}<br><small>{line.rule}</small></th>" for line in headlines
     )
     lines = [f"<table class='numbers'><tr><th>set</th>{heading}</tr>"]
     for name, sets in by_name(controls).items():
-        lines.append(_line(f"{name}: {CONTROLS.get(name, '')}", sets))
+        lines.append(_line(f"{name}: {CONTROLS.get(name, '')}", sets, headlines))
     for name, sets in by_name(experiments).items():
         seeds = ", ".join(str(evaluation.seed) for evaluation in sets)
-        lines.append(_line(f"{name} (seed {seeds})", sets))
+        lines.append(_line(f"{name} (seed {seeds})", sets, headlines))
     return "\n".join([*lines, "</table>"])
 
 
-def _line(title: str, sets: list[Evaluation]) -> str:
-    cells = "".join(f"<td>{cell}</small></td>" for cell in _cells(sets, "<br><small>"))
+def _line(title: str, sets: list[Evaluation], headlines: tuple[Headline, ...]) -> str:
+    cells = "".join(f"<td>{cell}</small></td>" for cell in _cells(sets, headlines, "<br><small>"))
     return f"<tr><td>{html.escape(title)}</td>{cells}</tr>"
 
 
-def _cells(sets: list[Evaluation], between: str) -> list[str]:
+def _cells(sets: list[Evaluation], headlines: tuple[Headline, ...], between: str) -> list[str]:
     """Return each number of the table, and after the text `between` its interval."""
-    values = [over_seeds(sets, line.name) for line in HEADLINES]
+    values = [over_seeds(sets, line.name) for line in headlines]
     return [f"{v.value:.3g}{between}({v.low:.3g} to {v.high:.3g})" for v in values]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from synaxial.config import read_study
 from synaxial.config.model import Evaluate
@@ -20,7 +20,15 @@ from synaxial.io.stacks import write_stack
 VERSION = 2
 
 #: The help of the command says what each set is.
-Kind = Literal["reference", "real", "copies", "blurred", "grid", "noise"]
+Kind = Literal["reference", "real", "copies", "warped", "blurred", "grid", "noise"]
+
+#: The kinds that are made of training images; the others are made of held-out images.
+OF_TRAINING = ("copies", "warped")
+
+#: Control `warped`, in shares of the width of an image: the root mean square length of the
+#: displacements, 2 pixels of 256, and the distance over which they change.
+DISPLACEMENT = 1 / 128
+SMOOTHNESS = 1 / 16
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +52,8 @@ def run(
     """Make a control set: real images, or images with a known defect.
 
     reference: half of the held-out subjects, which every set is compared with; real: the other
-    half; copies: training images; blurred, grid, noise: the real images with a defect.
+    half; copies: training images; warped: the copies, slightly bent; blurred, grid, noise: the real
+    images with a defect.
 
     \b
     Example: synaxial evaluate controls --kind real --training results/dataset
@@ -65,7 +74,7 @@ def run(
         control = make_control(kind, seen, unseen, study.evaluate, generated)
     except ValueError as error:
         raise SynaxialError(held_out, f"holds {error}") from error
-    rows = seen_rows if kind == "copies" else unseen_rows
+    rows = seen_rows if kind in OF_TRAINING else unseen_rows
     write_stack(output, control.images.pixels, descriptions(control, rows, kind))
     logger.info("%s: %d images", output, len(control.images))
 
@@ -92,9 +101,10 @@ def make_control(
     halves = {"reference": half_of(held_out, 0), "real": half_of(held_out, 1)}
     sizes = [len(half) for half in halves.values()]
     count = min(settings.images, most, len(training), *sizes)
-    if kind == "copies":
+    if kind in OF_TRAINING:
         chosen = copies(len(training), count, settings.seed)
-        return Control(subset(training, chosen), chosen)
+        images = subset(training, chosen)
+        return Control(warped(images, settings.seed) if kind == "warped" else images, chosen)
     chosen = evenly(halves["reference" if kind == "reference" else "real"], count)
     images = subset(held_out, chosen)
     match kind:
@@ -128,6 +138,25 @@ def copies(training: int, count: int, seed: int) -> NDArray[np.int64]:
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     return np.sort(generator.choice(training, count, replace=False))
+
+
+def warped(images: ImageSet, seed: int) -> ImageSet:
+    """Bend each image by a smooth random displacement of its own; black surroundings stay black.
+
+    Warped copies are the output of a generator that only remembers, and hides it. A two-sample
+    test takes them for real images, so its AUC says little without a measure of memorisation.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    side = images.pixels.shape[1]
+    places = np.indices((side, side), np.float32)
+    pixels = np.empty_like(images.pixels)
+    for at, image in enumerate(images.pixels):
+        noise = generator.standard_normal((2, side, side), np.float32)
+        moves = gaussian_filter(noise, (0, SMOOTHNESS * side, SMOOTHNESS * side), mode="wrap")
+        moves *= DISPLACEMENT * side / np.sqrt((moves**2).sum(axis=0).mean())
+        bent = map_coordinates(image.astype(np.float32), places + moves, order=1)
+        pixels[at] = np.rint(bent)
+    return ImageSet(pixels, images.groups)
 
 
 def blurred(images: ImageSet, sigma: float) -> ImageSet:

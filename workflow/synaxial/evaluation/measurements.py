@@ -21,11 +21,13 @@ Measurements = dict[str, Rows]
 SET = "set"
 
 #: The name under which the digests are kept, and the names of the digests: of the measured set, of
-#: the reference that it is to be compared with, and of the data set searched for copies.
+#: the reference that it is to be compared with, of the data set searched for copies, and of the
+#: judge, "" without one.
 DIGESTS = "sha256"
 IMAGES: Final = "images"
 REFERENCE: Final = "reference"
 TRAINING: Final = "training"
+JUDGE: Final = "judge"
 
 #: Digits of a digest in a message.
 SHOWN = 12
@@ -70,6 +72,7 @@ def read_pair(measurements: Path, reference: Path) -> tuple[Measurements, Measur
     _check_digest(
         reference, theirs[TRAINING], ours[TRAINING], f"measured with the data set of {measurements}"
     )
+    _check_digest(reference, theirs[JUDGE], ours[JUDGE], f"measured by the judge of {measurements}")
     return own, real
 
 
@@ -79,15 +82,15 @@ def digest_of_training(folder: Path) -> str:
 
 
 def with_digests(
-    measurements: Measurements, images: str, reference: str, training: str
+    measurements: Measurements, images: str, reference: str, training: str, judge: str = ""
 ) -> Measurements:
     """Return measurements together with the digests of what was measured."""
-    digests = {IMAGES: images, REFERENCE: reference, TRAINING: training}
+    digests = {IMAGES: images, REFERENCE: reference, TRAINING: training, JUDGE: judge}
     return measurements | {DIGESTS: {name: np.array(text) for name, text in digests.items()}}
 
 
 def digests_in(measurements: Measurements, path: Path) -> dict[str, str]:
-    """Return the digests in a file of measurements, by `IMAGES`, `REFERENCE`, `TRAINING`.
+    """Return the digests in a file of measurements, by `IMAGES`, `REFERENCE`, `TRAINING`, `JUDGE`.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def digests_in(measurements: Measurements, path: Path) -> dict[str, str]:
         raise SynaxialError(
             path, "does not say which images were measured", "a file of this version", REMEDY
         )
-    return {name: str(held[name]) for name in (IMAGES, REFERENCE, TRAINING)}
+    return {name: str(held.get(name, "")) for name in (IMAGES, REFERENCE, TRAINING, JUDGE)}
 
 
 def read_images(stacks: Sequence[Path], measurements: Measurements, path: Path) -> ImageSet:

@@ -13,7 +13,9 @@ from PIL import Image
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.data.dataset.reading import open_images
+from synaxial.evaluation.features import judge
 from synaxial.evaluation.measurements import (
+    JUDGE,
     REFERENCE,
     SET,
     TRAINING,
@@ -87,7 +89,11 @@ def run(
         protocol=PROTOCOL,
         images=len(images),
         repeats=settings.repeats,
-        sha256={REFERENCE: digests[REFERENCE], TRAINING: digests[TRAINING]},
+        sha256={
+            REFERENCE: digests[REFERENCE],
+            TRAINING: digests[TRAINING],
+            JUDGE: digests[JUDGE],
+        },
         values=values,
     )
     write_json(output, evaluation.model_dump())
@@ -126,6 +132,9 @@ def statistics(candidate: Measurements, reference: Measurements) -> list[tuple[s
     ]
     groups = candidate[SET]["groups"], reference[SET]["groups"]
     for features in FEATURES:
+        # The same judge measured both sets, or none: `read_pair` compares its digests.
+        if features is judge and judge.NAME not in candidate:
+            continue
         both = candidate[features.NAME]["features"], reference[features.NAME]["features"]
         for metric in OF_FEATURES:
             given = both if metric is frechet_distance else (*both, *groups)

@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from synaxial.evaluation.features import efficientnet, wavelets
-from synaxial.evaluation.measurements import SHOWN
+from synaxial.evaluation.features import efficientnet, judge, wavelets
+from synaxial.evaluation.measurements import JUDGE, REFERENCE, SHOWN, TRAINING
 from synaxial.evaluation.metrics import (
     anatomy,
     diversity,
@@ -36,7 +36,14 @@ OF_IMAGES: tuple[ModuleType, ...] = (
 #: Metrics with `prepare`, for each kind of features. Their numbers end with the features' name.
 OF_FEATURES: tuple[ModuleType, ...] = (kernel_distance, frechet_distance, neighbours, two_sample)
 
-FEATURES: tuple[ModuleType, ...] = (efficientnet, wavelets)
+FEATURES: tuple[ModuleType, ...] = (efficientnet, wavelets, judge)
+
+#: What evaluations in one table have in common, and what is wrong where they differ.
+COMMON: dict[Literal["reference", "training", "judge"], str] = {
+    REFERENCE: "other reference images",
+    TRAINING: "other training images",
+    JUDGE: "another judge",
+}
 
 EXPECTED = "a file of `synaxial evaluate score`"
 
@@ -95,6 +102,7 @@ class Headline:
 HEADLINES = (
     Headline(sliced_wasserstein, "sliced_wasserstein", "low"),
     Headline(kernel_distance, "kernel_distance", "low", efficientnet),
+    Headline(kernel_distance, "kernel_distance", "low", judge),
     Headline(frechet_distance, "frechet_distance", "low", efficientnet),
     Headline(frechet_distance, "frechet_distance", "low", wavelets),
     Headline(neighbours, "precision", "high", efficientnet, "precision"),
@@ -103,6 +111,7 @@ HEADLINES = (
     Headline(spectrum, "grid_index", "1", what="grid index"),
     Headline(memorisation, "memorisation", "low", what="share too near to training"),
     Headline(two_sample, "auc", "0.5", efficientnet, "AUC"),
+    Headline(two_sample, "auc", "0.5", judge, "AUC"),
 )
 
 #: All metrics and features that a report explains: those of the table first, in its order.
@@ -118,7 +127,7 @@ class Evaluation(BaseModel):
 
     `seed` is that of the training, and None for a control. `images` is the number of images in the
     set and in the reference, `repeats` the number of resamples of the bootstrap. `sha256` are the
-    digests of the reference and of the images searched for copies.
+    digests of the reference, of the images searched for copies, and of the judge ("" without one).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -128,7 +137,7 @@ class Evaluation(BaseModel):
     protocol: Literal["1"]
     images: int
     repeats: int
-    sha256: dict[Literal["reference", "training"], str]
+    sha256: dict[Literal["reference", "training", "judge"], str]
     values: dict[str, Value]
 
 
@@ -153,10 +162,18 @@ def _check_comparable(path: Path, evaluation: Evaluation, first: Path, other: Ev
             f"{other.images}, as in {first}: distances depend on the number of images",
             "run Snakemake, which makes all of them again",
         )
-    for what, own in evaluation.sha256.items():
-        if own != other.sha256[what]:
-            found = f"was made with other {what} images than {first}: their SHA-256 begins with "
-            raise SynaxialError(path, found + own[:SHOWN], other.sha256[what][:SHOWN], REMEDY)
+    for what, difference in COMMON.items():
+        own, others = (each.sha256.get(what, "") for each in (evaluation, other))
+        if own != others:
+            found = f"was made with {difference} than {first}: their SHA-256 begins with "
+            raise SynaxialError(path, found + own[:SHOWN], others[:SHOWN], REMEDY)
+
+
+def headlines_of(evaluations: list[Evaluation]) -> tuple[Headline, ...]:
+    """Return the headlines that all these evaluations have: without a judge, none of its own."""
+    return tuple(
+        line for line in HEADLINES if all(line.name in each.values for each in evaluations)
+    )
 
 
 def over_seeds(evaluations: list[Evaluation], number: str) -> Value:

@@ -20,7 +20,8 @@ EXPLANATION = (
     "image, with equal weight for both classes. 0.5 is the best value: the classifier can only "
     "guess. 1 means that it is always right. The test finds any single difference that the "
     "features show, even an invisible one, and does not say how serious it is. It does not see "
-    "copies of training images. The classifier may tell apart two real sets of few subjects too."
+    "copies of training images, warped or not: read it beside the memorisation. The classifier may "
+    "tell apart two real sets of few subjects too."
 )
 SOURCE = "Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017, arXiv 1610.06545"
 
