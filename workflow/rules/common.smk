@@ -109,12 +109,6 @@ def masks_of_training(experiment):
     return list(rules.pack_masks.output) if study.experiments[experiment].masks else []
 
 
-def upsampler_of_training(experiment):
-    """The up-sampler of the experiment with the same seed, if it has one."""
-    coarse_to_fine = study.experiments[experiment].architecture == "coarse_to_fine"
-    return list(rules.train_upsampler.output[:1]) if coarse_to_fine else []
-
-
 def resource_of_train(name, default):
     """A resource that the profile gives the training; `default` where it gives none."""
     resources = rules.train.rule.resources

@@ -140,11 +140,75 @@ use rule evaluate as evaluate_control with:
         training=subpath(input.training, parent=True),
 
 
+# How far the up-sampler of a coarse-to-fine experiment alone is from real images: those of the control
+# `real`, made small and enlarged again.
+rule enlarge:
+    input:
+        stack=expand(rules.control.output.images, control="real"),
+        upsampler=rules.train_upsampler.output.upsampler,
+    output:
+        stack=f"{TRAINING}/upsampler/real.tif",
+    log:
+        f"{LOGS}/enlarge/{{experiment}}/seed_{{seed}}.log",
+    threads: 4
+    resources:
+        device="auto",
+        mem_mb=4000,
+    params:
+        version=version_of("upsampler apply"),
+    shell:
+        "synaxial upsampler apply --reduce --upsampler {input.upsampler} {input.stack}"
+        " --output {output.stack} --device {resources.device} --threads {threads} > {log} 2>&1"
+
+
+use rule measure as measure_enlarged with:
+    input:
+        stacks=rules.enlarge.output.stack,
+        reference=expand(rules.control.output.images, control="reference"),
+        training=rules.pack.output.images,
+        judge=rules.judge.output.network,
+    output:
+        measurements=f"{TRAINING}/upsampler/measurements.npz",
+    log:
+        f"{LOGS}/measure/{{experiment}}/upsampler_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/measure/{{experiment}}/upsampler_{{seed}}.tsv"
+
+
+use rule evaluate as evaluate_enlarged with:
+    input:
+        settings=settings_of("evaluate"),
+        measurements=rules.measure_enlarged.output.measurements,
+        reference=expand(rules.measure_control.output.measurements, control="reference"),
+        stacks=rules.enlarge.output.stack,
+        training=rules.pack.output.images,
+    output:
+        values=f"{TRAINING}/upsampler/evaluation.json",
+        nearest=f"{TRAINING}/upsampler/nearest.png",
+    log:
+        f"{LOGS}/evaluate/{{experiment}}/upsampler_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{experiment}}/upsampler_{{seed}}.tsv"
+    params:
+        version=version_of("evaluate score"),
+        name="{experiment}.enlarged --seed {seed}",
+        training=subpath(input.training, parent=True),
+
+
+def evaluations_of(trainings):
+    """The numbers of these trainings, and of real images enlarged by their up-samplers."""
+    enlarging = [pair for pair in trainings if study.experiments[pair[0]].enlarges_images]
+    return [
+        *of_trainings(rules.evaluate.output.values, trainings),
+        *of_trainings(rules.evaluate_enlarged.output.values, enlarging),
+    ]
+
+
 rule compare:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
         judge=rules.judge.output.record,
-        experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
+        experiments=evaluations_of(CHOSEN),
     output:
         table=f"{RESULTS}/comparison.csv",
         page=report(
@@ -174,7 +238,7 @@ use rule compare as compare_all with:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
         judge=rules.judge.output.record,
-        experiments=of_trainings(rules.evaluate.output.values, plan.trainings(study.experiments)),
+        experiments=evaluations_of(plan.trainings(study.experiments)),
     output:
         table=f"{RESULTS}/figures/comparison.csv",
         page=report(

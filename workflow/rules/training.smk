@@ -84,7 +84,11 @@ rule train:
             else []
         ),
         masks=lambda wildcards: masks_of_training(wildcards.experiment),
-        upsampler=lambda wildcards: upsampler_of_training(wildcards.experiment),
+        upsampler=lambda wildcards: (
+            rules.train_upsampler.output.upsampler
+            if study.experiments[wildcards.experiment].is_coarse_to_fine
+            else []
+        ),
     output:
         generator=f"{TRAINING}/generator.npz",
         discriminator=f"{TRAINING}/discriminator.npz",
@@ -127,7 +131,7 @@ rule train:
             f"--held-out {Path(input.held_out[0]).parent}" if input.held_out else ""
         ),
         upsampler=lambda wildcards, input: (
-            f"--upsampler {input.upsampler[0]}" if input.upsampler else ""
+            f"--upsampler {input.upsampler}" if input.upsampler else ""
         ),
         checkpoints=str(plan.results / "checkpoints"),
     shell:

@@ -59,9 +59,7 @@ def test_an_image_is_a_function_of_seed_stack_and_number():
     for other in ({"number": 1}, {"seed": 8}):
         assert not np.array_equal(long, stack_of(network, training, **other))
     # Batch normalisation has nothing to say here.
-    np.testing.assert_array_equal(
-        long, stack_of(network, training, batch_normalization="batch")
-    )
+    np.testing.assert_array_equal(long, stack_of(network, training, batch_normalization="batch"))
 
 
 @pytest.mark.parametrize("masks", [False, True])

@@ -207,7 +207,7 @@ def check_networks(study: Study) -> None:
         halvings = training.discriminator.kernels.count(4)
         width = training.image_width
         where = f"experiment {name!r}"
-        if training.architecture == "coarse_to_fine":
+        if training.is_coarse_to_fine:
             check_cascade(training, size, where)
             continue
         if width != size:

@@ -174,30 +174,40 @@ class Training(Section):
         return self
 
     @property
+    def is_coarse_to_fine(self) -> bool:
+        """Whether a coarse generator and an up-sampler make an image."""
+        return self.architecture == "coarse_to_fine"
+
+    @property
+    def enlarges_images(self) -> bool:
+        """Whether there is an up-sampler of images alone, without masks."""
+        return self.is_coarse_to_fine and not self.masks
+
+    @property
     def image_width(self) -> int:
         """The width of a generated image in pixels."""
-        if self.architecture == "coarse_to_fine":
+        if self.is_coarse_to_fine:
             return self.coarse.width * self.upsampler.factor
         return int(4 * 2 ** (len(self.generator.channels) - 1))
 
     @property
     def image_channels(self) -> int:
         """The number of channels of a generated image."""
-        if self.architecture == "coarse_to_fine":
+        if self.is_coarse_to_fine:
             return 2 if self.masks else 1
         return self.generator.channels[-1]
 
     @property
     def normalises_batches(self) -> bool:
         """Whether an image of a batch changes the others by batch normalisation."""
-        return self.architecture == "dcgan" and (
+        return not self.is_coarse_to_fine and (
             self.generator.batch_normalization or self.discriminator.batch_normalization
         )
 
     @property
     def compares_batches(self) -> bool:
         """Whether the discriminator sees the deviation of a batch."""
-        return self.architecture == "coarse_to_fine" or self.discriminator.minibatch_deviation
+        return self.is_coarse_to_fine or self.discriminator.minibatch_deviation
 
     @property
     def validated(self) -> bool:

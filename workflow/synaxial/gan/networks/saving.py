@@ -92,7 +92,7 @@ def digest_of(network: Any) -> str:
 
 def make_generator(training: Training) -> Any:
     """Make the generator of a training, with random weights: what `load_generator` fills."""
-    if training.architecture == "dcgan":
+    if not training.is_coarse_to_fine:
         return Generator(training.generator, training.latent.size, training.initial_deviation)
     channels = training.image_channels
     coarse = CoarseGenerator(training.coarse, training.latent.size, channels)

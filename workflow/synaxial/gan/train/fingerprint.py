@@ -34,7 +34,7 @@ def fingerprint_of(
     elsewhere.
     """
     left_out = OUTSIDE | (OF_COARSE_TO_FINE if training.architecture == "dcgan" else OF_DCGAN)
-    if training.architecture == "coarse_to_fine":
+    if training.is_coarse_to_fine:
         left_out = left_out | {"upsampler"}
     if not training.variation.used:
         left_out = left_out | {"variation"}

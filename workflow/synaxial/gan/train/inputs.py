@@ -143,7 +143,7 @@ def read_upsampler(
     path: Path | None, training: Training
 ) -> tuple[dict[str, NDArray[np.float32]] | None, str]:
     """Return the arrays of an up-sampler by path, and its file's SHA-256, if there is to be one."""
-    if training.architecture == "dcgan":
+    if not training.is_coarse_to_fine:
         return None, ""
     if path is None:
         raise SynaxialError(

@@ -127,7 +127,7 @@ def make_updater(
 def make_pair(training: Training, image_width: int) -> tuple[Any, Any]:
     """Make a generator and a discriminator on the host, with Chainer's random weights."""
     channels = training.image_channels
-    if training.architecture == "coarse_to_fine":
+    if training.is_coarse_to_fine:
         generator = CoarseGenerator(training.coarse, training.latent.size, channels)
         return generator, Critic(training.coarse, channels)
     deviation = training.initial_deviation

@@ -122,7 +122,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
 
     def _grow(self) -> None:
         """Set the networks to the width of the next iteration."""
-        if self.training.architecture == "coarse_to_fine":
+        if self.training.is_coarse_to_fine:
             self.growth = growth_at(self.training.coarse, self.epoch_detail)
             set_growth(self.networks, self.growth)
 

@@ -1,0 +1,94 @@
+"""A coarse generator and its up-sampler through every stage, on a small study."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from synaxial.gan.networks.saving import digest_of, load_generator, load_upsampler
+from synaxial.io.stacks import read_stack
+
+from .conftest import EVIDENCE, copy_of, jobs_of, run_once
+
+pytestmark = pytest.mark.snakemake
+
+STUDY = {
+    **EVIDENCE,
+    "experiments": {
+        "final": {},
+        "coarse": {
+            "preset": "modern",
+            "epochs": 4,
+            "batch_size": 4,
+            "coarse": {
+                "channels": [8, 6, 4],
+                "first_width": 8,
+                "width_epochs": 1,
+                "fading_epochs": 1,
+            },
+            "upsampler": {"epochs": 2, "width": 8, "crop": 32, "batch_size": 4},
+            "keep": "best",
+            "validation_epochs": 1,
+        },
+    },
+    "default_experiments": ["coarse"],
+}
+
+
+@pytest.fixture(scope="module")
+def enlarged(evaluated, tmp_path_factory):
+    """The study, from the evaluated one, on two ranks."""
+
+    def prepare(folder):
+        workflow = copy_of(evaluated, folder)
+        workflow.write(STUDY)
+        return workflow
+
+    ranks = (
+        f"{rule}:{ask}"
+        for rule in ("train", "train_upsampler")
+        for ask in ("tasks=2", "cpus_per_task=1")
+    )
+    return run_once(tmp_path_factory, "enlarged", prepare, "--set-resources", *ranks)
+
+
+def test_the_up_sampler_is_trained_before_the_generator(enlarged):
+    jobs = jobs_of(enlarged.output)
+    expected = {"train_upsampler": 1, "train": 1, "enlarge": 1, "measure_enlarged": 1}
+    expected |= {"evaluate_enlarged": 1, "evaluate": 1, "sample": 2}
+    assert {rule: jobs.get(rule) for rule in expected} == expected
+    done = enlarged.run("--dry-run")
+    assert jobs_of(done.stdout + done.stderr) == {}
+    # The paper's experiments have no up-sampler.
+    done = enlarged.run("--dry-run", "--forceall", "results/experiments/final/seed_1/generator.npz")
+    jobs = jobs_of(done.stdout + done.stderr)
+    assert jobs["train"] == 1
+    assert "train_upsampler" not in jobs
+
+
+def test_the_generator_is_one_file_with_both(enlarged):
+    folder = enlarged.results("experiments", "coarse", "seed_1")
+    trained = load_generator(folder / "generator.npz")
+    upsampler = load_upsampler(folder / "upsampler" / "upsampler.npz")
+    assert digest_of(trained.network.upsampler) == digest_of(upsampler)
+    stack = read_stack(folder / "samples" / "stack_0.tif")
+    assert stack.pages.shape == (10, 64, 64, 3)
+    assert stack.descriptions[0]["generator"] == digest_of(trained.network)
+    assert len(json.loads((folder / "run.json").read_text())["ranks"]) == 2
+    with (folder / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    # Only a generator that has all its stages is compared with held-out subjects.
+    assert [row["distance_held_out"] != "" for row in rows] == [False, False, True, True]
+
+
+def test_real_images_made_small_and_enlarged_stand_in_the_comparison(enlarged):
+    with enlarged.results("comparison.csv").open(newline="") as file:
+        names = {row["set"] for row in csv.DictReader(file)}
+    assert {"coarse", "coarse.enlarged", "real", "warped"} <= names
+    real = read_stack(enlarged.results("controls", "real", "images.tif"))
+    folder = enlarged.results("experiments", "coarse", "seed_1", "upsampler")
+    enlarged_images = read_stack(folder / "real.tif")
+    assert enlarged_images.pages.shape[:3] == real.pages.shape[:3]
+    assert enlarged_images.descriptions[0]["subject"] == real.descriptions[0]["subject"]
+    assert not np.array_equal(enlarged_images.pages[..., 0], real.pages[..., 0])
