@@ -194,4 +194,4 @@ def test_200_iterations_are_better_than_bicubic():
     assert float(ours.array) < 0.95 * float(bicubic.array)
     assert (large[images == 0, 0] == 0).mean() > 0.9
     overlap = ((large[..., 1] > 0) & (masks > 0)).sum()
-    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.85
+    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.7
