@@ -18,7 +18,7 @@ class Upsampler(Section):
     """Channels at the width of the small images, a multiple of 4. The layers at full size have a
     quarter of them."""
 
-    images: Count = 38400
+    images: Count = 32000
     """Crops of training images to learn from. The default takes about ten minutes on one core."""
 
     batch_size: Count = 8
