@@ -5,12 +5,18 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
-from synaxial.config.upsampler import Upsampler as Settings
-from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness
+from synaxial.config.model import Training
+from synaxial.gan.networks.randomness import (
+    SAMPLE,
+    UPSAMPLING,
+    BatchRandomness,
+    ImageRandomness,
+)
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.gan.networks.upsampler import Enlarged, upsample_images
 from synaxial.gan.ops.enlargement import area_reduction, bicubic_enlargement
 from synaxial.gan.train.communication import open_communicator, open_world
+from synaxial.gan.train.crops import crops_of, degrade
 from synaxial.gan.train.upsampling import (
     OBSERVED,
     logit_loss,
@@ -19,6 +25,8 @@ from synaxial.gan.train.upsampling import (
 )
 
 from .conftest import assert_same
+
+F = chainer.functions
 
 TINY = {"width": 8, "crop": 16, "batch_size": 4}
 
@@ -44,11 +52,17 @@ def brains(count=12, width=32):
     return np.array(images).astype(np.uint8), np.array(masks).astype(np.uint8)
 
 
-def updater_of(data, masks=None, coarse_width=8, **settings):
+def updater_of(data, masks=None, factor=4, **settings):
     communicator, device = open_communicator(open_world(1), "cpu")
-    return make_upsampler_updater(
-        Settings(**{**TINY, **settings}), 3, data, communicator, device, coarse_width, masks
+    training = Training.model_validate(
+        {
+            "architecture": "coarse_to_fine",
+            "seeds": [3],
+            "masks": masks is not None,
+            "upsampler": {**TINY, "factor": factor, **settings},
+        }
     )
+    return make_upsampler_updater(training, data, communicator, device, masks)
 
 
 def state_of(updater):
@@ -61,10 +75,10 @@ def state_of(updater):
 def test_a_resumed_training_continues_exactly(with_masks):
     images, masks = brains()
     arguments = (images, masks if with_masks else None)
-    whole = updater_of(*arguments, images=80)
+    whole = updater_of(*arguments, epochs=7)
     for _ in range(8):
         whole.update()
-    first, second = (updater_of(*arguments, images=80) for _ in range(2))
+    first, second = (updater_of(*arguments, epochs=7) for _ in range(2))
     for _ in range(5):
         first.update()
     assert first.observed["loss_discriminator"] != 0
@@ -94,8 +108,8 @@ def test_the_initial_weights_depend_on_the_seed_and_leave_numpys_generator_alone
 
 
 def test_the_critic_takes_part_after_an_eighth_and_rates_fall_at_the_end():
-    images, _ = brains()
-    updater = updater_of(images, images=200)
+    images, _ = brains(10)
+    updater = updater_of(images, epochs=20)
     assert updater.iterations == 50
     critics, rates = {}, {}
     for iteration in (0, 5, 6, 35, 49):
@@ -111,7 +125,7 @@ def test_the_critic_takes_part_after_an_eighth_and_rates_fall_at_the_end():
 
 def test_a_weight_of_0_trains_without_a_critic():
     images, _ = brains()
-    updater = updater_of(images, images=20, adversarial_weight=0)
+    updater = updater_of(images, epochs=2, adversarial_weight=0)
     before = network_arrays(updater.networks.critic)
     before = {name: array.copy() for name, array in before.items()}
     for _ in range(5):
@@ -137,32 +151,43 @@ def test_losses_are_their_formulas():
     assert float(found.array) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_adversarial_gradient_is_that_of_the_critics_score():
-    """With a huge weight, the score of fixed crops rises; the pixels alone would not do it."""
-    images, _ = brains()
-    scores = {}
-    for weight in (0.0, 5.0):
-        updater = updater_of(images, images=4000, adversarial_weight=weight)
-        critic = updater.networks.critic
-        critic_rate = updater.get_optimizer("discriminator")
-        updater.iteration = 200
-        # A critic that stays as it is.
-        critic_rate.update = lambda *_: None
-        for _ in range(25):
-            updater.update()
-        small = area_reduction(images[:, None] / np.float32(127.5) - 1, 4).array
-        randomness = ImageRandomness(np, [(SAMPLE, i) for i in range(len(small))])
-        enlarged = updater.networks.upsampler(small.astype(np.float32), randomness)
-        for _ in range(20):
-            # Until the vectors of spectral normalisation stay as they are.
-            score = critic(enlarged.array)
-        scores[weight] = float(score.array.mean())
-    assert scores[5.0] > scores[0.0] + 0.01
+def test_the_gradient_is_that_of_the_whole_loss():
+    """Against one backward pass through both networks."""
+    images, masks = brains()
+    updater, expected = (
+        updater_of(images, masks, epochs=34, adversarial_weight=2.0) for _ in range(2)
+    )
+    updater.iteration = 50
+    # The critic stays as it is.
+    updater.get_optimizer("discriminator").update = lambda *_: None
+    updater.update()
+
+    upsampler, critic = expected.networks.upsampler, expected.networks.critic
+    randomness = BatchRandomness(np, UPSAMPLING, 3, 50, 0)
+    indices = expected.get_iterator("main").next()
+    real = crops_of([images, masks], indices, 16, 4, randomness)
+    small = degrade(area_reduction(real, 4).array, 1, randomness)
+    enlarged = upsampler.enlarge(small, randomness)
+    critic(np.concatenate([real, enlarged.images.array]))
+    score = F.mean(critic(enlarged.images))
+    pixels = pixel_loss(enlarged.images, real)
+    loss = pixels + 0.1 * logit_loss(enlarged, real) - 2 * score
+    upsampler.cleargrads()
+    loss.backward()
+    assert updater.observed["loss_pixels"] == pytest.approx(float(pixels.array), rel=1e-5)
+    assert updater.observed["loss_generator"] == pytest.approx(float(loss.array), rel=1e-5)
+    ours = dict(updater.networks.upsampler.namedparams())
+    for name, parameter in upsampler.namedparams():
+        largest = np.abs(parameter.grad).max()
+        assert largest > 0, name
+        np.testing.assert_allclose(
+            ours[name].grad, parameter.grad, rtol=1e-3, atol=1e-4 * largest, err_msg=name
+        )
 
 
 def test_200_iterations_are_better_than_bicubic():
     images, masks = brains()
-    updater = updater_of(images, masks, images=1600, batch_size=8, crop=32)
+    updater = updater_of(images, masks, epochs=134, batch_size=8, crop=32)
     for _ in range(200):
         updater.update()
     real = np.stack([images, masks], axis=1).astype(np.float32) / 127.5 - 1
@@ -173,6 +198,6 @@ def test_200_iterations_are_better_than_bicubic():
     ours = pixel_loss(large.transpose(0, 3, 1, 2) / np.float32(127.5) - 1, real)
     bicubic = pixel_loss(bicubic_enlargement(small, 4), real)
     assert float(ours.array) < 0.95 * float(bicubic.array)
-    assert (large[images == 0, 0] == 0).mean() > 0.95
+    assert (large[images == 0, 0] == 0).mean() > 0.9
     overlap = ((large[..., 1] > 0) & (masks > 0)).sum()
-    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.85
+    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.7

@@ -80,7 +80,8 @@ class Upsampler(chainer.Chain):
     def forward(self, images: Any, randomness: Randomness) -> Any:
         """Enlarge images: float32 (N, channels, w, w) to (N, channels, factor w, factor w).
 
-        Their values are in [-1, 1]. A mask's values are soft, from -1 outside to 1 inside.
+        Values are in [-1, 1]; a bright texture may exceed 1 a little. A mask is soft: -1 outside,
+        1 inside.
         """
         return self.enlarge(images, randomness).images
 

@@ -12,8 +12,8 @@ from synaxial.gan.ops.resampling import smooth
 #: Share of the width that crops leave out on each side: there is hardly anything but background.
 MARGIN = 1 / 16
 
-#: Of small images in [-1, 1]: the largest share of the blur in the mixture, and the largest standard
-#: deviation of the noise, about 6 grey levels.
+#: Of small images in [-1, 1]: the largest share of the blur in the mixture, and the noise's largest
+#: standard deviation, about 6 grey levels.
 BLURRED, NOISE = 0.5, 0.05
 
 #: By this the blur of white noise is multiplied, so that its standard deviation is almost kept.
