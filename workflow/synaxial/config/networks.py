@@ -163,9 +163,6 @@ class Coarse(Section):
     """Channels of both networks at 4 x 4 pixels and after each stage, which doubles the width. Five
     numbers make a coarse image of 64 x 64 pixels, which the up-sampler enlarges."""
 
-    upsampling: Literal["nearest", "bilinear"] = "nearest"
-    """How a stage of the generator doubles the width before its convolutions."""
-
     noise: bool = True
     """Add noise to the pixels after each convolution of the generator, with a strength that is
     learned (StyleGAN; Karras et al., 2019)."""

@@ -8,6 +8,8 @@ from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.networks.upsampler import Upsampler
 from synaxial.gan.ops.resampling import bilinear_upsampling
 
+F = chainer.functions
+
 
 class Cascade(chainer.Chain):
     """Makes small images and enlarges them; to its users it is a generator like any other."""
@@ -34,7 +36,8 @@ class Cascade(chainer.Chain):
         `latents` are float32 (N, latent size). During a training the coarse generator may not have
         reached its full width; then its images are enlarged bilinearly before the up-sampler.
         """
-        images = self.coarse(latents, randomness)
+        # As the up-sampler's training has them.
+        images = F.clip(self.coarse(latents, randomness), *self.output_range)
         while images.shape[-1] < self.coarse.settings.width:
             images = bilinear_upsampling(images)
         return self.upsampler(images, randomness)

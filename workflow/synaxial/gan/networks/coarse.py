@@ -21,7 +21,7 @@ from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
 from synaxial.gan.ops.pooling import average_pooling
-from synaxial.gan.ops.resampling import bilinear_upsampling, nearest_convolution
+from synaxial.gan.ops.resampling import bilinear_upsampling
 
 F = chainer.functions
 
@@ -66,10 +66,6 @@ class EqualizedConvolution(chainer.Chain):
         """Convolve (N, C, H, W)."""
         return convolution(x, self.W * self.scale, self.b, self.stride, self.pad)
 
-    def of_enlarged(self, x: Any) -> Any:
-        """Convolve images whose pixels are repeated: from (N, C, H, W) to (N, O, 2 H, 2 W)."""
-        return nearest_convolution(x, self.W * self.scale, self.b)
-
 
 class EqualizedLinear(chainer.Chain):
     """A fully connected layer with weights as in `EqualizedConvolution`."""
@@ -100,16 +96,14 @@ class NormalizedConvolution(EqualizedConvolution):
             with self.init_scope():
                 self.strengths = chainer.Parameter(0, (after,))
 
-    def forward(
-        self, x: Any, randomness: Randomness | None = None, enlarge: str | None = None
-    ) -> Any:
-        """Convolve (N, C, H, W), and double its width if `enlarge` is given.
+    def forward(self, x: Any, randomness: Randomness | None, enlarge: bool = False) -> Any:
+        """Convolve (N, C, H, W); with `enlarge`, then double the width, bilinearly.
 
-        `nearest` repeats the pixels before the convolution, `bilinear` interpolates after it, before
-        the noise. Without `randomness` there is no noise.
+        At the smaller width the convolution takes a quarter of the time. Without `randomness` there
+        is no noise.
         """
-        y = self.of_enlarged(x) if enlarge == "nearest" else super().forward(x)
-        if enlarge == "bilinear":
+        y = super().forward(x)
+        if enlarge:
             y = bilinear_upsampling(y)
         if not self.noise or randomness is None:
             return pixel_normalization(y, None, None, SLOPE)
@@ -169,7 +163,7 @@ class CoarseGenerator(chainer.Chain):
         while width < self.growth.width:
             before = h
             enlarging, second = self.stages[depth]
-            h = second(enlarging(h, randomness, self.settings.upsampling), randomness)
+            h = second(enlarging(h, randomness, enlarge=True), randomness)
             depth, width = depth + 1, 2 * width
         y = self.to_images[depth](h)
         share = self.growth.share
@@ -192,10 +186,10 @@ class Critic(chainer.Chain):
     """Convolutions from the image, residual stages, and two fully connected layers.
 
     A 3 x 3 convolution to a few channels is followed by a 4 x 4 one of stride 2, which halves the
-    width: a residual stage at the full width would take half of the time. A stage halves it by average pooling: two 3 x 3 convolutions, the
-    second one on half the width, beside a 1 x 1 convolution of the pooled input, as in the
-    discriminator of StyleGAN2 (Karras et al., 2020). The last convolution sees the minibatch's
-    deviation. No layer normalises, so that R1 is defined.
+    width: a residual stage at the full width would take half of the time. A residual stage halves
+    it by average pooling: two 3 x 3 convolutions, the second one on half the width, beside a 1 x 1
+    convolution of the pooled input, as in the discriminator of StyleGAN2 (Karras et al., 2020). The
+    last convolution sees the minibatch's deviation. No layer normalises, so that R1 is defined.
     """
 
     def __init__(self, settings: Coarse, image_channels: int) -> None:

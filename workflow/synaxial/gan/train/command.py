@@ -119,18 +119,8 @@ def run(
         --dataset results/dataset --output trained --checkpoints checkpoints
     """
     request = Request(
-        *(
-            "generator",
-            config,
-            experiment,
-            seed,
-            dataset,
-            output,
-            checkpoints,
-            ranks,
-            threads_per_rank,
-            device,
-        ),
+        *("generator", config, experiment, seed, dataset, output, checkpoints),
+        *(ranks, threads_per_rank, device),
         held_out=held_out,
         monitoring=config if monitoring is None else monitoring,
         budget_seconds=np.inf if time_budget is None else 60 * time_budget,
