@@ -175,10 +175,10 @@ class Coarse(Section):
     """Width in pixels at which the training starts. It then doubles until the width of the coarse
     image is reached."""
 
-    width_epochs: Count = 60
+    width_epochs: Count = 25
     """Epochs at each width except the last one, which has all that remain."""
 
-    fading_epochs: Annotated[int, Field(ge=0)] = 30
+    fading_epochs: Annotated[int, Field(ge=0)] = 15
     """Epochs in which a new stage is mixed in, from 0 to its full share."""
 
     @property
