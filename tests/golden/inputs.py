@@ -42,6 +42,25 @@ GOLDEN = {
     "turing": {"images": 10, "seed": 3},
 }
 
+#: A study beside it whose generator is coarse to fine.
+COARSE = {
+    **GOLDEN,
+    "experiments": {
+        "coarse": {
+            "preset": "modern",
+            "epochs": 2,
+            "coarse": {
+                "channels": [8, 6, 4],
+                "first_width": 8,
+                "width_epochs": 1,
+                "fading_epochs": 1,
+            },
+            "upsampler": {"epochs": 2, "width": 8, "crop": 32, "batch_size": 4},
+        }
+    },
+    "scaling": {},
+}
+
 #: The controls that other stages read.
 KINDS = ("reference", "real", "blurred")
 
@@ -49,6 +68,7 @@ KINDS = ("reference", "real", "blurred")
 NOT_KEPT = (
     *("checkpoints/*", "*/previews/*", "*.html", "*/curves.png", "*/previews.png", "*/nearest.png"),
     *("*/overview.png", "segment/*.png", f"{PAIRS}/samples/stack_1.tif"),
+    *("upsampler/run.json", "upsampler/log.csv"),
     *("controls/real/measurements.npz", "controls/real/images.tif", "*/discriminator.npz"),
 )
 
@@ -58,6 +78,7 @@ def make_inputs(folder: Path) -> None:
     for number in range(6):
         write_subject(folder / "data", f"BraTS20_Training_{number + 1:03d}", number)
     (folder / "study.yaml").write_text(yaml.safe_dump(GOLDEN))
+    (folder / "coarse.yaml").write_text(yaml.safe_dump(COARSE))
     with contextlib.chdir(folder):
         _run_all()
     with zipfile.ZipFile(INPUTS, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -83,6 +104,7 @@ def _run_all() -> None:
         run_stage("train", experiment=experiment)
         for stack in "01":
             run_stage("sample", experiment=experiment, stack=stack)
+    run_stage("upsampler train")
     for kind in KINDS:
         run_stage("evaluate controls", kind=kind)
     sets = {f"controls/{kind}": f"controls/{kind}/images.tif" for kind in KINDS}

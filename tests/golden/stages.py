@@ -146,6 +146,21 @@ STAGES = {
         floor=0.05,
         ignore=TIMES,
     ),
+    "upsampler train": Stage(
+        "--config coarse.yaml --experiment coarse --seed 1 --dataset dataset --device cpu"
+        " --checkpoints {to}checkpoints --output {to}upsampler",
+        skip=("*checkpoints/*", "*/curves.png", "*/previews.png"),
+        within=3,
+        relative=2e-3,
+        floor=0.05,
+        ignore=TIMES,
+    ),
+    "upsampler apply": Stage(
+        "--upsampler upsampler/upsampler.npz --reduce --device cpu --threads 1"
+        " --output {to}enlarged.tif",
+        "controls/blurred/images.tif",
+        within=1,
+    ),
     "sample": Stage(
         "--config study.yaml --generator experiments/{experiment}/seed_1/generator.npz"
         " --stack {stack} --device cpu --threads 1"

@@ -345,18 +345,22 @@ def test_advice_repeats_this_runs_errors_and_ends_of_trainings():
         "slice/B.log": ["synaxial data slice: error: A: hold no brain"],
         "train/final/seed_1.log": ["training [####]", "loss is nan"],
         "train/final/seed_2.log": ["it is done"],
+        "train_upsampler/modern/seed_1.log": ["no space left"],
+        "train_upsampler/modern/seed_2.log": ["it is done"],
     }
     for name, text in lines.items():
         path = Path("results/logs", name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(text))
-    record = Path("results/experiments/final/seed_2/run.json")
-    record.parent.mkdir(parents=True)
-    record.touch()
+    for folder in ("final/seed_2", "modern/seed_2/upsampler"):
+        record = Path("results/experiments", folder, "run.json")
+        record.parent.mkdir(parents=True)
+        record.touch()
     advice = plan.advice().splitlines()
     assert advice.count("synaxial data slice: error: A: hold no brain") == 1
     assert "The end of results/logs/train/final/seed_1.log:" in advice
     assert "  loss is nan" in advice
+    assert "The end of results/logs/train_upsampler/modern/seed_1.log:" in advice
     assert not any("####" in line or "it is done" in line or "12:00" in line for line in advice)
     assert "Not finished. Each job has its own log in results/logs. What is finished is kept." in (
         advice

@@ -153,6 +153,7 @@ rule enlarge:
     threads: 4
     resources:
         device="auto",
+        gpu=0,
         mem_mb=4000,
     params:
         version=version_of("upsampler apply"),

@@ -36,9 +36,9 @@ rule train_upsampler:
             labels={"what": "curves of the up-sampler"},
         ),
     log:
-        f"{LOGS}/train/{{experiment}}/upsampler_{{seed}}.log",
+        f"{LOGS}/train_upsampler/{{experiment}}/seed_{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{experiment}}/upsampler_{{seed}}.tsv"
+        f"{BENCHMARKS}/train_upsampler/{{experiment}}/seed_{{seed}}.tsv"
     threads: 1
     resources:
         launcher="mpiexec",
@@ -55,8 +55,8 @@ rule train_upsampler:
         folder=subpath(output.upsampler, parent=True),
         checkpoints=str(plan.results / "checkpoints"),
     shell:
-        "{resources.launcher} -n {resources.tasks} synaxial upsampler train"
-        " --config {input.settings} --experiment {wildcards.experiment} --seed {wildcards.seed}"
+        "{resources.launcher} -n {resources.tasks} synaxial upsampler train --config {input.settings}"
+        " --experiment {wildcards.experiment} --seed {wildcards.seed}"
         " --dataset {params.dataset} --output {params.folder}"
         " --checkpoints {params.checkpoints} --ranks {resources.tasks}"
         " --threads-per-rank {resources.cpus_per_task} --device {resources.device}"

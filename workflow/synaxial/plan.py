@@ -41,6 +41,9 @@ from synaxial.studies.turing.choosing import most_of_a_kind
 #: A training of the study: the experiment and the seed.
 Training = tuple[str, int]
 
+#: The record of a finished training, by the folder of its log.
+RECORDS = {"train": "run.json", "train_upsampler": "upsampler/run.json"}
+
 #: How many lines of an unfinished training's log are shown at the end of a failed run.
 LAST_LINES = 15
 
@@ -98,8 +101,7 @@ def run(
     \b
     Example: synaxial check --config config.yaml
     """
-    study = read_study(config)
-    check_study(study)
+    check_study(study := read_study(config))
     check_lists(study.acquire)
     sys.stdout.write(as_yaml(study.model_dump(mode="json")))
 
@@ -340,9 +342,7 @@ class Plan:
     def advice(self) -> str:
         """Return what a failed run's logs say, and what to do."""
         logs = self.results / "logs"
-        written = sorted(
-            path for path in logs.rglob("*.log") if path.stat().st_mtime >= self.started
-        )
+        written = sorted(p for p in logs.rglob("*.log") if p.stat().st_mtime >= self.started)
         slurm = Path("logs", "slurm")
         return "\n".join(
             [
@@ -358,10 +358,10 @@ class Plan:
     def _ends_of_trainings(self, logs: list[Path]) -> list[str]:
         """Return the last lines of the logs of unfinished trainings, without the progress."""
         found = []
-        trainings = self.results / "logs" / "train"
-        for path in [path for path in logs if trainings in path.parents]:
+        for path in logs:
+            record = RECORDS.get(path.relative_to(self.results / "logs").parts[0])
             folder = self.results / "experiments" / path.parent.name / path.stem
-            if not (folder / "run.json").exists():
+            if record is not None and not (folder / record).exists():
                 lines = path.read_text(errors="replace").splitlines()
                 said = [line for line in lines if line and not line.startswith("training [")]
                 found += [f"The end of {path}:", *(f"  {line}" for line in said[-LAST_LINES:]), ""]

@@ -115,6 +115,10 @@ MISTAKES = {
         {"experiments": {"a": {"generator": {"upsampling": "subpixel"}}}},
         "experiments.a.generator.upsampling: found 'subpixel'; expected one of transposed, nearest",
     ),
+    "growth": (
+        {"experiments": {"a": {"coarse": {"width_epochs": 5, "fading_epochs": 6}}}},
+        "experiments.a.coarse: fading_epochs: found 6; expected at most width_epochs, 5",
+    ),
     "two bounds": (
         {"experiments": {"a": {"preset": "modern", "clipping": 0.01}}},
         "clipping and r1 both constrain the discriminator",

@@ -208,7 +208,9 @@ def check_networks(study: Study) -> None:
         width = training.image_width
         where = f"experiment {name!r}"
         if training.is_coarse_to_fine:
-            check_cascade(training, size, where)
+            # `modern` is in every study that names no experiments, also of images of another size.
+            if name in study.chosen_experiments:
+                check_cascade(training, size, where)
             continue
         if width != size:
             raise SynaxialError(
@@ -232,13 +234,23 @@ def check_networks(study: Study) -> None:
 
 
 def check_cascade(training: Training, size: int, where: str) -> None:
-    """Check that a coarse generator and its up-sampler make images of this size."""
+    """Check that a coarse generator and its up-sampler make images of this size, and grow up."""
+    coarse, factor = training.coarse, training.upsampler.factor
     if training.image_width != size:
         raise SynaxialError(
             where,
-            f"coarse.channels has {len(training.coarse.channels)} numbers, which make "
-            f"{training.coarse.width} pixels, and upsampler.factor {training.upsampler.factor} "
-            f"makes {training.image_width} of them, but resize.size is {size}",
+            f"coarse.channels has {len(coarse.channels)} numbers, which make coarse images of "
+            f"{coarse.width} pixels, and upsampler.factor is {factor}, but resize.size is {size}",
+            f"{coarse.width} x {factor} = {training.image_width}",
+            "change coarse.channels, upsampler.factor or resize.size",
+        )
+    if training.epochs < coarse.epochs_of_growth:
+        raise SynaxialError(
+            where,
+            f"epochs is {training.epochs}, but the networks reach their full width after "
+            f"{coarse.epochs_of_growth}",
+            "more epochs than that",
+            "raise epochs, or lower coarse.width_epochs or coarse.fading_epochs",
         )
 
 

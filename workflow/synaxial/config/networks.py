@@ -159,7 +159,13 @@ class Coarse(Section):
     critic is residual (Karras et al., 2020).
     """
 
-    channels: Annotated[list[Count], Field(min_length=2)] = [128, 96, 64, 40, 24]
+    channels: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=2)] = [
+        128,
+        96,
+        64,
+        40,
+        24,
+    ]
     """Channels of both networks at 4 x 4 pixels and after each stage, which doubles the width. Five
     numbers make a coarse image of 64 x 64 pixels, which the up-sampler enlarges."""
 
@@ -186,6 +192,12 @@ class Coarse(Section):
         """Width of the coarse image in pixels."""
         return int(4 * 2 ** (len(self.channels) - 1))
 
+    @property
+    def epochs_of_growth(self) -> int:
+        """The epochs until all stages have their full share."""
+        stages = (self.width // self.first_width).bit_length() - 1
+        return stages * self.width_epochs + self.fading_epochs if stages else 0
+
     @model_validator(mode="after")
     def _check_first_width(self) -> Self:
         # The critic halves an image twice at least.
@@ -194,6 +206,11 @@ class Coarse(Section):
             raise ValueError(
                 f"first_width: found {self.first_width}; expected one of "
                 f"{', '.join(map(str, widths))}, the widths that channels describes"
+            )
+        if self.fading_epochs > self.width_epochs:
+            raise ValueError(
+                f"fading_epochs: found {self.fading_epochs}; expected at most width_epochs, "
+                f"{self.width_epochs}"
             )
         return self
 

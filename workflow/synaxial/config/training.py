@@ -120,8 +120,8 @@ class Training(Section):
 
     masks: bool = False
     """Generate a tumour mask too, as a second channel: 255 inside, 0 outside. All training
-    subjects need a segmentation, and `generator.channels` must end in 2. See docs/masks.md. Not in
-    the paper."""
+    subjects need a segmentation, and `generator.channels` (of a DCGAN) must end in 2. See
+    docs/masks.md. Not in the paper."""
 
     initial_deviation: Positive = 0.02
     """Standard deviation of the initial weights, whose mean is 0 (the paper: 0.02)."""

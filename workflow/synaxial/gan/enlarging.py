@@ -55,15 +55,13 @@ def run(
         raise SynaxialError(upsampler, "enlarges images with their masks", "one of images alone")
     given = images_of(read_stack(stack), stack)
     images = as_grey(given.pages)
+    height, width = images.shape[1:]
+    if height != width or (reduce and width % network.factor):
+        squares = f"squares of a multiple of {network.factor}" if reduce else "squares"
+        raise SynaxialError(stack, f"its pages have {width} x {height} pixels", squares)
     if reduce:
-        width, rest = divmod(images.shape[-1], network.factor)
-        if rest or images.shape[1] != images.shape[2]:
-            raise SynaxialError(
-                stack,
-                f"its pages have {images.shape[2]} x {images.shape[1]} pixels",
-                f"squares of a multiple of {network.factor}",
-            )
-        images = area_means(images[:, None].astype(np.float32), width)[:, 0]
+        small = area_means(images[:, None].astype(np.float32), width // network.factor)
+        images = small[:, 0]
     chosen = use_one_device(device)
     machine = read_machine(chosen)
     threads = usable_cores([machine]) if threads is None else threads

@@ -63,7 +63,7 @@ def write_masks(folder, seed=1):
 COARSE_TO_FINE = {
     "architecture": "coarse_to_fine",
     "loss": "non_saturating",
-    "coarse": {"channels": [8, 6, 4], "first_width": 8, "width_epochs": 1, "fading_epochs": 2},
+    "coarse": {"channels": [8, 6, 4], "first_width": 8, "width_epochs": 2, "fading_epochs": 2},
     "upsampler": {"factor": 2, "width": 8, "crop": 16, "batch_size": 4, "epochs": 4},
     "variation": {"mirror": True, "rotation": 5, "warp": 0.02, "tone": 0.1},
 }

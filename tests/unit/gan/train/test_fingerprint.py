@@ -4,7 +4,7 @@ import pytest
 
 from synaxial.config import make_study
 from synaxial.gan.train import fingerprint
-from synaxial.gan.train.fingerprint import fingerprint_of
+from synaxial.gan.train.fingerprint import fingerprint_of, upsampler_fingerprint_of
 
 
 def training(**differences):
@@ -31,6 +31,60 @@ def test_more_epochs_are_the_same_model():
 )
 def test_what_changes_the_weights_changes_the_name(differences):
     assert fingerprint_of(training(**differences), "d") != fingerprint_of(training(), "d")
+
+
+def test_names_of_the_papers_recipe_stay():
+    """New keys must not be part of them: users would lose their checkpoints."""
+    final = training()
+    elu = training(discriminator={"activation": "elu"}, seeds=[7])
+    beyond = training(loss="hinge", augmentation={"target": 0.6})
+    assert fingerprint_of(final, "d") == "dac2916dd540e3fe"
+    assert fingerprint_of(elu, "d", "h", "m") == "83d0a35630eb1615"
+    assert fingerprint_of(beyond, "d") == "8cdae198c3a99848"
+
+
+def coarse(**differences):
+    return training(preset="modern", **differences)
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [
+        {"coarse": {"width_epochs": 7, "fading_epochs": 7}},
+        {"variation": {"tone": 0.3}},
+        {"r1": 3},
+        {"augmentation": {"cutout": 0.4}},
+    ],
+)
+def test_what_changes_a_coarse_generator_changes_its_name(differences):
+    assert fingerprint_of(coarse(**differences), "d") != fingerprint_of(coarse(), "d")
+
+
+@pytest.mark.parametrize(
+    "differences", [{"epochs": 999}, {"generator": {"dropout": 0}}, {"upsampler": {"epochs": 3}}]
+)
+def test_what_does_not_change_a_coarse_generator(differences):
+    assert fingerprint_of(coarse(**differences), "d") == fingerprint_of(coarse(), "d")
+
+
+def test_the_up_sampler_counts_where_the_generator_is_chosen_by_full_images():
+    names = {fingerprint_of(coarse(), "d", "h", "", digest) for digest in ("", "a", "b")}
+    assert len(names) == 3
+
+
+@pytest.mark.parametrize(
+    ("differences", "same"),
+    [
+        ({"epochs": 999}, True),
+        ({"coarse": {"noise": False}}, True),
+        ({"upsampler": {"epochs": 3}}, False),
+        ({"upsampler": {"width": 8}}, False),
+        ({"seeds": [2]}, False),
+    ],
+)
+def test_the_name_of_an_up_sampler(differences, same):
+    names = [upsampler_fingerprint_of(t, "d", "") for t in (coarse(), coarse(**differences))]
+    assert (names[0] == names[1]) == same
 
 
 def test_other_data_are_another_model():

@@ -63,7 +63,7 @@ SETTINGS = {
         "masks": True,
         "generator": {"channels": [8, 8, 2], "upsampling": ["sub_pixel", "bilinear"]},
     },
-    # Iteration 10 lies in the middle of the fading in of a stage.
+    # At iteration 10 a stage joins.
     "coarse": {
         **COARSE_TO_FINE,
         "r1": 1,

@@ -91,6 +91,20 @@ def test_a_resumed_training_continues_exactly(with_masks):
     assert all(np.isfinite(value) for value in second.observed.values())
 
 
+@pytest.mark.parametrize("settings", [{}, {"adversarial_weight": 0}])
+def test_it_resumes_before_the_critic_takes_part(settings):
+    """The critic's optimizer then has no state yet."""
+    images, _ = brains(10)
+    whole, first, second = (updater_of(images, epochs=20, **settings) for _ in range(3))
+    for updater, steps in ((whole, 8), (first, 2)):
+        for _ in range(steps):
+            updater.update()
+    chainer.serializers.NpzDeserializer(state_of(first)).load(second)
+    for _ in range(6):
+        second.update()
+    assert_same(state_of(second), state_of(whole))
+
+
 def test_the_initial_weights_depend_on_the_seed_and_leave_numpys_generator_alone():
     images, _ = brains()
     np.random.seed(5)  # noqa: NPY002

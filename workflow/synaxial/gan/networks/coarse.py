@@ -96,7 +96,7 @@ class NormalizedConvolution(EqualizedConvolution):
             with self.init_scope():
                 self.strengths = chainer.Parameter(0, (after,))
 
-    def forward(self, x: Any, randomness: Randomness | None, enlarge: bool = False) -> Any:
+    def forward(self, x: Any, randomness: Randomness | None = None, enlarge: bool = False) -> Any:
         """Convolve (N, C, H, W); with `enlarge`, then double the width, bilinearly.
 
         At the smaller width the convolution takes a quarter of the time. Without `randomness` there

@@ -18,11 +18,14 @@ from synaxial.gan.ops.noise import AddNoise
 
 #: The first number of a stream's name, so that streams of different uses are never equal.
 TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
-UPSAMPLING, VARIATION, ENLARGING = range(7, 10)
+UPSAMPLING, UPSAMPLER_INITIALISATION, VARIATION, ENLARGING, PREVIEW_NOISE = range(7, 12)
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:
-    """Return the seed of the stream with a name: its use, then numbers that identify it."""
+    """Return the seed of the stream with a name: its use, then numbers that identify it.
+
+    All names of one use have the same length, because NumPy takes (1, 2) for (1, 2, 0).
+    """
     return np.random.SeedSequence(name)
 
 

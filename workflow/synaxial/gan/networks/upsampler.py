@@ -165,7 +165,7 @@ def with_noise(x: Any, randomness: Randomness) -> Any:
 def upsample_images(
     upsampler: Upsampler, images: np.ndarray, randomness: ImageRandomness
 ) -> np.ndarray:
-    """Enlarge 8-bit images, (N, w, w, channels) on the host, to 8-bit ones of `factor` w.
+    """Enlarge images in 0 … 255, (N, w, w, channels) on the host, to 8-bit ones of `factor` w.
 
     `randomness` has one stream for each image. Background is 0; a mask is 0 outside and 255 inside.
     """

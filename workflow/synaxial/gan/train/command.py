@@ -150,8 +150,8 @@ def train(request: Request) -> None:
     machines = gather_machines(communicator, device)
     record = describe_run(request.experiment, inputs, machines, request.threads_per_rank)
     # With the experiment's name: two that differ only in epochs would share a folder otherwise.
-    name = "upsampler" if inputs.part == "upsampler" else request.experiment
-    folder = request.checkpoints / f"{name}_{inputs.fingerprint}"
+    part = "_upsampler" if inputs.part == "upsampler" else ""
+    folder = request.checkpoints / f"{request.experiment}{part}_{inputs.fingerprint}"
 
     # Resume. Rank 0 alone uses the folder, and gives the others what it has found.
     with ExitStack() as lock:

@@ -10,6 +10,10 @@ from synaxial.config.model import Training
 #: changes its meaning: trainings then start afresh. Raise the command's `VERSION` too.
 VERSION = 1
 
+#: The same for trainings of a coarse generator and of an up-sampler alone.
+COARSE_VERSION = 1
+UPSAMPLER_VERSION = 1
+
 
 #: Settings that do not change the weights, or that have another name in the record below.
 OUTSIDE = {"epochs", "preset"}
@@ -38,9 +42,10 @@ def fingerprint_of(
         left_out = left_out | {"upsampler"}
     if not training.variation.used:
         left_out = left_out | {"variation"}
+    version = VERSION if training.architecture == "dcgan" else COARSE_VERSION
     return digest_of(
         {
-            "version": VERSION,
+            "version": version,
             "dataset": dataset_sha256,
             "held_out": held_out_sha256,
             "masks": masks_sha256,
@@ -57,7 +62,7 @@ def upsampler_fingerprint_of(training: Training, dataset_sha256: str, masks_sha2
     """
     return digest_of(
         {
-            "version": VERSION,
+            "version": UPSAMPLER_VERSION,
             "part": "upsampler",
             "dataset": dataset_sha256,
             "masks": masks_sha256,

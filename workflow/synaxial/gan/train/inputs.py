@@ -112,6 +112,8 @@ def read_upsampler_inputs(
     training: Training, monitoring: Monitoring, dataset: Path, ranks: int
 ) -> Inputs:
     """Read and check all that an up-sampler's training on this number of ranks needs."""
+    if not training.is_coarse_to_fine:
+        raise SynaxialError("architecture", "is dcgan", "coarse_to_fine, which has an up-sampler")
     settings = training.upsampler
     check_share(settings.batch_size, ranks, "upsampler.batch_size")
     images = open_training_images(dataset, settings.batch_size, "upsampler.batch_size")
@@ -142,8 +144,12 @@ def open_training_images(dataset: Path, batch_size: int, key: str) -> np.ndarray
 def read_upsampler(
     path: Path | None, training: Training
 ) -> tuple[dict[str, NDArray[np.float32]] | None, str]:
-    """Return the arrays of an up-sampler by path, and its file's SHA-256, if there is to be one."""
+    """Return the arrays of an up-sampler by path, and their SHA-256, if there is to be one."""
     if not training.is_coarse_to_fine:
+        if path is not None:
+            raise SynaxialError(
+                "--upsampler", f"is {path}, but the architecture is dcgan", "no up-sampler"
+            )
         return None, ""
     if path is None:
         raise SynaxialError(
@@ -152,7 +158,11 @@ def read_upsampler(
             "the upsampler.npz of `synaxial upsampler train`, for a coarse generator",
         )
     # Imported late: the workflow asks this module about batches, and does not need Chainer.
-    from synaxial.gan.networks.saving import load_upsampler, network_arrays  # noqa: PLC0415
+    from synaxial.gan.networks.saving import (  # noqa: PLC0415
+        digest_of,
+        load_upsampler,
+        network_arrays,
+    )
 
     network = load_upsampler(path)
     wanted = training.upsampler.factor, training.upsampler.width, training.image_channels
@@ -163,7 +173,8 @@ def read_upsampler(
             "has factor {}, width {} and {} channels".format(*found),
             "factor {}, width {} and {} channels, as in the study".format(*wanted),
         )
-    return network_arrays(network), hashlib.sha256(path.read_bytes()).hexdigest()
+    # Not of the file, which holds settings that do not matter, such as the number of epochs.
+    return network_arrays(network), digest_of(network)
 
 
 def read_training(config: Path, experiment: str, seed: int | None) -> Training:
@@ -200,10 +211,15 @@ def check_batch(training: Training, ranks: int) -> None:
             "batch_normalization_statistics: synchronised",
         )
     if share == 1 and training.compares_batches:
+        whose = (
+            "the critic of architecture: coarse_to_fine"
+            if training.is_coarse_to_fine
+            else "discriminator.minibatch_deviation"
+        )
         raise SynaxialError(
             "batch_size",
             found,
-            "at least two images per rank with discriminator.minibatch_deviation",
+            f"at least two images per rank with {whose}",
             "use fewer ranks or a larger batch_size",
         )
 

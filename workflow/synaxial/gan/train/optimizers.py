@@ -75,6 +75,15 @@ class BlockedAdamRule(chainer.optimizers.adam.AdamRule):
         if param.grad is not None:
             super().update(param)
 
+    def serialize(self, serializer: Any) -> None:
+        """Write or read the count and the moments; before its first update it has no moments."""
+        try:
+            super().serialize(serializer)
+        except KeyError:
+            if self.t > 0:
+                raise
+            self._state = None
+
     def update_core_cpu(self, param: Any) -> None:
         """Update a parameter and its moments in `state`."""
         if param.grad is None:
@@ -110,6 +119,9 @@ class BlockedAdam(chainer.optimizers.Adam):
     def __init__(self, alpha: float, beta1: float, beta2: float, weight_decay: float) -> None:
         super().__init__(alpha=alpha, beta1=beta1, beta2=beta2)
         self.weight_decay = weight_decay
+
+    def reallocate_cleared_grads(self) -> None:
+        """Leave parameters without gradient without one; Chainer would give them zeros."""
 
     def create_update_rule(self) -> BlockedAdamRule:
         """Return the update rule of one parameter."""

@@ -11,7 +11,13 @@ from PIL import Image
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks.generator import generate_images
-from synaxial.gan.networks.randomness import PREVIEW, BatchRandomness, ImageRandomness, draw_latents
+from synaxial.gan.networks.randomness import (
+    PREVIEW,
+    PREVIEW_NOISE,
+    BatchRandomness,
+    ImageRandomness,
+    draw_latents,
+)
 from synaxial.gan.networks.upsampler import upsample_images
 from synaxial.gan.train.growth import area_means
 from synaxial.io.files import written_whole
@@ -73,7 +79,7 @@ def preview_images(generator: Any, training: Training) -> np.ndarray:
     latents = draw_latents(randomness, COLUMNS**2, training.latent)
     noise = None
     if generator.needs_randomness:
-        names = [(PREVIEW, training.seed, number) for number in range(len(latents))]
+        names = [(PREVIEW_NOISE, training.seed, number) for number in range(len(latents))]
         noise = ImageRandomness(generator.xp, names)
     return generate_images(generator, generator.xp.asarray(latents), noise, by_batch=True)
 
@@ -85,11 +91,13 @@ def enlarged_pairs(updater: Any) -> np.ndarray:
     average with the same noise every time.
     """
     network = updater.networks.average
-    channels = [np.asarray(c[evenly_spaced(len(c), COLUMNS**2 // 2)]) for c in updater.channels]
-    real = np.stack(channels, axis=-1)
+    count = COLUMNS**2 // 2
+    # A data set of fewer images shows some of them again.
+    chosen = np.resize(evenly_spaced(len(updater.channels[0]), count), count)
+    real = np.stack([np.asarray(channel[chosen]) for channel in updater.channels], axis=-1)
     width = real.shape[1] // network.factor
     small = area_means(real.transpose(0, 3, 1, 2).astype(np.float32), width)
-    names = [(PREVIEW, updater.seed, number) for number in range(len(real))]
+    names = [(PREVIEW_NOISE, updater.seed, number) for number in range(len(real))]
     randomness = ImageRandomness(network.xp, names)
     enlarged = upsample_images(network, small.transpose(0, 2, 3, 1), randomness)
     rows = [part.reshape(-1, COLUMNS, *part.shape[1:]) for part in (real, enlarged)]

@@ -9,7 +9,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.training import Optimizer, Training
 from synaxial.config.upsampler import Upsampler as UpsamplerSettings
 from synaxial.gan.networks.randomness import (
-    INITIALISATION,
+    UPSAMPLER_INITIALISATION,
     UPSAMPLING,
     BatchRandomness,
     seed_sequence,
@@ -228,7 +228,7 @@ def make_upsampler_networks(
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     # Chainer's initialisers draw from NumPy's global generator.
     state = np.random.get_state()  # noqa: NPY002
-    words = seed_sequence(INITIALISATION, UPSAMPLING, seed).generate_state(8)
+    words = seed_sequence(UPSAMPLER_INITIALISATION, seed).generate_state(8)
     np.random.seed(words)  # noqa: NPY002
     try:
         upsampler = Upsampler(settings.width, settings.factor, channels)

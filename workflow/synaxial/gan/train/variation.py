@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.config.model import Variation
+from synaxial.gan.train.growth import area_means
 
 #: Nodes of the grid of random displacements, along each axis. Between the nodes the displacement
 #: is a cubic B-spline, so that neighbouring structures move together (Rueckert et al., 1999).
@@ -35,15 +36,16 @@ def vary(
     """
     count, channels, size, _ = images.shape
     result = np.empty((count, channels, width, width), np.float32)
-    # Two places along each axis of a smaller pixel, each the mean of about 2 x 2 pixels.
-    places = min(2, size // width)
+    # The images are first reduced to twice the width, so that every pixel counts.
+    wide = min(2 * width, size)
     signed = 2 * numbers - 1
 
     def change(some: slice) -> None:
         for k in range(some.start, some.stop):
-            warped = np.empty((channels, places * width, places * width), np.float32)
-            warp(images[k], matrix_of(settings, signed[k]), field_of(settings, signed[k]), warped)
-            small = warped.reshape(channels, width, places, width, places).mean(axis=(2, 4))
+            source = area_means(images[k : k + 1].astype(np.float32), wide)[0]
+            warped = np.empty((channels, wide, wide), np.float32)
+            warp(source, matrix_of(settings, signed[k]), field_of(settings, signed[k]), warped)
+            small = area_means(warped[None], width)[0]
             small[0] = toned(small[0], settings, signed[k])
             result[k] = small
 
@@ -86,7 +88,7 @@ def toned(image: NDArray[np.float32], settings: Variation, signed: Any) -> NDArr
 
 @compiled
 def warp(image: np.ndarray, matrix: np.ndarray, nodes: np.ndarray, result: np.ndarray) -> None:
-    """Fill `result`, float32 (C, places, places), with values of `image`, uint8 (C, W, W).
+    """Fill `result`, float32 (C, places, places), with values of `image`, float32 (C, W, W).
 
     Each is interpolated bilinearly where `matrix` and the B-spline of `nodes` point to.
     """
@@ -122,11 +124,12 @@ def warp(image: np.ndarray, matrix: np.ndarray, nodes: np.ndarray, result: np.nd
             u = (u + half) * np.float32(size) - half
             top, left = int(np.floor(v)), int(np.floor(u))
             fv, fu = v - np.float32(top), u - np.float32(left)
-            inside = 0 <= top < size - 1 and 0 <= left < size - 1
+            inside = v >= 0 and u >= 0 and v <= size - 1 and u <= size - 1
+            below, beside = min(top + 1, size - 1), min(left + 1, size - 1)
             for k in range(channels):
                 if inside:
-                    upper = image[k, top, left] * (one - fu) + image[k, top, left + 1] * fu
-                    lower = image[k, top + 1, left] * (one - fu) + image[k, top + 1, left + 1] * fu
+                    upper = image[k, top, left] * (one - fu) + image[k, top, beside] * fu
+                    lower = image[k, below, left] * (one - fu) + image[k, below, beside] * fu
                     result[k, r, c] = upper * (one - fv) + lower * fv
                 else:
                     result[k, r, c] = 0

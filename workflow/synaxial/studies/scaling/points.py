@@ -63,11 +63,14 @@ class Point:
 
 
 def training_of_point(training: Training, mode: str, ranks: int) -> Training:
-    """Return an experiment's settings with the batch size of a point."""
+    """Return an experiment's settings with the batch size of a point; networks have grown up."""
     if mode not in MODES:
         raise SynaxialError("--mode", f"found {mode!r}", f"one of {', '.join(MODES)}")
     images = training.batch_size * (ranks if mode == "weak" else 1)
-    return training.model_copy(update={"batch_size": images, "seeds": [training.seeds[0]]})
+    grown = training.coarse.model_copy(update={"first_width": training.coarse.width})
+    return training.model_copy(
+        update={"batch_size": images, "seeds": [training.seeds[0]], "coarse": grown}
+    )
 
 
 def why_not(training: Training, mode: str, ranks: int) -> str:
