@@ -45,7 +45,6 @@ TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 STACKS = range(study.sample.stacks)
 # The trainings of a run without a target.
 CHOSEN = plan.trainings(study.chosen_experiments)
-COARSE_TO_FINE = [pair for pair in CHOSEN if study.experiments[pair[0]].is_coarse_to_fine]
 # The open lock files. This process keeps the locks until it ends.
 LOCKS = []
 

@@ -2,6 +2,10 @@
 
 from synaxial.config.model import CONTROLS
 
+ALL = plan.trainings(study.experiments)
+# The trainings whose up-sampler enlarges images alone, without masks.
+ENLARGING = [pair for pair in CHOSEN if study.experiments[pair[0]].enlarges_images]
+
 
 rule control:
     input:
@@ -196,20 +200,12 @@ use rule evaluate as evaluate_enlarged with:
         training=subpath(input.training, parent=True),
 
 
-def evaluations_of(trainings):
-    """The numbers of these trainings, and of real images enlarged by their up-samplers."""
-    enlarging = [pair for pair in trainings if study.experiments[pair[0]].enlarges_images]
-    return [
-        *of_trainings(rules.evaluate.output.values, trainings),
-        *of_trainings(rules.evaluate_enlarged.output.values, enlarging),
-    ]
-
-
 rule compare:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
         judge=rules.judge.output.record,
-        experiments=evaluations_of(CHOSEN),
+        experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
+        enlarged=of_trainings(rules.evaluate_enlarged.output.values, ENLARGING),
     output:
         table=f"{RESULTS}/comparison.csv",
         page=report(
@@ -232,14 +228,18 @@ rule compare:
     shell:
         "synaxial evaluate compare --table {output.table} --page {output.page}"
         " --chart {output.chart} --judge {input.judge} {input.controls} {input.experiments}"
-        " > {log} 2>&1"
+        " {input.enlarged} > {log} 2>&1"
 
 
 use rule compare as compare_all with:
     input:
         controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
         judge=rules.judge.output.record,
-        experiments=evaluations_of(plan.trainings(study.experiments)),
+        experiments=of_trainings(rules.evaluate.output.values, ALL),
+        enlarged=of_trainings(
+            rules.evaluate_enlarged.output.values,
+            [pair for pair in ALL if study.experiments[pair[0]].enlarges_images],
+        ),
     output:
         table=f"{RESULTS}/figures/comparison.csv",
         page=report(

@@ -1,5 +1,7 @@
 # From the data set to generators, stacks of generated images, and pictures of the stacks.
 
+COARSE_TO_FINE = [pair for pair in CHOSEN if study.experiments[pair[0]].is_coarse_to_fine]
+
 
 use rule settings as experiment with:
     output:
