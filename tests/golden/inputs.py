@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from ..unit.studies.turing.pages import answer_all
-from ..workflow.conftest import STUDY, write_subject
+from ..workflow.conftest import COARSE_TO_FINE, STUDY, write_subject
 from .stages import FINAL, HELD_OUT, INPUTS, PAIRS, STACKS, TRAINED, _paths, run_stage
 
 GOLDEN = {
@@ -45,19 +45,7 @@ GOLDEN = {
 #: A study beside it whose generator is coarse to fine.
 COARSE = {
     **GOLDEN,
-    "experiments": {
-        "coarse": {
-            "preset": "modern",
-            "epochs": 2,
-            "coarse": {
-                "channels": [8, 6, 4],
-                "first_width": 8,
-                "width_epochs": 1,
-                "fading_epochs": 1,
-            },
-            "upsampler": {"epochs": 2, "width": 8, "crop": 32, "batch_size": 4},
-        }
-    },
+    "experiments": {"coarse": {**COARSE_TO_FINE, "epochs": 2}},
     "scaling": {},
 }
 

@@ -60,6 +60,13 @@ EVIDENCE = {
     "evaluate": {"images": 12, "repeats": 10},
 }
 
+#: The settings of a coarse generator of 16 x 16 pixels with its up-sampler, for `EVIDENCE`.
+COARSE_TO_FINE = {
+    "preset": "modern",
+    "coarse": {"channels": [8, 6, 4], "first_width": 8, "width_epochs": 1, "fading_epochs": 1},
+    "upsampler": {"epochs": 2, "width": 8, "crop": 32, "batch_size": 4},
+}
+
 #: The same with an experiment that makes masks, and all kinds of pictures.
 MASKED = {
     **EVIDENCE,

@@ -9,7 +9,7 @@ import pytest
 from synaxial.gan.networks.saving import digest_of, load_generator, load_upsampler
 from synaxial.io.stacks import read_stack
 
-from .conftest import EVIDENCE, copy_of, jobs_of, run_once
+from .conftest import COARSE_TO_FINE, EVIDENCE, copy_of, jobs_of, run_once
 
 pytestmark = pytest.mark.snakemake
 
@@ -18,16 +18,9 @@ STUDY = {
     "experiments": {
         "final": {},
         "coarse": {
-            "preset": "modern",
+            **COARSE_TO_FINE,
             "epochs": 4,
             "batch_size": 4,
-            "coarse": {
-                "channels": [8, 6, 4],
-                "first_width": 8,
-                "width_epochs": 1,
-                "fading_epochs": 1,
-            },
-            "upsampler": {"epochs": 2, "width": 8, "crop": 32, "batch_size": 4},
             "keep": "best",
             "validation_epochs": 1,
         },

@@ -3,6 +3,12 @@
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.machine import (
+    announce_machine,
+    keep_freed_memory,
+    read_machine,
+    usable_cores,
+)
 from synaxial.io.errors import SynaxialError
 
 #: The values of the option --device.
@@ -31,6 +37,16 @@ def use_one_device(name: str) -> Any:
     device = chainer.get_device("@numpy" if name == "cpu" or gpus == 0 else "@cupy:0")
     device.use()
     return device
+
+
+def prepare_alone(name: str, threads: int | None) -> tuple[Any, int]:
+    """Prepare a single process: return its device, and its threads (by default, of all cores)."""
+    device = use_one_device(name)
+    machine = read_machine(device)
+    threads = usable_cores([machine]) if threads is None else threads
+    announce_machine([machine], threads, "lower --threads")
+    keep_freed_memory()
+    return device, threads
 
 
 def check_gpus(gpus: int, ranks: int) -> None:

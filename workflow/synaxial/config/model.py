@@ -249,7 +249,7 @@ def check_cascade(training: Training, size: int, where: str) -> None:
             where,
             f"epochs is {training.epochs}, but the networks reach their full width after "
             f"{coarse.epochs_of_growth}",
-            "more epochs than that",
+            f"{coarse.epochs_of_growth} or more",
             "raise epochs, or lower coarse.width_epochs or coarse.fading_epochs",
         )
 

@@ -7,18 +7,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from synaxial.compute.devices import use_one_device
-from synaxial.compute.machine import (
-    announce_machine,
-    keep_freed_memory,
-    read_machine,
-    usable_cores,
-)
+from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.networks.randomness import ENLARGING, ImageRandomness
 from synaxial.gan.networks.saving import digest_of, load_upsampler
 from synaxial.gan.networks.upsampler import upsample_images
-from synaxial.gan.train.growth import area_means
+from synaxial.gan.ops.enlargement import area_means
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import images_of, read_stack, write_stack
@@ -62,11 +56,7 @@ def run(
     if reduce:
         small = area_means(images[:, None].astype(np.float32), width // network.factor)
         images = small[:, 0]
-    chosen = use_one_device(device)
-    machine = read_machine(chosen)
-    threads = usable_cores([machine]) if threads is None else threads
-    announce_machine([machine], threads, "lower --threads")
-    keep_freed_memory()
+    chosen, threads = prepare_alone(device, threads)
     network.to_device(chosen)
     names = [(ENLARGING, seed, number) for number in range(len(images))]
     with use_threads(threads):

@@ -12,13 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from synaxial.compute.devices import use_one_device
-from synaxial.compute.machine import (
-    announce_machine,
-    keep_freed_memory,
-    read_machine,
-    usable_cores,
-)
+from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample
@@ -57,11 +51,7 @@ def run(
     settings = read_study(config).sample
     trained = load_generator(generator)
     digest = digest_of(trained.network)
-    chosen = use_one_device(device)
-    machine = read_machine(chosen)
-    threads = usable_cores([machine]) if threads is None else threads
-    announce_machine([machine], threads, "lower --threads")
-    keep_freed_memory()
+    chosen, threads = prepare_alone(device, threads)
     network = with_statistics(trained, settings)
     network.to_device(chosen)
     # With masks, the page of each image is followed by that of its mask.

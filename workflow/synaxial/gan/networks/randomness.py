@@ -6,7 +6,8 @@ not depend on the images made with it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,20 @@ def seed_sequence(*name: int) -> np.random.SeedSequence:
     All names of one use have the same length, because NumPy takes (1, 2) for (1, 2, 0).
     """
     return np.random.SeedSequence(name)
+
+
+@contextmanager
+def seeded_initialisers(*name: int) -> Iterator[None]:
+    """Let Chainer's initialisers draw from the stream with a name within the block.
+
+    They use NumPy's global generator, whose state is restored afterwards.
+    """
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed_sequence(*name).generate_state(8))  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
 
 
 class BatchRandomness:

@@ -66,6 +66,17 @@ def area_reduction(x: Any, factor: int) -> Any:
     return linear(x, partial(average_squares, factor), partial(spread_squares, factor))
 
 
+def area_means(images: np.ndarray, width: int) -> np.ndarray:
+    """Reduce images, (N, C, W, W), to (N, C, width, width): means of squares of pixels.
+
+    It is `average_squares` of images on the host, in the memory layout of files.
+    """
+    factor = images.shape[-1] // width
+    shape = (*images.shape[:2], width, factor, width, factor)
+    means: np.ndarray = images.reshape(shape).mean(axis=(3, 5))
+    return means
+
+
 def average_squares(factor: int, x: Any) -> Any:
     """Return the means of squares of pixels."""
     xp = chainer.backend.get_array_module(x)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.evaluation.metrics.diversity import QUICK_SIZE, collapse_score
-from synaxial.gan.train.growth import area_means
+from synaxial.gan.ops.enlargement import area_means
 from synaxial.io.images import as_grey, evenly_spaced
 
 log = logging.getLogger(__name__)

@@ -52,6 +52,32 @@ TOO_MANY_THREADS = (
     "or have the launcher give the ranks more cores"
 )
 
+# Options of both commands that train.
+DatasetOption = Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")]
+CheckpointsOption = Annotated[
+    Path, typer.Option(help="Folder for checkpoints; each model has its own folder in it.")
+]
+ConfigOption = Annotated[Path, typer.Option(help="The study.")]
+ExperimentOption = Annotated[str, typer.Option(help="Experiment of the study.")]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, help="Seed of the experiment; by default its first one.")
+]
+RanksOption = Annotated[int, typer.Option(min=1, help="Number of MPI ranks of this job.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Cores that a rank may use.")]
+DeviceOption = Annotated[
+    str, typer.Option(help="cpu, gpu, or auto: GPUs if every rank can have one.")
+]
+MonitoringOption = Annotated[
+    Path | None,
+    typer.Option(help="Study file with the section `monitoring`; by default the study."),
+]
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Minutes until the training writes a checkpoint and exits with status 75."
+    ),
+]
+
 
 @dataclass(frozen=True)
 class Request:
@@ -75,13 +101,11 @@ class Request:
 
 
 def run(
-    dataset: Annotated[Path, typer.Option(help="Folder that `synaxial data pack` wrote.")],
+    dataset: DatasetOption,
     output: Annotated[Path, typer.Option(help="Folder for the networks, log and figures.")],
-    checkpoints: Annotated[
-        Path, typer.Option(help="Folder for checkpoints; each model has its own folder in it.")
-    ],
-    config: Annotated[Path, typer.Option(help="The study.")] = Path("config.yaml"),
-    experiment: Annotated[str, typer.Option(help="Experiment of the study.")] = "final",
+    checkpoints: CheckpointsOption,
+    config: ConfigOption = Path("config.yaml"),
+    experiment: ExperimentOption = "final",
     held_out: Annotated[
         Path | None,
         typer.Option(help="Data set of held-out subjects, for `keep: best` and `patience`."),
@@ -90,24 +114,12 @@ def run(
         Path | None,
         typer.Option(help="upsampler.npz of `synaxial upsampler train`, for a coarse generator."),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the experiment; by default its first one.")
-    ] = None,
-    ranks: Annotated[int, typer.Option(min=1, help="Number of MPI ranks of this job.")] = 1,
-    threads_per_rank: Annotated[int, typer.Option(min=1, help="Cores that a rank may use.")] = 1,
-    device: Annotated[
-        str, typer.Option(help="cpu, gpu, or auto: GPUs if every rank can have one.")
-    ] = "auto",
-    monitoring: Annotated[
-        Path | None,
-        typer.Option(help="Study file with the section `monitoring`; by default the study."),
-    ] = None,
-    time_budget: Annotated[
-        float | None,
-        typer.Option(
-            min=0, help="Minutes until the training writes a checkpoint and exits with status 75."
-        ),
-    ] = None,
+    seed: SeedOption = None,
+    ranks: RanksOption = 1,
+    threads_per_rank: ThreadsOption = 1,
+    device: DeviceOption = "auto",
+    monitoring: MonitoringOption = None,
+    time_budget: BudgetOption = None,
 ) -> None:
     """Train a generator on one or several MPI ranks.
 

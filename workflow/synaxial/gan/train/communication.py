@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -152,6 +152,15 @@ def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
 def gather_machines(communicator: Any, device: Any) -> list[Machine]:
     """Return what each rank computes with, by rank; all ranks must call it."""
     return list(communicator.mpi_comm.allgather(read_machine(device)))
+
+
+def average_over_ranks(values: Sequence[Any], communicator: Any) -> list[float]:
+    """Return the means of some numbers over the ranks; all ranks must call it."""
+    local = np.array([float(value) for value in values])
+    total = np.empty_like(local)
+    communicator.mpi_comm.Allreduce(local, total)
+    means: list[float] = (total / communicator.size).tolist()
+    return means
 
 
 def average_persistents(network: Any, communicator: Any) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from synaxial.config.model import Coarse
 from synaxial.gan.networks.coarse import Growth
+from synaxial.gan.ops.enlargement import area_means
 
 
 def growth_at(settings: Coarse, epoch: float) -> Growth:
@@ -39,14 +40,6 @@ def faded(values: np.ndarray, growth: Growth) -> np.ndarray:
         share = np.float32(growth.share)
         values = share * values + (1 - share) * coarse
     return values
-
-
-def area_means(images: np.ndarray, width: int) -> np.ndarray:
-    """Reduce images, (N, C, W, W), to (N, C, width, width): means of squares of pixels."""
-    factor = images.shape[-1] // width
-    shape = (*images.shape[:2], width, factor, width, factor)
-    means: np.ndarray = images.reshape(shape).mean(axis=(3, 5))
-    return means
 
 
 def set_growth(networks: Any, growth: Growth) -> None:

@@ -19,7 +19,7 @@ from synaxial.gan.networks.randomness import (
     draw_latents,
 )
 from synaxial.gan.networks.upsampler import upsample_images
-from synaxial.gan.train.growth import area_means
+from synaxial.gan.ops.enlargement import area_means
 from synaxial.io.files import written_whole
 from synaxial.io.images import evenly_spaced, outlined
 from synaxial.io.sheets import make_sheet

@@ -13,7 +13,7 @@ from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.coarse import CoarseGenerator, Critic
-from synaxial.gan.networks.randomness import INITIALISATION, seed_sequence
+from synaxial.gan.networks.randomness import INITIALISATION, seeded_initialisers
 from synaxial.gan.networks.saving import make_upsampler
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.checkpoint import RegularCheckpoints
@@ -138,17 +138,9 @@ def make_pair(training: Training, image_width: int) -> tuple[Any, Any]:
 
 
 def make_networks(training: Training, image_width: int, device: Any) -> Networks:
-    """Make the networks with their initial weights, on the device.
-
-    The weights depend on the seed alone. Chainer's initialisers draw from NumPy's global
-    generator, whose state is restored afterwards.
-    """
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(seed_sequence(INITIALISATION, training.seed).generate_state(8))  # noqa: NPY002
-    try:
+    """Make the networks with their initial weights, which depend on the seed, on the device."""
+    with seeded_initialisers(INITIALISATION, training.seed):
         generator, discriminator = make_pair(training, image_width)
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
     average = generator.copy(mode="copy") if training.moving_average_images > 0 else None
     for network in (generator, discriminator, average):
         if network is not None:

@@ -14,7 +14,7 @@ from synaxial.gan.networks.randomness import TRAINING, VARIATION, BatchRandomnes
 from synaxial.gan.ops.ranks import Ranks, one_batch
 from synaxial.gan.train.augmentation import AdaptiveProbability, augment
 from synaxial.gan.train.batches import RankBatches
-from synaxial.gan.train.communication import average_persistents
+from synaxial.gan.train.communication import average_over_ranks, average_persistents
 from synaxial.gan.train.growth import faded, growth_at, reduced, set_growth
 from synaxial.gan.train.losses import LOSSES, clip_weights, gradient_penalty, real_penalty
 from synaxial.gan.train.variation import NUMBERS, vary
@@ -117,7 +117,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if self.networks.average is not None:
             half_lives = self.training.batch_size / self.training.moving_average_images
             follow(self.networks.average, self.networks.generator, half_lives)
-        self.observed = self._average_over_ranks(*observed)
+        means = average_over_ranks(observed, self.communicator)
+        self.observed = dict(zip(OBSERVED, means, strict=True))
         self.probability.update(self.observed["sign_real"])
 
     def _grow(self) -> None:
@@ -266,12 +267,6 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             pixels = vary(pixels, training.variation, numbers, width)
             return pixels if growth is None else faded(pixels, growth)
         return pixels if growth is None else reduced(pixels, growth)
-
-    def _average_over_ranks(self, *values: Any) -> dict[str, float]:
-        local = np.array([float(value) for value in values])
-        total = np.empty_like(local)
-        self.communicator.mpi_comm.Allreduce(local, total)
-        return dict(zip(OBSERVED, (total / self.communicator.size).tolist(), strict=True))
 
     def serialize(self, serializer: Any) -> None:
         """Write or read everything that the next iteration depends on."""

@@ -12,12 +12,12 @@ from synaxial.gan.networks.randomness import (
     UPSAMPLER_INITIALISATION,
     UPSAMPLING,
     BatchRandomness,
-    seed_sequence,
+    seeded_initialisers,
 )
 from synaxial.gan.networks.upsampler import Enlarged, PatchCritic, Upsampler
 from synaxial.gan.ops.enlargement import area_reduction, average_squares
 from synaxial.gan.train.batches import RankBatches
-from synaxial.gan.train.communication import average_persistents
+from synaxial.gan.train.communication import average_over_ranks, average_persistents
 from synaxial.gan.train.crops import crops_of, degrade
 from synaxial.gan.train.losses import LOSSES
 from synaxial.gan.train.optimizers import make_optimizer
@@ -105,7 +105,8 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         half_life = min(HALF_LIFE, RAMP_UP * (self.iteration + 1) * self.settings.batch_size)
         half_lives = self.settings.batch_size / half_life
         follow(self.networks.average, self.networks.upsampler, half_lives)
-        self.observed = self._average_over_ranks(*observed)
+        means = average_over_ranks(observed, self.communicator)
+        self.observed = dict(zip(OBSERVED, means, strict=True))
 
     def _set_learning_rates(self) -> None:
         done = self.iteration / self.iterations
@@ -155,12 +156,6 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         loss.backward()
         self.get_optimizer("discriminator").update()
         return loss.array, score_real.array.mean(), score_generated.array.mean()
-
-    def _average_over_ranks(self, *values: Any) -> dict[str, float]:
-        local = np.array([float(value) for value in values])
-        total = np.empty_like(local)
-        self.communicator.mpi_comm.Allreduce(local, total)
-        return dict(zip(OBSERVED, (total / self.communicator.size).tolist(), strict=True))
 
     def serialize(self, serializer: Any) -> None:
         """Write or read everything that the next iteration depends on."""
@@ -226,15 +221,9 @@ def make_upsampler_networks(
     settings: UpsamplerSettings, seed: int, channels: int, device: Any
 ) -> UpsamplerNetworks:
     """Make the networks with their initial weights, which depend on the seed, on the device."""
-    # Chainer's initialisers draw from NumPy's global generator.
-    state = np.random.get_state()  # noqa: NPY002
-    words = seed_sequence(UPSAMPLER_INITIALISATION, seed).generate_state(8)
-    np.random.seed(words)  # noqa: NPY002
-    try:
+    with seeded_initialisers(UPSAMPLER_INITIALISATION, seed):
         upsampler = Upsampler(settings.width, settings.factor, channels)
         critic = PatchCritic(channels)
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
     average = upsampler.copy(mode="copy")
     for network in (upsampler, critic, average):
         network.to_device(device)

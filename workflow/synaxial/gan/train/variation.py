@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
 from synaxial.config.model import Variation
-from synaxial.gan.train.growth import area_means
+from synaxial.gan.ops.enlargement import area_means
 
 #: Nodes of the grid of random displacements, along each axis. Between the nodes the displacement
 #: is a cubic B-spline, so that neighbouring structures move together (Rueckert et al., 1999).

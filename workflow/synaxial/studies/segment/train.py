@@ -9,13 +9,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.compute.devices import use_one_device
-from synaxial.compute.machine import (
-    announce_machine,
-    keep_freed_memory,
-    read_machine,
-    usable_cores,
-)
+from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Segment
@@ -157,11 +151,7 @@ def train_and_segment(
     threads: int | None,
 ) -> tuple[int, NDArray[np.bool_]]:
     """Return the number of weights of a trained U-Net, and its masks of the images of `truth`."""
-    chosen = use_one_device(device)
-    machine = read_machine(chosen)
-    threads = usable_cores([machine]) if threads is None else threads
-    announce_machine([machine], threads, "lower --threads")
-    keep_freed_memory()
+    chosen, threads = prepare_alone(device, threads)
     with use_threads(threads):
         network = train(list(parts.values()), settings, seed, chosen)
         return int(network.count_params()), segment(network, truth.images, chosen)
