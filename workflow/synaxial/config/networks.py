@@ -169,6 +169,10 @@ class Coarse(Section):
     """Channels of both networks at 4 x 4 pixels and after each stage, which doubles the width. Five
     numbers make a coarse image of 64 x 64 pixels, which the up-sampler enlarges."""
 
+    style: Count = 64
+    """Length of the style, which two fully connected layers make of the latent. It modulates every
+    convolution of the generator (StyleGAN; Karras et al., 2019)."""
+
     noise: bool = True
     """Add noise to the pixels after each convolution of the generator, with a strength that is
     learned (StyleGAN; Karras et al., 2019)."""

@@ -14,9 +14,9 @@ class Upsampler(Section):
     pixel by pixel, then also to a critic of small patches.
     """
 
-    width: Annotated[int, Field(gt=0, multiple_of=4)] = 32
-    """Channels at the width of the small images, a multiple of 4. The layers at full size have a
-    quarter of them."""
+    width: Annotated[int, Field(gt=0, multiple_of=2)] = 32
+    """Channels at the width of the small images, an even number. The layers at full size have half
+    of them."""
 
     factor: Literal[2, 4, 8] = 4
     """How much wider it makes an image: from the coarse image's width to `resize.size`."""

@@ -65,6 +65,19 @@ def test_a_new_stage_is_faded_in():
     np.testing.assert_allclose(at_start, critic(pooled).array, rtol=1e-4, atol=1e-5)
 
 
+def test_all_weights_of_the_generator_have_gradients():
+    generator, critic = make()
+    generator.growth = Growth(16, 0.5)
+    for name, parameter in generator.namedparams():
+        if name.endswith("strengths"):
+            parameter.array[...] = 0.5
+    generator.cleargrads()
+    F.sum(critic(generator(latents(), BatchRandomness(np, 1)))).backward()
+    for name, parameter in generator.namedparams():
+        if not name.startswith("/to_images/0/"):  # It is for images of 4 x 4 pixels.
+            assert np.abs(parameter.grad).max() > 0, name
+
+
 def test_noise_changes_an_image_once_its_strengths_are_not_0():
     generator, _ = make()
     images = [generator(latents(), BatchRandomness(np, seed)).array for seed in (1, 2)]
@@ -93,15 +106,22 @@ def test_the_variance_stays_through_a_convolution():
     assert layer.W.array.var() == pytest.approx(1, rel=0.05)
 
 
-def test_a_stage_convolves_then_doubles_the_width():
+def test_a_stage_modulates_and_convolves_then_doubles_the_width():
     generator, _ = make()
     layer = generator.stages[0][0]
-    x = np.random.default_rng(0).standard_normal((2, 8, 4, 4)).astype(np.float32)
+    x, style = (
+        np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        for shape in ((2, 8, 4, 4), (2, SETTINGS.style))
+    )
+    modulation = layer.modulation
+    factors = 1 + style @ modulation.W.array.T / np.sqrt(SETTINGS.style)
+    assert factors.std() == pytest.approx(1, rel=0.3)
     weights = layer.W.array * np.float32(layer.scale)
-    y = bilinear_upsampling(F.convolution_2d(x, weights, layer.b.array, pad=1)).array
+    modulated = x * factors[:, :, None, None].astype(np.float32)
+    y = bilinear_upsampling(F.convolution_2d(modulated, weights, layer.b.array, pad=1)).array
     y = np.where(y < 0, 0.2 * y, y)
     expected = y / np.sqrt((y**2).mean(axis=1, keepdims=True) + 1e-8)
-    np.testing.assert_allclose(layer(x, None, enlarge=True).array, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(layer(x, style, None, enlarge=True).array, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_r1_differentiates_the_critic_twice():

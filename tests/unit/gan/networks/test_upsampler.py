@@ -6,8 +6,12 @@ import pytest
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.randomness import SAMPLE, BatchRandomness, ImageRandomness
 from synaxial.gan.networks.upsampler import CHUNK, PatchCritic, Upsampler, upsample_images
-from synaxial.gan.ops.enlargement import bicubic_enlargement
+from synaxial.gan.ops.background import DARKEST, without_holes
+from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.resampling import blur
+
+#: Of two images, standardised.
+DETAILS = np.array([[0.5, -1, 2], [-0.5, 0, 1]], np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -31,19 +35,14 @@ def streams(images, first=0):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize(("factor", "full_size"), [(2, 4), (4, 4), (8, 4)])
-def test_shapes_and_widths(factor, full_size, channels):
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_shapes(factor, channels):
     upsampler = Upsampler(16, factor, channels)
     x = as_input(small_images(channels=channels))
     y = upsampler(x, BatchRandomness(np, 1)).array
     assert y.shape == (3, channels, 8 * factor, 8 * factor)
     assert y.dtype == np.float32
-    assert upsampler.last.W.shape[1] == full_size
-
-
-def test_each_stage_has_half_the_channels_but_no_more_than_the_first():
-    upsampler = Upsampler(16, 16)
-    assert [layer.W.shape[0] for layer in upsampler.before] == [16, 16, 8, 4]
+    assert upsampler.last.W.shape[1] == 8
 
 
 def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_background():
@@ -52,16 +51,19 @@ def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_backgrou
     x = as_input(small_images())
     y = upsampler(x, BatchRandomness(np, 1)).array
     base = bicubic_enlargement(x, 4)
-    brain = base.array > -0.97
+    brain = without_holes(base.array > -0.97)
     np.testing.assert_array_equal(y[~brain], -1)
-    np.testing.assert_allclose(y[brain], blur(base).array[brain], atol=1e-6)
+    expected = np.maximum(blur(base).array, DARKEST)
+    np.testing.assert_allclose(y[brain], expected[brain], atol=1e-6)
     assert 0.2 < brain.mean() < 0.9
 
 
 def test_all_weights_have_gradients():
-    upsampler, critic = Upsampler(8, 4, 2), PatchCritic(2)
+    upsampler, critic = Upsampler(8, 4, 2), PatchCritic(4, 2)
     x = as_input(small_images(channels=2))
-    scores = critic(upsampler(x, BatchRandomness(np, 1)))
+    upsampler.known[...] = np.random.default_rng(1).normal(size=(256, 6))
+    details = np.random.default_rng(2).normal(size=(3, 3)).astype(np.float32)
+    scores = critic(upsampler.enlarge(x, details, BatchRandomness(np, 1)).images, details)
     assert scores.shape == (3, 1, 4, 4)
     upsampler.cleargrads()
     critic.cleargrads()
@@ -72,7 +74,8 @@ def test_all_weights_have_gradients():
 
 
 def test_gradients_of_the_texture_are_those_of_finite_differences():
-    # Away from the straight-through choice and the kinks: along one weight of the last layer.
+    # Away from the straight-through choice and the kinks: along one weight of the last layer, and
+    # bright enough that no pixel is raised to the darkest grey value.
     upsampler = Upsampler(8, 2)
     x = as_input(small_images())
 
@@ -80,10 +83,10 @@ def test_gradients_of_the_texture_are_those_of_finite_differences():
         upsampler.last.b.array[0] = bias
         return chainer.functions.sum(upsampler(x, BatchRandomness(np, 1)))
 
-    loss = total(0)
+    loss = total(2)
     upsampler.cleargrads()
     loss.backward()
-    measured = (float(total(0.5).array) - float(total(-0.5).array)) / 1
+    measured = float(total(2.5).array) - float(total(1.5).array)
     assert upsampler.last.b.grad[0] == pytest.approx(measured, rel=1e-3)
 
 
@@ -114,20 +117,42 @@ def test_an_image_depends_on_its_own_stream_alone():
 
 
 def test_the_critics_scores_do_not_depend_on_the_scale_of_its_weights():
-    critic = PatchCritic()
+    critic = PatchCritic(4)
     x = np.random.default_rng(0).normal(size=(2, 1, 32, 32)).astype(np.float32)
     with chainer.using_config("train", False):
-        before = critic(x).array
+        before = critic(x, DETAILS).array
         for layer in critic.convolutions:
             layer.W.array *= 100
-        after = critic(x).array
-    np.testing.assert_allclose(after, before, rtol=1e-4)
+        after = critic(x, DETAILS).array
+    np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
     assert np.abs(before).max() > 0
 
 
 def test_a_score_of_the_critic_sees_a_patch_of_62_pixels():
-    critic = PatchCritic()
+    critic = PatchCritic(4)
     x = chainer.Variable(np.random.default_rng(0).normal(size=(1, 1, 128, 128)).astype(np.float32))
-    critic(x)[0, 0, 8, 8].backward()
+    critic(x, DETAILS[:1])[0, 0, 8, 8].backward()
     seen = np.flatnonzero(np.abs(x.grad[0, 0]).max(axis=1))
-    assert seen[-1] - seen[0] + 1 == 62
+    # The detail of a pixel depends on the small pixels around it, of 4 x 4 pixels each.
+    assert 62 <= seen[-1] - seen[0] + 1 <= 62 + 2 * (2 + 1) * 4
+
+
+def test_the_detail_of_an_image_is_that_of_a_training_image_of_like_reduction():
+    """Half of the training images are noisy, also when they are small."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64] - 31.5
+    brain = np.hypot(y, x) < 26
+    noise = generator.normal(size=(100, 64, 64)) * np.repeat([2, 20], 50)[:, None, None]
+    pixels = np.where(brain, np.clip(100 + noise, 1, 255), 0).astype(np.uint8)
+    upsampler = Upsampler(8, 2)
+    details = upsampler.learn_details(pixels)
+    assert details[:50, 0].max() < details[50:, 0].min()
+    small = area_means(pixels[::10, None].astype(np.float32), 32) / 127.5 - 1
+    drawn = upsampler.draw_details(small, streams(10))
+    middle = (details[:50, 0].max() + details[50:, 0].min()) / 2
+    np.testing.assert_array_equal(drawn[:, 0] > middle, np.arange(10) >= 5)
+    assert {tuple(row) for row in drawn} <= {tuple(row) for row in details}
+    assert (drawn != upsampler.draw_details(small, streams(10, 50))).any()
+    standardised = upsampler.standardised(upsampler.known[:, 3:])
+    np.testing.assert_allclose(standardised.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(standardised.std(axis=0), 1, atol=1e-4)

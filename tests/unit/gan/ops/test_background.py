@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.background import with_background
+from synaxial.gan.ops.background import DARKEST, with_background, without_holes
 
 from .arrays import normal
 from .comparison import assert_close, result_and_gradients
@@ -15,21 +15,54 @@ F = chainer.functions
 def test_background_is_exact_and_the_rest_is_the_texture():
     texture, logit = normal((3, 1, 7, 6)), normal((3, 1, 6, 7)).swapaxes(2, 3)
     image = with_background(texture, logit).array
+    brain = without_holes(logit > 0)
     assert image.dtype == np.float32
-    np.testing.assert_array_equal(image[logit > 0], texture[logit > 0])
-    np.testing.assert_array_equal(image[logit <= 0], -1)
-    assert 0 < (logit > 0).mean() < 1
+    np.testing.assert_array_equal(image[brain], np.maximum(texture, DARKEST)[brain])
+    np.testing.assert_array_equal(image[~brain], -1)
+    assert (logit > 0).sum() < brain.sum() < brain.size
+
+
+def test_holes_are_what_no_path_leads_out_of():
+    drawn = """
+        .......
+        .####..
+        .#..#..
+        .#.##..
+        .###.#.
+        #.....#
+        #.#.#.#
+    """
+    filled = drawn.replace("#..#", "####").replace("#.##", "####")
+    chosen, expected = (
+        np.array([[mark == "#" for mark in row] for row in text.split()])[None, None]
+        for text in (drawn, filled)
+    )
+    given = chosen.copy()
+    np.testing.assert_array_equal(without_holes(given), expected)
+    np.testing.assert_array_equal(given, chosen)
+    # In the other memory layout, and image by image.
+    stacked = np.moveaxis(np.concatenate([chosen, ~chosen, chosen & False])[:, 0], 0, -1).copy()
+    found = without_holes(np.moveaxis(stacked, -1, 0)[:, None])
+    np.testing.assert_array_equal(found[:1], expected)
+    np.testing.assert_array_equal(found[2], False)
 
 
 def test_gradients_are_those_of_the_hard_texture_and_of_the_soft_choice():
+    # A third of the texture is too dark.
     texture, logit, gradient = normal((2, 1, 5, 6)), normal((2, 1, 6, 5)), normal((1, 2, 5, 6))
+    texture -= 0.5
     logit, gradient = logit.swapaxes(2, 3), gradient.swapaxes(0, 1)
     _, of_texture, of_logit = result_and_gradients(with_background, [texture, logit], gradient)
-    np.testing.assert_array_equal(of_texture, np.where(logit > 0, gradient, 0))
+    brain = without_holes(logit > 0)
+    movable = brain & ((texture > DARKEST) | (gradient < 0))
+    assert (brain & ~movable).any()
+    np.testing.assert_array_equal(of_texture, np.where(movable, gradient, 0))
     *_, soft = result_and_gradients(
         lambda t, m: (t + 1) * F.sigmoid(m) - 1, [texture, logit], gradient
     )
-    assert_close(of_logit, soft)
+    own = brain == (logit > 0)
+    assert 0 < (~own).sum() < own.size / 2
+    assert_close(of_logit, np.where(own, soft, 0))
 
 
 @pytest.mark.parametrize("extreme", [-1e4, 1e4])

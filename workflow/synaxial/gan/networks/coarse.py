@@ -83,26 +83,32 @@ class EqualizedLinear(chainer.Chain):
 
 
 class NormalizedConvolution(EqualizedConvolution):
-    """An equalised 3 x 3 convolution, noise, Leaky ReLU and pixel normalisation.
+    """A modulated, equalised 3 x 3 convolution, noise, Leaky ReLU and pixel normalisation.
 
-    The noise is one number for each pixel, times a strength for each channel that is learned and
-    starts at 0 (StyleGAN; Karras et al., 2019).
+    The modulation is one factor for each image and input channel, which a linear layer makes of the
+    style, float32 (N, `style`). With the normalisation that follows, it decides which channels an
+    image uses, as in StyleGAN2 (Karras et al., 2020). The noise is one number for each pixel, times
+    a strength for each channel that is learned and starts at 0 (StyleGAN; Karras et al., 2019).
     """
 
-    def __init__(self, before: int, after: int, noise: bool) -> None:
+    def __init__(self, before: int, after: int, style: int, noise: bool) -> None:
         super().__init__(before, after, 3)
         self.noise = noise
-        if noise:
-            with self.init_scope():
+        with self.init_scope():
+            self.modulation = EqualizedLinear(style, before, 1.0)
+            if noise:
                 self.strengths = chainer.Parameter(0, (after,))
 
-    def forward(self, x: Any, randomness: Randomness | None = None, enlarge: bool = False) -> Any:
+    def forward(
+        self, x: Any, style: Any, randomness: Randomness | None = None, enlarge: bool = False
+    ) -> Any:
         """Convolve (N, C, H, W); with `enlarge`, then double the width, bilinearly.
 
         At the smaller width the convolution takes a quarter of the time. Without `randomness` there
         is no noise.
         """
-        y = super().forward(x)
+        factors = 1 + self.modulation(style)
+        y = super().forward(x * factors[:, :, None, None])
         if enlarge:
             y = bilinear_upsampling(y)
         if not self.noise or randomness is None:
@@ -130,14 +136,18 @@ class CoarseGenerator(chainer.Chain):
         outputs = image_channels + settings.background
         #: The image's width, and the share of the newest stage; the training sets it.
         self.growth = Growth(settings.width)
+        style, noise = settings.style, settings.noise
         with self.init_scope():
+            self.mapping = chainer.ChainList(
+                *(EqualizedLinear(before, style) for before in (latent_size, style))
+            )
             self.connected = EqualizedLinear(latent_size, channels[0] * FIRST_WIDTH**2)
-            self.first = NormalizedConvolution(channels[0], channels[0], settings.noise)
+            self.first = NormalizedConvolution(channels[0], channels[0], style, noise)
             self.stages = chainer.ChainList(
                 *(
                     chainer.ChainList(
-                        NormalizedConvolution(before, after, settings.noise),
-                        NormalizedConvolution(after, after, settings.noise),
+                        NormalizedConvolution(before, after, style, noise),
+                        NormalizedConvolution(after, after, style, noise),
                     )
                     for before, after in itertools.pairwise(channels)
                 )
@@ -157,13 +167,16 @@ class CoarseGenerator(chainer.Chain):
         `latents` are float32 (N, latent size). Without `randomness` there is no noise.
         """
         h = pixel_normalization(latents, None, None, 1.0)
+        style = h
+        for layer in self.mapping:
+            style = rectified(layer(style))
         h = F.reshape(self.connected(h), (len(h), -1, FIRST_WIDTH, FIRST_WIDTH))
-        h = self.first(pixel_normalization(h, None, None, SLOPE), randomness)
+        h = self.first(pixel_normalization(h, None, None, SLOPE), style, randomness)
         depth, width, before = 0, FIRST_WIDTH, None
         while width < self.growth.width:
             before = h
             enlarging, second = self.stages[depth]
-            h = second(enlarging(h, randomness, enlarge=True), randomness)
+            h = second(enlarging(h, style, randomness, enlarge=True), style, randomness)
             depth, width = depth + 1, 2 * width
         y = self.to_images[depth](h)
         share = self.growth.share

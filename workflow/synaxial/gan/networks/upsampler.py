@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
 from synaxial.gan.ops.background import with_background
-from synaxial.gan.ops.enlargement import bicubic_enlargement
+from synaxial.gan.ops.enlargement import area_means, area_reduction, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
 
@@ -20,16 +21,31 @@ F = chainer.functions
 SLOPE = 0.2
 
 #: Blocks of two convolutions at the small images' width, and the weight of what a block adds.
-BLOCKS, SHARE = 3, 0.3
+BLOCKS, SHARE = 2, 0.3
 
 #: The logits of "not background" and "tumour" before training, as (value - threshold) times a
-#: gain, of the bicubic enlargement; and the gain of what the network adds to them. The threshold of
-#: background is low: a pixel at the brain's edge that is partly background belongs to the brain.
-THRESHOLDS, GAINS, GAIN = (-0.97, 0.0), (20.0, 8.0), 4.0
+#: gain, of the bicubic enlargement. The threshold of background is low: a pixel at the brain's edge
+#: that is partly background belongs to the brain.
+THRESHOLDS, GAINS = (-0.97, 0.0), (20.0, 8.0)
+
+#: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
+#: critic that leads can make the network take everything for background.
+GAIN, MOST = 4.0, 10.0
+
+#: By this the detail is multiplied that the critic is shown beside the image. With spectral
+#: normalisation a critic's scores change no faster than its input, and detail is faint.
+SHOWN = 8.0
+
+#: Standard deviations from the mean of the known details; images without a brain are far off.
+FARTHEST = 3.0
 
 #: The critic's convolutions before the last: channels and kernel width. 4 has stride 2, 3 stride 1.
 #: At half the width of the images, one of stride 1 would cost more than any other.
 CRITIC = ((16, 4), (32, 4), (32, 3), (48, 4), (48, 3))
+
+#: The training images whose detail a file keeps, and among how many of them, whose reductions are
+#: the likest to an image, the detail of that image is drawn.
+KNOWN, LIKEST = 256, 16
 
 #: Images enlarged at a time; it bounds the memory.
 CHUNK = 8
@@ -48,15 +64,15 @@ class Enlarged(NamedTuple):
 class Upsampler(chainer.Chain):
     """Enlarges images by a power of two: what it adds to a bicubic enlargement is learned.
 
-    All but the last steps are taken at the width of the small images, where a pixel costs least.
-    Then each stage doubles the width bilinearly, between two 3 x 3 convolutions. Most convolutions
-    see a channel of noise too, from which they make the fine structure that small images do not
-    determine. What leaves no grid and no speckle comes last: the fixed blur, and background that is
-    exactly -1.
+    Most steps are taken at the width of the small images, where a pixel costs least. Then each
+    stage doubles the width bilinearly, between two 3 x 3 convolutions. Many convolutions see a
+    channel of noise too, from which they make the fine structure that small images do not
+    determine, and how fine it is to be (`detail.py`). What leaves no grid, no speckle and no holes
+    comes last: the fixed blur, and background that is exactly -1 and only outside the brain.
 
-    `width` are the channels at the small images' width. There are a quarter of them at full size,
-    and twice as many at each halving of the width, but no more than `width`. `channels` is 1, or 2:
-    an image and its tumour mask.
+    `width` are the channels at the small images' width; there are half of them at full size.
+    `channels` is 1, or 2: an image and its tumour mask. `known` are the details of some training
+    images, float32 (256, 6): those of their reductions and their own.
     """
 
     def __init__(self, width: int, factor: int, channels: int = 1) -> None:
@@ -65,17 +81,20 @@ class Upsampler(chainer.Chain):
         self.factor = factor
         self.channels = channels
         stages = int(math.log2(factor))
-        widths = [width, *(min(width, width // 4 * 2**k) for k in reversed(range(stages)))]
+        widths = [width] * stages + [width // 2]
         pairs = list(itertools.pairwise(widths))
+        more = 1 + NUMBERS
         with self.init_scope():
             self.first = convolution_of(channels, width)
             self.blocks = chainer.ChainList(
                 *(convolution_of(width + 1 - k % 2, width) for k in range(2 * BLOCKS))
             )
             self.before = chainer.ChainList(*(convolution_of(a, b) for a, b in pairs))
-            self.after = chainer.ChainList(*(convolution_of(b + 1, b) for _, b in pairs))
+            self.after = chainer.ChainList(*(convolution_of(b + more, b) for _, b in pairs))
+            self.fine = convolution_of(widths[-1], widths[-1])
             # Texture, then logits. Before training the result is almost the bicubic enlargement.
             self.last = convolution_of(widths[-1], 1 + channels, scale=0.1)
+        self.add_persistent("known", np.zeros((KNOWN, 2 * NUMBERS), np.float32))
 
     def forward(self, images: Any, randomness: Randomness) -> Any:
         """Enlarge images: float32 (N, channels, w, w) to (N, channels, factor w, factor w).
@@ -83,18 +102,49 @@ class Upsampler(chainer.Chain):
         Values are in [-1, 1]; a bright texture may exceed 1 a little. A mask is soft: -1 outside,
         1 inside.
         """
-        return self.enlarge(images, randomness).images
+        return self.enlarge(images, self.draw_details(images, randomness), randomness).images
 
-    def enlarge(self, images: Any, randomness: Randomness) -> Enlarged:
-        """Enlarge images, and return the logits too, on which the losses act."""
-        added, logits = F.split_axis(self.last(self._features(images, randomness)), [1], axis=1)
+    def draw_details(self, images: Any, randomness: Randomness) -> np.ndarray:
+        """Draw how fine each image is to become, (N, 3): as a training image of like reduction."""
+        images = chainer.backends.cuda.to_cpu(chainer.as_variable(images).array)
+        known = chainer.backends.cuda.to_cpu(self.known)
+        scale = np.maximum(known.std(axis=0), LEAST)[:NUMBERS]
+        found = details_of(images[:, 0], 2)
+        distances = (((found[:, None] - known[:, :NUMBERS]) / scale) ** 2).sum(axis=2)
+        likest = np.argsort(distances, axis=1, kind="stable")[:, :LIKEST]
+        chosen = chainer.backends.cuda.to_cpu(randomness.uniform((len(images), 1))) * LIKEST
+        rows = np.take_along_axis(likest, chosen.astype(int), axis=1)[:, 0]
+        drawn: np.ndarray = known[rows, NUMBERS:]
+        return drawn
+
+    def learn_details(self, pixels: np.ndarray) -> np.ndarray:
+        """Measure the details of training images, uint8 (N, W, W): (N, 3); keep some of them."""
+        details = details_of_pixels(pixels, self.factor)
+        chosen = np.arange(KNOWN) * len(pixels) // KNOWN
+        some = pixels[chosen].astype(np.float32)
+        small = area_means(some[:, None], pixels.shape[-1] // self.factor)[:, 0]
+        kept = np.concatenate([details_of_pixels(small, 2), details[chosen]], axis=1)
+        self.known[...] = self.xp.asarray(kept)
+        return details
+
+    def standardised(self, details: np.ndarray) -> Any:
+        """Return details as multiples of the known ones' standard deviation from their mean."""
+        known = chainer.backends.cuda.to_cpu(self.known)[:, NUMBERS:]
+        scale = np.maximum(known.std(axis=0), LEAST)
+        numbers = np.clip((details - known.mean(axis=0)) / scale, -FARTHEST, FARTHEST)
+        return self.xp.asarray(numbers, np.float32)
+
+    def enlarge(self, images: Any, details: np.ndarray, randomness: Randomness) -> Enlarged:
+        """Enlarge images to a given detail, (N, 3), and return the logits too, for the losses."""
+        features = self._features(images, self.standardised(details), randomness)
+        added, logits = F.split_axis(self.last(features), [1], axis=1)
         base = bicubic_enlargement(images, self.factor).array
         texture = blur(base[:, :1] + added)
         thresholds, gains = (
             self.xp.array(numbers[: self.channels], np.float32)[:, None, None]
             for numbers in (THRESHOLDS, GAINS)
         )
-        logits = GAIN * logits + (base - thresholds) * gains
+        logits = MOST * F.tanh(GAIN / MOST * logits) + (base - thresholds) * gains
         inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
         enlarged = with_background(texture, inside)
         if self.channels > 1:
@@ -102,7 +152,7 @@ class Upsampler(chainer.Chain):
             enlarged = F.concat([enlarged, F.tanh(0.5 * tumour[0])])
         return Enlarged(enlarged, logits)
 
-    def _features(self, images: Any, randomness: Randomness) -> Any:
+    def _features(self, images: Any, details: Any, randomness: Randomness) -> Any:
         """Compute what the last layer sees, at full size."""
         h = activated(self.first(images))
         blocks = list(self.blocks)
@@ -110,19 +160,23 @@ class Upsampler(chainer.Chain):
             h = h + SHARE * two(activated(one(with_noise(h, randomness))))
         for before, after in zip(self.before, self.after, strict=True):
             h = bilinear_upsampling(activated(before(h)))
-            h = activated(after(with_noise(h, randomness)))
-        return h
+            h = activated(after(with_maps(with_noise(h, randomness), details)))
+        return activated(self.fine(h))
 
 
 class PatchCritic(chainer.Chain):
     """Scores patches of images; each score sees a part of the image only (Isola et al., 2017).
 
-    A score sees 62 x 62 pixels. All convolutions have spectral normalisation (Miyato et al., 2018).
+    It is shown the detail, what a bicubic enlargement by `factor` lacks of the image, as a channel
+    of its own, and told how fine it is to be, after the first layer. A score sees 62 x 62 pixels of
+    the image and of the detail. All convolutions have spectral normalisation (Miyato et al., 2018).
     """
 
-    def __init__(self, channels: int = 1) -> None:
+    def __init__(self, factor: int, channels: int = 1) -> None:
         super().__init__()
-        inputs = [channels, *(number for number, _ in CRITIC)]
+        self.factor = factor
+        inputs = [channels + 1, *(number for number, _ in CRITIC)]
+        inputs[1] += NUMBERS
         layers = [*CRITIC, (1, 3)]
         with self.init_scope():
             self.convolutions = chainer.ChainList(
@@ -134,10 +188,16 @@ class PatchCritic(chainer.Chain):
         for layer in self.convolutions:
             layer.add_hook(chainer.link_hooks.SpectralNormalization())
 
-    def forward(self, images: Any) -> Any:
-        """Score float32 (N, channels, w, w): (N, 1, w / 8, w / 8), larger for real patches."""
-        h = images
-        *layers, last = self.convolutions
+    def forward(self, images: Any, details: Any) -> Any:
+        """Score float32 (N, channels, w, w): (N, 1, w / 8, w / 8), larger for real patches.
+
+        `details` are standardised, float32 (N, 3).
+        """
+        first, *layers, last = self.convolutions
+        image = F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
+        small = area_reduction(image, self.factor)
+        detail = image - bicubic_enlargement(small, self.factor)
+        h = with_maps(activated(first(F.concat([images, SHOWN * detail]))), details)
         for layer in layers:
             h = activated(layer(h))
         return last(h)
@@ -155,11 +215,18 @@ def activated(x: Any) -> Any:
 
 def with_noise(x: Any, randomness: Randomness) -> Any:
     """Append a channel of standard normal noise to (N, C, H, W)."""
-    noise = randomness.normal((len(x), 1, *x.shape[2:]))
-    if on_cpu(x):
-        # In the layout of x, or the result would be copied.
-        noise = images_first(images_last(noise))
-    return F.concat([x, noise])
+    return appended(x, randomness.normal((len(x), 1, *x.shape[2:])))
+
+
+def with_maps(x: Any, numbers: Any) -> Any:
+    """Append channels that are constant, of numbers (N, K), to (N, C, H, W)."""
+    xp = chainer.backend.get_array_module(numbers)
+    return appended(x, xp.broadcast_to(numbers[:, :, None, None], (*numbers.shape, *x.shape[2:])))
+
+
+def appended(x: Any, channels: Any) -> Any:
+    """Append channels, in the memory layout of x, or the result would be copied."""
+    return F.concat([x, images_first(images_last(channels)) if on_cpu(x) else channels])
 
 
 def upsample_images(

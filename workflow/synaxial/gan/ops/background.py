@@ -2,18 +2,26 @@
 
 from typing import Any
 
+import numpy as np
+import scipy.ndimage
+
 from synaxial.compute.chainer_compatibility import chainer
 
 #: The value of background.
 BACKGROUND = -1
 
 
-class WithBackground(chainer.FunctionNode):
-    """From (texture, logit) to (image,): the texture where the logit is above 0, else background.
+#: The darkest that a pixel of the brain may be: one grey level above background.
+DARKEST = -1 + 1 / 127.5
 
-    The gradient with respect to the logit is that of (texture + 1) sigmoid(logit) - 1, as if the
-    choice were soft ("straight-through"; Bengio et al., 2013). So background is exactly -1 in
-    training too, and no edge of the image is half-transparent.
+
+class WithBackground(chainer.FunctionNode):
+    """From (texture, logit) to (image,): the texture in the brain, elsewhere background.
+
+    The brain is where the logit is above 0, and whatever that encloses. The gradient with respect
+    to the logit is that of (texture + 1) sigmoid(logit) - 1, as if the choice were soft
+    ("straight-through"; Bengio et al., 2013), and 0 where the choice was not its own. So background
+    is exactly -1 in training too, and no edge of the image is half-transparent.
     """
 
     def forward(self, inputs: tuple[Any, Any]) -> tuple[Any]:
@@ -21,7 +29,9 @@ class WithBackground(chainer.FunctionNode):
         texture, logit = inputs
         self.retain_inputs((0, 1))
         xp = chainer.backend.get_array_module(texture)
-        return (xp.where(logit > 0, texture, texture.dtype.type(BACKGROUND)),)
+        self.brain = without_holes(logit > 0)
+        bounded = xp.maximum(texture, texture.dtype.type(DARKEST))
+        return (xp.where(self.brain, bounded, texture.dtype.type(BACKGROUND)),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
         """Return the requested gradients of texture and logit; they are constants."""
@@ -30,10 +40,33 @@ class WithBackground(chainer.FunctionNode):
         xp = chainer.backend.get_array_module(texture)
         # s (1 - s) of the logistic function s, which overflows nowhere.
         slope = 0.25 / xp.cosh(xp.clip(logit / 2, -40, 40)) ** 2
-        parts = [gradient * (logit > 0), gradient * (texture - BACKGROUND) * slope]
+        slope *= self.brain == (logit > 0)
+        # A texture that is too dark gets no darker, but can come back.
+        movable = self.brain & ((texture > texture.dtype.type(DARKEST)) | (gradient < 0))
+        parts = [gradient * movable, gradient * (texture - BACKGROUND) * slope]
         return [chainer.as_variable(parts[index]) for index in indexes]
 
 
 def with_background(texture: Any, logit: Any) -> Any:
-    """Set the texture to -1 where the logit is not above 0; both are (N, 1, H, W)."""
+    """Set the texture to -1 outside the brain; both are (N, 1, H, W)."""
     return WithBackground().apply((texture, logit))[0]
+
+
+def without_holes(chosen: Any) -> Any:
+    """Add to the chosen pixels, bool (N, 1, H, W), those from which no path leads to the border.
+
+    A skull-stripped brain has no background inside it. A path goes up, down, left or right.
+    """
+    on_cpu = isinstance(chosen, np.ndarray)
+    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
+    xp = chainer.backend.get_array_module(chosen)
+    filled = chosen.copy()
+    for image in filled[:, 0]:
+        parts, count = ndimage.label(~image)
+        border = xp.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
+        outside = xp.zeros(count + 1, bool)
+        outside[border] = True
+        # Part 0 are the chosen pixels.
+        outside[0] = False
+        image[...] = ~outside[parts]
+    return filled

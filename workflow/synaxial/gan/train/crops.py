@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.detail import BRAIN
 from synaxial.gan.networks.randomness import BatchRandomness
 from synaxial.gan.ops.layout import images_first
 from synaxial.gan.ops.resampling import smooth
@@ -18,9 +19,6 @@ BLURRED, NOISE = 0.5, 0.05
 
 #: By this the blur of white noise is multiplied, so that its standard deviation is almost kept.
 SMOOTHED = 2.3
-
-#: Above this, about 3 grey levels above background, a pixel of a small image is brain.
-BRAIN = -0.98
 
 
 def crops_of(

@@ -83,6 +83,8 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
     ) -> None:
         super().__init__(batches, optimizers, device=device)
         self.channels = [images] if masks is None else [images, masks]
+        self.details = networks.upsampler.learn_details(images)
+        networks.average.known[...] = networks.upsampler.known
         self.networks = networks
         self.settings = settings
         self.seed = seed
@@ -125,16 +127,18 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         real = crops_of(self.channels, indices, width, upsampler.factor, randomness)
         small = average_squares(upsampler.factor, real)
         small = degrade(small, settings.degradation, randomness)
-        enlarged = upsampler.enlarge(small, randomness)
+        details = self.details[indices]
+        enlarged = upsampler.enlarge(small, details, randomness)
 
         loss_pixels = pixel_loss(enlarged.images, real)
         loss = loss_pixels + LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
         used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
         if used:
-            of_critic = self._update_critic(real, enlarged.images.array)
+            standardised = upsampler.standardised(details)
+            of_critic = self._update_critic(real, enlarged.images.array, standardised)
             adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
-                self.networks.critic(enlarged.images)
+                self.networks.critic(enlarged.images, standardised)
             )
             loss_value = loss_value + adversarial.array
             # Only with respect to the images: the critic's weights need no gradient here.
@@ -146,10 +150,11 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         self.updated = ("generator", "discriminator") if used else ("generator",)
         return (loss_value, *of_critic, loss_pixels.array)
 
-    def _update_critic(self, real: Any, generated: Any) -> tuple[Any, Any, Any]:
+    def _update_critic(self, real: Any, generated: Any, details: Any) -> tuple[Any, Any, Any]:
         """Update it; return its loss and the mean scores of real and generated images."""
         # As one batch: no layer mixes images.
-        scores = self.networks.critic(self.xp.concatenate([real, generated]))
+        details = self.xp.concatenate([details, details])
+        scores = self.networks.critic(self.xp.concatenate([real, generated]), details)
         score_real, score_generated = F.split_axis(scores, 2, axis=0)
         loss = LOSSES["hinge"].discriminator(score_real, score_generated)
         self.networks.critic.cleargrads()
@@ -223,7 +228,7 @@ def make_upsampler_networks(
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     with seeded_initialisers(UPSAMPLER_INITIALISATION, seed):
         upsampler = Upsampler(settings.width, settings.factor, channels)
-        critic = PatchCritic(channels)
+        critic = PatchCritic(settings.factor, channels)
     average = upsampler.copy(mode="copy")
     for network in (upsampler, critic, average):
         network.to_device(device)
