@@ -116,12 +116,15 @@ def test_a_stage_modulates_and_convolves_then_doubles_the_width():
     modulation = layer.modulation
     factors = 1 + style @ modulation.W.array.T / np.sqrt(SETTINGS.style)
     assert factors.std() == pytest.approx(1, rel=0.3)
-    weights = layer.W.array * np.float32(layer.scale)
+    convolution = layer.convolution
+    weights = convolution.W.array * np.float32(convolution.scale)
     modulated = x * factors[:, :, None, None].astype(np.float32)
-    y = bilinear_upsampling(F.convolution_2d(modulated, weights, layer.b.array, pad=1)).array
+    y = bilinear_upsampling(F.convolution_2d(modulated, weights, convolution.b.array, pad=1)).array
     y = np.where(y < 0, 0.2 * y, y)
     expected = y / np.sqrt((y**2).mean(axis=1, keepdims=True) + 1e-8)
-    np.testing.assert_allclose(layer(x, style, None, enlarge=True).array, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        layer(x, style, None, enlarge=True).array, expected, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_r1_differentiates_the_critic_twice():

@@ -49,9 +49,9 @@ def test_holes_are_what_no_path_leads_out_of():
 
 def test_gradients_are_those_of_the_hard_texture_and_of_the_soft_choice():
     # A third of the texture is too dark.
-    texture, logit, gradient = normal((2, 1, 5, 6)), normal((2, 1, 6, 5)), normal((1, 2, 5, 6))
+    texture, logit, gradient = normal((2, 1, 5, 6)), normal((2, 1, 6, 5)), normal((1, 2, 7, 6))
     texture -= 0.5
-    logit, gradient = logit.swapaxes(2, 3), gradient.swapaxes(0, 1)
+    logit, gradient = logit.swapaxes(2, 3), gradient[:, :, :5].swapaxes(0, 1)
     _, of_texture, of_logit = result_and_gradients(with_background, [texture, logit], gradient)
     brain = without_holes(logit > 0)
     movable = brain & ((texture > DARKEST) | (gradient < 0))

@@ -82,7 +82,7 @@ class EqualizedLinear(chainer.Chain):
         return F.linear(x, self.W * self.scale, self.b)
 
 
-class NormalizedConvolution(EqualizedConvolution):
+class NormalizedConvolution(chainer.Chain):
     """A modulated, equalised 3 x 3 convolution, noise, Leaky ReLU and pixel normalisation.
 
     The modulation is one factor for each image and input channel, which a linear layer makes of the
@@ -92,9 +92,10 @@ class NormalizedConvolution(EqualizedConvolution):
     """
 
     def __init__(self, before: int, after: int, style: int, noise: bool) -> None:
-        super().__init__(before, after, 3)
+        super().__init__()
         self.noise = noise
         with self.init_scope():
+            self.convolution = EqualizedConvolution(before, after, 3)
             self.modulation = EqualizedLinear(style, before, 1.0)
             if noise:
                 self.strengths = chainer.Parameter(0, (after,))
@@ -108,7 +109,7 @@ class NormalizedConvolution(EqualizedConvolution):
         is no noise.
         """
         factors = 1 + self.modulation(style)
-        y = super().forward(x * factors[:, :, None, None])
+        y = self.convolution(x * factors[:, :, None, None])
         if enlarge:
             y = bilinear_upsampling(y)
         if not self.noise or randomness is None:
