@@ -185,7 +185,7 @@ class Coarse(Section):
     """Width in pixels at which the training starts. It then doubles until the width of the coarse
     image is reached."""
 
-    width_epochs: Count = 25
+    width_epochs: Count = 60
     """Epochs at each width except the last one, which has all that remain."""
 
     fading_epochs: Annotated[int, Field(ge=0)] = 15

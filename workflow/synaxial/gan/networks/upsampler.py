@@ -11,7 +11,7 @@ from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
 from synaxial.gan.ops.background import with_background
-from synaxial.gan.ops.enlargement import area_means, area_reduction, bicubic_enlargement
+from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
 
@@ -31,10 +31,6 @@ THRESHOLDS, GAINS = (-0.97, 0.0), (20.0, 8.0)
 #: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
 #: critic that leads can make the network take everything for background.
 GAIN, MOST = 4.0, 10.0
-
-#: By this the detail is multiplied that the critic is shown beside the image. With spectral
-#: normalisation a critic's scores change no faster than its input, and detail is faint.
-SHOWN = 8.0
 
 #: Standard deviations from the mean of the known details; images without a brain are far off.
 FARTHEST = 3.0
@@ -167,15 +163,13 @@ class Upsampler(chainer.Chain):
 class PatchCritic(chainer.Chain):
     """Scores patches of images; each score sees a part of the image only (Isola et al., 2017).
 
-    It is shown the detail, what a bicubic enlargement by `factor` lacks of the image, as a channel
-    of its own, and told how fine it is to be, after the first layer. A score sees 62 x 62 pixels of
-    the image and of the detail. All convolutions have spectral normalisation (Miyato et al., 2018).
+    It is told how fine the image is to be, after the first layer. A score sees 62 x 62 pixels. All
+    convolutions have spectral normalisation (Miyato et al., 2018).
     """
 
-    def __init__(self, factor: int, channels: int = 1) -> None:
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
-        self.factor = factor
-        inputs = [channels + 1, *(number for number, _ in CRITIC)]
+        inputs = [channels, *(number for number, _ in CRITIC)]
         inputs[1] += NUMBERS
         layers = [*CRITIC, (1, 3)]
         with self.init_scope():
@@ -194,10 +188,7 @@ class PatchCritic(chainer.Chain):
         `details` are standardised, float32 (N, 3).
         """
         first, *layers, last = self.convolutions
-        image = F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
-        small = area_reduction(image, self.factor)
-        detail = image - bicubic_enlargement(small, self.factor)
-        h = with_maps(activated(first(F.concat([images, SHOWN * detail]))), details)
+        h = with_maps(activated(first(images)), details)
         for layer in layers:
             h = activated(layer(h))
         return last(h)

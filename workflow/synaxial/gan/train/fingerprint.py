@@ -11,7 +11,7 @@ from synaxial.config.model import Training
 VERSION = 1
 
 #: The same for trainings of a coarse generator and of an up-sampler alone.
-COARSE_VERSION = 1
+COARSE_VERSION = 2
 UPSAMPLER_VERSION = 2
 
 

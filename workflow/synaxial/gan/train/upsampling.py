@@ -228,7 +228,7 @@ def make_upsampler_networks(
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     with seeded_initialisers(UPSAMPLER_INITIALISATION, seed):
         upsampler = Upsampler(settings.width, settings.factor, channels)
-        critic = PatchCritic(settings.factor, channels)
+        critic = PatchCritic(channels)
     average = upsampler.copy(mode="copy")
     for network in (upsampler, critic, average):
         network.to_device(device)
