@@ -15,6 +15,7 @@ from synaxial.gan.networks.randomness import (
     seeded_initialisers,
 )
 from synaxial.gan.networks.upsampler import Enlarged, PatchCritic, Upsampler
+from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.enlargement import area_reduction, average_squares
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_over_ranks, average_persistents
@@ -24,6 +25,14 @@ from synaxial.gan.train.optimizers import make_optimizer
 from synaxial.gan.train.updater import follow
 
 F = chainer.functions
+
+
+def normalised(filters: list[list[list[int]]]) -> np.ndarray:
+    """Return filters with the norm 1, float32 (filters, 3, 3)."""
+    values = np.array(filters, np.float32)
+    values /= np.sqrt((values**2).sum(axis=(1, 2), keepdims=True))
+    return values
+
 
 #: What an iteration observes, in the order of the vector that the ranks average. Before the critic
 #: takes part, the values of its scores are 0.
@@ -44,6 +53,24 @@ CONSTANT, LAST_RATE = 0.7, 0.1
 #: Weights of the difference at full size, beside that of half-size averages, and of the logits.
 #: A difference of averages lets fine structure be where the noise puts it.
 FULL_SIZE, LOGITS = 0.3, 0.1
+
+#: Filters of 3 x 3 pixels with the norm 1: edges in four directions, lines in four, a point.
+FILTERS = normalised(
+    [
+        [[0, 0, 0], [0, -1, 1], [0, 0, 0]],
+        [[0, 0, 0], [0, -1, 0], [0, 1, 0]],
+        [[0, 0, 0], [0, -1, 0], [0, 0, 1]],
+        [[0, 0, 0], [0, -1, 0], [1, 0, 0]],
+        [[0, 0, 0], [-1, 2, -1], [0, 0, 0]],
+        [[0, -1, 0], [0, 2, 0], [0, -1, 0]],
+        [[-1, 0, 0], [0, 2, 0], [0, 0, -1]],
+        [[0, 0, -1], [0, 2, 0], [-1, 0, 0]],
+        [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+    ]
+)
+
+#: Width of the squares over which the strength of a texture is averaged, at full size.
+WINDOW = 8
 
 #: Adam's decay of the moments.
 BETA1, BETA1_OF_CRITIC, BETA2 = 0.5, 0.0, 0.99
@@ -131,7 +158,8 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         enlarged = upsampler.enlarge(small, details, randomness)
 
         loss_pixels = pixel_loss(enlarged.images, real)
-        loss = loss_pixels + LOGITS * logit_loss(enlarged, real)
+        loss = loss_pixels + texture_loss(enlarged.images, real)
+        loss += LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
         used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
         if used:
@@ -177,6 +205,29 @@ def pixel_loss(images: Any, real: Any) -> Any:
     difference = image - real[:, :1]
     averages = area_reduction(difference, 2)
     return F.mean(F.absolute(averages)) + FULL_SIZE * F.mean(F.absolute(difference))
+
+
+def texture_loss(images: Any, real: Any) -> Any:
+    """Return how much the strength of edges and texture differs, averaged over 8 x 8 pixels.
+
+    The strength is the absolute response to each of `FILTERS`, at full and at half size. Where a
+    texture's lines lie makes no difference, as in the statistics of Gatys et al., 2015 ("Texture
+    synthesis using convolutional neural networks").
+    """
+    both = [F.split_axis(x, x.shape[1], axis=1, force_tuple=True)[0] for x in (images, real)]
+    loss = 0.0
+    for side in (WINDOW, WINDOW // 2):
+        ours, theirs = (strengths(image, side) for image in both)
+        loss += F.mean(F.absolute(ours - theirs.array))
+        both = [area_reduction(image, 2) for image in both]
+    return loss
+
+
+def strengths(image: Any, side: int) -> Any:
+    """Return the mean absolute response to each filter over squares of `side` pixels."""
+    xp = chainer.backend.get_array_module(image)
+    filters = xp.asarray(FILTERS)[:, None]
+    return area_reduction(F.absolute(convolution(image, filters, None, 1, 1)), side)
 
 
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
