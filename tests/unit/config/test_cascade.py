@@ -26,9 +26,9 @@ def test_other_images_need_another_factor_or_other_channels():
 
 
 def test_the_training_must_outlast_the_growth():
-    with pytest.raises(SynaxialError, match=r"epochs is 74, but .* full width after 75"):
-        check_networks(study_of(epochs=74))
-    check_networks(study_of(epochs=75))
+    with pytest.raises(SynaxialError, match=r"epochs is 104, but .* full width after 105"):
+        check_networks(study_of(epochs=104))
+    check_networks(study_of(epochs=105))
     # Without growth, any number will do.
     check_networks(study_of(epochs=1, coarse={"first_width": 64}))
 

@@ -188,7 +188,7 @@ class Coarse(Section):
     width_epochs: Count = 60
     """Epochs at each width except the last one, which has all that remain."""
 
-    fading_epochs: Annotated[int, Field(ge=0)] = 15
+    fading_epochs: Annotated[int, Field(ge=0)] = 45
     """Epochs in which a new stage is mixed in, from 0 to its full share."""
 
     @property
