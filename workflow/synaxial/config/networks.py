@@ -171,7 +171,7 @@ class Coarse(Section):
 
     style: Count = 64
     """Length of the style, which two fully connected layers make of the latent. It modulates every
-    convolution of the generator (StyleGAN; Karras et al., 2019)."""
+    3 x 3 convolution of the generator (StyleGAN2; Karras et al., 2020)."""
 
     noise: bool = True
     """Add noise to the pixels after each convolution of the generator, with a strength that is

@@ -10,8 +10,8 @@ from synaxial.config.sections import Count, NotNegative, Positive, Section
 class Upsampler(Section):
     """The network that enlarges small images to full size.
 
-    It learns from real images and their reductions, beside each other: it first looks like them
-    pixel by pixel, then also to a critic of small patches.
+    It learns from real images and their reductions, beside each other: to be like them in each
+    pixel and in the strength of their texture, and later to a critic of small patches too.
     """
 
     width: Annotated[int, Field(gt=0, multiple_of=2)] = 32
@@ -37,7 +37,7 @@ class Upsampler(Section):
 
     adversarial_weight: NotNegative = 0.05
     """Weight of the critic's score in the up-sampler's loss. More makes textures livelier; 0 trains
-    without a critic, which makes them smooth."""
+    without a critic."""
 
     degradation: NotNegative = 1.0
     """How much the small images of the training are spoiled, by blur and noise. Generated images

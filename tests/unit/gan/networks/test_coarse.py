@@ -14,6 +14,7 @@ from synaxial.gan.networks.coarse import (
     masked,
 )
 from synaxial.gan.networks.randomness import BatchRandomness
+from synaxial.gan.ops.layout import images_first
 from synaxial.gan.ops.resampling import bilinear_upsampling
 
 F = chainer.functions
@@ -125,6 +126,19 @@ def test_a_stage_modulates_and_convolves_then_doubles_the_width():
     np.testing.assert_allclose(
         layer(x, style, None, enlarge=True).array, expected, rtol=1e-3, atol=1e-4
     )
+
+
+def test_modulation_keeps_the_layout_of_images_last():
+    """Otherwise every convolution would copy its input."""
+    generator, _ = make()
+    layer = generator.first
+    style = np.random.default_rng(0).standard_normal((3, SETTINGS.style)).astype(np.float32)
+    x = chainer.Variable(images_first(np.ones((8, 4, 4, 3), np.float32)))
+    inputs = []
+    layer.convolution.forward = lambda y: inputs.append(y) or F.identity(y)
+    F.sum(layer(x, style) ** 2).backward()
+    for array in (inputs[0].array, x.grad):
+        assert np.moveaxis(array, 0, -1).flags.c_contiguous
 
 
 def test_r1_differentiates_the_critic_twice():

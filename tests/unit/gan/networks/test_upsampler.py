@@ -5,7 +5,14 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.randomness import SAMPLE, BatchRandomness, ImageRandomness
-from synaxial.gan.networks.upsampler import CHUNK, PatchCritic, Upsampler, upsample_images
+from synaxial.gan.networks.upsampler import (
+    CHUNK,
+    FARTHEST,
+    LIKEST,
+    PatchCritic,
+    Upsampler,
+    upsample_images,
+)
 from synaxial.gan.ops.background import DARKEST, without_holes
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.resampling import blur
@@ -148,10 +155,37 @@ def test_the_detail_of_an_image_is_that_of_a_training_image_of_like_reduction():
     assert details[:50, 0].max() < details[50:, 0].min()
     small = area_means(pixels[::10, None].astype(np.float32), 32) / 127.5 - 1
     drawn = upsampler.draw_details(small, streams(10))
-    middle = (details[:50, 0].max() + details[50:, 0].min()) / 2
-    np.testing.assert_array_equal(drawn[:, 0] > middle, np.arange(10) >= 5)
+    np.testing.assert_array_equal(drawn[:, 0] > 0, np.arange(10) >= 5)
     assert {tuple(row) for row in drawn} <= {tuple(row) for row in details}
     assert (drawn != upsampler.draw_details(small, streams(10, 50))).any()
-    standardised = upsampler.standardised(upsampler.known[:, 3:])
-    np.testing.assert_allclose(standardised.mean(axis=0), 0, atol=1e-4)
-    np.testing.assert_allclose(standardised.std(axis=0), 1, atol=1e-4)
+    # One of the 16 likest, whatever images are beside it.
+    many = np.repeat(small[:1], 300, axis=0)
+    assert len(np.unique(upsampler.draw_details(many, streams(300)), axis=0)) == LIKEST
+    alone = upsampler.draw_details(small[3:4], streams(1, 3))
+    np.testing.assert_array_equal(alone, drawn[3:4])
+    np.testing.assert_allclose(details.mean(axis=0), 0, atol=0.1)
+    np.testing.assert_allclose(details.std(axis=0), 1, atol=0.1)
+
+
+def test_the_detail_of_an_image_without_a_brain_is_bounded():
+    upsampler = Upsampler(8, 2)
+    upsampler.known[...] = np.random.default_rng(0).normal(-2, 0.2, (256, 6))
+    standardised = upsampler.standardised(np.full((1, 3), -7, np.float32))
+    np.testing.assert_array_equal(standardised, -FARTHEST)
+
+
+def test_an_odd_width_is_enlarged_too():
+    upsampler = Upsampler(8, 2)
+    large = upsample_images(upsampler, small_images(width=9), streams(3))
+    assert large.shape == (3, 18, 18, 1)
+
+
+@pytest.mark.parametrize("bias", [-1e3, 1e3])
+def test_the_network_decides_about_background_only_where_it_is_dark(bias):
+    upsampler = Upsampler(8, 4)
+    upsampler.last.b.array[1] = bias
+    x = np.full((1, 1, 12, 12), -1, np.float32)
+    x[:, :, 3:9, 3:9] = 0.2
+    y = upsampler(x, BatchRandomness(np, 1)).array[0, 0]
+    assert (y[16:32, 16:32] > -1).all()
+    assert (y[:8] == -1).all() == (bias < 0)

@@ -78,8 +78,13 @@ class EqualizedLinear(chainer.Chain):
             self.b = chainer.Parameter(0, (after,))
 
     def forward(self, x: Any) -> Any:
-        """From (N, inputs) to (N, outputs)."""
-        return F.linear(x, self.W * self.scale, self.b)
+        """From (N, inputs) to (N, outputs).
+
+        The images are the last axis in memory, as in the arrays of images.
+        """
+        weights, bias = self.W * self.scale, F.expand_dims(self.b, 1)
+        products = F.matmul(weights, x, transb=True)
+        return F.transpose(products + F.broadcast_to(bias, products.shape))
 
 
 class NormalizedConvolution(chainer.Chain):
@@ -121,6 +126,7 @@ class NormalizedConvolution(chainer.Chain):
 class CoarseGenerator(chainer.Chain):
     """A fully connected layer, then stages that double the width, of two convolutions each.
 
+    Two more fully connected layers make a style of the latent, which modulates the convolutions.
     Every stage has a 1 x 1 convolution to images. With `background`, it has one channel more: the
     image is texture times the probability of brain, so that the background can be exactly black.
     """

@@ -151,8 +151,8 @@ def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:
 def running_values(network: Any) -> list[tuple[str, Any]]:
     """Return the float arrays of a network beside its parameters, by path, in order.
 
-    They are the running statistics of batch normalisation and the vectors of spectral
-    normalisation.
+    They are the running statistics of batch normalisation, the vectors of spectral normalisation,
+    and the details that an up-sampler knows, which no training changes.
     """
     arrays = {
         f"{path}/{name}": link.__dict__[name]

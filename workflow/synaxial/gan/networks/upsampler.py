@@ -67,8 +67,8 @@ class Upsampler(chainer.Chain):
     comes last: the fixed blur, and background that is exactly -1 and only outside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
-    `channels` is 1, or 2: an image and its tumour mask. `known` are the details of some training
-    images, float32 (256, 6): those of their reductions and their own.
+    `channels` is 1, or 2: an image and its tumour mask. `known` are the details of up to 256
+    training images, float32 (256, 6): those of their reductions and their own.
     """
 
     def __init__(self, width: int, factor: int, channels: int = 1) -> None:
@@ -100,28 +100,29 @@ class Upsampler(chainer.Chain):
         """
         return self.enlarge(images, self.draw_details(images, randomness), randomness).images
 
-    def draw_details(self, images: Any, randomness: Randomness) -> np.ndarray:
+    def draw_details(self, images: Any, randomness: Randomness) -> Any:
         """Draw how fine each image is to become, (N, 3): as a training image of like reduction."""
         images = chainer.backends.cuda.to_cpu(chainer.as_variable(images).array)
-        known = chainer.backends.cuda.to_cpu(self.known)
+        known = np.unique(chainer.backends.cuda.to_cpu(self.known), axis=0)
         scale = np.maximum(known.std(axis=0), LEAST)[:NUMBERS]
-        found = details_of(images[:, 0], 2)
-        distances = (((found[:, None] - known[:, :NUMBERS]) / scale) ** 2).sum(axis=2)
+        even = images.shape[-1] // 2 * 2
+        found = details_of(images[:, 0, :even, :even], 2)
+        # Rounded, so that an image gets the same detail with any others beside it.
+        distances = np.round(np.abs(found[:, None] - known[:, :NUMBERS]) / scale, 2).sum(axis=2)
         likest = np.argsort(distances, axis=1, kind="stable")[:, :LIKEST]
-        chosen = chainer.backends.cuda.to_cpu(randomness.uniform((len(images), 1))) * LIKEST
-        rows = np.take_along_axis(likest, chosen.astype(int), axis=1)[:, 0]
-        drawn: np.ndarray = known[rows, NUMBERS:]
-        return drawn
+        chosen = chainer.backends.cuda.to_cpu(randomness.uniform((len(images), 1)))
+        rows = np.take_along_axis(likest, (chosen * likest.shape[1]).astype(int), axis=1)[:, 0]
+        return self.standardised(known[rows, NUMBERS:])
 
-    def learn_details(self, pixels: np.ndarray) -> np.ndarray:
-        """Measure the details of training images, uint8 (N, W, W): (N, 3); keep some of them."""
+    def learn_details(self, pixels: np.ndarray) -> Any:
+        """Measure the details of training images, uint8 (N, W, W), and keep some: (N, 3)."""
         details = details_of_pixels(pixels, self.factor)
         chosen = np.arange(KNOWN) * len(pixels) // KNOWN
         some = pixels[chosen].astype(np.float32)
         small = area_means(some[:, None], pixels.shape[-1] // self.factor)[:, 0]
         kept = np.concatenate([details_of_pixels(small, 2), details[chosen]], axis=1)
         self.known[...] = self.xp.asarray(kept)
-        return details
+        return self.standardised(details)
 
     def standardised(self, details: np.ndarray) -> Any:
         """Return details as multiples of the known ones' standard deviation from their mean."""
@@ -130,9 +131,9 @@ class Upsampler(chainer.Chain):
         numbers = np.clip((details - known.mean(axis=0)) / scale, -FARTHEST, FARTHEST)
         return self.xp.asarray(numbers, np.float32)
 
-    def enlarge(self, images: Any, details: np.ndarray, randomness: Randomness) -> Enlarged:
-        """Enlarge images to a given detail, (N, 3), and return the logits too, for the losses."""
-        features = self._features(images, self.standardised(details), randomness)
+    def enlarge(self, images: Any, details: Any, randomness: Randomness) -> Enlarged:
+        """Enlarge images to standardised details, (N, 3); return the logits too, for the losses."""
+        features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)
         base = bicubic_enlargement(images, self.factor).array
         texture = blur(base[:, :1] + added)

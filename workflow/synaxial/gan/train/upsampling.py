@@ -15,6 +15,7 @@ from synaxial.gan.networks.randomness import (
     seeded_initialisers,
 )
 from synaxial.gan.networks.upsampler import Enlarged, PatchCritic, Upsampler
+from synaxial.gan.ops.background import without_holes
 from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.enlargement import area_reduction, average_squares
 from synaxial.gan.train.batches import RankBatches
@@ -50,9 +51,10 @@ SUPERVISED = 0.12
 #: Share of the iterations after which the learning rates fall, and to what part.
 CONSTANT, LAST_RATE = 0.7, 0.1
 
-#: Weights of the difference at full size, beside that of half-size averages, and of the logits.
-#: A difference of averages lets fine structure be where the noise puts it.
-FULL_SIZE, LOGITS = 0.3, 0.1
+#: Weights of the difference at full size, beside that of half-size averages, of the texture's
+#: strength and of the logits. A difference of averages lets fine structure be where the noise puts
+#: it.
+FULL_SIZE, TEXTURE, LOGITS = 0.3, 1.0, 0.1
 
 #: Filters of 3 x 3 pixels with the norm 1: edges in four directions, lines in four, a point.
 FILTERS = normalised(
@@ -158,15 +160,14 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         enlarged = upsampler.enlarge(small, details, randomness)
 
         loss_pixels = pixel_loss(enlarged.images, real)
-        loss = loss_pixels + texture_loss(enlarged.images, real)
+        loss = loss_pixels + TEXTURE * texture_loss(enlarged.images, real)
         loss += LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
         used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
         if used:
-            standardised = upsampler.standardised(details)
-            of_critic = self._update_critic(real, enlarged.images.array, standardised)
+            of_critic = self._update_critic(real, enlarged.images.array, details)
             adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
-                self.networks.critic(enlarged.images, standardised)
+                self.networks.critic(enlarged.images, details)
             )
             loss_value = loss_value + adversarial.array
             # Only with respect to the images: the critic's weights need no gradient here.
@@ -224,17 +225,25 @@ def texture_loss(images: Any, real: Any) -> Any:
 
 
 def strengths(image: Any, side: int) -> Any:
-    """Return the mean absolute response to each filter over squares of `side` pixels."""
+    """Return the mean absolute response to each filter over squares of `side` pixels.
+
+    The border's pixels are repeated, so that the border is no edge.
+    """
     xp = chainer.backend.get_array_module(image)
     filters = xp.asarray(FILTERS)[:, None]
-    return area_reduction(F.absolute(convolution(image, filters, None, 1, 1)), side)
+    padded = F.concat([image[:, :, :1], image, image[:, :, -1:]], axis=2)
+    padded = F.concat([padded[..., :1], padded, padded[..., -1:]], axis=3)
+    return area_reduction(F.absolute(convolution(padded, filters, None, 1, 0)), side)
 
 
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
-    """Return the cross-entropy of "not background", plus that of "tumour", in nats a pixel."""
+    """Return the cross-entropy of "not background", plus that of "tumour", in nats a pixel.
+
+    Black pixels that brain encloses are no background.
+    """
     xp = chainer.backend.get_array_module(real)
-    thresholds = xp.array([-1, 0], real.dtype)[: real.shape[1], None, None]
-    inside = (real > thresholds).astype(real.dtype)
+    chosen = [without_holes(real[:, :1] > -1), real[:, 1:] > 0]
+    inside = xp.concatenate(chosen, axis=1).astype(real.dtype)
     logits = enlarged.logits
     return real.shape[1] * F.mean(F.softplus(logits) - inside * logits)
 
