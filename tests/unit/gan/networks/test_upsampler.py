@@ -8,7 +8,7 @@ from synaxial.gan.networks.randomness import SAMPLE, BatchRandomness, ImageRando
 from synaxial.gan.networks.upsampler import (
     CHUNK,
     FARTHEST,
-    LIKEST,
+    NEAREST,
     PatchCritic,
     Upsampler,
     upsample_images,
@@ -158,9 +158,9 @@ def test_the_detail_of_an_image_is_that_of_a_training_image_of_like_reduction():
     np.testing.assert_array_equal(drawn[:, 0] > 0, np.arange(10) >= 5)
     assert {tuple(row) for row in drawn} <= {tuple(row) for row in details}
     assert (drawn != upsampler.draw_details(small, streams(10, 50))).any()
-    # One of the 16 likest, whatever images are beside it.
+    # One of the 16 nearest, whatever images are beside it.
     many = np.repeat(small[:1], 300, axis=0)
-    assert len(np.unique(upsampler.draw_details(many, streams(300)), axis=0)) == LIKEST
+    assert len(np.unique(upsampler.draw_details(many, streams(300)), axis=0)) == NEAREST
     alone = upsampler.draw_details(small[3:4], streams(1, 3))
     np.testing.assert_array_equal(alone, drawn[3:4])
     np.testing.assert_allclose(details.mean(axis=0), 0, atol=0.1)

@@ -39,9 +39,9 @@ FARTHEST = 3.0
 #: At half the width of the images, one of stride 1 would cost more than any other.
 CRITIC = ((16, 4), (32, 4), (32, 3), (48, 4), (48, 3))
 
-#: The training images whose detail a file keeps, and among how many of them, whose reductions are
-#: the likest to an image, the detail of that image is drawn.
-KNOWN, LIKEST = 256, 16
+#: How many training images' details a file keeps. An image gets the detail of one of the `NEAREST`
+#: of them, those with the most similar reductions.
+KNOWN, NEAREST = 256, 16
 
 #: Images enlarged at a time; it bounds the memory.
 CHUNK = 8
@@ -60,11 +60,12 @@ class Enlarged(NamedTuple):
 class Upsampler(chainer.Chain):
     """Enlarges images by a power of two: what it adds to a bicubic enlargement is learned.
 
-    Most steps are taken at the width of the small images, where a pixel costs least. Then each
-    stage doubles the width bilinearly, between two 3 x 3 convolutions. Many convolutions see a
-    channel of noise too, from which they make the fine structure that small images do not
-    determine, and how fine it is to be (`detail.py`). What leaves no grid, no speckle and no holes
-    comes last: the fixed blur, and background that is exactly -1 and only outside the brain.
+    Most layers work at the width of the small images, where a pixel costs least. Then each stage
+    doubles the width bilinearly, between two 3 x 3 convolutions. Some convolutions also see a
+    channel of noise, from which they make the fine structure that small images do not determine.
+    Those after a doubling also see how fine that structure is to be (`detail.py`). Two fixed steps
+    come last: a blur, which leaves no grid and no speckle, and the background, which is exactly -1
+    and never inside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
     `channels` is 1, or 2: an image and its tumour mask. `known` are the details of up to 256
@@ -101,17 +102,17 @@ class Upsampler(chainer.Chain):
         return self.enlarge(images, self.draw_details(images, randomness), randomness).images
 
     def draw_details(self, images: Any, randomness: Randomness) -> Any:
-        """Draw how fine each image is to become, (N, 3): as a training image of like reduction."""
+        """Give each image the detail of a training image with a similar reduction: (N, 3)."""
         images = chainer.backends.cuda.to_cpu(chainer.as_variable(images).array)
         known = np.unique(chainer.backends.cuda.to_cpu(self.known), axis=0)
         scale = np.maximum(known.std(axis=0), LEAST)[:NUMBERS]
         even = images.shape[-1] // 2 * 2
         found = details_of(images[:, 0, :even, :even], 2)
-        # Rounded, so that an image gets the same detail with any others beside it.
+        # Rounded, so that an image's detail does not depend on the others of its batch.
         distances = np.round(np.abs(found[:, None] - known[:, :NUMBERS]) / scale, 2).sum(axis=2)
-        likest = np.argsort(distances, axis=1, kind="stable")[:, :LIKEST]
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
         chosen = chainer.backends.cuda.to_cpu(randomness.uniform((len(images), 1)))
-        rows = np.take_along_axis(likest, (chosen * likest.shape[1]).astype(int), axis=1)[:, 0]
+        rows = np.take_along_axis(nearest, (chosen * nearest.shape[1]).astype(int), axis=1)[:, 0]
         return self.standardised(known[rows, NUMBERS:])
 
     def learn_details(self, pixels: np.ndarray) -> Any:
@@ -154,10 +155,11 @@ class Upsampler(chainer.Chain):
         h = activated(self.first(images))
         blocks = list(self.blocks)
         for one, two in zip(blocks[::2], blocks[1::2], strict=True):
-            h = h + SHARE * two(activated(one(with_noise(h, randomness))))
+            h = h + SHARE * two(activated(one(appended(h, noise_for(h, randomness)))))
         for before, after in zip(self.before, self.after, strict=True):
             h = bilinear_upsampling(activated(before(h)))
-            h = activated(after(with_maps(with_noise(h, randomness), details)))
+            h = appended(h, noise_for(h, randomness), maps_for(h, details))
+            h = activated(after(h))
         return activated(self.fine(h))
 
 
@@ -189,7 +191,8 @@ class PatchCritic(chainer.Chain):
         `details` are standardised, float32 (N, 3).
         """
         first, *layers, last = self.convolutions
-        h = with_maps(activated(first(images)), details)
+        h = activated(first(images))
+        h = appended(h, maps_for(h, details))
         for layer in layers:
             h = activated(layer(h))
         return last(h)
@@ -205,20 +208,23 @@ def activated(x: Any) -> Any:
     return hidden(x, None, "leaky_relu", SLOPE)
 
 
-def with_noise(x: Any, randomness: Randomness) -> Any:
-    """Append a channel of standard normal noise to (N, C, H, W)."""
-    return appended(x, randomness.normal((len(x), 1, *x.shape[2:])))
+def noise_for(x: Any, randomness: Randomness) -> Any:
+    """Draw a channel of standard normal noise for (N, C, H, W)."""
+    return randomness.normal((len(x), 1, *x.shape[2:]))
 
 
-def with_maps(x: Any, numbers: Any) -> Any:
-    """Append channels that are constant, of numbers (N, K), to (N, C, H, W)."""
+def maps_for(x: Any, numbers: Any) -> Any:
+    """Make a constant channel for (N, C, H, W) of each of the numbers, (N, K)."""
     xp = chainer.backend.get_array_module(numbers)
-    return appended(x, xp.broadcast_to(numbers[:, :, None, None], (*numbers.shape, *x.shape[2:])))
+    return xp.broadcast_to(numbers[:, :, None, None], (*numbers.shape, *x.shape[2:]))
 
 
-def appended(x: Any, channels: Any) -> Any:
-    """Append channels, in the memory layout of x, or the result would be copied."""
-    return F.concat([x, images_first(images_last(channels)) if on_cpu(x) else channels])
+def appended(x: Any, *channels: Any) -> Any:
+    """Append arrays of channels to (N, C, H, W)."""
+    if on_cpu(x):
+        # In the memory layout of x: otherwise the result would be copied.
+        channels = tuple(images_first(images_last(array)) for array in channels)
+    return F.concat([x, *channels])
 
 
 def upsample_images(

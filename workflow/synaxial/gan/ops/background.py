@@ -61,8 +61,8 @@ def with_background(texture: Any, logit: Any) -> Any:
 def without_holes(chosen: Any) -> Any:
     """Add to the chosen pixels, bool (N, 1, H, W), those from which no path leads to the border.
 
-    What a skull-stripped brain encloses is black only where liquor is darkest, in about 20 pixels
-    of a slice of BraTS 2018. A path goes up, down, left or right.
+    A skull-stripped brain encloses few black pixels: about 20 in a slice of BraTS 2018. A path goes
+    up, down, left or right.
     """
     on_cpu = isinstance(chosen, np.ndarray)
     ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage

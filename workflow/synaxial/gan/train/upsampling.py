@@ -156,7 +156,7 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         real = crops_of(self.channels, indices, width, upsampler.factor, randomness)
         small = average_squares(upsampler.factor, real)
         small = degrade(small, settings.degradation, randomness)
-        details = self.details[indices]
+        details = self.details[self.xp.asarray(indices)]
         enlarged = upsampler.enlarge(small, details, randomness)
 
         loss_pixels = pixel_loss(enlarged.images, real)
@@ -239,7 +239,7 @@ def strengths(image: Any, side: int) -> Any:
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
     """Return the cross-entropy of "not background", plus that of "tumour", in nats a pixel.
 
-    Black pixels that brain encloses are no background.
+    Black pixels inside the brain do not count as background.
     """
     xp = chainer.backend.get_array_module(real)
     chosen = [without_holes(real[:, :1] > -1), real[:, 1:] > 0]
