@@ -1,10 +1,11 @@
 """Trainings on several nodes: how they start, resume and end."""
 
+import json
 import signal
 
 import pytest
 
-from ..workflow.conftest import SUBJECTS
+from ..workflow.conftest import COARSE_TO_FINE, SUBJECTS
 from .conftest import (
     EVERY_ITERATION,
     FOUR_RANKS,
@@ -23,6 +24,9 @@ MPIEXEC = (
 OPEN_MPI = "/usr/lib/x86_64-linux-gnu/libmpi.so.40"
 
 
+FOUR_HOSTS = ["gpu1", "gpu1", "gpu2", "gpu2"]
+
+
 def hosts(record):
     return [rank["host"] for rank in record["ranks"]]
 
@@ -36,7 +40,7 @@ def test_the_whole_study_with_four_ranks_on_two_nodes(finished):
     ]
     # Four ranks of one communicator: each has two of the eight images of an update.
     record = finished.record()
-    assert hosts(record) == ["gpu1", "gpu1", "gpu2", "gpu2"]
+    assert hosts(record) == FOUR_HOSTS
     assert record["images_per_rank_and_iteration"] == 2
     assert record["iterations"] == 9
     assert finished.results("experiments", "small", "seed_1", "samples", "stack_0.png").exists()
@@ -50,7 +54,7 @@ def test_mpiexec_more_epochs_other_ranks_and_another_learning_rate(workflow):
     workflow.fill_in(**FOUR_RANKS, launcher=MPIEXEC)
     done = workflow.run("--until", "train")
     assert done.returncode == 0, done.stdout
-    assert hosts(workflow.record()) == ["gpu1", "gpu1", "gpu2", "gpu2"]
+    assert hosts(workflow.record()) == FOUR_HOSTS
     assert "$(scontrol show hostnames" in done.stdout
 
     # More epochs, and another number of ranks: it goes on from the same weights.
@@ -70,12 +74,28 @@ def test_mpiexec_more_epochs_other_ranks_and_another_learning_rate(workflow):
     assert len(list(workflow.results("checkpoints").iterdir())) == 2
 
 
+def test_an_up_sampler_and_its_coarse_generator_are_two_jobs_of_four_ranks(workflow):
+    small = {**COARSE_TO_FINE, "batch_size": 8}
+    workflow.write({**workflow.study, "resize": {"size": 64}, "experiments": {"small": small}})
+    done = workflow.run()
+    assert done.returncode == 0, done.stdout
+    assert submissions(done.stdout)[-3:] == [
+        "rule_train_upsampler",
+        "rule_train",
+        "group_pictures_render_sample",
+    ]
+    upsampler = workflow.results("experiments", "small", "seed_1", "upsampler", "run.json")
+    assert hosts(json.loads(upsampler.read_text())) == FOUR_HOSTS
+    assert hosts(workflow.record()) == FOUR_HOSTS
+    assert workflow.results("experiments", "small", "seed_1", "samples", "stack_0.png").exists()
+
+
 def test_the_sites_own_mpi(workflow):
     """Debian's Open MPI by PMIx, which the wheel's MPICH does not speak."""
     workflow.fill_in(**FOUR_RANKS, launcher="srun --mpi=pmix")
     done = workflow.run("--until", "train", MPI4PY_MPIABI="openmpi", MPI4PY_LIBMPI=OPEN_MPI)
     assert done.returncode == 0, done.stdout
-    assert hosts(workflow.record()) == ["gpu1", "gpu1", "gpu2", "gpu2"]
+    assert hosts(workflow.record()) == FOUR_HOSTS
 
 
 def test_ranks_that_do_not_find_each_other_are_refused(workflow):

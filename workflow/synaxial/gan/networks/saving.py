@@ -115,7 +115,7 @@ def load_upsampler(path: Path) -> Upsampler:
         raise SynaxialError(
             path,
             f"does not hold an up-sampler ({error})",
-            "an upsampler.npz of `synaxial upsampler train`",
+            "an upsampler.npz of `synaxial upsampler train` of this version",
         ) from error
     return network
 
@@ -141,7 +141,9 @@ def load_generator(path: Path) -> TrainedGenerator:
         chainer.serializers.NpzDeserializer(arrays).load(generator)
     except (KeyError, TypeError, ValueError) as error:
         raise SynaxialError(
-            path, f"does not hold a generator ({error})", "a generator.npz of `synaxial train`"
+            path,
+            f"does not hold a generator ({error})",
+            "a generator.npz of `synaxial train` of this version",
         ) from error
     return TrainedGenerator(generator, training.latent, training.masks, settings, calibrated)
 
