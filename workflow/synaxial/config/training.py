@@ -123,6 +123,11 @@ class Training(Section):
     subjects need a segmentation, and `generator.channels` (of a DCGAN) must end in 2. See
     docs/masks.md. Not in the paper."""
 
+    conditions: Annotated[list[Literal["level", "tumour"]], DISTINCT] = []
+    """What can be asked of the generator. `level`: the level of the slice in mm. `tumour`: whether
+    there is a tumour, its side and its size, which needs a segmentation of every training subject.
+    Both need `architecture: coarse_to_fine`. See docs/conditions.md. Not in the paper."""
+
     initial_deviation: Positive = 0.02
     """Standard deviation of the initial weights, whose mean is 0 (the paper: 0.02)."""
 
@@ -166,6 +171,8 @@ class Training(Section):
                     f"clipping and {key} both constrain the discriminator and work against each "
                     "other; choose one"
                 )
+        if self.conditions and self.architecture == "dcgan":
+            raise ValueError("conditions need architecture: coarse_to_fine")
         if self.augmentation.target is not None and self.loss not in {"hinge", "non_saturating"}:
             raise ValueError(
                 "augmentation.target needs a loss whose scores have opposite signs for real and "

@@ -13,13 +13,13 @@ import typer
 from synaxial.config import read_study
 from synaxial.data.dataset.overview import draw_overview
 from synaxial.data.dataset.reading import COLUMNS, open_images
-from synaxial.data.volumes.record import Record, read_record
+from synaxial.data.volumes.record import LEVEL_DIGITS, Record, read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, sha256_of, write_csv, write_json, written_whole
 from synaxial.io.stacks import read_shape, read_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 #: The files of a data set, in the order in which they get their names.
 FILES = ("images.npy", "index.csv", "overview.png", "dataset.json")
@@ -35,8 +35,8 @@ def run(
 ) -> None:
     """Put the images of all subjects into one data set, in the order given.
 
-    Writes images.npy (uint8, N x size x size), index.csv (image, subject, person, slice,
-    tumour_voxels), overview.png, and dataset.json with counts, skipped subjects and the checksum
+    Writes images.npy (uint8, N x size x size), index.csv (image, subject, person, slice, level in
+    mm, tumour_voxels, tumour_area in mm2, tumour_left), overview.png, and dataset.json with counts, skipped subjects and the checksum
     of images.npy.
 
     \b
@@ -140,10 +140,22 @@ def write_images(file: BinaryIO, members: list[Member], size: int) -> list[dict[
     for member in members:
         stack = read_stack(member.images)
         file.write(stack.pages.data)
-        tumour = member.record.tumour_voxels_per_slice
         for description in stack.descriptions:
-            at = description["slice"]
-            voxels = "" if tumour is None else tumour[at]
-            names = member.record.subject, member.record.person
-            index.append(dict(zip(COLUMNS, (len(index), *names, at, voxels), strict=True)))
+            index.append({"image": len(index), **row_of(member.record, description["slice"])})
     return index
+
+
+def row_of(record: Record, at: int) -> dict[str, Any]:
+    """Return what index.csv says of one slice of a subject, in the order of `COLUMNS`."""
+    left_mm, posterior_mm, superior_mm = record.canonical_spacing
+    voxels, left = record.tumour_voxels_per_slice, record.tumour_left_per_slice
+    known = voxels is not None and left is not None
+    return {
+        "subject": record.subject,
+        "person": record.person,
+        "slice": at,
+        "level": round(at * superior_mm, LEVEL_DIGITS),
+        "tumour_voxels": voxels[at] if known else "",
+        "tumour_area": round(voxels[at] * left_mm * posterior_mm, 2) if known else "",
+        "tumour_left": left[at] if known else "",
+    }

@@ -11,9 +11,13 @@ from synaxial.io.files import read_json, sha256_of
 from synaxial.io.images import ImageSet, groups_of
 
 #: The columns of `index.csv`: the number of the image from 0, its subject, the person (who may have
-#: several subjects, at other times), its axial slice in the volume, and the tumour voxels of that
-#: slice at native size, empty if they are unknown.
-COLUMNS = ["image", "subject", "person", "slice", "tumour_voxels"]
+#: several subjects, at other times), its axial slice in the volume, the level of that slice in mm
+#: above the lowest one, its tumour voxels at native size, their area in mm2, and the part of them on
+#: the patient's left. The last three are empty if there is no segmentation.
+COLUMNS = [
+    *("image", "subject", "person", "slice", "level"),
+    *("tumour_voxels", "tumour_area", "tumour_left"),
+]
 
 ONE_RUN = "both from one run of `synaxial data pack`"
 

@@ -27,7 +27,7 @@ from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder, written_whole
 
 #: Raise it when the results of this stage change.
-VERSION = 3
+VERSION = 4
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +164,9 @@ def make_record(
         brain_voxels=sum(brain),
         brain_voxels_per_slice=brain,
         tumour_voxels_per_slice=None if segmentation is None else _above_0_per_slice(segmentation),
+        tumour_left_per_slice=(
+            None if segmentation is None else left_per_slice(segmentation, volume.voxels)
+        ),
         notes=list(volume.notes),
         warnings=[*volume.warnings, *warnings],
     )
@@ -191,6 +194,25 @@ def _write(
             else:
                 write_volume(new_labels, segmentation, volume.affine)
     write_record(output / f"{record.subject}.json", record)
+
+
+def left_per_slice(segmentation: NDArray[Any], voxels: NDArray[Any]) -> list[float]:
+    """Return the part of each axial slice's tumour that is on the patient's left.
+
+    Both arrays are (left, posterior, superior). The border is the centroid of the slice's brain,
+    so that a head that is not in the middle of the volume is judged by its own middle. A slice
+    without tumour or brain has 0.5.
+    """
+    places = np.arange(voxels.shape[0])[:, None]
+    parts = []
+    for index in range(voxels.shape[2]):
+        brain, tumour = voxels[:, :, index] > 0, segmentation[:, :, index] > 0
+        part = 0.5
+        if brain.any() and tumour.any():
+            middle = brain.sum(axis=1) @ places[:, 0] / brain.sum()
+            part = tumour[places[:, 0] > middle].sum() / tumour.sum()
+        parts.append(round(float(part), 4))
+    return parts
 
 
 def _above_0_per_slice(volume: NDArray[Any]) -> list[int]:

@@ -50,6 +50,9 @@ class Record:
     brain_voxels_per_slice: list[int] = field(default_factory=list)
     #: None without a segmentation.
     tumour_voxels_per_slice: list[int] | None = None
+    #: The part of these voxels on the patient's left of the brain's centroid in the slice: 0 to 1,
+    #: and 0.5 without a tumour. None without a segmentation.
+    tumour_left_per_slice: list[float] | None = None
     #: What is unusual but usable.
     notes: list[str] = field(default_factory=list)
     #: What may be wrong with the patient's side, size or identity, or with the image as a whole.

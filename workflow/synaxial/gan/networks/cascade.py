@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.coarse import CoarseGenerator
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.networks.upsampler import Upsampler
 from synaxial.gan.ops.resampling import bilinear_upsampling
@@ -30,14 +33,21 @@ class Cascade(chainer.Chain):
         """The smallest and largest value of an image."""
         return self.coarse.output_range
 
-    def forward(self, latents: Any, randomness: Randomness) -> Any:
+    @property
+    def conditions(self) -> Conditions:
+        """What can be asked of an image."""
+        return self.coarse.conditions
+
+    def forward(
+        self, latents: Any, randomness: Randomness, labels: np.ndarray | None = None
+    ) -> Any:
         """Make images within `output_range`: float32 (N, channels, width, width).
 
-        `latents` are float32 (N, latent size). During a training the coarse generator may not have
+        `latents` and `labels` are as of the coarse generator. During a training the coarse generator may not have
         reached its full width; then its images are enlarged bilinearly before the up-sampler.
         """
         # As the up-sampler's training has them.
-        images = F.clip(self.coarse(latents, randomness), *self.output_range)
+        images = F.clip(self.coarse(latents, randomness, labels), *self.output_range)
         while images.shape[-1] < self.coarse.settings.width:
             images = bilinear_upsampling(images)
         return self.upsampler(images, randomness)

@@ -7,6 +7,7 @@ more at a time, which is faded in.
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Coarse
+from synaxial.gan.networks.conditions import KNOWN, LABEL, Conditions, known_labels
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.generator import FIRST_WIDTH
 from synaxial.gan.networks.layers import hidden
@@ -129,6 +131,9 @@ class CoarseGenerator(chainer.Chain):
     Two more fully connected layers make a style of the latent, which modulates the convolutions.
     Every stage has a 1 x 1 convolution to images. With `background`, it has one channel more: the
     image is texture times the probability of brain, so that the background can be exactly black.
+
+    With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
+    of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
     """
 
     #: No image depends on the others of its batch.
@@ -136,19 +141,27 @@ class CoarseGenerator(chainer.Chain):
     #: The noise of its layers is a part of every image.
     needs_randomness = True
 
-    def __init__(self, settings: Coarse, latent_size: int, image_channels: int) -> None:
+    def __init__(
+        self,
+        settings: Coarse,
+        latent_size: int,
+        image_channels: int,
+        conditions: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.settings = settings
+        self.asked = tuple(conditions)
         channels = settings.channels
+        inputs = latent_size + Conditions(self.asked).features
         outputs = image_channels + settings.background
         #: The image's width, and the share of the newest stage; the training sets it.
         self.growth = Growth(settings.width)
         style, noise = settings.style, settings.noise
         with self.init_scope():
             self.mapping = chainer.ChainList(
-                *(EqualizedLinear(before, style) for before in (latent_size, style))
+                *(EqualizedLinear(before, style) for before in (inputs, style))
             )
-            self.connected = EqualizedLinear(latent_size, channels[0] * FIRST_WIDTH**2)
+            self.connected = EqualizedLinear(inputs, channels[0] * FIRST_WIDTH**2)
             self.first = NormalizedConvolution(channels[0], channels[0], style, noise)
             self.stages = chainer.ChainList(
                 *(
@@ -162,18 +175,39 @@ class CoarseGenerator(chainer.Chain):
             self.to_images = chainer.ChainList(
                 *(EqualizedConvolution(size, outputs, 1, 1.0) for size in channels)
             )
+        if self.asked:
+            # Not float32, whose arrays are averaged over the ranks and over time.
+            self.add_persistent("known", np.zeros((KNOWN, LABEL), np.float64))
+
+    def learn_labels(self, labels: np.ndarray) -> None:
+        """Keep labels of the training, float32 (N, LABEL)."""
+        self.known[...] = self.xp.asarray(known_labels(labels))
+
+    @property
+    def conditions(self) -> Conditions:
+        """What can be asked of an image."""
+        known = np.float32(chainer.backends.cuda.to_cpu(self.known)) if self.asked else None
+        return Conditions(self.asked, known)
 
     @property
     def output_range(self) -> tuple[float, float]:
         """The smallest and largest value of an image; real images are scaled to it."""
         return (-1.0, 1.0)
 
-    def forward(self, latents: Any, randomness: Randomness | None = None) -> Any:
+    def forward(
+        self, latents: Any, randomness: Randomness | None = None, labels: np.ndarray | None = None
+    ) -> Any:
         """Make images: float32 (N, image channels, width, width), where -1 is background.
 
-        `latents` are float32 (N, latent size). Without `randomness` there is no noise.
+        `latents` are float32 (N, latent size). Without `randomness` there is no noise. `labels`,
+        float32 (N, LABEL) on the host, are what is asked, with conditions; without them, labels of
+        the training are drawn from `randomness`.
         """
         h = pixel_normalization(latents, None, None, 1.0)
+        if self.asked:
+            conditions = self.conditions
+            asked = conditions.draw(len(latents), randomness) if labels is None else labels
+            h = F.concat([h, self.xp.asarray(conditions.features_of(asked))])
         style = h
         for layer in self.mapping:
             style = rectified(layer(style))
@@ -210,9 +244,13 @@ class Critic(chainer.Chain):
     it by average pooling: two 3 x 3 convolutions, the second one on half the width, beside a 1 x 1
     convolution of the pooled input, as in the discriminator of StyleGAN2 (Karras et al., 2020). The
     last convolution sees the minibatch's deviation. No layer normalises, so that R1 is defined.
+
+    With conditions it also scores how an image fits what was asked, of which it sees `features`
+    numbers: by a projection of its last features (Miyato and Koyama, 2018, "cGANs with Projection
+    Discriminator").
     """
 
-    def __init__(self, settings: Coarse, image_channels: int) -> None:
+    def __init__(self, settings: Coarse, image_channels: int, features: int = 0) -> None:
         super().__init__()
         channels = settings.channels[:-1]
         self.growth = Growth(settings.width)
@@ -229,9 +267,16 @@ class Critic(chainer.Chain):
             self.last = EqualizedConvolution(channels[0] + 1, channels[0], 3)
             self.connected = EqualizedLinear(channels[0] * FIRST_WIDTH**2, channels[0])
             self.score = EqualizedLinear(channels[0], 1, 1.0)
+            if features:
+                self.projection = EqualizedLinear(features, channels[0], 1.0)
 
-    def forward(self, images: Any, randomness: Randomness | None = None) -> Any:
-        """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones."""
+    def forward(
+        self, images: Any, randomness: Randomness | None = None, asked: Any = None
+    ) -> Any:
+        """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones.
+
+        `asked` are the features of what was asked, float32 (N, features), with conditions.
+        """
         width, share = self.growth.width, self.growth.share
         depth = int(math.log2(width // FIRST_WIDTH)) - 1
         h = self.from_images[depth](images)
@@ -242,7 +287,10 @@ class Critic(chainer.Chain):
                 h = share * h + (1 - share) * small
         h = rectified(self.last(with_deviation(h)))
         h = rectified(self.connected(F.reshape(h, (len(h), -1))))
-        return F.reshape(self.score(h), (len(h),))
+        scores = F.reshape(self.score(h), (len(h),))
+        if asked is None:
+            return scores
+        return scores + F.sum(self.projection(asked) * h, axis=1) / math.sqrt(h.shape[1])
 
 
 class FirstStage(chainer.Chain):

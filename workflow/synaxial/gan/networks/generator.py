@@ -99,19 +99,21 @@ def generate_images(
     latents: Any,
     randomness: Randomness | None = None,
     by_batch: bool = False,
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make 8-bit images, (N, width, width, channels) on the host; the generator is not changed.
 
     The latents are float32 (N, latent size), on the generator's device. Without `randomness` there
     is no dropout. With `by_batch`, batch normalisation uses the statistics of these N images, else
     the generator's running statistics: then an image does not depend on the others. 0 and 255 are
-    the ends of `output_range`.
+    the ends of `output_range`. `labels` are what is asked of a generator with conditions.
     """
     # A copy, because normalising by the batch changes the running statistics.
     by_batch = by_batch and generator.batch_normalization
     network = generator.copy(mode="copy") if by_batch else generator
     with chainer.using_config("train", by_batch), chainer.no_backprop_mode():
-        images = chainer.backends.cuda.to_cpu(network(latents, randomness).array)
+        asked = () if labels is None else (labels,)
+        images = chainer.backends.cuda.to_cpu(network(latents, randomness, *asked).array)
     low, high = generator.output_range
     grey = np.clip(np.rint((images - low) * (255 / (high - low))), 0, 255)
     # Previews of a training that diverges may have NaN: they become black.

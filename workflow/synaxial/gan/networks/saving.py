@@ -26,7 +26,7 @@ SETTINGS_KEY = "settings"
 
 #: The settings that are needed to make images with a generator.
 NEEDED_SETTINGS = (
-    *("architecture", "latent", "masks"),
+    *("architecture", "latent", "masks", "conditions"),
     *("generator", "initial_deviation", "coarse", "upsampler"),
 )
 
@@ -95,7 +95,9 @@ def make_generator(training: Training) -> Any:
     if not training.is_coarse_to_fine:
         return Generator(training.generator, training.latent.size, training.initial_deviation)
     channels = training.image_channels
-    coarse = CoarseGenerator(training.coarse, training.latent.size, channels)
+    coarse = CoarseGenerator(
+        training.coarse, training.latent.size, channels, training.conditions
+    )
     return Cascade(coarse, make_upsampler(training))
 
 

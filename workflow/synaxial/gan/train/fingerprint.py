@@ -28,10 +28,12 @@ def fingerprint_of(
     held_out_sha256: str = "",
     masks_sha256: str = "",
     upsampler_sha256: str = "",
+    labels_sha256: str = "",
 ) -> str:
     """Return 16 hexadecimal digits that name a model.
 
-    They depend on the images, the held-out images and the masks (if the training uses them), all
+    They depend on the images, the held-out images, the masks and the labels of the images (if the
+    training uses them), all
     settings of the networks, loss, optimizer and seed, and `VERSION`. The up-sampler counts only if
     the training chooses its generator by full images. The number of epochs is left out, so that
     more epochs extend a training. So are ranks and device, so that a training can be resumed
@@ -42,6 +44,8 @@ def fingerprint_of(
         left_out = left_out | {"upsampler"}
     if not training.variation.used:
         left_out = left_out | {"variation"}
+    if not training.conditions:
+        left_out = left_out | {"conditions"}
     version = VERSION if training.architecture == "dcgan" else COARSE_VERSION
     return digest_of(
         {
@@ -51,6 +55,7 @@ def fingerprint_of(
             "masks": masks_sha256,
             "training": training.model_dump(mode="json", exclude=left_out),
             **({"upsampler": upsampler_sha256} if upsampler_sha256 else {}),
+            **({"labels": labels_sha256} if labels_sha256 else {}),
         }
     )
 

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 
 from synaxial.config import check_networks, read_study
 from synaxial.config.model import Monitoring, Training, Upsampler
-from synaxial.data.dataset.reading import describe_images, open_images, open_masks, read_dataset
+from synaxial.data.dataset.reading import (
+    describe_images,
+    open_images,
+    open_masks,
+    read_dataset,
+    read_index,
+)
 from synaxial.evaluation.controls import evenly, half_of
+from synaxial.gan.networks.conditions import labels_of
 from synaxial.gan.train.fingerprint import fingerprint_of, upsampler_fingerprint_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
@@ -30,7 +37,8 @@ class Inputs:
 
     Images are uint8 (N, width, width), mapped from the disk; masks, of a training with masks, have
     the values 0 and 255. A training with `keep: best` or `patience` has `held_out` images. The
-    training of a coarse generator has the arrays of its `upsampler` by path. The `description` of
+    training of a coarse generator has the arrays of its `upsampler` by path. A training with
+    conditions has the `labels` of the images, float32 (N, LABEL). The `description` of
     the data set is for run.json.
     """
 
@@ -42,6 +50,7 @@ class Inputs:
     masks: NDArray[np.uint8] | None = None
     held_out: NDArray[np.uint8] | None = None
     upsampler: dict[str, NDArray[np.float32]] | None = None
+    labels: NDArray[np.float32] | None = None
     description: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -85,18 +94,21 @@ def read_inputs(
     if masks is not None:
         description["masks_sha256"] = masks_sha256
     validation, held_out_sha256 = read_held_out(held_out, training, images.shape[1])
+    labels = read_labels(dataset, training)
     fingerprint = fingerprint_of(
         training,
         description["sha256"],
         held_out_sha256,
         masks_sha256,
         upsampler_sha256 if training.validated else "",
+        "" if labels is None else hashlib.sha256(labels.tobytes()).hexdigest(),
     )
     inputs = Inputs(
         *(training, monitoring, images, fingerprint, "generator"),
         masks=masks,
         held_out=validation,
         upsampler=arrays,
+        labels=labels,
         description=description,
     )
     if training.discriminator_steps > inputs.iterations:
@@ -255,6 +267,22 @@ def read_masks(dataset: Path, training: Training) -> tuple[NDArray[np.uint8] | N
         return None, ""
     masks = open_masks(dataset)
     return masks, str(read_json(dataset / "masks.json")["sha256"])
+
+
+def read_labels(dataset: Path, training: Training) -> NDArray[np.float32] | None:
+    """Return the labels of the images of a training with conditions, float32 (N, LABEL)."""
+    if not training.conditions:
+        return None
+    rows = read_index(dataset / "index.csv")
+    unknown = {row["subject"] for row in rows if row["tumour_area"] == ""}
+    if "tumour" in training.conditions and unknown:
+        raise SynaxialError(
+            dataset / "index.csv",
+            f"has {len(unknown)} subjects without a segmentation, such as {min(unknown)}",
+            "one for each subject, because of conditions: [tumour]",
+            "leave them out of acquire.subjects, or give no condition on the tumour",
+        )
+    return labels_of(rows)
 
 
 def read_held_out(

@@ -13,6 +13,7 @@ from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.coarse import CoarseGenerator, Critic
+from synaxial.gan.networks.conditions import Conditions, mirrored
 from synaxial.gan.networks.randomness import INITIALISATION, seeded_initialisers
 from synaxial.gan.networks.saving import make_upsampler
 from synaxial.gan.train.batches import RankBatches
@@ -60,7 +61,9 @@ def make_session(
             training, inputs.images, communicator, device, inputs.masks
         )
     else:
-        updater = make_updater(training, inputs.images, communicator, device, inputs.masks)
+        updater = make_updater(
+            training, inputs.images, communicator, device, inputs.masks, inputs.labels
+        )
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
     previews, validation = None, None
@@ -112,15 +115,16 @@ def make_updater(
     communicator: Any,
     device: Any,
     masks: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> AdversarialUpdater:
     """Make the updater of a training at its start."""
     ranks = communicator.size
     check_batch(training, ranks)
-    networks = make_networks(training, images.shape[1], device)
+    networks = make_networks(training, images.shape[1], device, labels)
     optimizers = make_optimizers(training.optimizer, networks, communicator)
     batches = RankBatches(len(images), training.batch_size, training.seed, communicator.rank, ranks)
     return AdversarialUpdater(
-        batches, images, networks, optimizers, training, communicator, device, masks
+        batches, images, networks, optimizers, training, communicator, device, masks, labels
     )
 
 
@@ -128,8 +132,9 @@ def make_pair(training: Training, image_width: int) -> tuple[Any, Any]:
     """Make a generator and a discriminator on the host, with Chainer's random weights."""
     channels = training.image_channels
     if training.is_coarse_to_fine:
-        generator = CoarseGenerator(training.coarse, training.latent.size, channels)
-        return generator, Critic(training.coarse, channels)
+        asked = training.conditions
+        generator = CoarseGenerator(training.coarse, training.latent.size, channels, asked)
+        return generator, Critic(training.coarse, channels, Conditions(tuple(asked)).features)
     deviation = training.initial_deviation
     return (
         Generator(training.generator, training.latent.size, deviation),
@@ -137,10 +142,18 @@ def make_pair(training: Training, image_width: int) -> tuple[Any, Any]:
     )
 
 
-def make_networks(training: Training, image_width: int, device: Any) -> Networks:
-    """Make the networks with their initial weights, which depend on the seed, on the device."""
+def make_networks(
+    training: Training, image_width: int, device: Any, labels: np.ndarray | None = None
+) -> Networks:
+    """Make the networks with their initial weights, which depend on the seed, on the device.
+
+    `labels` are those of the training images, float32 (N, LABEL), of a training with conditions.
+    """
     with seeded_initialisers(INITIALISATION, training.seed):
         generator, discriminator = make_pair(training, image_width)
+    if labels is not None:
+        mirror = training.variation.mirror
+        generator.learn_labels(np.concatenate([labels, mirrored(labels)]) if mirror else labels)
     average = generator.copy(mode="copy") if training.moving_average_images > 0 else None
     for network in (generator, discriminator, average):
         if network is not None:

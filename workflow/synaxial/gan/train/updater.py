@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
 from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.coarse import Growth
+from synaxial.gan.networks.conditions import mirrored
 from synaxial.gan.networks.layers import running_values
 from synaxial.gan.networks.randomness import TRAINING, VARIATION, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
@@ -17,7 +19,7 @@ from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_over_ranks, average_persistents
 from synaxial.gan.train.growth import faded, growth_at, reduced, set_growth
 from synaxial.gan.train.losses import LOSSES, clip_weights, gradient_penalty, real_penalty
-from synaxial.gan.train.variation import NUMBERS, vary
+from synaxial.gan.train.variation import NUMBERS, are_mirrored, vary
 
 #: What an iteration observes, in the order of the vector that the ranks average. `penalty` is part
 #: of the discriminator's loss, `sign_real` the mean sign of the scores of real images, and
@@ -73,7 +75,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     so that batch normalisation does not mix them.
 
     `images` are the data set, uint8 (N, width, width); so are the `masks` of a training with masks,
-    0 and 255. The networks then see pairs: channel 0 is the image, channel 1 the mask.
+    0 and 255. The networks then see pairs: channel 0 is the image, channel 1 the mask. With
+    conditions, `labels` are those of the images, float32 (N, LABEL); a generated image is asked for
+    what a real one of the batch shows.
     """
 
     def __init__(
@@ -86,10 +90,12 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         communicator: Any,
         device: Any,
         masks: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
     ) -> None:
         super().__init__(batches, optimizers, device=device)
         self.images = images
         self.masks = masks
+        self.labels = labels
         self.networks = networks
         self.training = training
         self.loss = LOSSES[training.loss]
@@ -136,17 +142,22 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         """Update the networks; return this rank's values of `OBSERVED`."""
         training, rank = self.training, self.communicator.rank
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
-        real = self.real_images(self.get_iterator("main").next())
+        indices = self.get_iterator("main").next()
+        real, labels = self.real_images(indices), self.labels_of(indices)
+        asked, features = (), ()
+        if labels is not None:
+            conditions = self.networks.generator.conditions
+            asked, features = (labels,), (self.xp.asarray(conditions.features_of(labels)),)
         latents = draw_latents(randomness, len(real), training.latent)
         of_generator = (self.iteration + 1) % training.discriminator_steps == 0
         with chainer.using_config("enable_backprop", of_generator):
-            generated = self.networks.generator(latents, randomness)
+            generated = self.networks.generator(latents, randomness, *asked)
 
         score_real, score_generated, loss_discriminator, penalty = self._update_discriminator(
-            real, generated.array, randomness
+            real, generated.array, randomness, features
         )
         if of_generator:
-            loss_generator = self._update_generator(generated, randomness)
+            loss_generator = self._update_generator(generated, randomness, features)
             self.updated = ("generator", "discriminator")
         else:
             loss_generator = self.loss.generator(score_generated)
@@ -163,7 +174,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         )
 
     def _update_discriminator(
-        self, real: Any, generated: Any, randomness: BatchRandomness
+        self, real: Any, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
     ) -> tuple[Any, Any, Any, Any]:
         """Update it; return the scores of real and generated images, the loss, and the penalty."""
         network = self.networks.discriminator
@@ -172,10 +183,12 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         real = chainer.Variable(real, requires_grad=self._has_real_penalty())
         shown_real = self._shown(real, randomness)
         shown_generated = chainer.as_array(self._shown(generated, randomness))
-        score_real = network(shown_real, randomness)
-        score_generated = network(shown_generated, randomness)
+        score_real = network(shown_real, randomness, *asked)
+        score_generated = network(shown_generated, randomness, *asked)
         loss = self.loss.discriminator(score_real, score_generated)
-        penalty = self._penalty(score_real, real, shown_real.array, shown_generated, randomness)
+        penalty = self._penalty(
+            score_real, real, shown_real.array, shown_generated, randomness, asked
+        )
         if penalty is not None:
             loss += penalty
         network.cleargrads()
@@ -206,6 +219,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         shown_real: Any,
         shown_generated: Any,
         randomness: BatchRandomness,
+        asked: tuple[Any, ...],
     ) -> Any:
         """Return the sum of the penalties on the discriminator, or None."""
         training = self.training
@@ -213,7 +227,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if training.gradient_penalty > 0:
             shares = randomness.uniform((len(shown_real), 1, 1, 1))
             slope = gradient_penalty(
-                lambda images: self.networks.discriminator(images, randomness),
+                lambda images: self.networks.discriminator(images, randomness, *asked),
                 *(shown_real, shown_generated, shares),
             )
             terms.append(training.gradient_penalty * slope)
@@ -222,11 +236,12 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             terms.append(weight * real_penalty(score_real, real))
         return sum(terms[1:], terms[0]) if terms else None
 
-    def _update_generator(self, generated: Any, randomness: BatchRandomness) -> Any:
+    def _update_generator(self, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
+    ) -> Any:
         """Update it; return its loss."""
         networks = self.networks
         shown = self._shown(generated, randomness)
-        loss = self.loss.generator(networks.discriminator(shown, randomness))
+        loss = self.loss.generator(networks.discriminator(shown, randomness, *asked))
         networks.generator.cleargrads()
         # Only with respect to the images: the discriminator's weights need no gradient here.
         (generated.grad_var,) = chainer.grad([loss], [generated])
@@ -239,6 +254,10 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         settings = self.training.augmentation
         if not settings.used:
             return images
+        if "tumour" in self.training.conditions:
+            # A mirror image has its tumour on the other side.
+            kinds = [kind for kind in settings.kinds if kind != "flip"]
+            settings = settings.model_copy(update={"kinds": kinds})
         value_range = self.networks.generator.output_range
         masks = self.masks is not None
         return augment(images, settings, self.probability.value, randomness, value_range, masks)
@@ -261,12 +280,26 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         """Return real images, (n, C, W, W), varied and at the width of this iteration."""
         training, growth = self.training, self.growth
         if training.variation.used:
-            name = (VARIATION, training.seed, self.iteration, self.communicator.rank)
-            numbers = BatchRandomness(np, *name).uniform((len(pixels), NUMBERS))
+            numbers = self._variation_of(len(pixels))
             width = pixels.shape[-1] if growth is None else growth.width
             pixels = vary(pixels, training.variation, numbers, width)
             return pixels if growth is None else faded(pixels, growth)
         return pixels if growth is None else reduced(pixels, growth)
+
+    def labels_of(self, indices: np.ndarray) -> NDArray[np.float32] | None:
+        """Return the labels of the images that `real_images` returns in this iteration."""
+        if self.labels is None:
+            return None
+        labels = self.labels[indices]
+        if not self.training.variation.used:
+            return labels
+        swapped = are_mirrored(self.training.variation, self._variation_of(len(indices)))
+        return np.where(swapped[:, None], mirrored(labels), labels)
+
+    def _variation_of(self, count: int) -> NDArray[np.float32]:
+        """Return the numbers by which this iteration varies its real images."""
+        name = (VARIATION, self.training.seed, self.iteration, self.communicator.rank)
+        return BatchRandomness(np, *name).uniform((count, NUMBERS))
 
     def serialize(self, serializer: Any) -> None:
         """Write or read everything that the next iteration depends on."""

@@ -53,6 +53,11 @@ def vary(
     return result
 
 
+def are_mirrored(settings: Variation, numbers: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which images `vary` mirrors."""
+    return settings.mirror & (numbers[:, 0] < 0.5)
+
+
 def matrix_of(settings: Variation, signed: Any) -> NDArray[np.float32]:
     """Return the 2 x 3 matrix from a place to where its value comes from.
 

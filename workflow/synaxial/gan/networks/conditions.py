@@ -1,0 +1,94 @@
+"""What can be asked of a generator: the level of a slice, and whether it has a tumour and which.
+
+A label is four numbers: the level in mm above the lowest slice, 1 with a tumour and 0 without, the
+side of the tumour from -1 (all on the patient's right) to 1 (all on the left), and its size in mm,
+the diameter of the circle with the same area. Without a tumour, side and size are 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+#: The numbers of a label, in this order.
+LEVEL, TUMOUR, SIDE, SIZE = range(4)
+LABEL = 4
+
+#: Gaussian bumps along the levels. A network sees a level as their values, so that it can learn
+#: something of its own for each part of the brain.
+BUMPS = 8
+
+#: The size in mm that a network sees as 1.
+LARGE = 50.0
+
+
+#: The labels of the training that a generator keeps.
+KNOWN = 4096
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of a generator, and labels of its training, float32 (N, `LABEL`)."""
+
+    names: tuple[str, ...]
+    known: Array | None = None
+
+    @property
+    def features(self) -> int:
+        """The numbers that a network sees of a label."""
+        return BUMPS * ("level" in self.names) + 3 * ("tumour" in self.names)
+
+    def features_of(self, labels: Array) -> Array:
+        """Return what a network sees of labels, float32 (N, `LABEL`): float32 (N, `features`)."""
+        parts = []
+        if "level" in self.names:
+            assert self.known is not None
+            lowest, highest = self.known[:, LEVEL].min(), self.known[:, LEVEL].max()
+            centres = np.linspace(lowest, highest, BUMPS, dtype=np.float32)
+            apart = max(highest - lowest, 1.0) / (BUMPS - 1)
+            parts.append(np.exp(-0.5 * ((labels[:, LEVEL, None] - centres) / apart) ** 2))
+        if "tumour" in self.names:
+            found = labels[:, TUMOUR, None]
+            parts.append(found * [1, 0, 0] + labels[:, [SIDE, SIDE, SIZE]] * [0, 1, 1 / LARGE])
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def draw(self, count: int, randomness: Any) -> Array:
+        """Draw labels of the training, float32 (count, `LABEL`)."""
+        assert self.known is not None
+        places = randomness.uniform((count, 1))
+        places = places if isinstance(places, np.ndarray) else places.get()
+        return self.known[(places[:, 0] * len(self.known)).astype(int)]
+
+
+def known_labels(labels: Array) -> Array:
+    """Return evenly spaced ones of the labels of a training, some of them again if it has few."""
+    return labels[np.arange(KNOWN) * len(labels) // KNOWN]
+
+
+def labels_of(rows: Sequence[Mapping[str, str]]) -> Array:
+    """Return the labels of the rows of an index.csv, float32 (N, `LABEL`).
+
+    Rows without a segmentation get no tumour. A slice is without a tumour if it has no tumour voxel.
+    """
+    labels = np.zeros((len(rows), LABEL), np.float32)
+    for label, row in zip(labels, rows, strict=True):
+        label[LEVEL] = float(row["level"])
+        if area := float(row["tumour_area"] or 0):
+            side = 2 * float(row["tumour_left"]) - 1
+            label[TUMOUR:] = 1, side, diameter_of(area)
+    return labels
+
+
+def diameter_of(area: float) -> float:
+    """Return the diameter in mm of the circle with an area in mm2."""
+    return float(2 * np.sqrt(area / np.pi))
+
+
+def mirrored(labels: Array) -> Array:
+    """Return the labels of mirror images: the side is the other one."""
+    signs = np.ones(LABEL, np.float32)
+    signs[SIDE] = -1
+    return labels * signs
