@@ -211,11 +211,11 @@ class Plan:
         self._need_held_out("turing")
         images, sample = self.study.turing.images, self.study.sample
         most = most_of_a_kind(images)
-        if sample.stacks * sample.images < most:
+        if sample.stacks * sample.images_of_stack < most:
             raise SynaxialError(
                 "turing.images",
                 f"{images} may need {most} generated images, but sample.stacks and sample.images "
-                f"make {sample.stacks * sample.images}",
+                f"make {sample.stacks * sample.images_of_stack}",
             )
 
     def check_segment(self) -> None:

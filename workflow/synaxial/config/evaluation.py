@@ -1,13 +1,39 @@
 """The sections about generated images: stacks, pictures and evaluation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from synaxial.config.sections import COMMON, Count, Positive, Section, Seed
+from synaxial.config.sections import COMMON, Count, NotNegative, Positive, Section, Seed
 
 #: The control sets that generated images are compared with. No experiment may have such a name.
 CONTROLS = ("real", "copies", "warped", "blurred", "grid", "noise")
+
+
+class Request(Section):
+    """Some images of a stack, and what they are to show. Needs a generator with conditions."""
+
+    images: Count = 10
+    """Number of images."""
+
+    level: NotNegative | None = None
+    """Level of the slice in mm, as in `slice.first`. Null: levels as in the training."""
+
+    tumour: Literal["none", "any", "left", "right"] | None = None
+    """`none`: no tumour. `any`: a tumour on any side. `left`, `right`: on this side of the patient.
+    Null: as in the training."""
+
+    size: Annotated[list[NotNegative], Field(min_length=2, max_length=2)] | None = None
+    """Smallest and largest size of the tumour: the diameter in mm of the circle with the same area.
+    Null: sizes as in the training."""
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.size is not None and self.tumour == "none":
+            raise ValueError("size: is given, but tumour is none; remove one of them")
+        if self.size is not None and self.size[0] > self.size[1]:
+            raise ValueError(f"size: found {self.size}; expected the smaller number first")
+        return self
 
 
 class Sample(Section):
@@ -23,6 +49,10 @@ class Sample(Section):
     images: Annotated[Count, COMMON] = 100
     """Images in a stack (the paper: 100)."""
 
+    requests: list[Request] = []
+    """What the images of a stack are to show, in this order, in place of `images`. Each request has
+    the keys `images`, `level`, `tumour` and `size`. See docs/conditions.md."""
+
     dropout: bool = False
     """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""
 
@@ -31,6 +61,11 @@ class Sample(Section):
     of latents, computed without dropout at the end of the training. `running`: the running averages
     of the training. With `dropout: true`, `calibrated` uses the running averages too, because
     dropout widens them. `batch`: those of the stack. Open in the paper."""
+
+    @property
+    def images_of_stack(self) -> int:
+        """The number of images in a stack."""
+        return sum(request.images for request in self.requests) or self.images
 
 
 class Evaluate(Section):

@@ -20,7 +20,7 @@ from synaxial.config.data import (
     Slice,
     VolumeCheck,
 )
-from synaxial.config.evaluation import CONTROLS, Evaluate, Render, Sample
+from synaxial.config.evaluation import CONTROLS, Evaluate, Render, Request, Sample
 from synaxial.config.networks import (
     Augmentation,
     Coarse,

@@ -69,7 +69,7 @@ def run(
             f"{seen.pixels.shape[1:]}, as in {training}",
         )
     check_unseen(held_out, training)
-    generated = study.sample.stacks * study.sample.images
+    generated = study.sample.stacks * study.sample.images_of_stack
     try:
         control = make_control(kind, seen, unseen, study.evaluate, generated)
     except ValueError as error:

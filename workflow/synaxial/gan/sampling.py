@@ -11,14 +11,18 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
-from synaxial.config.model import Latent, Sample
+from synaxial.config.model import Latent, Request, Sample
 from synaxial.gan.networks.generator import generate_images
-from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
+from synaxial.gan.networks.randomness import REQUEST, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, load_generator
+from synaxial.gan.requests import described, fulfil
+from synaxial.io.errors import SynaxialError
 from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 
@@ -42,18 +46,31 @@ def run(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Cores to use; by default all that are available.")
     ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Number of images.")] = None,
+    level: Annotated[float | None, typer.Option(help="Ask for this level, in mm.")] = None,
+    tumour: Annotated[
+        str | None, typer.Option(help="Ask for a tumour: none, any, left or right.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Ask for this size of the tumour in mm, such as 20..40.")
+    ] = None,
 ) -> None:
     """Make one stack of images with a trained generator.
 
+    What is asked for on the command line replaces `sample.requests` and `sample.images`. A
+    generator must have been trained with `conditions` for it.
+
     \b
     Example: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
+      --level 85 --tumour left --size 20..40 --images 200
     """
-    settings = read_study(config).sample
+    settings = asked_for(read_study(config).sample, images, level, tumour, size)
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
     network = with_statistics(trained, settings)
     network.to_device(chosen)
+    labels = labels_of_stack(network, settings, stack, generator)
     # With masks, the page of each image is followed by that of its mask.
     channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.masks else [{}]
     descriptions = [
@@ -66,13 +83,40 @@ def run(
             "dropout": settings.dropout,
             "batch_normalization": settings.batch_normalization,
         }
+        | ({} if labels is None else described(labels[image]))
         | channel
-        for image in range(settings.images)
+        for image in range(settings.images_of_stack)
         for channel in channels
     ]
     with use_threads(threads):
-        write_stack(output, sample_stack(network, trained.latent, settings, stack), descriptions)
-    log.info("%s: %d images of generator %s", output, settings.images, digest[:16])
+        pages = sample_stack(network, trained.latent, settings, stack, labels)
+        write_stack(output, pages, descriptions)
+    log.info("%s: %d images of generator %s", output, settings.images_of_stack, digest[:16])
+
+
+def asked_for(
+    settings: Sample,
+    images: int | None,
+    level: float | None,
+    tumour: str | None,
+    size: str | None,
+) -> Sample:
+    """Return the settings with what the command line asks for in place of their own."""
+    if images is None and level is None and tumour is None and size is None:
+        return settings
+    asked = {"images": settings.images if images is None else images}
+    asked |= {"level": level, "tumour": tumour, "size": None if size is None else size.split("..")}
+    only_images = level is None and tumour is None and size is None
+    try:
+        requests = [] if only_images else [Request.model_validate(asked)]
+    except ValidationError as error:
+        found = error.errors()[0]
+        raise SynaxialError(
+            f"--{found['loc'][0] if found['loc'] else 'size'}",
+            f"{found['msg']}",
+            "such as --level 85 --tumour left --size 20..40",
+        ) from error
+    return settings.model_copy(update={"images": asked["images"], "requests": requests})
 
 
 def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
@@ -84,23 +128,58 @@ def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
 
 
 def sample_stack(
-    generator: Any, latent: Latent, settings: Sample, stack: int
+    generator: Any,
+    latent: Latent,
+    settings: Sample,
+    stack: int,
+    labels: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
-    The generator has the statistics to use, and is on any device.
+    The generator has the statistics to use, and is on any device. `labels`, float32 (N, LABEL), are
+    what is asked of each image, with conditions.
     """
     by_batch = settings.batch_normalization == "batch"
     # The batch's statistics are those of the whole stack, whatever memory that takes.
-    size = settings.images if by_batch else CHUNK
-    for first in range(0, settings.images, size):
-        numbers = range(first, min(first + size, settings.images))
+    size = settings.images_of_stack if by_batch else CHUNK
+    for first in range(0, settings.images_of_stack, size):
+        numbers = range(first, min(first + size, settings.images_of_stack))
         randomness = ImageRandomness(
             generator.xp, [(SAMPLE, settings.seed, stack, i) for i in numbers]
         )
         latents = draw_latents(randomness, len(numbers), latent)
         used = randomness if settings.dropout or generator.needs_randomness else None
-        yield from pages_of(generate_images(generator, latents, used, by_batch))
+        asked = None if labels is None else labels[numbers]
+        yield from pages_of(generate_images(generator, latents, used, by_batch, asked))
+
+
+def labels_of_stack(
+    generator: Any, settings: Sample, stack: int, path: Path
+) -> NDArray[np.float32] | None:
+    """Return what is asked of each image of a stack, float32 (N, LABEL); None without conditions.
+
+    Raises
+    ------
+    SynaxialError
+        The generator, of the file `path`, has no conditions, or was not trained for a request.
+    """
+    conditions = getattr(generator, "conditions", None)
+    if conditions is None or not conditions.names:
+        if settings.requests:
+            raise SynaxialError(
+                path, "has no conditions", "a generator with training.conditions, for sample.requests"
+            )
+        return None
+    names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
+    numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
+    if not settings.requests:
+        return conditions.among(conditions.known, numbers)
+    parts, first = [], 0
+    for request in settings.requests:
+        some = numbers[first : first + request.images]
+        parts.append(fulfil(request, conditions, some, path))
+        first += request.images
+    return np.concatenate(parts)
 
 
 def pages_of(images: np.ndarray) -> np.ndarray:

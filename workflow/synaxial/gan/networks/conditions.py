@@ -7,6 +7,7 @@ the diameter of the circle with the same area. Without a tumour, side and size a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,9 +59,13 @@ class Conditions:
     def draw(self, count: int, randomness: Any) -> Array:
         """Draw labels of the training, float32 (count, `LABEL`)."""
         assert self.known is not None
-        places = randomness.uniform((count, 1))
-        places = places if isinstance(places, np.ndarray) else places.get()
-        return self.known[(places[:, 0] * len(self.known)).astype(int)]
+        numbers = randomness.uniform((count, 1))[:, 0]
+        return self.among(self.known, numbers if isinstance(numbers, np.ndarray) else numbers.get())
+
+    @staticmethod
+    def among(labels: Array, numbers: Array) -> Array:
+        """Return the labels at some places, numbers in [0, 1)."""
+        return labels[(numbers * len(labels)).astype(int)]
 
 
 def known_labels(labels: Array) -> Array:

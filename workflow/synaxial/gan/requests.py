@@ -1,0 +1,124 @@
+"""Requests: from what a user asks for to the labels of images.
+
+A label has more numbers than a request, and not every mixture of numbers occurs: there are no large
+tumours near the vertex. So an image gets the label of a training image that fulfils the request,
+one with a level near the requested one. Only the level is then set to what was asked.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synaxial.config.model import Request
+from synaxial.gan.networks.conditions import LEVEL, SIDE, SIZE, TUMOUR, Conditions
+from synaxial.io.errors import SynaxialError
+
+Array = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
+
+#: The most different labels of the training among which a request draws: those nearest in level.
+NEAREST = 50
+
+#: A request that fewer different labels of the training fulfil is rare.
+RARE = 10
+
+#: Beyond this a tumour is on one side: more than three quarters of it.
+ONE_SIDE = 0.5
+
+
+def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path) -> Array:
+    """Return labels for a request, float32 (N, LABEL): one for each of the numbers in [0, 1).
+
+    Raises
+    ------
+    SynaxialError
+        The generator of the file `path` has no such condition, or its training had no such image.
+    """
+    check_names(request, conditions, path)
+    assert conditions.known is not None
+    known = np.unique(conditions.known, axis=0)
+    found = known[fitting(request, known)]
+    if not len(found):
+        raise SynaxialError(
+            "sample.requests",
+            f"{asked_of(request)}: the training of {path} has no such slice",
+            f"a tumour {seen(known[known[:, TUMOUR] > 0, SIZE])} mm in size, on either side",
+        )
+    if request.level is not None:
+        lowest, highest = known[:, LEVEL].min(), known[:, LEVEL].max()
+        if not lowest <= request.level <= highest:
+            raise SynaxialError(
+                "sample.requests",
+                f"{asked_of(request)}: the training of {path} has no slice at this level",
+                f"a level of {seen(known[:, LEVEL])} mm",
+            )
+        order = np.argsort(np.abs(found[:, LEVEL] - request.level), kind="stable")
+        found = found[order[:NEAREST]].copy()
+        apart = float(np.abs(found[0, LEVEL] - request.level))
+        found[:, LEVEL] = request.level
+    else:
+        apart = 0.0
+    if len(found) < RARE or apart > 1:
+        log.warning(
+            "%s: only %d different slices of the training are like that, the nearest %g mm away; "
+            "expect copies of them, or images that are not as asked",
+            *(asked_of(request), len(found), apart),
+        )
+    return conditions.among(found, numbers)
+
+
+def check_names(request: Request, conditions: Conditions, path: Path) -> None:
+    """Raise a SynaxialError if a generator does not have the conditions of a request."""
+    wanted = {
+        "level": request.level is not None,
+        "tumour": request.tumour is not None or request.size is not None,
+    }
+    for name, asked in wanted.items():
+        if asked and name not in conditions.names:
+            raise SynaxialError(
+                path,
+                f"has no condition {name}",
+                f"training.conditions with {name}, because sample.requests asks for it",
+            )
+
+
+def fitting(request: Request, labels: Array) -> NDArray[np.bool_]:
+    """Tell which labels fulfil a request, whatever their level."""
+    fits = np.ones(len(labels), bool)
+    if request.tumour is not None or request.size is not None:
+        fits &= (labels[:, TUMOUR] > 0) == (request.tumour != "none")
+    if request.tumour in {"left", "right"}:
+        fits &= labels[:, SIDE] * (1 if request.tumour == "left" else -1) > ONE_SIDE
+    if request.size is not None:
+        fits &= (labels[:, SIZE] >= request.size[0]) & (labels[:, SIZE] <= request.size[1])
+    return fits
+
+
+def side_of(number: float) -> str:
+    """Return the side of the patient that the number of a label means."""
+    if abs(number) <= ONE_SIDE:
+        return "middle"
+    return "left" if number > 0 else "right"
+
+
+def described(label: Array) -> dict[str, Any]:
+    """Return a label as the description of a page has it."""
+    asked: dict[str, Any] = {"level": round(float(label[LEVEL]), 2), "tumour": bool(label[TUMOUR])}
+    if asked["tumour"]:
+        asked |= {"side": side_of(label[SIDE]), "size": round(float(label[SIZE]), 1)}
+    return {"asked": asked}
+
+
+def asked_of(request: Request) -> str:
+    """Return a request in words, for messages."""
+    given = request.model_dump(exclude_none=True, exclude={"images"})
+    return ", ".join(f"{key} {value}" for key, value in given.items()) or "anything"
+
+
+def seen(values: Array) -> str:
+    """Return the range of values."""
+    return f"{values.min():g} to {values.max():g}" if len(values) else "of no"
