@@ -20,11 +20,11 @@ Array = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-#: The most different labels of the training among which a request draws: those nearest in level.
+#: The most labels of the training among which a request for a level draws: the nearest ones.
 NEAREST = 50
 
-#: A request that fewer different labels of the training fulfil is rare.
-RARE = 10
+#: A request that fewer labels of the training fulfil, at most NEAR mm from its level, is rare.
+RARE, NEAR = 10, 3.0
 
 #: Beyond this a tumour is on one side: more than three quarters of it.
 ONE_SIDE = 0.5
@@ -40,7 +40,7 @@ def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path)
     """
     check_names(request, conditions, path)
     assert conditions.known is not None
-    known = np.unique(conditions.known, axis=0)
+    known = conditions.known
     found = known[fitting(request, known)]
     if not len(found):
         raise SynaxialError(
@@ -56,17 +56,16 @@ def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path)
                 f"{asked_of(request)}: the training of {path} has no slice at this level",
                 f"a level of {seen(known[:, LEVEL])} mm",
             )
-        order = np.argsort(np.abs(found[:, LEVEL] - request.level), kind="stable")
-        found = found[order[:NEAREST]].copy()
-        apart = float(np.abs(found[0, LEVEL] - request.level))
+        apart = np.abs(found[:, LEVEL] - request.level)
+        found, alike = found[np.argsort(apart, kind="stable")[:NEAREST]], int((apart <= NEAR).sum())
         found[:, LEVEL] = request.level
     else:
-        apart = 0.0
-    if len(found) < RARE or apart > 1:
+        alike = len(found)
+    if alike < RARE:
         log.warning(
-            "%s: only %d different slices of the training are like that, the nearest %g mm away; "
-            "expect copies of them, or images that are not as asked",
-            *(asked_of(request), len(found), apart),
+            "%s: only %d slices of the training are like that, mirror images included; expect "
+            "copies of them, or images that are not as asked",
+            *(asked_of(request), alike),
         )
     return conditions.among(found, numbers)
 

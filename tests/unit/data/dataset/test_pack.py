@@ -45,7 +45,10 @@ class Inputs:
                 {
                     "subject": subject,
                     "person": subject.lower(),
+                    "spacing_mm": [0.5, 1.0, 2.0],
+                    "orientation": "LPS",
                     "tumour_voxels_per_slice": tumour,
+                    "tumour_left_per_slice": None if tumour is None else [0.25] * len(tumour),
                 }
             )
         )
@@ -98,8 +101,9 @@ def test_a_data_set(inputs: Inputs, run_synaxial: Any) -> None:
     np.testing.assert_array_equal(images, images[:, :1, :1].repeat(256, 1).repeat(256, 2))
 
     assert (inputs.output / "index.csv").read_text() == (
-        "image,subject,person,slice,tumour_voxels\n"
-        "0,B,b,60,60\n1,B,b,61,61\n2,A,a,60,\n3,A,a,61,\n4,A,a,62,\n"
+        "image,subject,person,slice,level,tumour_voxels,tumour_area,tumour_left\n"
+        "0,B,b,60,120.0,60,30.0,0.25\n1,B,b,61,122.0,61,30.5,0.25\n"
+        "2,A,a,60,120.0,,,\n3,A,a,61,122.0,,,\n4,A,a,62,124.0,,,\n"
     )
     assert len(pandas.read_csv(inputs.output / "index.csv")) == 5
 

@@ -36,7 +36,9 @@ class Study:
         write_placeholder(self.masks[1])
         names = ("B", "skipped", "A")
         for name in names:
-            (folder / f"{name}.json").write_text(json.dumps({"subject": name, "person": name}))
+            record = {"subject": name, "person": name}
+            record |= {"spacing_mm": [1, 1, 1], "orientation": "LPS"}
+            (folder / f"{name}.json").write_text(json.dumps(record))
         pack(
             [folder / f"{name}.tif" for name in names],
             folder,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synaxial.data.sources.source import RawVolume
-from synaxial.data.volumes.acquire import make_record
+from synaxial.data.volumes.acquire import left_per_slice, make_record
 from synaxial.data.volumes.canonical import make_canonical
 from synaxial.data.volumes.manifest import (
     COLUMNS,
@@ -58,6 +58,7 @@ def test_a_record_describes_the_volume(tmp_path: Path) -> None:
     assert record["brain_voxels"] == brain.size
     assert record["brain_voxels_per_slice"] == [0, 25, 25, 25, 25, 0]
     assert record["tumour_voxels_per_slice"] == [0, 0, 3, 0, 0, 0]
+    assert record["tumour_left_per_slice"] == left_per_slice(make_labels(), make_head())
     assert record["notes"] == []
     assert record["warnings"] == []
     write_record(tmp_path / "a.json", record_of())
@@ -66,7 +67,19 @@ def test_a_record_describes_the_volume(tmp_path: Path) -> None:
 
 
 def test_a_record_without_a_segmentation() -> None:
-    assert record_of(labelled=False).tumour_voxels_per_slice is None
+    record = record_of(labelled=False)
+    assert record.tumour_voxels_per_slice is None
+    assert record.tumour_left_per_slice is None
+
+
+def test_the_part_of_a_tumour_on_the_left_of_the_middle_of_the_brain() -> None:
+    """The first axis runs to the left; the brain is not in the middle of the volume."""
+    brain, tumour = np.zeros((10, 4, 3)), np.zeros((10, 4, 3))
+    brain[1:6] = 1  # its centroid is at 3
+    tumour[4:6, 0, 0] = 1
+    tumour[1:5, 0, 1] = 1  # 1 and 2 to the right, 3 in the middle, 4 to the left
+    assert left_per_slice(tumour, brain) == [1.0, 0.25, 0.5]
+    assert left_per_slice(tumour[::-1], brain[::-1])[0] == 0.0
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ class CoarseGenerator(chainer.Chain):
 
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
     of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
+    Rows without a label are NaN.
     """
 
     #: No image depends on the others of its batch.
@@ -186,8 +187,10 @@ class CoarseGenerator(chainer.Chain):
     @property
     def conditions(self) -> Conditions:
         """What can be asked of an image."""
-        known = np.float32(chainer.backends.cuda.to_cpu(self.known)) if self.asked else None
-        return Conditions(self.asked, known)
+        if not self.asked:
+            return Conditions(())
+        known = np.float32(chainer.backends.cuda.to_cpu(self.known))
+        return Conditions(self.asked, known[~np.isnan(known[:, 0])])
 
     @property
     def output_range(self) -> tuple[float, float]:

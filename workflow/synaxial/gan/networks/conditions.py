@@ -69,8 +69,11 @@ class Conditions:
 
 
 def known_labels(labels: Array) -> Array:
-    """Return evenly spaced ones of the labels of a training, some of them again if it has few."""
-    return labels[np.arange(KNOWN) * len(labels) // KNOWN]
+    """Return evenly spaced ones of the labels of a training; unused rows, (KNOWN, 4), are NaN."""
+    known = np.full((KNOWN, LABEL), np.nan, np.float32)
+    count = min(KNOWN, len(labels))
+    known[:count] = labels[np.arange(count) * len(labels) // count]
+    return known
 
 
 def labels_of(rows: Sequence[Mapping[str, str]]) -> Array:
