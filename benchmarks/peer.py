@@ -2,8 +2,8 @@
 
     python benchmarks/peer.py results/dataset/images.npy --minutes 60 --images 300 --output peer.npy
 
-It runs in an environment with PyTorch and lightweight-gan. The package refuses to start without a GPU,
-but nothing in its training needs one: `import_for_the_cpu` makes its calls of CUDA do nothing. 
+It runs in an environment with PyTorch and lightweight-gan. The package refuses to start without a
+GPU, but nothing in its training needs one: `import_for_the_cpu` makes its calls of CUDA do nothing.
 """
 
 import argparse
@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-#: Its command line's defaults, but for the last three. With its 512 feature maps and batches of 4 x 10
-#: images, an update takes minutes of two cores, and an hour has some twenty of them.
+#: Its command line's defaults, but for the last three. With its 512 feature maps and batches of
+#: 4 x 10 images, an update takes minutes of two cores, and an hour has some twenty of them.
 SETTINGS = {
     "image_size": 256,
     "batch_size": 10,

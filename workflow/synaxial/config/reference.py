@@ -8,7 +8,7 @@ import inspect
 import itertools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 
@@ -138,6 +138,8 @@ def describe_type(key: dict[str, Any]) -> str:
         return " or ".join(describe_type(kind) for kind in key["anyOf"])
     if "enum" in key:
         return "one of " + ", ".join(str(value) for value in key["enum"])
+    if "$ref" in key:
+        return "section"
     if "prefixItems" in key:
         return f"list of {len(key['prefixItems'])}, each {describe_type(key['prefixItems'][0])}"
     if key["type"] == "array":
@@ -164,8 +166,10 @@ def find_sections(section: type[Section], path: str = "") -> dict[str, type[Sect
     """Return a section and all within it by their paths in the study file."""
     found = {path: section}
     for name, field in section.model_fields.items():
-        if is_section(field.annotation):
-            found |= find_sections(field.annotation, f"{path}.{name}".lstrip("."))
+        # A key may also hold a list of sections.
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if is_section(kind) and get_origin(field.annotation) in {None, list}:
+                found |= find_sections(kind, f"{path}.{name}".lstrip("."))
     return found
 
 

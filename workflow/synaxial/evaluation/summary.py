@@ -67,8 +67,8 @@ def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
         f"Data: {dataset['images']} slices of {size} x {size} pixels from {subjects} subjects "
         f"of the source {study.acquire.source}.",
         f"Trained: {', '.join(trainings)}.",
-        f"Generated: {study.sample.stacks} x {study.sample.images_of_stack} images by each training. "
-        "They show no real person.",
+        f"Generated: {study.sample.stacks} x {study.sample.images_of_stack} images by each "
+        "training. They show no real person.",
     ]
 
 

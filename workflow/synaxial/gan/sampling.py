@@ -104,8 +104,9 @@ def asked_for(
     """Return the settings with what the command line asks for in place of their own."""
     if images is None and level is None and tumour is None and size is None:
         return settings
-    asked = {"images": settings.images if images is None else images}
-    asked |= {"level": level, "tumour": tumour, "size": None if size is None else size.split("..")}
+    count = settings.images if images is None else images
+    asked: dict[str, Any] = {"images": count, "level": level, "tumour": tumour}
+    asked["size"] = None if size is None else size.split("..")
     only_images = level is None and tumour is None and size is None
     try:
         requests = [] if only_images else [Request.model_validate(asked)]
@@ -116,7 +117,7 @@ def asked_for(
             f"{found['msg']}",
             "such as --level 85 --tumour left --size 20..40",
         ) from error
-    return settings.model_copy(update={"images": asked["images"], "requests": requests})
+    return settings.model_copy(update={"images": count, "requests": requests})
 
 
 def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
@@ -167,13 +168,16 @@ def labels_of_stack(
     if conditions is None or not conditions.names:
         if settings.requests:
             raise SynaxialError(
-                path, "has no conditions", "a generator with training.conditions, for sample.requests"
+                path,
+                "has no conditions",
+                "a generator with training.conditions, for sample.requests",
             )
         return None
     names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
     numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
     if not settings.requests:
-        return conditions.among(conditions.known, numbers)
+        known: NDArray[np.float32] = conditions.among(conditions.known, numbers)
+        return known
     parts, first = [], 0
     for request in settings.requests:
         some = numbers[first : first + request.images]

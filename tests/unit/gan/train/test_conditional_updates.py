@@ -33,9 +33,7 @@ def updater_of(**differences):
     labels = np.tile(np.float32([60, 1, 1, 20]), (COUNT, 1))
     labels[:, 0] += np.arange(COUNT)
     communicator, device = open_communicator(open_world(1), "cpu")
-    return make_updater(
-        training_of(**differences), images, communicator, device, None, labels
-    )
+    return make_updater(training_of(**differences), images, communicator, device, None, labels)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

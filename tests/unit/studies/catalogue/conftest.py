@@ -87,7 +87,10 @@ def make_files(folder, experiment="small", seed=1, pixels_seed=0, spots=True):
     generator = f"{pixels_seed:064x}"
     (folder / "dataset").mkdir(parents=True)
     np.save(folder / "dataset" / "images.npy", training)
-    rows = [f"{n},subject_{n // 4},person_{n // 4},{60 + n % 4},{60 + n % 4}.0,9,9.0,0.5" for n in range(8)]
+    rows = [
+        f"{n},subject_{n // 4},person_{n // 4},{60 + n % 4},{60 + n % 4}.0,9,9.0,0.5"
+        for n in range(8)
+    ]
     (folder / "dataset" / "index.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     dataset = sha256_of(folder / "dataset" / "images.npy")
     files = Files(folder)

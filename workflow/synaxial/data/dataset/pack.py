@@ -36,8 +36,8 @@ def run(
     """Put the images of all subjects into one data set, in the order given.
 
     Writes images.npy (uint8, N x size x size), index.csv (image, subject, person, slice, level in
-    mm, tumour_voxels, tumour_area in mm2, tumour_left), overview.png, and dataset.json with counts, skipped subjects and the checksum
-    of images.npy.
+    mm, tumour_voxels, tumour_area in mm2, tumour_left), overview.png, and dataset.json with counts,
+    skipped subjects and the checksum of images.npy.
 
     \b
     Example: synaxial data pack --records results/volumes --output results/dataset
@@ -149,13 +149,13 @@ def row_of(record: Record, at: int) -> dict[str, Any]:
     """Return what index.csv says of one slice of a subject, in the order of `COLUMNS`."""
     left_mm, posterior_mm, superior_mm = record.canonical_spacing
     voxels, left = record.tumour_voxels_per_slice, record.tumour_left_per_slice
-    known = voxels is not None and left is not None
-    return {
+    row: dict[str, Any] = {
         "subject": record.subject,
         "person": record.person,
         "slice": at,
         "level": round(at * superior_mm, LEVEL_DIGITS),
-        "tumour_voxels": voxels[at] if known else "",
-        "tumour_area": round(voxels[at] * left_mm * posterior_mm, 2) if known else "",
-        "tumour_left": left[at] if known else "",
     }
+    if voxels is None or left is None:
+        return row | dict.fromkeys(("tumour_voxels", "tumour_area", "tumour_left"), "")
+    area = round(voxels[at] * left_mm * posterior_mm, 2)
+    return row | {"tumour_voxels": voxels[at], "tumour_area": area, "tumour_left": left[at]}

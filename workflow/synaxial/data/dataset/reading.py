@@ -12,8 +12,8 @@ from synaxial.io.images import ImageSet, groups_of
 
 #: The columns of `index.csv`: the number of the image from 0, its subject, the person (who may have
 #: several subjects, at other times), its axial slice in the volume, the level of that slice in mm
-#: above the lowest one, its tumour voxels at native size, their area in mm2, and the part of them on
-#: the patient's left. The last three are empty if there is no segmentation.
+#: above the lowest one, its tumour voxels at native size, their area in mm2, and the part of them
+#: on the patient's left. The last three are empty if there is no segmentation.
 COLUMNS = [
     *("image", "subject", "person", "slice", "level"),
     *("tumour_voxels", "tumour_area", "tumour_left"),

@@ -43,7 +43,7 @@ class Cascade(chainer.Chain):
     ) -> Any:
         """Make images within `output_range`: float32 (N, channels, width, width).
 
-        `latents` and `labels` are as of the coarse generator. During a training the coarse generator may not have
+        `latents` and `labels` are those of the coarse generator. During a training it may not have
         reached its full width; then its images are enlarged bilinearly before the up-sampler.
         """
         # As the up-sampler's training has them.

@@ -189,7 +189,7 @@ class CoarseGenerator(chainer.Chain):
         """What can be asked of an image."""
         if not self.asked:
             return Conditions(())
-        known = np.float32(chainer.backends.cuda.to_cpu(self.known))
+        known = chainer.backends.cuda.to_cpu(self.known).astype(np.float32)
         return Conditions(self.asked, known[~np.isnan(known[:, 0])])
 
     @property
@@ -273,9 +273,7 @@ class Critic(chainer.Chain):
             if features:
                 self.projection = EqualizedLinear(features, channels[0], 1.0)
 
-    def forward(
-        self, images: Any, randomness: Randomness | None = None, asked: Any = None
-    ) -> Any:
+    def forward(self, images: Any, randomness: Randomness | None = None, asked: Any = None) -> Any:
         """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones.
 
         `asked` are the features of what was asked, float32 (N, features), with conditions.

@@ -54,7 +54,7 @@ class Conditions:
         if "tumour" in self.names:
             found = labels[:, TUMOUR, None]
             parts.append(found * [1, 0, 0] + labels[:, [SIDE, SIDE, SIZE]] * [0, 1, 1 / LARGE])
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.asarray(np.concatenate(parts, axis=1), np.float32)
 
     def draw(self, count: int, randomness: Any) -> Array:
         """Draw labels of the training, float32 (count, `LABEL`)."""
@@ -79,7 +79,7 @@ def known_labels(labels: Array) -> Array:
 def labels_of(rows: Sequence[Mapping[str, str]]) -> Array:
     """Return the labels of the rows of an index.csv, float32 (N, `LABEL`).
 
-    Rows without a segmentation get no tumour. A slice is without a tumour if it has no tumour voxel.
+    A slice without a tumour voxel, or without a segmentation, has no tumour.
     """
     labels = np.zeros((len(rows), LABEL), np.float32)
     for label, row in zip(labels, rows, strict=True):

@@ -98,9 +98,7 @@ def make_generator(training: Training) -> Any:
     if not training.is_coarse_to_fine:
         return Generator(training.generator, training.latent.size, training.initial_deviation)
     channels = training.image_channels
-    coarse = CoarseGenerator(
-        training.coarse, training.latent.size, channels, training.conditions
-    )
+    coarse = CoarseGenerator(training.coarse, training.latent.size, channels, training.conditions)
     return Cascade(coarse, make_upsampler(training))
 
 

@@ -144,7 +144,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
         indices = self.get_iterator("main").next()
         real, labels = self.real_images(indices), self.labels_of(indices)
-        asked, features = (), ()
+        asked: tuple[Any, ...] = ()
+        features: tuple[Any, ...] = ()
         if labels is not None:
             conditions = self.networks.generator.conditions
             asked, features = (labels,), (self.xp.asarray(conditions.features_of(labels)),)
@@ -236,7 +237,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
             terms.append(weight * real_penalty(score_real, real))
         return sum(terms[1:], terms[0]) if terms else None
 
-    def _update_generator(self, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
+    def _update_generator(
+        self, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
     ) -> Any:
         """Update it; return its loss."""
         networks = self.networks
@@ -290,7 +292,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         """Return the labels of the images that `real_images` returns in this iteration."""
         if self.labels is None:
             return None
-        labels = self.labels[indices]
+        labels: NDArray[np.float32] = self.labels[indices]
         if not self.training.variation.used:
             return labels
         swapped = are_mirrored(self.training.variation, self._variation_of(len(indices)))
@@ -299,7 +301,8 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def _variation_of(self, count: int) -> NDArray[np.float32]:
         """Return the numbers by which this iteration varies its real images."""
         name = (VARIATION, self.training.seed, self.iteration, self.communicator.rank)
-        return BatchRandomness(np, *name).uniform((count, NUMBERS))
+        numbers: NDArray[np.float32] = BatchRandomness(np, *name).uniform((count, NUMBERS))
+        return numbers
 
     def serialize(self, serializer: Any) -> None:
         """Write or read everything that the next iteration depends on."""
