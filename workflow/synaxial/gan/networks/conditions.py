@@ -65,7 +65,8 @@ class Conditions:
     @staticmethod
     def among(labels: Array, numbers: Array) -> Array:
         """Return the labels at some places, numbers in [0, 1)."""
-        return labels[(numbers * len(labels)).astype(int)]
+        chosen: Array = labels[(numbers * len(labels)).astype(int)]
+        return chosen
 
 
 def known_labels(labels: Array) -> Array:
