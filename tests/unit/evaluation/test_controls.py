@@ -98,6 +98,7 @@ def write_dataset(folder, images, name):
             "image": number,
             **dict.fromkeys(("subject", "person"), f"{name}_{group}"),
             "slice": number,
+            "level": float(number),
         }
         for number, group in enumerate(images.groups)
     ]

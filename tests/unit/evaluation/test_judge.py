@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synaxial.evaluation import judge
-from synaxial.evaluation.features.judge import prepare, read_network
+from synaxial.evaluation.features.judge import read_network, tell
 from synaxial.evaluation.judge_record import JudgeRecord
 from synaxial.evaluation.measure import measure_set
 from synaxial.evaluation.score import statistics
@@ -17,7 +17,7 @@ from .test_controls import write_dataset
 
 def rows_of(images, levels=range(60, 108, 4)):
     return [
-        {"slice": str(level), "tumour_voxels": str(max(0, level - 80))}
+        {"level": str(2.0 * level), "tumour_voxels": str(max(0, level - 80))}
         for _ in np.unique(images.groups)
         for level in levels
     ]
@@ -27,7 +27,7 @@ def rows_of(images, levels=range(60, 108, 4)):
 def made(phantoms):
     """A judge of the phantoms, after a short training."""
     rows = rows_of(phantoms.images)
-    return judge.make_judge(phantoms.images, rows, seed=1, spacing=2.0, updates=60)
+    return judge.make_judge(phantoms.images, rows, seed=1, updates=60)
 
 
 def test_it_tells_the_level_of_people_it_has_not_seen(made, phantoms):
@@ -39,16 +39,16 @@ def test_it_tells_the_level_of_people_it_has_not_seen(made, phantoms):
     # Levels 60, 64, … 104 are 24 mm from their median on average, for slices 2 mm apart.
     assert record.constant_error == pytest.approx(24)
     others = np.isin(phantoms.images.groups, (1, 3, 5))
-    said = found.predict(prepare(phantoms.images.pixels[others]))
+    said = tell(phantoms.images.pixels[others], found)
     levels = np.tile(np.arange(60, 108, 4), 3)
-    assert record.level_error == pytest.approx(2 * np.abs(said[:, 0] - levels).mean(), rel=1e-5)
+    assert record.level_error == pytest.approx(np.abs(said[:, 0] - 2 * levels).mean(), rel=1e-5)
     tumour = levels > 80
     wins = said[tumour, 1][:, None] > said[~tumour, 1]
     assert record.tumour_auc == pytest.approx(wins.mean(), abs=1e-6)
 
 
 def test_its_features_are_in_all_metrics_of_features(made, phantoms):
-    network = made[0].network
+    network = made[0]
     reference, real = (
         ImageSet(phantoms.images.pixels[chosen], phantoms.images.groups[chosen])
         for chosen in (np.isin(phantoms.images.groups, each) for each in ((0, 2), (1, 3)))
@@ -74,11 +74,11 @@ def test_its_features_are_in_all_metrics_of_features(made, phantoms):
 
 
 def test_unknown_tumours_are_left_out():
-    rows = [{"slice": "3", "tumour_voxels": "0"}, {"slice": "4", "tumour_voxels": "9"}]
+    rows = [{"level": "3.5", "tumour_voxels": "0"}, {"level": "4", "tumour_voxels": "9"}]
     known = judge.targets_of(rows)
-    assert known.level.tolist() == [3, 4]
+    assert known.level.tolist() == [3.5, 4]
     assert known.tumour.tolist() == [False, True]
-    assert judge.targets_of([*rows, {"slice": "5", "tumour_voxels": ""}]).tumour is None
+    assert judge.targets_of([*rows, {"level": "5", "tumour_voxels": ""}]).tumour is None
     assert judge.targets_of(rows[:1]).tumour is None
 
 
@@ -106,6 +106,6 @@ def test_the_command_trains_with_eight_people_and_says_why_not_with_fewer(
         assert record.in_words() == f"Left out here: {reason}."
     else:
         assert network is not None
-        assert (record.people, record.tested_people, record.unit) == (4, 4, "mm")
+        assert (record.people, record.tested_people) == (4, 4)
         assert "On 8 slices of 4 others its mean error" in record.in_words()
         assert "It learned nothing of tumours" in record.in_words()

@@ -41,7 +41,7 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     # A stack does not depend on the number of stacks.
     "sample": {"sample": set(Sample.model_fields) - {"stacks"}},
-    "judge": {"evaluate": {"seed"}, "acquire": {"volume": {"spacing"}}},
+    "judge": {"evaluate": {"seed"}},
     "evaluate": {"evaluate": {"repeats", "seed"}},
     "render": {"render": True, **PIXEL},
     "catalogue": {"catalogue": True, **PIXEL},

@@ -19,15 +19,22 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.data.dataset.reading import read_dataset
 from synaxial.evaluation.controls import half_of
-from synaxial.evaluation.features.judge import prepare, write_network
+from synaxial.evaluation.features.judge import (
+    LEVEL,
+    TUMOUR,
+    Network,
+    prepare,
+    tell,
+    write_network,
+)
 from synaxial.evaluation.judge_record import JudgeRecord
-from synaxial.evaluation.judge_training import Judge, Targets, train
+from synaxial.evaluation.judge_training import Targets, train
 from synaxial.evaluation.metrics.two_sample import area_under_curve
 from synaxial.io.files import write_json, write_placeholder
 from synaxial.io.images import ImageSet
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: The fewest people in a half. The slices of fewer do not show what a level looks like.
 LEAST_PEOPLE = 4
@@ -43,7 +50,7 @@ def run(
     record: Annotated[Path, typer.Option(help="How well it predicts, to write (.json).")],
     config: Annotated[
         Path,
-        typer.Option(help="The study; evaluate (seed) and acquire.volume (spacing)."),
+        typer.Option(help="The study; its section evaluate (seed)."),
     ] = Path("config.yaml"),
 ) -> None:
     """Train a small network on half of the held-out subjects, as a second judge of images.
@@ -65,11 +72,9 @@ def run(
         write_json(record, JudgeRecord(left_out=reason).model_dump())
         logger.info("left out: %s", reason)
         return
-    spacing = study.acquire.volume.spacing
     with use_threads(1):
-        distance = spacing[2] if spacing else None
-        judge, known = make_judge(images, rows, study.evaluate.seed, distance, UPDATES)
-    write_network(output, judge.network)
+        judge, known = make_judge(images, rows, study.evaluate.seed, UPDATES)
+    write_network(output, judge)
     write_json(record, known.model_dump())
     logger.info("%s (%.0f s)", known.in_words(), time.monotonic() - began)
 
@@ -78,24 +83,23 @@ def make_judge(
     images: ImageSet,
     rows: list[dict[str, str]],
     seed: int,
-    spacing: float | None,
     updates: int,
-) -> tuple[Judge, JudgeRecord]:
+) -> tuple[Network, JudgeRecord]:
     """Train a judge on the reference half of the images, and test it on the other half.
 
-    `rows` are those of the index, `spacing` the distance of two slices in mm, if it is known.
+    `rows` are those of the index.
     """
     halves = [half_of(images, which) for which in (0, 1)]
     taught, tested = (targets_of([rows[number] for number in half]) for half in halves)
     if taught.tumour is None or tested.tumour is None:
         taught = taught._replace(tumour=None)
     judge = train(prepare(images.pixels[halves[0]]), taught, updates, seed)
-    found = judge.predict(prepare(images.pixels[halves[1]]))
-    apart = np.abs(found[:, 0] - tested.level).mean()
+    found = tell(images.pixels[halves[1]], judge)
+    apart = np.abs(found[:, LEVEL] - tested.level).mean()
     constant = np.abs(np.median(taught.level) - tested.level).mean()
     auc = None
     if taught.tumour is not None and tested.tumour is not None:
-        scores = found[:, 1].astype(np.float64)
+        scores = found[:, TUMOUR].astype(np.float64)
         auc = area_under_curve(scores, tested.tumour.astype(np.int64), np.ones(len(found)))
     people, tested_people = (len(np.unique(images.groups[half])) for half in halves)
     return judge, JudgeRecord(
@@ -103,9 +107,8 @@ def make_judge(
         images=len(halves[0]),
         tested_people=tested_people,
         tested_images=len(halves[1]),
-        unit="slices" if spacing is None else "mm",
-        level_error=float(apart * (spacing or 1)),
-        constant_error=float(constant * (spacing or 1)),
+        level_error=float(apart),
+        constant_error=float(constant),
         tumour_auc=auc,
     )
 
@@ -115,7 +118,7 @@ def targets_of(rows: list[dict[str, str]]) -> Targets:
 
     Tumour is left out where a row does not know it, or all rows are alike.
     """
-    level = np.array([int(row["slice"]) for row in rows], np.float32)
+    level = np.array([float(row["level"]) for row in rows], np.float32)
     voxels = [row["tumour_voxels"] for row in rows]
     if not all(voxels):
         return Targets(level, None)

@@ -1,7 +1,5 @@
 """What is known of a judge: what it was trained on, and how well it tells levels and tumours."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 EXPECTED = "the record of `synaxial evaluate judge`"
@@ -12,7 +10,7 @@ class JudgeRecord(BaseModel):
 
     `left_out` is why there is no judge, and then the rest is 0 or null. `people` and `images` are
     those of its training, `tested_people` and `tested_images` those of its test: the control
-    `real`. Errors are means over the test images, in `unit`; the constant is the best level to say
+    `real`. Errors are means over the test images, in mm; the constant is the best level to say
     without looking. `tumour_auc` is how often it gives a slice with tumour the higher score than
     one without; null where not all slices have a segmentation, or all are of one kind.
     """
@@ -24,7 +22,6 @@ class JudgeRecord(BaseModel):
     images: int = 0
     tested_people: int = 0
     tested_images: int = 0
-    unit: Literal["mm", "slices"] = "mm"
     level_error: FiniteFloat | None = None
     constant_error: FiniteFloat | None = None
     tumour_auc: FiniteFloat | None = None
@@ -41,6 +38,6 @@ class JudgeRecord(BaseModel):
         return (
             f"The judge of this study was trained on {self.images} slices of {self.people} people. "
             f"On {self.tested_images} slices of {self.tested_people} others its mean error of the "
-            f"level is {self.level_error:.1f} {self.unit} (without looking: "
+            f"level is {self.level_error:.1f} mm (without looking: "
             f"{self.constant_error:.1f}). {tumour}"
         )

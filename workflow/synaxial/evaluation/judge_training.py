@@ -25,32 +25,16 @@ BRIGHTNESS = 0.1
 
 
 class Targets(NamedTuple):
-    """What the judge must tell of each image: the level, float32 (N,), and bool (N,) or None.
+    """What the judge must tell of each image: the level in mm, float32 (N,), and tumour or none.
 
-    The level is the number of the slice in its volume; the second, whether there is tumour.
+    The second is bool (N,), or None if it is not known.
     """
 
     level: Array
     tumour: NDArray[np.bool_] | None
 
 
-class Judge(NamedTuple):
-    """A trained judge, with its last layer: weights (2, 128) and biases (2,) for scaled features.
-
-    The first output is the level in slices, the second a score that is high with tumour.
-    """
-
-    network: Network
-    weights: Array
-    bias: Array
-
-    def predict(self, images: Array) -> Array:
-        """Return both outputs, (N, 2), for images of `prepare`."""
-        features = features_of(self.network, images) / self.network.scale
-        return np.asarray(features @ self.weights.T + self.bias, np.float32)
-
-
-def train(images: Array, targets: Targets, updates: int, seed: int) -> Judge:
+def train(images: Array, targets: Targets, updates: int, seed: int) -> Network:
     """Train a judge on images of `prepare`. The same seed gives the same judge."""
     generator = np.random.Generator(np.random.PCG64(seed))
     body, last = make_body(generator), L.Linear(CHANNELS[-1], 2, initialW=0)
@@ -73,13 +57,13 @@ def train(images: Array, targets: Targets, updates: int, seed: int) -> Judge:
         loss.backward()
         optimizer.update()
     layers = folded(body)
-    features = features_of(Network(layers, np.ones(CHANNELS[-1], np.float32)), images)
+    features = features_of(layers, images)
     scale = np.sqrt((features**2).mean(axis=0)) + np.float32(1e-6)
-    # From standardised levels to slices.
+    # From standardised levels to mm.
     sizes = np.array([spread, 1], np.float32)
     weights = last.W.array * scale * sizes[:, None]
     bias = last.b.array * sizes + np.array([middle, 0], np.float32)
-    return Judge(Network(layers, scale), weights, bias)
+    return Network(layers, scale, weights, bias)
 
 
 def make_body(generator: np.random.Generator) -> Any:

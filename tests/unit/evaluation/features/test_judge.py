@@ -25,7 +25,8 @@ def body():
 @pytest.fixture(scope="module")
 def network(body):
     scale = np.random.default_rng(4).uniform(0.5, 2, 128).astype(np.float32)
-    return judge.Network(folded(body), scale)
+    weights = np.random.default_rng(5).standard_normal((2, 128), np.float32)
+    return judge.Network(folded(body), scale, weights, np.float32([80, -1]))
 
 
 def test_the_features_are_those_of_chainer(body, network, phantoms):
@@ -34,9 +35,18 @@ def test_the_features_are_those_of_chainer(body, network, phantoms):
     with chainer.using_config("train", False), chainer.no_backprop_mode():
         expected = body(images).array
     assert expected.std() > 0.05
-    np.testing.assert_allclose(judge.features_of(network, images), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        judge.features_of(network.layers, images), expected, rtol=1e-4, atol=1e-5
+    )
     measured = judge.measure(phantoms.images.pixels[::9], network)
     np.testing.assert_allclose(measured, expected / network.scale, rtol=1e-4, atol=1e-5)
+
+
+def test_what_it_tells_is_a_linear_layer_on_its_features(network, phantoms):
+    features = judge.measure(phantoms.images.pixels[:9], network)
+    told = judge.tell(phantoms.images.pixels[:9], network)
+    expected = np.einsum("nf,of->no", features, network.weights) + network.bias
+    np.testing.assert_allclose(told, expected, rtol=1e-5)
 
 
 def test_images_are_reduced_by_the_mean_of_their_areas(phantoms):

@@ -45,11 +45,20 @@ IMAGES_AT_A_TIME = 8
 Array = NDArray[np.float32]
 
 
+#: What it tells of an image: the level in mm, and a score that is high with tumour.
+LEVEL, TUMOUR = range(2)
+
+
 class Network(NamedTuple):
-    """The kernels (O, I, 3, 3) and biases (O,) of each convolution, and the scale (128,)."""
+    """The kernels (O, I, 3, 3) and biases (O,) of each convolution, and the scale (128,).
+
+    The last layer has weights (2, 128) and biases (2,) for scaled features.
+    """
 
     layers: tuple[tuple[Array, Array], ...]
     scale: Array
+    weights: Array
+    bias: Array
 
 
 def measure(pixels: NDArray[np.uint8], network: Network) -> Array:
@@ -57,10 +66,15 @@ def measure(pixels: NDArray[np.uint8], network: Network) -> Array:
     features = np.empty((len(pixels), CHANNELS[-1]), np.float32)
 
     def measure_some(images: slice) -> None:
-        features[images] = features_of(network, prepare(pixels[images]))
+        features[images] = features_of(network.layers, prepare(pixels[images]))
 
     parallel.for_each(measure_some, parallel.cut(len(pixels), IMAGES_AT_A_TIME))
     return features / network.scale
+
+
+def tell(pixels: NDArray[np.uint8], network: Network) -> Array:
+    """Return `LEVEL` and `TUMOUR` of grey images uint8 (N, H, W) of any size: float32 (N, 2)."""
+    return np.asarray(measure(pixels, network) @ network.weights.T + network.bias, np.float32)
 
 
 def prepare(pixels: NDArray[np.uint8]) -> Array:
@@ -72,10 +86,10 @@ def prepare(pixels: NDArray[np.uint8]) -> Array:
     return small / np.float32(255)
 
 
-def features_of(network: Network, images: Array) -> Array:
+def features_of(layers: tuple[tuple[Array, Array], ...], images: Array) -> Array:
     """Return the means of the last layer, (N, 128), of images from `prepare`; not yet scaled."""
     x = images
-    for (kernels, bias), stride in zip(network.layers, STRIDES, strict=True):
+    for (kernels, bias), stride in zip(layers, STRIDES, strict=True):
         padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
         windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
         windows = windows[:, :, ::stride, ::stride]
@@ -87,7 +101,7 @@ def features_of(network: Network, images: Array) -> Array:
 
 def write_network(path: Path, network: Network) -> None:
     """Write a judge as arrays, without pickle."""
-    arrays = {"scale": network.scale}
+    arrays = {"scale": network.scale, "weights": network.weights, "bias": network.bias}
     for number, (kernels, bias) in enumerate(network.layers):
         arrays |= {f"kernels_{number}": kernels, f"bias_{number}": bias}
     with written_whole(path) as partial, partial.open("wb") as file:
@@ -108,9 +122,10 @@ def read_network(path: Path) -> Network | None:
     arrays = read_arrays(path)
     inputs = (1, *CHANNELS[:-1])
     expected: dict[str, tuple[int, ...]] = {"scale": (CHANNELS[-1],)}
+    expected |= {"weights": (2, CHANNELS[-1]), "bias": (2,)}
     for number, (before, after) in enumerate(zip(inputs, CHANNELS, strict=True)):
         expected |= {f"kernels_{number}": (after, before, 3, 3), f"bias_{number}": (after,)}
     if {name: array.shape for name, array in arrays.items()} != expected:
         raise SynaxialError(path, "holds other arrays", "the judge of `synaxial evaluate judge`")
     layers = tuple((arrays[f"kernels_{n}"], arrays[f"bias_{n}"]) for n in range(len(CHANNELS)))
-    return Network(layers, arrays["scale"])
+    return Network(layers, arrays["scale"], arrays["weights"], arrays["bias"])
