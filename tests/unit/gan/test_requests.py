@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from synaxial.config.model import Request
-from synaxial.gan.networks.conditions import LEVEL, SIDE, SIZE, TUMOUR, Conditions
-from synaxial.gan.requests import described, fulfil
+from synaxial.data.dataset.labels import LEVEL, SIDE, SIZE, TUMOUR, described, label_in
+from synaxial.gan.networks.conditions import Conditions
+from synaxial.gan.requests import fulfil
 from synaxial.io.errors import SynaxialError
 
 PATH = Path("generator.npz")
@@ -88,6 +89,12 @@ def test_a_label_in_a_description():
     }
     assert described(np.float32([85, 1, -0.2, 23]))["asked"]["side"] == "middle"
     assert described(np.float32([70, 0, 0, 0])) == {"asked": {"level": 70.0, "tumour": False}}
+
+
+@pytest.mark.parametrize("label", [[85, 1, 1, 23.5], [85, 1, -1, 8], [70, 1, 0, 8], [70, 0, 0, 0]])
+def test_a_label_is_read_from_a_description(label):
+    np.testing.assert_array_equal(label_in(described(np.float32(label))), np.float32(label))
+    assert label_in({"generated": True}) is None
 
 
 @pytest.mark.parametrize("size", [[20], [20, 10], [-1, 3]])

@@ -7,13 +7,13 @@ one with a level near the requested one. Only the level is then set to what was 
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.config.model import Request
-from synaxial.gan.networks.conditions import LEVEL, SIDE, SIZE, TUMOUR, Conditions
+from synaxial.data.dataset.labels import LEVEL, ONE_SIDE, SIDE, SIZE, TUMOUR
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.io.errors import SynaxialError
 
 Array = NDArray[np.float32]
@@ -25,9 +25,6 @@ NEAREST = 50
 
 #: A request that fewer labels of the training fulfil, at most NEAR mm from its level, is rare.
 RARE, NEAR = 10, 3.0
-
-#: Beyond this a tumour is on one side: more than three quarters of it.
-ONE_SIDE = 0.5
 
 
 def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path) -> Array:
@@ -95,21 +92,6 @@ def fitting(request: Request, labels: Array) -> NDArray[np.bool_]:
     if request.size is not None:
         fits &= (labels[:, SIZE] >= request.size[0]) & (labels[:, SIZE] <= request.size[1])
     return fits
-
-
-def side_of(number: float) -> str:
-    """Return the side of the patient that the number of a label means."""
-    if abs(number) <= ONE_SIDE:
-        return "middle"
-    return "left" if number > 0 else "right"
-
-
-def described(label: Array) -> dict[str, Any]:
-    """Return a label as the description of a page has it."""
-    asked: dict[str, Any] = {"level": round(float(label[LEVEL]), 2), "tumour": bool(label[TUMOUR])}
-    if asked["tumour"]:
-        asked |= {"side": side_of(label[SIDE]), "size": round(float(label[SIZE]), 1)}
-    return {"asked": asked}
 
 
 def asked_of(request: Request) -> str:

@@ -18,10 +18,11 @@ from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Request, Sample
+from synaxial.data.dataset.labels import described
 from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import REQUEST, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, load_generator
-from synaxial.gan.requests import described, fulfil
+from synaxial.gan.requests import fulfil
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack

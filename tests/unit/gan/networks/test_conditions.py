@@ -5,15 +5,13 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Coarse
+from synaxial.data.dataset.labels import SIDE, labels_of, mirrored
 from synaxial.gan.networks.coarse import CoarseGenerator, Critic
 from synaxial.gan.networks.conditions import (
     BUMPS,
     KNOWN,
-    SIDE,
     Conditions,
     known_labels,
-    labels_of,
-    mirrored,
 )
 from synaxial.gan.networks.randomness import BatchRandomness, ImageRandomness
 

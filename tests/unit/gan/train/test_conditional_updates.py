@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from synaxial.config import make_study
+from synaxial.data.dataset.labels import SIDE, TUMOUR
 from synaxial.data.dataset.reading import COLUMNS
-from synaxial.gan.networks.conditions import SIDE, TUMOUR
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.gan.train.communication import open_communicator, open_world
 from synaxial.gan.train.fingerprint import fingerprint_of

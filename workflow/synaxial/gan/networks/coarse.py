@@ -15,7 +15,8 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Coarse
-from synaxial.gan.networks.conditions import KNOWN, LABEL, Conditions, known_labels
+from synaxial.data.dataset.labels import LABEL
+from synaxial.gan.networks.conditions import KNOWN, Conditions, known_labels
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.generator import FIRST_WIDTH
 from synaxial.gan.networks.layers import hidden

@@ -1,22 +1,17 @@
-"""What can be asked of a generator: the level of a slice, and whether it has a tumour and which.
+"""Conditions: what can be asked of a generator, as its networks see it.
 
-A label is four numbers: the level in mm above the lowest slice, 1 with a tumour and 0 without, the
-side of the tumour from -1 (all on the patient's right) to 1 (all on the left), and its size in mm,
-the diameter of the circle with the same area. Without a tumour, side and size are 0.
+An image is asked for by a label: see `data/dataset/labels.py`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from synaxial.data.dataset.labels import LABEL, LEVEL, SIDE, SIZE, TUMOUR
 
-#: The numbers of a label, in this order.
-LEVEL, TUMOUR, SIDE, SIZE = range(4)
-LABEL = 4
+Array = NDArray[np.float32]
 
 #: Gaussian bumps along the levels. A network sees a level as their values, so that it can learn
 #: something of its own for each part of the brain.
@@ -75,29 +70,3 @@ def known_labels(labels: Array) -> Array:
     count = min(KNOWN, len(labels))
     known[:count] = labels[np.arange(count) * len(labels) // count]
     return known
-
-
-def labels_of(rows: Sequence[Mapping[str, str]]) -> Array:
-    """Return the labels of the rows of an index.csv, float32 (N, `LABEL`).
-
-    A slice without a tumour voxel, or without a segmentation, has no tumour.
-    """
-    labels = np.zeros((len(rows), LABEL), np.float32)
-    for label, row in zip(labels, rows, strict=True):
-        label[LEVEL] = float(row["level"])
-        if area := float(row["tumour_area"] or 0):
-            side = 2 * float(row["tumour_left"]) - 1
-            label[TUMOUR:] = 1, side, diameter_of(area)
-    return labels
-
-
-def diameter_of(area: float) -> float:
-    """Return the diameter in mm of the circle with an area in mm2."""
-    return float(2 * np.sqrt(area / np.pi))
-
-
-def mirrored(labels: Array) -> Array:
-    """Return the labels of mirror images: the side is the other one."""
-    signs = np.ones(LABEL, np.float32)
-    signs[SIDE] = -1
-    return labels * signs

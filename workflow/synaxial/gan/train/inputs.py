@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from synaxial.config import check_networks, read_study
 from synaxial.config.model import Monitoring, Training, Upsampler
+from synaxial.data.dataset.labels import labels_of
 from synaxial.data.dataset.reading import (
     describe_images,
     open_images,
@@ -21,7 +22,6 @@ from synaxial.data.dataset.reading import (
     read_index,
 )
 from synaxial.evaluation.controls import evenly, half_of
-from synaxial.gan.networks.conditions import labels_of
 from synaxial.gan.train.fingerprint import fingerprint_of, upsampler_fingerprint_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json

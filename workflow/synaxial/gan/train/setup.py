@@ -10,10 +10,11 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
+from synaxial.data.dataset.labels import mirrored
 from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.coarse import CoarseGenerator, Critic
-from synaxial.gan.networks.conditions import Conditions, mirrored
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import INITIALISATION, seeded_initialisers
 from synaxial.gan.networks.saving import make_upsampler
 from synaxial.gan.train.batches import RankBatches

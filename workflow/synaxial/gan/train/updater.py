@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
+from synaxial.data.dataset.labels import mirrored
 from synaxial.gan.networks import Discriminator, Generator
 from synaxial.gan.networks.coarse import Growth
-from synaxial.gan.networks.conditions import mirrored
 from synaxial.gan.networks.layers import running_values
 from synaxial.gan.networks.randomness import TRAINING, VARIATION, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
