@@ -9,6 +9,11 @@ from pathlib import Path
 import yaml
 from PIL import Image
 
+from synaxial.data.dataset.labels import described, labels_of
+from synaxial.data.dataset.reading import read_dataset
+from synaxial.io.files import write_placeholder
+from synaxial.io.stacks import write_stack
+
 from ..unit.studies.turing.pages import answer_all
 from ..workflow.conftest import COARSE_TO_FINE, STUDY, write_subject
 from .stages import FINAL, HELD_OUT, INPUTS, PAIRS, STACKS, TRAINED, _paths, run_stage
@@ -111,8 +116,18 @@ def _run_all() -> None:
     for seed, name in enumerate(("ada", "bob")):
         answers = answer_all(key, name, 0.7, seed)
         Path(f"turing/{name}.json").write_text(json.dumps(answers))
+    _write_asked()
     _write_points()
     Image.new("L", (64, 32), 128).save("sheet.png")
+
+
+def _write_asked() -> None:
+    """Write real images as if they had been asked for, and the judge of too few people."""
+    images, rows = read_dataset(Path("held_out"))
+    some = slice(None, None, 3)
+    described_as = [described(label) for label in labels_of(rows[some])]
+    write_stack(Path("asked.tif"), images.pixels[some], described_as)
+    write_placeholder(Path("judge.npz"))
 
 
 def _write_points() -> None:

@@ -214,6 +214,9 @@ STAGES = {
         " --output {to}cases.png",
         STACKS,
     ),
+    "evaluate conditions": Stage(
+        "--held-out held_out --judge judge.npz --output {to}conditions.json", "asked.tif"
+    ),
     "evaluate summary": Stage(
         "--config study.yaml --dataset dataset/dataset.json --sheet sheet.png --shown final"
         " --output {to}summary.html",

@@ -23,9 +23,17 @@ STUDY = {
             "batch_size": 4,
             "keep": "best",
             "validation_epochs": 1,
+            "conditions": ["level", "tumour"],
         },
     },
     "default_experiments": ["coarse"],
+    "sample": {
+        "stacks": 2,
+        "requests": [
+            {"images": 4, "tumour": "none"},
+            {"images": 6, "level": 8, "tumour": "left"},
+        ],
+    },
 }
 
 
@@ -85,3 +93,19 @@ def test_real_images_made_small_and_enlarged_stand_in_the_comparison(enlarged):
     assert enlarged_images.pages.shape[:3] == real.pages.shape[:3]
     assert enlarged_images.descriptions[0]["subject"] == real.descriptions[0]["subject"]
     assert not np.array_equal(enlarged_images.pages[..., 0], real.pages[..., 0])
+
+
+def test_images_show_what_was_asked_for(enlarged):
+    """The made subjects have their tumour on the left, at the levels 6 to 10."""
+    folder = enlarged.results("experiments", "coarse", "seed_1")
+    stack = read_stack(folder / "samples" / "stack_1.tif")
+    asked = [description["asked"] for description in stack.descriptions]
+    assert [label["tumour"] for label in asked] == [False] * 4 + [True] * 6
+    assert {(label["level"], label["side"]) for label in asked[4:]} == {(8.0, "left")}
+    numbers = json.loads((folder / "conditions.json").read_text())
+    assert numbers["generated"]["images"] == 20
+    # With four held-out people there is no judge.
+    assert numbers["real"]["level_error"] is None
+    assert numbers["real"]["with_tumour"] == 1
+    assert numbers["real"]["without_tumour"] == 0
+    assert numbers["real"]["side"] == 1

@@ -5,6 +5,7 @@ from synaxial.config.model import CONTROLS
 ALL = plan.trainings(study.experiments)
 # The trainings whose up-sampler enlarges images alone, without masks.
 ENLARGING = [pair for pair in CHOSEN if study.experiments[pair[0]].enlarges_images]
+ASKED = [pair for pair in CHOSEN if study.experiments[pair[0]].conditions]
 
 
 rule control:
@@ -310,6 +311,28 @@ rule cases:
     shell:
         "synaxial evaluate cases --measurements {input.measurements} --reference {input.reference}"
         " --real {input.real} --output {output.picture} {input.stacks} > {log} 2>&1"
+
+
+# Only for experiments with `conditions`.
+rule conditions:
+    input:
+        stacks=rules.measure.input.stacks,
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
+        judge=rules.judge.output.network,
+    output:
+        numbers=f"{TRAINING}/conditions.json",
+    log:
+        f"{LOGS}/conditions/{{experiment}}/seed_{{seed}}.log",
+    threads: 4
+    resources:
+        mem_mb=2000,
+    params:
+        version=version_of("evaluate conditions"),
+        held_out=subpath(input.held_out, parent=True),
+    shell:
+        "synaxial evaluate conditions --held-out {params.held_out} --judge {input.judge}"
+        " --threads {threads} --output {output.numbers} {input.stacks} > {log} 2>&1"
 
 
 rule figures:

@@ -43,6 +43,7 @@ COMMANDS = {
     "evaluate compare": "synaxial.evaluation.compare",
     "evaluate pair": "synaxial.evaluation.pair",
     "evaluate cases": "synaxial.evaluation.cases",
+    "evaluate conditions": "synaxial.evaluation.conditions",
     "evaluate summary": "synaxial.evaluation.summary",
     "study scaling measure": "synaxial.studies.scaling.measure",
     "study scaling report": "synaxial.studies.scaling.report",
