@@ -75,7 +75,7 @@ def test_mpiexec_more_epochs_other_ranks_and_another_learning_rate(workflow):
 
 
 def test_an_up_sampler_and_its_coarse_generator_are_two_jobs_of_four_ranks(workflow):
-    small = {**COARSE_TO_FINE, "batch_size": 8}
+    small = {**COARSE_TO_FINE, "batch_size": 8, "epochs": 4}
     workflow.write({**workflow.study, "resize": {"size": 64}, "experiments": {"small": small}})
     done = workflow.run()
     assert done.returncode == 0, done.stdout

@@ -100,12 +100,13 @@ def test_images_show_what_was_asked_for(enlarged):
     folder = enlarged.results("experiments", "coarse", "seed_1")
     stack = read_stack(folder / "samples" / "stack_1.tif")
     asked = [description["asked"] for description in stack.descriptions]
-    assert [label["tumour"] for label in asked] == [False] * 4 + [True] * 6
-    assert {(label["level"], label["side"]) for label in asked[4:]} == {(8.0, "left")}
+    with_tumour = [label for label in asked if label["tumour"]]
+    assert len(with_tumour) == 6
+    assert {(label["level"], label["side"]) for label in with_tumour} == {(8.0, "left")}
     numbers = json.loads((folder / "conditions.json").read_text())
     assert numbers["generated"]["images"] == 20
     # With four held-out people there is no judge.
     assert numbers["real"]["level_error"] is None
     assert numbers["real"]["with_tumour"] == 1
-    assert numbers["real"]["without_tumour"] == 0
+    assert numbers["real"]["without_tumour"] < 1
     assert numbers["real"]["side"] == 1

@@ -79,6 +79,9 @@ rule train:
         monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
+        index=lambda wildcards: (
+            rules.pack.output.index if study.experiments[wildcards.experiment].conditions else []
+        ),
         # Only if the training compares its images with them while it runs.
         held_out=lambda wildcards: (
             [rules.pack_held_out.output.images, rules.pack_held_out.output.index]

@@ -82,6 +82,10 @@ CHANGES = {
     "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
     "stacks": ({"sample": {"seed": 3}}, {"sample"}),
     "stacks of the sample": ({"sample": {"stacks": 4}}, {"reference", "control"}),
+    "requests": (
+        {"sample": {"requests": [{"level": 70}]}},
+        {"sample", "reference", "control"},
+    ),
     "repeats": ({"evaluate": {"repeats": 50}}, {"evaluate"}),
     "blur": ({"evaluate": {"blur": 3.0}}, {"control"}),
     "images compared": ({"evaluate": {"images": 50}}, {"reference", "control"}),

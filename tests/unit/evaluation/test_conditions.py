@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from synaxial.data.dataset.labels import described
-from synaxial.evaluation.conditions import numbers_of, read_asked
+from synaxial.data.dataset.reading import COLUMNS
+from synaxial.evaluation.conditions import numbers_of, read_asked, read_real
 from synaxial.evaluation.features.judge import LEVEL, TUMOUR, Network, tell
 from synaxial.evaluation.judge_training import folded, make_body
 from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_csv
 from synaxial.io.stacks import write_stack
 
 SIDE = 96
@@ -72,9 +74,38 @@ def test_levels_and_tumours_that_the_judge_tells(network):
     assert numbers_of(IMAGES[1:], LABELS[1:], network)["without_tumour"] is None
 
 
+def test_what_is_not_known_is_not_judged(network):
+    labels = LABELS.copy()
+    labels[1:, 1:] = np.nan
+    numbers = numbers_of(IMAGES, labels, network)
+    assert numbers["without_tumour"] == 0
+    assert numbers["level_error"] is not None
+    assert {numbers[name] for name in ("with_tumour", "side", "tumour_auc")} == {None}
+    untaught = network._replace(weights=network.weights * np.float32([[1], [0]]))
+    assert numbers_of(IMAGES, LABELS, untaught)["tumour_auc"] is None
+
+
+def test_real_slices_without_a_segmentation_are_unknown(tmp_path):
+    folder = tmp_path / "held_out"
+    folder.mkdir()
+    np.save(folder / "images.npy", np.repeat(IMAGES[:1], 4, axis=0))
+    rows = [{"image": k, "subject": k, "person": k, "slice": 60, "level": 60.0} for k in range(4)]
+    rows[3] |= {"tumour_voxels": 9, "tumour_area": 9.0, "tumour_left": 1.0}
+    write_csv(folder / "index.csv", COLUMNS, rows)
+    images, labels = read_real(folder)
+    assert len(images) == 2
+    np.testing.assert_array_equal(np.isnan(labels[:, 1]), [True, False])
+    np.save(folder / "images.npy", IMAGES[:2])
+    write_csv(folder / "index.csv", COLUMNS, rows[:2])
+    with pytest.raises(SynaxialError, match="held_out: is too small"):
+        read_real(folder)
+
+
 def test_a_stack_says_what_was_asked(tmp_path):
     pages = np.repeat(IMAGES[..., None], 3, axis=-1)
-    write_stack(tmp_path / "a.tif", pages, [described(label) for label in LABELS])
+    write_stack(
+        tmp_path / "a.tif", pages, [described(label, ["level", "tumour"]) for label in LABELS]
+    )
     images, labels = read_asked([tmp_path / "a.tif", tmp_path / "a.tif"])
     np.testing.assert_array_equal(images, np.concatenate([IMAGES, IMAGES]))
     np.testing.assert_array_equal(labels[:5, :2], LABELS[:, :2])

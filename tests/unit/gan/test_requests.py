@@ -1,16 +1,19 @@
 """Requests: labels that fulfil them, refusals and warnings."""
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from synaxial.config.model import Request
+from synaxial.config import check_networks, make_study
+from synaxial.config.model import Request, Sample
 from synaxial.data.dataset.labels import LEVEL, SIDE, SIZE, TUMOUR, described, label_in
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.requests import fulfil
+from synaxial.gan.sampling import asked_for, order_of
 from synaxial.io.errors import SynaxialError
 
 PATH = Path("generator.npz")
@@ -59,8 +62,9 @@ def test_no_tumour(conditions):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"level": 30}, r"level 30.0: .* no slice at this level; expected a level of 60 to 107 mm"),
-        ({"tumour": "left", "size": [80, 90]}, r"no such slice; expected a tumour \d"),
+        ({"level": 30}, r"level 30.0: .* had no such slice; expected a level near 60 to 107 mm"),
+        ({"tumour": "left", "size": [80, 90]}, r"no such slice; expected a size of \d.* to 44"),
+        ({"size": [35, 45], "level": 105}, r"level 105.0, size .* a level near 60 to 8\d mm"),
     ],
 )
 def test_what_the_training_has_not_seen_is_refused(conditions, asked, message):
@@ -72,29 +76,90 @@ def test_what_the_training_has_hardly_seen_is_a_warning(conditions, caplog):
     with caplog.at_level(logging.WARNING):
         labels_for(conditions, tumour="any", level=80)
         assert not caplog.records
-        labels_for(conditions, tumour="any", size=[35, 45], level=105)
-    assert "level 105.0, tumour any, size [35.0, 45.0]: only" in caplog.text
+        labels_for(conditions, tumour="any", size=[35, 45], level=91)
+    assert "level 91.0, tumour any, size [35.0, 45.0]: only" in caplog.text
 
 
-def test_a_condition_that_the_generator_lacks(conditions):
-    lacking = Conditions(("level",), conditions.known)
-    assert len(labels_for(lacking, level=70)) == 200
-    with pytest.raises(SynaxialError, match=r"generator.npz: has no condition tumour"):
-        labels_for(lacking, tumour="left")
+def test_a_side_that_no_training_slice_has():
+    labels = np.tile(np.float32([70, 1, 1, 20]), (30, 1))
+    one_sided = Conditions(("level", "tumour"), labels)
+    with pytest.raises(SynaxialError, match=r"tumour right, .* none has such a tumour"):
+        labels_for(one_sided, tumour="right", size=[10, 30])
+
+
+def test_all_equally_near_slices_are_drawn():
+    labels = np.zeros((200, 4), np.float32)
+    labels[:, LEVEL] = 70
+    labels[:, SIZE] = np.arange(200)
+    found = fulfil(
+        Request(level=71), Conditions(("level",), labels), np.linspace(0, 0.999, 500), PATH
+    )
+    assert len(np.unique(found[:, SIZE])) == 200
+
+
+BOTH = ["level", "tumour"]
 
 
 def test_a_label_in_a_description():
-    assert described(np.float32([85, 1, 0.9, 23.46])) == {
+    assert described(np.float32([85, 1, 0.9, 23.46]), BOTH) == {
         "asked": {"level": 85.0, "tumour": True, "side": "left", "size": 23.5}
     }
-    assert described(np.float32([85, 1, -0.2, 23]))["asked"]["side"] == "middle"
-    assert described(np.float32([70, 0, 0, 0])) == {"asked": {"level": 70.0, "tumour": False}}
+    assert described(np.float32([85, 1, -0.2, 23]), BOTH)["asked"]["side"] == "middle"
+    assert described(np.float32([70, 0, 0, 0]), BOTH)["asked"] == {"level": 70.0, "tumour": False}
+    # What the generator was not asked for is not said.
+    assert described(np.float32([70, 1, 1, 9]), ["level"]) == {"asked": {"level": 70.0}}
 
 
 @pytest.mark.parametrize("label", [[85, 1, 1, 23.5], [85, 1, -1, 8], [70, 1, 0, 8], [70, 0, 0, 0]])
 def test_a_label_is_read_from_a_description(label):
-    np.testing.assert_array_equal(label_in(described(np.float32(label))), np.float32(label))
+    expected = np.float32(label)
+    np.testing.assert_array_equal(label_in(described(expected, BOTH)), expected)
+    of_level = label_in(described(expected, ["level"]))
+    np.testing.assert_array_equal(of_level, [expected[0], np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(label_in(described(expected, ["tumour"]))[1:], expected[1:])
     assert label_in({"generated": True}) is None
+
+
+def test_images_of_requests_alternate():
+    order = order_of([2, 4, 1])
+    assert order.tolist() == [1, 0, 1, 2, 1, 0, 1]
+
+
+def test_options_ask_for_something():
+    settings = Sample()
+    assert asked_for(settings, None, None, None, None) is settings
+    assert asked_for(settings, 5, None, None, None) == Sample(images=5)
+    asked = asked_for(settings, 5, 85, "left", "20..40")
+    assert asked.requests == [Request(images=5, level=85, tumour="left", size=[20, 40])]
+    assert asked.images_of_stack == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((None, None, "20"), "--size: is 20; expected the smallest and the largest size"),
+        ((None, None, "40..20"), "--size: is 40..20; expected"),
+        ((None, "up", None), "--tumour: is up; expected none, any, left or right"),
+        ((-3, None, None), "--level: is -3; expected a level in mm"),
+    ],
+)
+def test_an_option_without_such_a_value(options, message):
+    with pytest.raises(SynaxialError, match=re.escape(message)):
+        asked_for(Sample(), None, *options)
+
+
+def test_requests_need_an_experiment_with_these_conditions():
+    def study(*conditions, requests=({"tumour": "left"},)):
+        asked = {"preset": "modern", "conditions": list(conditions)}
+        sections = {"experiments": {"final": {}, "asked": asked}}
+        return make_study(sections | {"sample": {"requests": list(requests)}})
+
+    check_networks(study("level", "tumour"))
+    check_networks(study(requests=({"images": 5},)))
+    with pytest.raises(SynaxialError, match="ask for tumour, but experiment 'asked' has no such"):
+        check_networks(study("level"))
+    with pytest.raises(SynaxialError, match="ask for tumour, but no experiment has conditions"):
+        check_networks(study())
 
 
 @pytest.mark.parametrize("size", [[20], [20, 10], [-1, 3]])

@@ -13,6 +13,7 @@ rule scaling_run:
         settings=settings_of("scaling"),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
+        index=rules.pack.output.index,
         masks=masks_of_training(study.scaling_experiment),
     output:
         point=f"{RESULTS}/scaling/{{mode}}_{{ranks}}.json",

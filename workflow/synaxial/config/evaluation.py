@@ -27,6 +27,12 @@ class Request(Section):
     """Smallest and largest size of the tumour: the diameter in mm of the circle with the same area.
     Null: sizes as in the training."""
 
+    @property
+    def conditions(self) -> list[str]:
+        """The conditions that a generator needs for it."""
+        of_tumour = self.tumour is not None or self.size is not None
+        return ["level"] * (self.level is not None) + ["tumour"] * of_tumour
+
     @model_validator(mode="after")
     def _check_size(self) -> Self:
         if self.size is not None and self.tumour == "none":
@@ -50,8 +56,9 @@ class Sample(Section):
     """Images in a stack (the paper: 100)."""
 
     requests: list[Request] = []
-    """What the images of a stack are to show, in this order, in place of `images`. Each request has
-    the keys `images`, `level`, `tumour` and `size`. See docs/conditions.md."""
+    """What the images of a stack are to show, in place of `images`. Each request has the keys
+    `images`, `level`, `tumour` and `size`. The images of all requests alternate in the stack. An
+    experiment without conditions makes as many images. See docs/conditions.md."""
 
     dropout: bool = False
     """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""

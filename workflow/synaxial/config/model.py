@@ -202,6 +202,7 @@ def check_networks(study: Study) -> None:
         them too often.
     """
     size = study.resize.size
+    check_requests(study)
     for name, training in study.experiments.items():
         channels = training.generator.channels
         halvings = training.discriminator.kernels.count(4)
@@ -231,6 +232,26 @@ def check_networks(study: Study) -> None:
                 f"the last number of generator.channels is {channels[-1]}",
                 "2 with masks: true (image and mask)" if training.masks else "1 or 3 without masks",
             )
+
+
+def check_requests(study: Study) -> None:
+    """Check that experiments with conditions have those that `sample.requests` ask for."""
+    needed = {name for request in study.sample.requests for name in request.conditions}
+    conditional = [name for name in study.chosen_experiments if study.experiments[name].conditions]
+    for name in conditional:
+        if missing := needed - set(study.experiments[name].conditions):
+            raise SynaxialError(
+                "sample.requests",
+                f"ask for {', '.join(sorted(missing))}, but experiment {name!r} has no such "
+                "condition",
+                f"conditions: [{', '.join(sorted(needed))}]",
+            )
+    if needed and not conditional:
+        raise SynaxialError(
+            "sample.requests",
+            f"ask for {', '.join(sorted(needed))}, but no experiment has conditions",
+            f"an experiment with conditions: [{', '.join(sorted(needed))}]",
+        )
 
 
 def check_cascade(training: Training, size: int, where: str) -> None:

@@ -34,10 +34,10 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     "pack": {"resize": {"size"}},
     # There are as many reference images as generated ones.
-    "reference": {"evaluate": {"images"}, "sample": {"stacks", "images"}},
+    "reference": {"evaluate": {"images"}, "sample": {"stacks", "images", "requests"}},
     "control": {
         "evaluate": {"images", "seed", "blur", "grid_amplitude", "grid_period"},
-        "sample": {"stacks", "images"},
+        "sample": {"stacks", "images", "requests"},
     },
     # A stack does not depend on the number of stacks.
     "sample": {"sample": set(Sample.model_fields) - {"stacks"}},

@@ -53,9 +53,7 @@ def run(
     """
     network = read_network(judge)
     generated = read_asked(stacks)
-    images, rows = read_dataset(held_out)
-    half = half_of(images, 1)
-    real = np.ascontiguousarray(images.pixels[half]), labels_of([rows[number] for number in half])
+    real = read_real(held_out)
     with use_threads(threads):
         numbers = {
             name: numbers_of(*each, network)
@@ -83,12 +81,25 @@ def read_asked(stacks: Sequence[Path]) -> tuple[NDArray[np.uint8], Labels]:
     return np.stack(pixels), np.stack(labels)
 
 
+def read_real(held_out: Path) -> tuple[NDArray[np.uint8], Labels]:
+    """Return the half of the held-out images that no network has seen, and what they show."""
+    images, rows = read_dataset(held_out)
+    try:
+        half = half_of(images, 1)
+    except ValueError as error:
+        raise SynaxialError(held_out, f"is too small ({error})") from error
+    chosen = [rows[number] for number in half]
+    labels = labels_of(chosen)
+    labels[[row["tumour_area"] == "" for row in chosen], TUMOUR:] = np.nan
+    return np.ascontiguousarray(images.pixels[half]), labels
+
+
 def numbers_of(
     pixels: NDArray[np.uint8], labels: Labels, network: Network | None
 ) -> dict[str, Any]:
     """Return how well images, uint8 (N, S, S), show their labels, float32 (N, LABEL).
 
-    A number that cannot be known is None.
+    What is not known of an image is NaN in its label. A number that cannot be known is None.
 
     Returns
     -------
@@ -103,12 +114,13 @@ def numbers_of(
     found = measured["hyperintense"] > 0
     # The right half of the picture is the patient's left.
     on_left = measured["hyperintense_right"] > 50
-    tumour = labels[:, TUMOUR] > 0
+    known = ~np.isnan(labels[:, TUMOUR])
+    tumour = known & (labels[:, TUMOUR] > 0)
     one_side = found & tumour & (np.abs(labels[:, SIDE]) > ONE_SIDE)
     numbers: dict[str, Any] = {
         "images": len(pixels),
         "with_tumour": share(found[tumour]),
-        "without_tumour": share(found[~tumour]),
+        "without_tumour": share(found[known & ~tumour]),
         "side": share(on_left[one_side] == (labels[one_side, SIDE] > 0)),
         "level_error": None,
         "tumour_auc": None,
@@ -116,10 +128,13 @@ def numbers_of(
     if network is not None:
         told = tell(pixels, network).astype(np.float64)
         differences = np.abs(told[:, judge_features.LEVEL] - labels[:, LEVEL])
-        numbers["level_error"] = float(differences.mean())
-        if tumour.any() and not tumour.all():
-            scores = told[:, judge_features.TUMOUR]
-            auc = area_under_curve(scores, tumour.astype(np.int64), np.ones(len(pixels)))
+        if not np.isnan(differences).all():
+            numbers["level_error"] = float(np.nanmean(differences))
+        kinds = tumour[known].astype(np.int64)
+        # A judge that has learned nothing of tumours says 0 of every image.
+        if network.weights[judge_features.TUMOUR].any() and len(np.unique(kinds)) == 2:
+            scores = told[known, judge_features.TUMOUR]
+            auc = area_under_curve(scores, kinds, np.ones(len(kinds)))
             numbers["tumour_auc"] = float(auc)
     return numbers
 

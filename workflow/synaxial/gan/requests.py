@@ -20,10 +20,12 @@ Array = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-#: The most labels of the training among which a request for a level draws: the nearest ones.
+#: A request for a level draws among that many labels of the training, the nearest ones, and among
+#: all that are equally near.
 NEAREST = 50
 
-#: A request that fewer labels of the training fulfil, at most NEAR mm from its level, is rare.
+#: A request that fewer labels of the training fulfil, at most NEAR mm from its level, is rare; one
+#: that none fulfils is refused.
 RARE, NEAR = 10, 3.0
 
 
@@ -33,53 +35,40 @@ def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path)
     Raises
     ------
     SynaxialError
-        The generator of the file `path` has no such condition, or its training had no such image.
+        The training of the generator, in the file `path`, had no such image.
     """
-    check_names(request, conditions, path)
     assert conditions.known is not None
     known = conditions.known
     found = known[fitting(request, known)]
-    if not len(found):
-        raise SynaxialError(
-            "sample.requests",
-            f"{asked_of(request)}: the training of {path} has no such slice",
-            f"a tumour {seen(known[known[:, TUMOUR] > 0, SIZE])} mm in size, on either side",
-        )
-    if request.level is not None:
-        lowest, highest = known[:, LEVEL].min(), known[:, LEVEL].max()
-        if not lowest <= request.level <= highest:
-            raise SynaxialError(
-                "sample.requests",
-                f"{asked_of(request)}: the training of {path} has no slice at this level",
-                f"a level of {seen(known[:, LEVEL])} mm",
-            )
+    near = found
+    if request.level is not None and len(found):
         apart = np.abs(found[:, LEVEL] - request.level)
-        found, alike = found[np.argsort(apart, kind="stable")[:NEAREST]], int((apart <= NEAR).sum())
+        near = found[apart <= NEAR]
+        found = found[apart <= np.sort(apart)[:NEAREST][-1]]
         found[:, LEVEL] = request.level
-    else:
-        alike = len(found)
-    if alike < RARE:
+    if not len(near):
+        raise SynaxialError(
+            asked_of(request),
+            f"the training of {path} had no such slice",
+            expected_of(request, known),
+        )
+    if len(near) < RARE:
         log.warning(
             "%s: only %d slices of the training are like that, mirror images included; expect "
             "copies of them, or images that are not as asked",
-            *(asked_of(request), alike),
+            *(asked_of(request), len(near)),
         )
     return conditions.among(found, numbers)
 
 
-def check_names(request: Request, conditions: Conditions, path: Path) -> None:
-    """Raise a SynaxialError if a generator does not have the conditions of a request."""
-    wanted = {
-        "level": request.level is not None,
-        "tumour": request.tumour is not None or request.size is not None,
-    }
-    for name, asked in wanted.items():
-        if asked and name not in conditions.names:
-            raise SynaxialError(
-                path,
-                f"has no condition {name}",
-                f"training.conditions with {name}, because sample.requests asks for it",
-            )
+def expected_of(request: Request, known: Array) -> str:
+    """Return in words what could be asked in place of a request that nothing fulfils."""
+    tumours = known[fitting(request.model_copy(update={"size": None}), known)]
+    if not len(tumours):
+        return "a request that some training slice fulfils: none has such a tumour"
+    if request.size is not None and not fitting(request, known).any():
+        return f"a size of {span(tumours[:, SIZE])} mm"
+    return f"a level near {span(known[fitting(request, known), LEVEL])} mm"
 
 
 def fitting(request: Request, labels: Array) -> NDArray[np.bool_]:
@@ -97,9 +86,9 @@ def fitting(request: Request, labels: Array) -> NDArray[np.bool_]:
 def asked_of(request: Request) -> str:
     """Return a request in words, for messages."""
     given = request.model_dump(exclude_none=True, exclude={"images"})
-    return ", ".join(f"{key} {value}" for key, value in given.items()) or "anything"
+    return "request for " + (", ".join(f"{key} {value}" for key, value in given.items()) or "any")
 
 
-def seen(values: Array) -> str:
+def span(values: Array) -> str:
     """Return the range of values."""
-    return f"{values.min():g} to {values.max():g}" if len(values) else "of no"
+    return f"{values.min():g} to {values.max():g}"

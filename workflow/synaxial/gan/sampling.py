@@ -18,7 +18,8 @@ from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Request, Sample
-from synaxial.data.dataset.labels import described
+from synaxial.data.dataset.labels import LABEL, described
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import REQUEST, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, load_generator
@@ -31,6 +32,13 @@ from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 VERSION = 1
 
 log = logging.getLogger(__name__)
+
+#: What the options that ask for something expect.
+OPTIONS = {
+    "level": "a level in mm, such as 85",
+    "tumour": "none, any, left or right",
+    "size": "the smallest and the largest size of a tumour in mm, such as 20..40",
+}
 
 #: Images made at a time if they do not depend on each other; it bounds the memory.
 CHUNK = 20
@@ -65,13 +73,22 @@ def run(
     Example: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
       --level 85 --tumour left --size 20..40 --images 200
     """
-    settings = asked_for(read_study(config).sample, images, level, tumour, size)
+    study = read_study(config)
+    settings = asked_for(study.sample, images, level, tumour, size)
+    asked = settings is not study.sample
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
     network = with_statistics(trained, settings)
     network.to_device(chosen)
-    labels = labels_of_stack(network, settings, stack, generator)
+    conditions = getattr(network, "conditions", Conditions(()))
+    labels = None
+    if conditions.names:
+        labels = labels_of_stack(conditions, settings, stack, generator)
+    elif asked and settings.requests:
+        raise SynaxialError(
+            generator, "has no conditions", "a generator whose training had `conditions`"
+        )
     # With masks, the page of each image is followed by that of its mask.
     channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.masks else [{}]
     descriptions = [
@@ -84,7 +101,7 @@ def run(
             "dropout": settings.dropout,
             "batch_normalization": settings.batch_normalization,
         }
-        | ({} if labels is None else described(labels[image]))
+        | ({} if labels is None else described(labels[image], conditions.names))
         | channel
         for image in range(settings.images_of_stack)
         for channel in channels
@@ -102,22 +119,25 @@ def asked_for(
     tumour: str | None,
     size: str | None,
 ) -> Sample:
-    """Return the settings with what the command line asks for in place of their own."""
-    if images is None and level is None and tumour is None and size is None:
+    """Return the settings with what the command line asks for in place of their own.
+
+    Raises
+    ------
+    SynaxialError
+        An option has no such value.
+    """
+    given = {"level": level, "tumour": tumour, "size": None if size is None else size.split("..")}
+    if images is None and not any(value is not None for value in given.values()):
         return settings
     count = settings.images if images is None else images
-    asked: dict[str, Any] = {"images": count, "level": level, "tumour": tumour}
-    asked["size"] = None if size is None else size.split("..")
-    only_images = level is None and tumour is None and size is None
-    try:
-        requests = [] if only_images else [Request.model_validate(asked)]
-    except ValidationError as error:
-        found = error.errors()[0]
-        raise SynaxialError(
-            f"--{found['loc'][0] if found['loc'] else 'size'}",
-            f"{found['msg']}",
-            "such as --level 85 --tumour left --size 20..40",
-        ) from error
+    requests = []
+    if any(value is not None for value in given.values()):
+        try:
+            requests = [Request.model_validate({"images": count, **given})]
+        except ValidationError as error:
+            name = str((*error.errors()[0]["loc"], "size")[0])
+            found = {"level": level, "tumour": tumour, "size": size}[name]
+            raise SynaxialError(f"--{name}", f"is {found}", OPTIONS[name]) from error
     return settings.model_copy(update={"images": count, "requests": requests})
 
 
@@ -156,35 +176,32 @@ def sample_stack(
 
 
 def labels_of_stack(
-    generator: Any, settings: Sample, stack: int, path: Path
-) -> NDArray[np.float32] | None:
-    """Return what is asked of each image of a stack, float32 (N, LABEL); None without conditions.
+    conditions: Conditions, settings: Sample, stack: int, path: Path
+) -> NDArray[np.float32]:
+    """Return what is asked of each image of a stack, float32 (N, LABEL).
 
-    Raises
-    ------
-    SynaxialError
-        The generator, of the file `path`, has no conditions, or was not trained for a request.
+    The images of all requests alternate, so that the first images of a stack are a fair part of
+    it. Without requests the labels are as in the training. Raises what `fulfil` raises; `path` is
+    the generator's file.
     """
-    conditions = getattr(generator, "conditions", None)
-    if conditions is None or not conditions.names:
-        if settings.requests:
-            raise SynaxialError(
-                path,
-                "has no conditions",
-                "a generator with training.conditions, for sample.requests",
-            )
-        return None
+    assert conditions.known is not None
     names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
     numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
     if not settings.requests:
-        known: NDArray[np.float32] = conditions.among(conditions.known, numbers)
-        return known
-    parts, first = [], 0
-    for request in settings.requests:
-        some = numbers[first : first + request.images]
-        parts.append(fulfil(request, conditions, some, path))
-        first += request.images
-    return np.concatenate(parts)
+        return conditions.among(conditions.known, numbers)
+    labels = np.empty((len(names), LABEL), np.float32)
+    whose = order_of([request.images for request in settings.requests])
+    for number, request in enumerate(settings.requests):
+        mine = whose == number
+        labels[mine] = fulfil(request, conditions, numbers[mine], path)
+    return labels
+
+
+def order_of(counts: list[int]) -> NDArray[np.int64]:
+    """Return for each image of a stack the number of its request, so that they alternate."""
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    requests = np.repeat(np.arange(len(counts)), counts)
+    return requests[np.argsort(places, kind="stable")]
 
 
 def pages_of(images: np.ndarray) -> np.ndarray:

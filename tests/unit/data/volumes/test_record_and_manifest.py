@@ -78,7 +78,7 @@ def test_the_part_of_a_tumour_on_the_left_of_the_middle_of_the_brain() -> None:
     brain[1:6] = 1  # its centroid is at 3
     tumour[4:6, 0, 0] = 1
     tumour[1:5, 0, 1] = 1  # 1 and 2 to the right, 3 in the middle, 4 to the left
-    assert left_per_slice(tumour, brain) == [1.0, 0.25, 0.5]
+    assert left_per_slice(tumour, brain) == [1.0, 0.375, 0.5]
     assert left_per_slice(tumour[::-1], brain[::-1])[0] == 0.0
 
 

@@ -12,6 +12,7 @@ from synaxial.gan.networks.conditions import (
     KNOWN,
     Conditions,
     known_labels,
+    used,
 )
 from synaxial.gan.networks.randomness import BatchRandomness, ImageRandomness
 
@@ -59,10 +60,22 @@ def test_known_labels_are_spread_over_the_training(count):
     labels = np.arange(4 * count, dtype=np.float32).reshape(count, 4)
     known = known_labels(labels)
     assert known.shape == (KNOWN, 4)
-    used = known[~np.isnan(known[:, 0])]
-    assert len(used) == len(np.unique(used, axis=0)) == min(count, KNOWN)
-    assert used[0, 0] == 0
-    assert used[-1, 0] >= 4 * (count - 3)
+    kept = used(known)
+    assert len(kept) == len(np.unique(kept, axis=0)) == min(count, KNOWN)
+    assert (kept[0, 0], kept[-1, 0]) == (0, 4 * (count - 1))
+    assert np.all(np.diff(kept[:, 0]) > 0)
+
+
+@pytest.mark.parametrize("subjects", [64, 256])
+def test_known_labels_of_many_subjects_have_every_level(subjects):
+    labels = np.zeros((subjects * 48, 4), np.float32)
+    labels[:, 0] = np.tile(np.arange(60, 108), subjects)
+    labels[::5, 1] = 1
+    kept = used(known_labels(np.concatenate([labels, mirrored(labels)])))
+    levels, counts = np.unique(kept[:, 0], return_counts=True)
+    assert len(levels) == 48
+    assert np.ptp(counts) <= 2
+    assert kept[:, 1].mean() == pytest.approx(0.2, abs=0.02)
 
 
 @pytest.fixture
@@ -89,14 +102,16 @@ def test_the_projection_is_that_of_its_paper(networks):
     generator, critic = networks
     images = np.random.default_rng(2).standard_normal((4, 1, 16, 16)).astype(np.float32)
     asked = generator.conditions.features_of(LABELS)
+    critic.projection.b.array[...] = 0.3
+    last = []
+    critic.score.forward = lambda h: (
+        last.append(h.array) or type(critic.score).forward(critic.score, h)
+    )
     plain, given = critic(images).array, critic(images, None, asked).array
-    # It is linear in what is asked, and nothing is added where nothing is asked.
-    np.testing.assert_array_equal(critic(images, None, np.zeros_like(asked)).array, plain)
-    critic.projection.b.array[...] = 0
-    once = critic(images, None, asked).array - plain
-    twice = critic(images, None, 2 * asked).array - plain
-    np.testing.assert_allclose(once, given - plain, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(twice, 2 * once, rtol=1e-4, atol=1e-6)
+    layer = critic.projection
+    embedding = asked @ (layer.W.array * layer.scale).T + 0.3
+    expected = (embedding * last[0]).sum(axis=1) / np.sqrt(8)
+    np.testing.assert_allclose(given - plain, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_all_weights_of_the_conditions_have_gradients(networks):

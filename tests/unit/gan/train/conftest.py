@@ -18,7 +18,9 @@ import pytest
 import yaml
 
 from synaxial.cli import make_app
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.gan.train.stopping import SIGNALS
+from synaxial.io.files import write_csv
 
 BINARIES = Path(sys.executable).parent
 
@@ -42,6 +44,19 @@ def write_dataset(folder, images=20, width=16):
     }
     (folder / "dataset.json").write_text(json.dumps(description))
     return folder
+
+
+def write_index(folder, tumours=True):
+    """Write the index.csv of a data set: one subject, every other slice with a tumour."""
+    rows = []
+    for number in range(len(np.load(folder / "images.npy"))):
+        row = {"image": number, "subject": "A", "person": "A", "slice": 60 + number}
+        row["level"] = 60.0 + number
+        if tumours:
+            area = 30 * number * (number % 2)
+            row |= {"tumour_voxels": area, "tumour_area": area, "tumour_left": number % 3 / 2}
+        rows.append(row)
+    write_csv(folder / "index.csv", COLUMNS, rows)
 
 
 def write_masks(folder, seed=1):

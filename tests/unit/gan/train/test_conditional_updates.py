@@ -5,16 +5,14 @@ import pytest
 
 from synaxial.config import make_study
 from synaxial.data.dataset.labels import SIDE, TUMOUR
-from synaxial.data.dataset.reading import COLUMNS
 from synaxial.gan.networks.saving import network_arrays
 from synaxial.gan.train.communication import open_communicator, open_world
 from synaxial.gan.train.fingerprint import fingerprint_of
 from synaxial.gan.train.inputs import read_labels
 from synaxial.gan.train.setup import make_updater
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import write_csv
 
-from .conftest import COARSE_TO_FINE, write_dataset
+from .conftest import COARSE_TO_FINE, write_dataset, write_index
 
 COUNT = 8
 
@@ -95,8 +93,7 @@ def test_the_name_of_the_model_depends_on_the_labels():
 
 def test_a_condition_on_the_tumour_needs_segmentations(tmp_path):
     dataset = write_dataset(tmp_path / "dataset")
-    rows = [dict.fromkeys(COLUMNS, "") | {"subject": "A", "level": 60 + k} for k in range(20)]
-    write_csv(dataset / "index.csv", COLUMNS, rows)
+    write_index(dataset, tumours=False)
     labels = read_labels(dataset, training_of(conditions=["level"]))
     assert labels.shape[1] == 4
     assert read_labels(dataset, training_of(conditions=[])) is None

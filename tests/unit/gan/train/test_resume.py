@@ -15,7 +15,15 @@ import pytest
 from synaxial.gan.train.checkpoint import lock_folder
 from synaxial.io.errors import StoppedEarlyError, SynaxialError
 
-from .conftest import COARSE_TO_FINE, Job, assert_same, kill_everything, ranks_of, write_masks
+from .conftest import (
+    COARSE_TO_FINE,
+    Job,
+    assert_same,
+    kill_everything,
+    ranks_of,
+    write_index,
+    write_masks,
+)
 
 pytestmark = pytest.mark.mpi
 
@@ -70,6 +78,7 @@ SETTINGS = {
         "r1_interval": 4,
         "moving_average_images": 10,
         "augmentation": BEYOND["augmentation"],
+        "conditions": ["level", "tumour"],
     },
     "upsampler, masks": {**COARSE_TO_FINE, "masks": True},
 }
@@ -88,7 +97,9 @@ def make_job(folder, name):
         return upsampler
     upsampler.run_here()
     options = ("--upsampler", upsampler.output / "upsampler.npz")
-    return Job(folder / "coarse", 32, options=options, **settings)
+    coarse = Job(folder / "coarse", 32, options=options, **settings)
+    write_index(coarse.dataset)
+    return coarse
 
 
 @pytest.fixture(scope="module")

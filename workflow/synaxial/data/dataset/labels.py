@@ -54,18 +54,32 @@ def side_of(number: float) -> str:
     return "left" if number > 0 else "right"
 
 
-def described(label: Array) -> dict[str, Any]:
-    """Return a label as the description of a page has it."""
-    asked: dict[str, Any] = {"level": round(float(label[LEVEL]), 2), "tumour": bool(label[TUMOUR])}
-    if asked["tumour"]:
-        asked |= {"side": side_of(label[SIDE]), "size": round(float(label[SIZE]), 1)}
+def described(label: Array, names: Sequence[str]) -> dict[str, Any]:
+    """Return what is asked by a label as the description of a page has it.
+
+    `names` are the conditions of the generator: of the other numbers it knows nothing.
+    """
+    asked: dict[str, Any] = {}
+    if "level" in names:
+        asked["level"] = round(float(label[LEVEL]), 2)
+    if "tumour" in names:
+        asked["tumour"] = bool(label[TUMOUR])
+        if asked["tumour"]:
+            asked |= {"side": side_of(label[SIDE]), "size": round(float(label[SIZE]), 1)}
     return {"asked": asked}
 
 
 def label_in(description: Mapping[str, Any]) -> Array | None:
-    """Return the label in a description; its side is exactly -1, 0 or 1. None if it has none."""
+    """Return the label in a description; its side is exactly -1, 0 or 1. None if it has none.
+
+    A number that was not asked for is NaN.
+    """
     asked = description.get("asked")
     if asked is None:
         return None
-    side = {"left": 1.0, "right": -1.0}.get(asked.get("side"), 0.0)
-    return np.array([asked["level"], asked["tumour"], side, asked.get("size", 0)], np.float32)
+    label = np.full(LABEL, np.nan, np.float32)
+    label[LEVEL] = asked.get("level", np.nan)
+    if "tumour" in asked:
+        side = {"left": 1.0, "right": -1.0}.get(asked.get("side"), 0.0)
+        label[TUMOUR:] = asked["tumour"], side, asked.get("size", 0)
+    return label

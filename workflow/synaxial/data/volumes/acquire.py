@@ -210,7 +210,9 @@ def left_per_slice(segmentation: NDArray[Any], voxels: NDArray[Any]) -> list[flo
         part = 0.5
         if brain.any() and tumour.any():
             middle = brain.sum(axis=1) @ places[:, 0] / brain.sum()
-            part = tumour[places[:, 0] > middle].sum() / tumour.sum()
+            columns = tumour.sum(axis=1)
+            # A column in the middle itself counts half.
+            part = columns @ (0.5 + 0.5 * np.sign(places[:, 0] - middle)) / columns.sum()
         parts.append(round(float(part), 4))
     return parts
 

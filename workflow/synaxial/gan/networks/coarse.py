@@ -16,7 +16,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Coarse
 from synaxial.data.dataset.labels import LABEL
-from synaxial.gan.networks.conditions import KNOWN, Conditions, known_labels
+from synaxial.gan.networks.conditions import KNOWN, UNUSED, Conditions, known_labels, used
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.generator import FIRST_WIDTH
 from synaxial.gan.networks.layers import hidden
@@ -135,7 +135,7 @@ class CoarseGenerator(chainer.Chain):
 
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
     of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
-    Rows without a label are NaN.
+    See `known_labels`.
     """
 
     #: No image depends on the others of its batch.
@@ -152,9 +152,9 @@ class CoarseGenerator(chainer.Chain):
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.asked = tuple(conditions)
+        self.condition_names = tuple(conditions)
         channels = settings.channels
-        inputs = latent_size + Conditions(self.asked).features
+        inputs = latent_size + Conditions(self.condition_names).features
         outputs = image_channels + settings.background
         #: The image's width, and the share of the newest stage; the training sets it.
         self.growth = Growth(settings.width)
@@ -177,9 +177,9 @@ class CoarseGenerator(chainer.Chain):
             self.to_images = chainer.ChainList(
                 *(EqualizedConvolution(size, outputs, 1, 1.0) for size in channels)
             )
-        if self.asked:
+        if self.condition_names:
             # Not float32, whose arrays are averaged over the ranks and over time.
-            self.add_persistent("known", np.zeros((KNOWN, LABEL), np.float64))
+            self.add_persistent("known", np.full((KNOWN, LABEL), UNUSED, np.float64))
 
     def learn_labels(self, labels: np.ndarray) -> None:
         """Keep labels of the training, float32 (N, LABEL)."""
@@ -188,10 +188,10 @@ class CoarseGenerator(chainer.Chain):
     @property
     def conditions(self) -> Conditions:
         """What can be asked of an image."""
-        if not self.asked:
+        if not self.condition_names:
             return Conditions(())
         known = chainer.backends.cuda.to_cpu(self.known).astype(np.float32)
-        return Conditions(self.asked, known[~np.isnan(known[:, 0])])
+        return Conditions(self.condition_names, used(known))
 
     @property
     def output_range(self) -> tuple[float, float]:
@@ -208,7 +208,7 @@ class CoarseGenerator(chainer.Chain):
         the training are drawn from `randomness`.
         """
         h = pixel_normalization(latents, None, None, 1.0)
-        if self.asked:
+        if self.condition_names:
             conditions = self.conditions
             asked = conditions.draw(len(latents), randomness) if labels is None else labels
             h = F.concat([h, self.xp.asarray(conditions.features_of(asked))])

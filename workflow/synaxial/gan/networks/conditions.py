@@ -21,8 +21,9 @@ BUMPS = 8
 LARGE = 50.0
 
 
-#: The labels of the training that a generator keeps.
-KNOWN = 4096
+#: The labels of the training that a generator keeps, and what fills the rows of fewer ones. A level
+#: is never below 0.
+KNOWN, UNUSED = 4096, -1.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,18 @@ class Conditions:
 
 
 def known_labels(labels: Array) -> Array:
-    """Return evenly spaced ones of the labels of a training; unused rows, (KNOWN, 4), are NaN."""
-    known = np.full((KNOWN, LABEL), np.nan, np.float32)
+    """Return the labels of a training, or evenly spaced ones along the levels: (KNOWN, LABEL).
+
+    They are in the order of their levels, the lowest and the highest among them. Unused rows are
+    `UNUSED`.
+    """
+    ordered = labels[np.lexsort(labels.T[::-1])]
+    known = np.full((KNOWN, LABEL), UNUSED, np.float32)
     count = min(KNOWN, len(labels))
-    known[:count] = labels[np.arange(count) * len(labels) // count]
+    known[:count] = ordered[np.linspace(0, len(labels) - 1, count).round().astype(int)]
     return known
+
+
+def used(known: Array) -> Array:
+    """Return the used rows of `known_labels`."""
+    return known[known[:, LEVEL] >= 0]

@@ -33,11 +33,10 @@ def fingerprint_of(
     """Return 16 hexadecimal digits that name a model.
 
     They depend on the images, the held-out images, the masks and the labels of the images (if the
-    training uses them), all
-    settings of the networks, loss, optimizer and seed, and `VERSION`. The up-sampler counts only if
-    the training chooses its generator by full images. The number of epochs is left out, so that
-    more epochs extend a training. So are ranks and device, so that a training can be resumed
-    elsewhere.
+    training uses them), all settings of the networks, loss, optimizer and seed, and `VERSION`. The
+    up-sampler counts only if the training chooses its generator by full images. The number of
+    epochs is left out, so that more epochs extend a training. So are ranks and device, so that a
+    training can be resumed elsewhere.
     """
     left_out = OUTSIDE | (OF_COARSE_TO_FINE if training.architecture == "dcgan" else OF_DCGAN)
     if training.is_coarse_to_fine:

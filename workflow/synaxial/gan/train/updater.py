@@ -175,7 +175,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         )
 
     def _update_discriminator(
-        self, real: Any, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
+        self, real: Any, generated: Any, randomness: BatchRandomness, features: tuple[Any, ...]
     ) -> tuple[Any, Any, Any, Any]:
         """Update it; return the scores of real and generated images, the loss, and the penalty."""
         network = self.networks.discriminator
@@ -184,11 +184,11 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         real = chainer.Variable(real, requires_grad=self._has_real_penalty())
         shown_real = self._shown(real, randomness)
         shown_generated = chainer.as_array(self._shown(generated, randomness))
-        score_real = network(shown_real, randomness, *asked)
-        score_generated = network(shown_generated, randomness, *asked)
+        score_real = network(shown_real, randomness, *features)
+        score_generated = network(shown_generated, randomness, *features)
         loss = self.loss.discriminator(score_real, score_generated)
         penalty = self._penalty(
-            score_real, real, shown_real.array, shown_generated, randomness, asked
+            score_real, real, shown_real.array, shown_generated, randomness, features
         )
         if penalty is not None:
             loss += penalty
@@ -220,7 +220,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         shown_real: Any,
         shown_generated: Any,
         randomness: BatchRandomness,
-        asked: tuple[Any, ...],
+        features: tuple[Any, ...],
     ) -> Any:
         """Return the sum of the penalties on the discriminator, or None."""
         training = self.training
@@ -228,7 +228,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if training.gradient_penalty > 0:
             shares = randomness.uniform((len(shown_real), 1, 1, 1))
             slope = gradient_penalty(
-                lambda images: self.networks.discriminator(images, randomness, *asked),
+                lambda images: self.networks.discriminator(images, randomness, *features),
                 *(shown_real, shown_generated, shares),
             )
             terms.append(training.gradient_penalty * slope)
@@ -238,12 +238,12 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         return sum(terms[1:], terms[0]) if terms else None
 
     def _update_generator(
-        self, generated: Any, randomness: BatchRandomness, asked: tuple[Any, ...]
+        self, generated: Any, randomness: BatchRandomness, features: tuple[Any, ...]
     ) -> Any:
         """Update it; return its loss."""
         networks = self.networks
         shown = self._shown(generated, randomness)
-        loss = self.loss.generator(networks.discriminator(shown, randomness, *asked))
+        loss = self.loss.generator(networks.discriminator(shown, randomness, *features))
         networks.generator.cleargrads()
         # Only with respect to the images: the discriminator's weights need no gradient here.
         (generated.grad_var,) = chainer.grad([loss], [generated])

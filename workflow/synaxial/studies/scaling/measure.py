@@ -34,7 +34,12 @@ from synaxial.gan.train.communication import (
     open_world,
     shared_errors,
 )
-from synaxial.gan.train.inputs import check_batch, describe_dataset, read_masks
+from synaxial.gan.train.inputs import (
+    check_batch,
+    describe_dataset,
+    read_labels,
+    read_masks,
+)
 from synaxial.gan.train.outputs import describe_software
 from synaxial.gan.train.setup import make_updater
 from synaxial.io.files import write_json
@@ -82,13 +87,14 @@ def run(
             images = open_images(dataset / "images.npy")
             describe_dataset(dataset, images, training)
             masks, _ = read_masks(dataset, training)
+            labels = read_labels(dataset, training)
         communicator, chosen = open_communicator(world, device)
         machines = gather_machines(communicator, chosen)
         if world.rank == 0:
             log.info("%s scaling, %d ranks, %d images per step", mode, ranks, training.batch_size)
             announce_machine(machines, threads_per_rank, TOO_MANY_THREADS)
         load = os.getloadavg()[0]
-        steps = time_steps(training, study.scaling, images, communicator, chosen, masks)
+        steps = time_steps(training, study.scaling, images, communicator, chosen, masks, labels)
         if world.rank == 0:
             point = {
                 "experiment": experiment,
@@ -226,6 +232,7 @@ def time_steps(
     communicator: Any,
     device: Any,
     masks: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
 ) -> Steps:
     """Train some steps with the experiment's networks and updater, and return all ranks' times.
 
@@ -234,7 +241,7 @@ def time_steps(
     """
     world = communicator.mpi_comm
     meter = Meter(communicator, lambda: finish_work(device))
-    updater = make_updater(training, images, meter, device, masks)
+    updater = make_updater(training, images, meter, device, masks, labels)
     for _ in range(scaling.warm_up):
         updater.update()
     finish_work(device)
