@@ -17,6 +17,8 @@ from synaxial.gan.ops.background import DARKEST, without_holes
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.resampling import blur
 
+F = chainer.functions
+
 #: Of two images, standardised.
 DETAILS = np.array([[0.5, -1, 2], [-0.5, 0, 1]], np.float32)
 
@@ -189,3 +191,26 @@ def test_the_network_decides_about_background_only_where_it_is_dark(bias):
     y = upsampler(x, BatchRandomness(np, 1)).array[0, 0]
     assert (y[16:32, 16:32] > -1).all()
     assert (y[:8] == -1).all() == (bias < 0)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_the_border_of_the_brain_has_no_teeth(axis):
+    """What differs between odd and even pixels alone decides nothing about the background."""
+    upsampler = Upsampler(8, 4)
+    x, plain = as_input(small_images()), Upsampler(8, 4)
+    plain.copyparams(upsampler)
+    signs = np.where(np.arange(32) % 2, 1, -1).astype(np.float32)
+    teeth = signs[:, None] if axis == 2 else signs
+    texture_and_logits = upsampler.last.forward
+
+    def with_teeth(h):
+        y = texture_and_logits(h)
+        return F.concat([y[:, :1], y[:, 1:] + 20 * np.broadcast_to(teeth, y[:, 1:].shape)])
+
+    upsampler.last.forward = with_teeth
+    found, expected = (
+        each.enlarge(x, DETAILS[[0, 1, 0]], BatchRandomness(np, 1)) for each in (upsampler, plain)
+    )
+    inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    np.testing.assert_allclose(found.logits.array[inner], expected.logits.array[inner], atol=1e-3)
+    assert (expected.images.array[:, 0] > -1).mean() > 0.2

@@ -64,8 +64,8 @@ class Upsampler(chainer.Chain):
     doubles the width bilinearly, between two 3 x 3 convolutions. Some convolutions also see a
     channel of noise, from which they make the fine structure that small images do not determine.
     Those after a doubling also see how fine that structure is to be (`detail.py`). Two fixed steps
-    come last: a blur, which leaves no grid and no speckle, and the background, which is exactly -1
-    and never inside the brain.
+    come last: a blur of the texture and of the logits of brain, which leaves no grid and no speckle,
+    and the background, which is exactly -1 and never inside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
     `channels` is 1, or 2: an image and its tumour mask. `known` are the details of up to 256
@@ -142,7 +142,8 @@ class Upsampler(chainer.Chain):
             self.xp.array(numbers[: self.channels], np.float32)[:, None, None]
             for numbers in (THRESHOLDS, GAINS)
         )
-        logits = MOST * F.tanh(GAIN / MOST * logits) + (base - thresholds) * gains
+        # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
+        logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - thresholds) * gains
         inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
         enlarged = with_background(texture, inside)
         if self.channels > 1:
