@@ -13,7 +13,7 @@ from synaxial.config.model import Request, Sample
 from synaxial.data.dataset.labels import LEVEL, SIDE, SIZE, TUMOUR, described, label_in
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.requests import fulfil
-from synaxial.gan.sampling import asked_for, order_of
+from synaxial.gan.sampling import asked_for, check_requests, labels_of_stack, order_of
 from synaxial.io.errors import SynaxialError
 
 PATH = Path("generator.npz")
@@ -123,6 +123,15 @@ def test_a_label_is_read_from_a_description(label):
 def test_images_of_requests_alternate():
     order = order_of([2, 4, 1])
     assert order.tolist() == [1, 0, 1, 2, 1, 0, 1]
+
+
+def test_a_generator_without_such_a_condition():
+    settings = Sample(requests=[Request(tumour="left"), Request(images=3)])
+    check_requests(settings, Conditions(("level", "tumour")), PATH)
+    for names in ((), ("level",)):
+        with pytest.raises(SynaxialError, match=r"generator\.npz: cannot be asked for: tumour"):
+            check_requests(settings, Conditions(names), PATH)
+    assert labels_of_stack(Conditions(()), settings, 0, PATH) is None
 
 
 def test_options_ask_for_something():

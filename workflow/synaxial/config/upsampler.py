@@ -21,7 +21,7 @@ class Upsampler(Section):
     factor: Literal[2, 4, 8] = 4
     """How much wider it makes an image: from the coarse image's width to `resize.size`."""
 
-    epochs: Count = 60
+    epochs: Count = 120
     """Passes over the training images, of each of which one crop is used."""
 
     batch_size: Count = 8

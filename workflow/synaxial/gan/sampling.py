@@ -5,7 +5,7 @@ statistics of the stack, the image depends on the number of images too.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,23 +75,17 @@ def run(
     """
     study = read_study(config)
     settings = asked_for(study.sample, images, level, tumour, size)
-    asked = settings is not study.sample
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
     network = with_statistics(trained, settings)
     network.to_device(chosen)
     conditions = getattr(network, "conditions", Conditions(()))
-    labels = None
-    if conditions.names:
-        labels = labels_of_stack(conditions, settings, stack, generator)
-    elif asked and settings.requests:
-        raise SynaxialError(
-            generator, "has no conditions", "a generator whose training had `conditions`"
-        )
-    # With masks, the page of each image is followed by that of its mask.
-    channels = [{"channel": IMAGE}, {"channel": MASK}] if trained.masks else [{}]
-    descriptions = [
+    # In a study, experiments without conditions make as many images, of anything.
+    if conditions.names or settings is not study.sample:
+        check_requests(settings, conditions, generator)
+    labels = labels_of_stack(conditions, settings, stack, generator)
+    of_images = (
         {
             "generated": True,
             "generator": digest,
@@ -102,14 +96,19 @@ def run(
             "batch_normalization": settings.batch_normalization,
         }
         | ({} if labels is None else described(labels[image], conditions.names))
-        | channel
         for image in range(settings.images_of_stack)
-        for channel in channels
-    ]
+    )
     with use_threads(threads):
         pages = sample_stack(network, trained.latent, settings, stack, labels)
-        write_stack(output, pages, descriptions)
+        write_stack(output, pages, of_pages(of_images, trained.masks))
     log.info("%s: %d images of generator %s", output, settings.images_of_stack, digest[:16])
+
+
+def of_pages(of_images: Iterable[dict[str, Any]], masks: bool) -> Iterator[dict[str, Any]]:
+    """Give the description of each page; with masks, an image's page is followed by its mask's."""
+    channels = [{"channel": IMAGE}, {"channel": MASK}] if masks else [{}]
+    for description in of_images:
+        yield from (description | channel for channel in channels)
 
 
 def asked_for(
@@ -175,16 +174,28 @@ def sample_stack(
         yield from pages_of(generate_images(generator, latents, used, by_batch, asked))
 
 
+def check_requests(settings: Sample, conditions: Conditions, path: Path) -> None:
+    """Raise a SynaxialError if the generator of a file has no such condition as is asked for."""
+    needed = {name for request in settings.requests for name in request.conditions}
+    if missing := needed - set(conditions.names):
+        raise SynaxialError(
+            path,
+            f"cannot be asked for: {', '.join(sorted(missing))}",
+            f"a generator whose training had conditions: [{', '.join(sorted(needed))}]",
+        )
+
+
 def labels_of_stack(
     conditions: Conditions, settings: Sample, stack: int, path: Path
-) -> NDArray[np.float32]:
-    """Return what is asked of each image of a stack, float32 (N, LABEL).
+) -> NDArray[np.float32] | None:
+    """Return what is asked of each image of a stack, float32 (N, LABEL); None without conditions.
 
     The images of all requests alternate, so that the first images of a stack are a fair part of
     it. Without requests the labels are as in the training. Raises what `fulfil` raises; `path` is
     the generator's file.
     """
-    assert conditions.known is not None
+    if conditions.known is None:
+        return None
     names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
     numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
     if not settings.requests:

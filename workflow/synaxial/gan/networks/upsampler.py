@@ -64,8 +64,8 @@ class Upsampler(chainer.Chain):
     doubles the width bilinearly, between two 3 x 3 convolutions. Some convolutions also see a
     channel of noise, from which they make the fine structure that small images do not determine.
     Those after a doubling also see how fine that structure is to be (`detail.py`). Two fixed steps
-    come last: a blur of the texture and of the logits of brain, which leaves no grid and no speckle,
-    and the background, which is exactly -1 and never inside the brain.
+    come last: a blur of the texture and of the logits of brain, which leaves no grid and no
+    speckle, and the background, which is exactly -1 and never inside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
     `channels` is 1, or 2: an image and its tumour mask. `known` are the details of up to 256
