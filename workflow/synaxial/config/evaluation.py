@@ -74,6 +74,11 @@ class Sample(Section):
         """The number of images in a stack."""
         return sum(request.images for request in self.requests) or self.images
 
+    @property
+    def conditions(self) -> set[str]:
+        """The conditions that a generator needs for all requests."""
+        return {name for request in self.requests for name in request.conditions}
+
 
 class Evaluate(Section):
     """The comparison of generated images with images of the held-out subjects."""

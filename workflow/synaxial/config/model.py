@@ -236,7 +236,7 @@ def check_networks(study: Study) -> None:
 
 def check_requests(study: Study) -> None:
     """Check that experiments with conditions have those that `sample.requests` ask for."""
-    needed = {name for request in study.sample.requests for name in request.conditions}
+    needed = study.sample.conditions
     conditional = [name for name in study.chosen_experiments if study.experiments[name].conditions]
     for name in conditional:
         if missing := needed - set(study.experiments[name].conditions):

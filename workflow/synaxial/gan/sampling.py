@@ -176,7 +176,7 @@ def sample_stack(
 
 def check_requests(settings: Sample, conditions: Conditions, path: Path) -> None:
     """Raise a SynaxialError if the generator of a file has no such condition as is asked for."""
-    needed = {name for request in settings.requests for name in request.conditions}
+    needed = settings.conditions
     if missing := needed - set(conditions.names):
         raise SynaxialError(
             path,
