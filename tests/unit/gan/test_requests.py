@@ -63,6 +63,7 @@ def test_no_tumour(conditions):
     ("asked", "message"),
     [
         ({"level": 30}, r"level 30.0: .* had no such slice; expected a level near 60 to 107 mm"),
+        ({"level": 59}, r"level 59.0: .* expected a level near 60 to 107 mm"),
         ({"tumour": "left", "size": [80, 90]}, r"no such slice; expected a size of \d.* to 44"),
         ({"size": [35, 45], "level": 105}, r"level 105.0, size .* a level near 60 to 8\d mm"),
     ],
@@ -88,9 +89,10 @@ def test_a_side_that_no_training_slice_has():
 
 
 def test_all_equally_near_slices_are_drawn():
-    labels = np.zeros((200, 4), np.float32)
+    labels = np.zeros((201, 4), np.float32)
     labels[:, LEVEL] = 70
-    labels[:, SIZE] = np.arange(200)
+    labels[:, SIZE] = np.arange(201)
+    labels[200, LEVEL] = 75
     found = fulfil(
         Request(level=71), Conditions(("level",), labels), np.linspace(0, 0.999, 500), PATH
     )
@@ -165,7 +167,7 @@ def test_requests_need_an_experiment_with_these_conditions():
 
     check_networks(study("level", "tumour"))
     check_networks(study(requests=({"images": 5},)))
-    with pytest.raises(SynaxialError, match="ask for tumour, but experiment 'asked' has no such"):
+    with pytest.raises(SynaxialError, match=r"has no such condition; expected .*level, tumour\]"):
         check_networks(study("level"))
     with pytest.raises(SynaxialError, match="ask for tumour, but no experiment has conditions"):
         check_networks(study())

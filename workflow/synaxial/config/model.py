@@ -239,12 +239,13 @@ def check_requests(study: Study) -> None:
     needed = study.sample.conditions
     conditional = [name for name in study.chosen_experiments if study.experiments[name].conditions]
     for name in conditional:
-        if missing := needed - set(study.experiments[name].conditions):
+        own = set(study.experiments[name].conditions)
+        if missing := needed - own:
             raise SynaxialError(
                 "sample.requests",
                 f"ask for {', '.join(sorted(missing))}, but experiment {name!r} has no such "
                 "condition",
-                f"conditions: [{', '.join(sorted(needed))}]",
+                f"conditions: [{', '.join(sorted(needed | own))}]",
             )
     if needed and not conditional:
         raise SynaxialError(

@@ -43,7 +43,8 @@ def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path)
     near = found
     if request.level is not None and len(found):
         apart = np.abs(found[:, LEVEL] - request.level)
-        near = found[apart <= NEAR]
+        seen = known[:, LEVEL].min() <= request.level <= known[:, LEVEL].max()
+        near = found[seen & (apart <= NEAR)]
         found = found[apart <= np.sort(apart)[:NEAREST][-1]]
         found[:, LEVEL] = request.level
     if not len(near):
