@@ -44,6 +44,7 @@ COMMANDS = {
     "evaluate pair": "synaxial.evaluation.pair",
     "evaluate cases": "synaxial.evaluation.cases",
     "evaluate conditions": "synaxial.evaluation.conditions",
+    "evaluate neighbours": "synaxial.evaluation.neighbouring",
     "evaluate summary": "synaxial.evaluation.summary",
     "study scaling measure": "synaxial.studies.scaling.measure",
     "study scaling report": "synaxial.studies.scaling.report",

@@ -12,8 +12,7 @@ from synaxial.config import check_networks, make_study
 from synaxial.config.model import Request, Sample
 from synaxial.data.dataset.labels import LEVEL, SIDE, SIZE, TUMOUR, described, label_in
 from synaxial.gan.networks.conditions import Conditions
-from synaxial.gan.requests import fulfil
-from synaxial.gan.sampling import asked_for, check_requests, labels_of_stack, order_of
+from synaxial.gan.requests import asked_for, check_requests, fulfil, labels_of_stack, order_of
 from synaxial.io.errors import SynaxialError
 
 PATH = Path("generator.npz")

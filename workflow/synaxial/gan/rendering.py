@@ -36,8 +36,12 @@ PAGE_SPACING = 1.0
 #: the real ones.
 CENTRE = (-119.5, 119.5)
 
+#: Milliseconds for each image of a film.
+FRAME = 100
+
 #: NIfTI's description; it has room for 79 characters.
 DESCRIPTION = "synaxial: independent generated images, their 1 mm spacing is a convention"
+HEAD = "synaxial: a generated head, made slice by slice; slices may not fit each other"
 UNKNOWN_SIZE = "synaxial: independent generated images; THE SIZE OF A PIXEL IS NOT KNOWN"
 
 logger = logging.getLogger(__name__)
@@ -61,20 +65,22 @@ def run(
     nifti_masks: Annotated[
         Path | None, typer.Option(help="Volume of the masks, 0 and 1, to write (.nii.gz).")
     ] = None,
+    film: Annotated[Path | None, typer.Option(help="Film of the images to write (.gif).")] = None,
 ) -> None:
-    """Draw a stack as a sheet, as PNGs or as a volume.
+    """Draw a stack as a sheet, as PNGs, as a volume or as a film.
 
-    Give at least one of --sheet, --images, --nifti, --outlines and --nifti-masks. The
-    images of a volume are 1 mm apart, but they are independent of each other. The volume of the
-    masks has the same geometry as that of the images.
+    Give at least one of --sheet, --images, --nifti, --outlines, --nifti-masks and --film. The
+    images of a volume are 1 mm apart, but they are independent of each other, except those of a
+    head (`synaxial sample --levels`): they are at their levels. The volume of the masks has the
+    same geometry as that of the images.
 
     \b
     Example: synaxial render --config config.yaml --stack stack_3.tif --sheet stack_3.png
     """
     study = read_study(config)
     columns = study.render.columns
-    if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks)):
-        options = "--sheet, --images, --nifti, --outlines or --nifti-masks"
+    if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks, film)):
+        options = "--sheet, --images, --nifti, --outlines, --nifti-masks or --film"
         raise SynaxialError("render", "nothing to make", options)
     for name in (nifti, nifti_masks):
         if name is not None and not name.name.endswith(".nii.gz"):
@@ -86,14 +92,16 @@ def run(
             stack, "has no masks", "a stack of an experiment with masks: true", "see docs/masks.md"
         )
     pixel = _pixel_of(content, study, stack) if nifti or nifti_masks else None
+    bottom = level_of_head(content)
     # All files appear at the end, or none does.
     with ExitStack() as files:
         write_sheet(files, sheet, content.pages, columns)
-        write_volume(files, nifti, content.pages, pixel)
+        write_film(files, film, content.pages)
+        write_volume(files, nifti, content.pages, pixel, bottom)
         if masks is not None:
             inside = as_grey(masks.pages)
             write_sheet(files, outlines, outlined(content.pages, inside), columns)
-            write_volume(files, nifti_masks, inside // INSIDE, pixel)
+            write_volume(files, nifti_masks, inside // INSIDE, pixel, bottom)
         if images is not None:
             write_images(images, stack.stem, content, masks)
 
@@ -122,12 +130,36 @@ def write_sheet(
         picture.save(files.enter_context(written_whole(path)), format="PNG")
 
 
+def write_film(files: ExitStack, path: Path | None, pages: NDArray[np.uint8]) -> None:
+    """Write an endless film of the pages, in grey, if there is a path for it."""
+    if path is not None:
+        first, *others = (Image.fromarray(page) for page in as_grey(pages))
+        first.save(
+            files.enter_context(written_whole(path)),
+            format="GIF",
+            save_all=True,
+            append_images=others,
+            duration=FRAME,
+            loop=0,
+        )
+
+
+def level_of_head(stack: Stack) -> float | None:
+    """Return the level in mm of the first image of a head; None if the stack is no head."""
+    first = stack.descriptions[0]
+    return first["asked"]["level"] if first.get("series") == "head" else None
+
+
 def write_volume(
-    files: ExitStack, path: Path | None, pages: NDArray[np.uint8], pixel: float | None
+    files: ExitStack,
+    path: Path | None,
+    pages: NDArray[np.uint8],
+    pixel: float | None,
+    bottom: float | None,
 ) -> None:
     """Write a volume of pages, if there is a path for it."""
     if path is not None:
-        content = compressed(make_volume(pages, pixel))
+        content = compressed(make_volume(pages, pixel, bottom))
         files.enter_context(written_whole(path)).write_bytes(content)
 
 
@@ -157,12 +189,15 @@ def _write_pages(
         Image.fromarray(page).save(target, pnginfo=information)
 
 
-def make_volume(pages: NDArray[np.uint8], pixel: float | None) -> nibabel.Nifti1Image:
+def make_volume(
+    pages: NDArray[np.uint8], pixel: float | None, bottom: float | None = None
+) -> nibabel.Nifti1Image:
     """Return pages, uint8 (N, H, W) or (N, H, W, 3), as axial slices of a volume, uint8 (W, H, N).
 
     The axes of the voxel array point to the patient's left (columns of an image), to posterior
     (rows) and to superior (pages), as in the acquired volumes. `pixel` is the side of a pixel in
-    mm. None means that it is not known: the header says so, and has 1 mm.
+    mm. None means that it is not known: the header says so, and has 1 mm. `bottom` is the level of
+    the first page of a head in mm; it is None for independent pages.
     """
     voxels = as_grey(pages).transpose(2, 1, 0)
     width, height = voxels.shape[:2]
@@ -170,9 +205,11 @@ def make_volume(pages: NDArray[np.uint8], pixel: float | None) -> nibabel.Nifti1
     affine = np.diag([-spacing, -spacing, PAGE_SPACING, 1.0])
     affine[0, 3] = CENTRE[0] + spacing * (width - 1) / 2
     affine[1, 3] = CENTRE[1] + spacing * (height - 1) / 2
+    affine[2, 3] = bottom or 0
     volume = nibabel.Nifti1Image(voxels, affine)
     volume.header.set_xyzt_units("unknown" if pixel is None else "mm")
-    volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else DESCRIPTION
+    known = DESCRIPTION if bottom is None else HEAD
+    volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else known
     # "Aligned": the coordinates are those of the training data, not of a scanner.
     volume.set_qform(affine, code="aligned")
     volume.set_sform(affine, code="aligned")

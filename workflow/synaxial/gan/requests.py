@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from synaxial.config.model import Request
-from synaxial.data.dataset.labels import LEVEL, ONE_SIDE, SIDE, SIZE, TUMOUR
+from synaxial.config.model import Request, Sample
+from synaxial.data.dataset.labels import LABEL, LEVEL, ONE_SIDE, SIDE, SIZE, TUMOUR
 from synaxial.gan.networks.conditions import Conditions
+from synaxial.gan.networks.randomness import REQUEST, ImageRandomness
 from synaxial.io.errors import SynaxialError
 
 Array = NDArray[np.float32]
@@ -27,6 +29,83 @@ NEAREST = 50
 #: A request that fewer labels of the training fulfil, at most NEAR mm from its level, is rare; one
 #: that none fulfils is refused.
 RARE, NEAR = 10, 3.0
+
+#: What the options that ask for something expect.
+OPTIONS = {
+    "level": "a level in mm, such as 85",
+    "tumour": "none, any, left or right",
+    "size": "the smallest and the largest size of a tumour in mm, such as 20..40",
+}
+
+
+def asked_for(
+    settings: Sample,
+    images: int | None,
+    level: float | None,
+    tumour: str | None,
+    size: str | None,
+) -> Sample:
+    """Return the settings with what the command line asks for in place of their own.
+
+    Raises
+    ------
+    SynaxialError
+        An option has no such value.
+    """
+    given = {"level": level, "tumour": tumour, "size": None if size is None else size.split("..")}
+    if images is None and not any(value is not None for value in given.values()):
+        return settings
+    count = settings.images if images is None else images
+    requests = []
+    if any(value is not None for value in given.values()):
+        try:
+            requests = [Request.model_validate({"images": count, **given})]
+        except ValidationError as error:
+            name = str((*error.errors()[0]["loc"], "size")[0])
+            found = {"level": level, "tumour": tumour, "size": size}[name]
+            raise SynaxialError(f"--{name}", f"is {found}", OPTIONS[name]) from error
+    return settings.model_copy(update={"images": count, "requests": requests})
+
+
+def check_requests(settings: Sample, conditions: Conditions, path: Path) -> None:
+    """Raise a SynaxialError if the generator of a file has no such condition as is asked for."""
+    needed = settings.conditions
+    if missing := needed - set(conditions.names):
+        raise SynaxialError(
+            path,
+            f"cannot be asked for: {', '.join(sorted(missing))}",
+            f"a generator whose training had conditions: [{', '.join(sorted(needed))}]",
+        )
+
+
+def labels_of_stack(
+    conditions: Conditions, settings: Sample, stack: int, path: Path
+) -> Array | None:
+    """Return what is asked of each image of a stack, float32 (N, LABEL); None without conditions.
+
+    The images of all requests alternate, so that the first images of a stack are a fair part of
+    it. Without requests the labels are as in the training. Raises what `fulfil` raises; `path` is
+    the generator's file.
+    """
+    if conditions.known is None:
+        return None
+    names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
+    numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
+    if not settings.requests:
+        return conditions.among(conditions.known, numbers)
+    labels = np.empty((len(names), LABEL), np.float32)
+    whose = order_of([request.images for request in settings.requests])
+    for number, request in enumerate(settings.requests):
+        mine = whose == number
+        labels[mine] = fulfil(request, conditions, numbers[mine], path)
+    return labels
+
+
+def order_of(counts: list[int]) -> NDArray[np.int64]:
+    """Return for each image of a stack the number of its request, so that they alternate."""
+    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    requests = np.repeat(np.arange(len(counts)), counts)
+    return requests[np.argsort(places, kind="stable")]
 
 
 def fulfil(request: Request, conditions: Conditions, numbers: Array, path: Path) -> Array:

@@ -11,19 +11,17 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
-from synaxial.config.model import Latent, Request, Sample
-from synaxial.data.dataset.labels import LABEL, described
+from synaxial.config.model import Latent, Sample
+from synaxial.gan.image_inputs import ImageInputs, head, independent, interpolation
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.generator import generate_images
-from synaxial.gan.networks.randomness import REQUEST, SAMPLE, ImageRandomness, draw_latents
+from synaxial.gan.networks.randomness import ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, load_generator
-from synaxial.gan.requests import fulfil
+from synaxial.gan.requests import asked_for, check_requests
 from synaxial.io.errors import SynaxialError
 from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
@@ -32,13 +30,6 @@ from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 VERSION = 1
 
 log = logging.getLogger(__name__)
-
-#: What the options that ask for something expect.
-OPTIONS = {
-    "level": "a level in mm, such as 85",
-    "tumour": "none, any, left or right",
-    "size": "the smallest and the largest size of a tumour in mm, such as 20..40",
-}
 
 #: Images made at a time if they do not depend on each other; it bounds the memory.
 CHUNK = 20
@@ -63,6 +54,18 @@ def run(
     size: Annotated[
         str | None, typer.Option(help="Ask for this size of the tumour in mm, such as 20..40.")
     ] = None,
+    levels: Annotated[
+        str | None,
+        typer.Option(help="Make a head: one image at each of these levels in mm, such as 60..107."),
+    ] = None,
+    image: Annotated[int, typer.Option(min=0, help="With --levels: the number of the head.")] = 0,
+    interpolate: Annotated[
+        str | None,
+        typer.Option(help="Go from one image of the stack to another, such as 3:17."),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(min=2, help="With --interpolate: the number of images.")
+    ] = 30,
 ) -> None:
     """Make one stack of images with a trained generator.
 
@@ -70,38 +73,74 @@ def run(
     generator must have been trained with `conditions` for it.
 
     \b
-    Example: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
+    Examples: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
       --level 85 --tumour left --size 20..40 --images 200
+    synaxial sample --generator trained/generator.npz --output head.tif --levels 60..107
+    synaxial sample --generator trained/generator.npz --output way.tif --interpolate 3:17
     """
     study = read_study(config)
     settings = asked_for(study.sample, images, level, tumour, size)
+    series = read_series(levels, interpolate)
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
     network = with_statistics(trained, settings)
-    network.to_device(chosen)
     conditions = getattr(network, "conditions", Conditions(()))
     # In a study, experiments without conditions make as many images, of anything.
     if conditions.names or settings is not study.sample:
         check_requests(settings, conditions, generator)
-    labels = labels_of_stack(conditions, settings, stack, generator)
-    of_images = (
-        {
+    if levels is not None:
+        inputs = head(conditions, settings, stack, image, series, generator)
+    elif interpolate is not None:
+        ways = (conditions, trained.latent, settings, stack)
+        inputs = interpolation(*ways, series, steps, generator)
+    else:
+        inputs = independent(conditions, settings, stack, generator)
+    network.to_device(chosen)
+    with use_threads(threads):
+        pages = make_pages(network, trained.latent, settings, inputs)
+        descriptions = describe(inputs, digest, settings, stack)
+        write_stack(output, pages, of_pages(descriptions, trained.masks))
+    log.info("%s: %d images of generator %s", output, len(inputs.names), digest[:16])
+
+
+def read_series(levels: str | None, interpolate: str | None) -> tuple[int, int]:
+    """Return the two numbers of `--levels` or of `--interpolate`; (0, 0) without both.
+
+    Raises
+    ------
+    SynaxialError
+        Both are given, or one is not two whole numbers.
+    """
+    if levels is not None and interpolate is not None:
+        raise SynaxialError("--interpolate", "is given with --levels", "one of the two")
+    option, text, separator = (
+        ("--interpolate", interpolate, ":") if levels is None else ("--levels", levels, "..")
+    )
+    if text is None:
+        return 0, 0
+    try:
+        first, last = (int(number) for number in text.split(separator))
+    except ValueError:
+        example = {"--levels": "60..107", "--interpolate": "3:17"}[option]
+        raise SynaxialError(option, f"is {text}", f"two whole numbers, as {example}") from None
+    return first, last
+
+
+def describe(
+    inputs: ImageInputs, generator: str, settings: Sample, stack: int
+) -> Iterator[dict[str, Any]]:
+    """Give the description of each image; `generator` is the digest."""
+    for description in inputs.descriptions:
+        yield {
             "generated": True,
-            "generator": digest,
+            "generator": generator,
             "seed": settings.seed,
             "stack": stack,
-            "image": image,
+            "image": description["image"],
             "dropout": settings.dropout,
             "batch_normalization": settings.batch_normalization,
-        }
-        | ({} if labels is None else described(labels[image], conditions.names))
-        for image in range(settings.images_of_stack)
-    )
-    with use_threads(threads):
-        pages = sample_stack(network, trained.latent, settings, stack, labels)
-        write_stack(output, pages, of_pages(of_images, trained.masks))
-    log.info("%s: %d images of generator %s", output, settings.images_of_stack, digest[:16])
+        } | description
 
 
 def of_pages(of_images: Iterable[dict[str, Any]], masks: bool) -> Iterator[dict[str, Any]]:
@@ -109,35 +148,6 @@ def of_pages(of_images: Iterable[dict[str, Any]], masks: bool) -> Iterator[dict[
     channels = [{"channel": IMAGE}, {"channel": MASK}] if masks else [{}]
     for description in of_images:
         yield from (description | channel for channel in channels)
-
-
-def asked_for(
-    settings: Sample,
-    images: int | None,
-    level: float | None,
-    tumour: str | None,
-    size: str | None,
-) -> Sample:
-    """Return the settings with what the command line asks for in place of their own.
-
-    Raises
-    ------
-    SynaxialError
-        An option has no such value.
-    """
-    given = {"level": level, "tumour": tumour, "size": None if size is None else size.split("..")}
-    if images is None and not any(value is not None for value in given.values()):
-        return settings
-    count = settings.images if images is None else images
-    requests = []
-    if any(value is not None for value in given.values()):
-        try:
-            requests = [Request.model_validate({"images": count, **given})]
-        except ValidationError as error:
-            name = str((*error.errors()[0]["loc"], "size")[0])
-            found = {"level": level, "tumour": tumour, "size": size}[name]
-            raise SynaxialError(f"--{name}", f"is {found}", OPTIONS[name]) from error
-    return settings.model_copy(update={"images": count, "requests": requests})
 
 
 def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
@@ -149,70 +159,32 @@ def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
 
 
 def sample_stack(
-    generator: Any,
-    latent: Latent,
-    settings: Sample,
-    stack: int,
-    labels: np.ndarray | None = None,
+    generator: Any, latent: Latent, settings: Sample, stack: int
+) -> Iterator[np.ndarray]:
+    """Make the pages of a stack of a generator without conditions; see `make_pages`."""
+    inputs = independent(Conditions(()), settings, stack, Path())
+    return make_pages(generator, latent, settings, inputs)
+
+
+def make_pages(
+    generator: Any, latent: Latent, settings: Sample, inputs: ImageInputs
 ) -> Iterator[np.ndarray]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
-    The generator has the statistics to use, and is on any device. `labels`, float32 (N, LABEL), are
-    what is asked of each image, with conditions.
+    The generator has the statistics to use, and is on any device.
     """
     by_batch = settings.batch_normalization == "batch"
     # The batch's statistics are those of the whole stack, whatever memory that takes.
-    size = settings.images_of_stack if by_batch else CHUNK
-    for first in range(0, settings.images_of_stack, size):
-        numbers = range(first, min(first + size, settings.images_of_stack))
-        randomness = ImageRandomness(
-            generator.xp, [(SAMPLE, settings.seed, stack, i) for i in numbers]
-        )
-        latents = draw_latents(randomness, len(numbers), latent)
+    size = len(inputs.names) if by_batch else CHUNK
+    for first in range(0, len(inputs.names), size):
+        some = slice(first, first + size)
+        randomness = ImageRandomness(generator.xp, inputs.names[some])
+        latents = draw_latents(randomness, len(inputs.names[some]), latent)
+        if inputs.latents is not None:
+            latents = generator.xp.asarray(inputs.latents[some])
         used = randomness if settings.dropout or generator.needs_randomness else None
-        asked = None if labels is None else labels[numbers]
+        asked = None if inputs.labels is None else inputs.labels[some]
         yield from pages_of(generate_images(generator, latents, used, by_batch, asked))
-
-
-def check_requests(settings: Sample, conditions: Conditions, path: Path) -> None:
-    """Raise a SynaxialError if the generator of a file has no such condition as is asked for."""
-    needed = settings.conditions
-    if missing := needed - set(conditions.names):
-        raise SynaxialError(
-            path,
-            f"cannot be asked for: {', '.join(sorted(missing))}",
-            f"a generator whose training had conditions: [{', '.join(sorted(needed))}]",
-        )
-
-
-def labels_of_stack(
-    conditions: Conditions, settings: Sample, stack: int, path: Path
-) -> NDArray[np.float32] | None:
-    """Return what is asked of each image of a stack, float32 (N, LABEL); None without conditions.
-
-    The images of all requests alternate, so that the first images of a stack are a fair part of
-    it. Without requests the labels are as in the training. Raises what `fulfil` raises; `path` is
-    the generator's file.
-    """
-    if conditions.known is None:
-        return None
-    names = [(REQUEST, settings.seed, stack, i) for i in range(settings.images_of_stack)]
-    numbers = ImageRandomness(np, names).uniform((len(names), 1))[:, 0]
-    if not settings.requests:
-        return conditions.among(conditions.known, numbers)
-    labels = np.empty((len(names), LABEL), np.float32)
-    whose = order_of([request.images for request in settings.requests])
-    for number, request in enumerate(settings.requests):
-        mine = whose == number
-        labels[mine] = fulfil(request, conditions, numbers[mine], path)
-    return labels
-
-
-def order_of(counts: list[int]) -> NDArray[np.int64]:
-    """Return for each image of a stack the number of its request, so that they alternate."""
-    places = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
-    requests = np.repeat(np.arange(len(counts)), counts)
-    return requests[np.argsort(places, kind="stable")]
 
 
 def pages_of(images: np.ndarray) -> np.ndarray:
