@@ -3,10 +3,11 @@
 import gzip
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import nibabel
 import numpy as np
@@ -92,16 +93,15 @@ def run(
             stack, "has no masks", "a stack of an experiment with masks: true", "see docs/masks.md"
         )
     pixel = _pixel_of(content, study, stack) if nifti or nifti_masks else None
-    bottom = level_of_head(content)
     # All files appear at the end, or none does.
     with ExitStack() as files:
         write_sheet(files, sheet, content.pages, columns)
         write_film(files, film, content.pages)
-        write_volume(files, nifti, content.pages, pixel, bottom)
+        write_volume(files, nifti, content.pages, pixel, content.descriptions)
         if masks is not None:
             inside = as_grey(masks.pages)
             write_sheet(files, outlines, outlined(content.pages, inside), columns)
-            write_volume(files, nifti_masks, inside // INSIDE, pixel, bottom)
+            write_volume(files, nifti_masks, inside // INSIDE, pixel, content.descriptions)
         if images is not None:
             write_images(images, stack.stem, content, masks)
 
@@ -144,23 +144,20 @@ def write_film(files: ExitStack, path: Path | None, pages: NDArray[np.uint8]) ->
         )
 
 
-def level_of_head(stack: Stack) -> float | None:
-    """Return the level in mm of the first image of a head; None if the stack is no head."""
-    first = stack.descriptions[0]
-    return first["asked"]["level"] if first.get("series") == "head" else None
-
-
 def write_volume(
     files: ExitStack,
     path: Path | None,
     pages: NDArray[np.uint8],
     pixel: float | None,
-    bottom: float | None,
+    descriptions: Sequence[dict[str, Any]],
 ) -> None:
-    """Write a volume of pages, if there is a path for it."""
+    """Write a volume of pages with these descriptions, if there is a path for it."""
     if path is not None:
-        content = compressed(make_volume(pages, pixel, bottom))
-        files.enter_context(written_whole(path)).write_bytes(content)
+        is_head = descriptions[0].get("series") == "head"
+        bottom = descriptions[0]["asked"]["level"] if is_head else None
+        volume = make_volume(pages, pixel, bottom)
+        add_asked(volume, descriptions)
+        files.enter_context(written_whole(path)).write_bytes(compressed(volume))
 
 
 def write_images(folder: Path, name: str, stack: Stack, masks: Stack | None = None) -> None:
@@ -197,7 +194,7 @@ def make_volume(
     The axes of the voxel array point to the patient's left (columns of an image), to posterior
     (rows) and to superior (pages), as in the acquired volumes. `pixel` is the side of a pixel in
     mm. None means that it is not known: the header says so, and has 1 mm. `bottom` is the level of
-    the first page of a head in mm; it is None for independent pages.
+    the first page in mm, or None if independent pages have no levels.
     """
     voxels = as_grey(pages).transpose(2, 1, 0)
     width, height = voxels.shape[:2]
@@ -208,12 +205,20 @@ def make_volume(
     affine[2, 3] = bottom or 0
     volume = nibabel.Nifti1Image(voxels, affine)
     volume.header.set_xyzt_units("unknown" if pixel is None else "mm")
-    known = DESCRIPTION if bottom is None else HEAD
+    known = HEAD if bottom is not None and len(pages) > 1 else DESCRIPTION
     volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else known
     # "Aligned": the coordinates are those of the training data, not of a scanner.
     volume.set_qform(affine, code="aligned")
     volume.set_sform(affine, code="aligned")
     return volume
+
+
+def add_asked(volume: nibabel.Nifti1Image, descriptions: Sequence[dict[str, Any]]) -> None:
+    """Add what was asked of each page to the header, as a comment in JSON, if anything was."""
+    asked = [description.get("asked") for description in descriptions]
+    if any(asked):
+        comment = json.dumps({"asked": asked}).encode()
+        volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
 
 
 def compressed(volume: nibabel.Nifti1Image) -> bytes:

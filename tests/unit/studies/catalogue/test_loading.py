@@ -5,17 +5,21 @@ import multiprocessing
 import sqlite3
 from pathlib import Path
 
+import nibabel
 import numpy as np
+import pydicom
 import pytest
-from sqlalchemy import func, select, text
+from PIL import Image as Picture
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from synaxial.config import make_study
+from synaxial.data.dataset.labels import described
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import images_of, read_stack, write_stack
 from synaxial.studies.catalogue.database import open_catalogue
-from synaxial.studies.catalogue.exporting import from_png
+from synaxial.studies.catalogue.exporting import export, from_png
 from synaxial.studies.catalogue.load import run
 from synaxial.studies.catalogue.searching import Question, find
 from synaxial.studies.catalogue.tables import (
@@ -319,7 +323,7 @@ def test_a_catalogue_of_another_version_is_refused(files, tmp_path):
     load(files, url)
     with sqlite3.connect(tmp_path / "c.sqlite") as connection:
         connection.execute("UPDATE catalogue_version SET version = 99")
-    with pytest.raises(SynaxialError, match="is a catalogue of version 99; expected 1"):
+    with pytest.raises(SynaxialError, match="is a catalogue of version 99; expected 2"):
         load(files, url)
 
 
@@ -403,18 +407,39 @@ def test_masks_are_loaded_with_their_images(files, url):
     assert count(url, Image) == 2 * STACK
 
 
-def test_an_early_catalogue_without_masks_is_read_and_written(files, url):
+def ask(files):
+    """Write the stacks again, with what was asked of each image."""
+    for number, path in enumerate(files.stacks):
+        stack = read_stack(path)
+        asked = [
+            described(np.float32([60 + n, n % 2, 1 - 2 * number, 10 * n]), ["level", "tumour"])
+            for n in range(STACK)
+        ]
+        descriptions = [a | b for a, b in zip(stack.descriptions, asked, strict=True)]
+        write_stack(path, stack.pages, descriptions)
+
+
+def test_what_was_asked_is_found_and_exported(files, url, tmp_path):
+    ask(files)
     load(files, url)
-    engine = open_catalogue(url, write=True)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TABLE masks"))
-    engine.dispose()
     with Session(open_catalogue(url)) as session:
-        assert len(list(find(session, Question()))) == 2 * STACK
-    for path in files.stacks:
-        add_masks(path)
-    load(files, url)
-    assert count(url, Mask) == 2 * STACK
+        hits = list(find(session, Question(ranges={"asked_level": (63, None)})))
+        assert [(hit["stack"], hit["image"]) for hit in hits] == [(0, 3), (0, 4), (1, 3), (1, 4)]
+        asked = [hits[2][f"asked_{name}"] for name in ("level", "tumour", "side", "size")]
+        assert asked == [63, True, "right", 30]
+        assert hits[3]["asked_side"] is None
+        for kind in ("png", "nifti", "dicom"):
+            export(session, hits[2:3], tmp_path / kind, kind)
+    (png,), (nifti,), (dicom,) = (list((tmp_path / k).iterdir()) for k in ("png", "nifti", "dicom"))
+    expected = {"level": 63.0, "tumour": True, "side": "right", "size": 30.0}
+    assert json.loads(Picture.open(png).text["Description"])["asked"] == expected
+    volume = nibabel.load(nifti)
+    assert json.loads(volume.header.extensions[0].get_content())["asked"] == [expected]
+    assert volume.affine[2, 3] == 63
+    assert (
+        "Asked for: level 63 mm, with tumour, tumour on the patient's right, tumour size 30 mm"
+        in (pydicom.dcmread(dicom).DerivationDescription)
+    )
 
 
 def test_a_stack_with_a_mask_missing_is_refused(files, url):

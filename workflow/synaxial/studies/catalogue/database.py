@@ -19,7 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
-from synaxial.studies.catalogue.tables import SCHEMA_VERSION, Mask, Table, Version
+from synaxial.studies.catalogue.tables import SCHEMA_VERSION, Table, Version
 
 #: The default catalogue.
 DEFAULT_URL = "sqlite:///results/catalogue.sqlite"
@@ -162,10 +162,6 @@ def _make_tables(session: Session) -> None:
     connection = session.connection()
     there = set(inspect(connection).get_table_names())
     if Version.__tablename__ in there:
-        if list(session.scalars(select(Version.version))) == [SCHEMA_VERSION]:
-            # Early catalogues of this version have no masks.
-            later = [Table.metadata.tables[Mask.__tablename__]]
-            Table.metadata.create_all(connection, tables=later)
         return
     if there:
         raise SynaxialError(
@@ -189,5 +185,5 @@ def _check_version(session: Session, where: str) -> None:
             where,
             f"is a catalogue of version {', '.join(map(str, versions)) or 'unknown'}",
             f"{SCHEMA_VERSION}",
-            "load the images into a new one",
+            "load the images into a new one; a run makes it anew if you delete the file",
         )

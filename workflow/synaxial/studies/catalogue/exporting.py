@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL.PngImagePlugin import PngInfo
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from synaxial.gan.rendering import compressed, make_volume
+from synaxial.gan.rendering import add_asked, compressed, make_volume
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
@@ -39,9 +39,6 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
     """
     suffix = SUFFIXES[kind]
     folder.mkdir(parents=True, exist_ok=True)
-    masked = (
-        kind != "dicom" and Mask.__tablename__ in inspect(session.connection()).get_table_names()
-    )
     written = 0
     for hit in hits:
         png, millimetres = session.execute(
@@ -53,7 +50,7 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
         with written_whole(folder / f"{name_of(hit)}{suffix}") as partial:
             _write(partial, kind, pixels, hit, millimetres)
         written += 1
-        mask = mask_of(session, hit["id"]) if masked else None
+        mask = None if kind == "dicom" else mask_of(session, hit["id"])
         if mask is not None:
             values = mask if kind == "png" else mask // INSIDE
             of_mask = {**hit, "sha256": digest_of_pixels(mask), "channel": MASK}
@@ -106,7 +103,13 @@ def origin_of(hit: dict[str, Any]) -> dict[str, Any]:
         "sha256",
         "channel",
     )
-    return {"generated": True, **{name: hit[name] for name in known if name in hit}}
+    asked = {
+        name: hit[f"asked_{name}"]
+        for name in ("level", "tumour", "side", "size")
+        if hit.get(f"asked_{name}") is not None
+    }
+    origin = {"generated": True, **{name: hit[name] for name in known if name in hit}}
+    return origin | ({"asked": asked} if asked else {})
 
 
 def _write(
@@ -118,6 +121,8 @@ def _write(
         information.add_text("Description", json.dumps(origin_of(hit)))
         Picture.fromarray(pixels).save(path, format="PNG", pnginfo=information)
     elif kind == "nifti":
-        path.write_bytes(compressed(make_volume(pixels[None], millimetres)))
+        volume = make_volume(pixels[None], millimetres, hit.get("asked_level"))
+        add_asked(volume, [origin_of(hit)])
+        path.write_bytes(compressed(volume))
     else:
         write_dicom(path, pixels, origin_of(hit), millimetres)

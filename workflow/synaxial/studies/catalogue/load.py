@@ -40,7 +40,7 @@ from synaxial.studies.catalogue.tables import (
 )
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +155,7 @@ def _write_images(
             "seed": stack.seeds[number],
             "width": page.shape[1],
             "height": page.shape[0],
+            **{f"asked_{name}": value for name, value in stack.asked[number].model_dump().items()},
             "png": pictures[number],
         }
         for number, page in enumerate(stack.pages)

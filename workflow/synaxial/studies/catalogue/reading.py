@@ -40,6 +40,17 @@ ImageNumbers = dict[str, Any]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
+class Asked(BaseModel):
+    """What was asked of an image, as `labels.described` writes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: float | None = None
+    tumour: bool | None = None
+    side: str | None = None
+    size: float | None = None
+
+
 class _Page(BaseModel):
     """The description of a page of a stack."""
 
@@ -50,6 +61,7 @@ class _Page(BaseModel):
     stack: Annotated[int, Field(ge=0, le=2**31 - 1)]
     image: Count
     seed: Count
+    asked: Asked = Asked()
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,8 @@ class LoadedStack:
         Images, uint8 (H, W) or (H, W, 3) each, and masks of 0 and 255; empty without masks.
     seeds
         The sampling seed of each image.
+    asked
+        What was asked of each image.
     sha256
         Of the pages and their descriptions.
     pixel_millimetres
@@ -87,6 +101,7 @@ class LoadedStack:
     pages: list[NDArray[np.uint8]]
     masks: list[NDArray[np.uint8]]
     seeds: list[int]
+    asked: list[Asked]
     sha256: str
     numbers: list[ImageNumbers]
     pixel_millimetres: float | None
@@ -167,6 +182,7 @@ def read_loaded_stack(
         [plain(image) for image in stack.pages],
         [] if masks is None else [plain(mask) for mask in masks.pages],
         [page.seed for page in pages],
+        [page.asked for page in pages],
         digest.hexdigest(),
         numbers,
         millimetres,

@@ -64,6 +64,12 @@ Similarity = Annotated[
 Level = Annotated[
     str | None, typer.Option(help="Range of the axial slice of the nearest training image.")
 ]
+AskedLevel = Annotated[
+    str | None, typer.Option(help="Range of the level that was asked for, in mm.")
+]
+AskedSize = Annotated[
+    str | None, typer.Option(help="Range of the tumour's size that was asked for, in mm.")
+]
 Memorised = Annotated[
     bool | None,
     typer.Option(
@@ -85,6 +91,8 @@ def run(
     realism: Realism = None,
     similarity: Similarity = None,
     slice_level: Level = None,
+    asked_level: AskedLevel = None,
+    asked_size: AskedSize = None,
     memorised: Memorised = None,
     order: Order = "id",
     limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of results.")] = None,
@@ -107,6 +115,8 @@ def run(
         ("realism", "--realism", realism),
         ("similarity", "--similarity", similarity),
         ("nearest_slice", "--slice-level", slice_level),
+        ("asked_level", "--asked-level", asked_level),
+        ("asked_size", "--asked-size", asked_size),
     ]
     ranges = {name: parse_range(text, option) for name, option, text in given if text is not None}
     if order.removeprefix("-") == "tumour_area":

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, LargeBinary, UniqueConstrai
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 #: The version of the tables. A catalogue of another version is refused; load the images again.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Sides of a patient. The left of an image is the patient's right.
 LEFT, RIGHT, MIDDLE = "left", "right", "middle"
@@ -72,7 +72,11 @@ class Stack(Table):
 
 
 class Image(Table):
-    """A generated image as PNG, with the SHA-256 of its pixels, which two images may share."""
+    """A generated image as PNG, with the SHA-256 of its pixels, which two images may share.
+
+    What was asked of the image: the level in mm, whether with a tumour, its side and its size in
+    mm. None: not asked for.
+    """
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("stack_id", "number"),)
@@ -84,14 +88,15 @@ class Image(Table):
     seed: Mapped[int] = mapped_column(BigInteger)
     width: Mapped[int]
     height: Mapped[int]
+    asked_level: Mapped[float | None]
+    asked_tumour: Mapped[bool | None]
+    asked_side: Mapped[str | None]
+    asked_size: Mapped[float | None]
     png: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class Mask(Table):
-    """The generated tumour mask of an image as PNG, 255 inside and 0 outside.
-
-    Early catalogues do not have this table.
-    """
+    """The generated tumour mask of an image as PNG, 255 inside and 0 outside."""
 
     __tablename__ = "masks"
 
