@@ -73,10 +73,11 @@ def run(
     generator must have been trained with `conditions` for it.
 
     \b
-    Examples: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
+    Example: synaxial sample --generator trained/generator.npz --output stack_3.tif --stack 3
       --level 85 --tumour left --size 20..40 --images 200
-    synaxial sample --generator trained/generator.npz --output head.tif --levels 60..107
-    synaxial sample --generator trained/generator.npz --output way.tif --interpolate 3:17
+    A head: synaxial sample --generator trained/generator.npz --output head.tif --levels 60..107
+    On the way: synaxial sample --generator trained/generator.npz --output way.tif
+      --interpolate 3:17
     """
     study = read_study(config)
     settings = asked_for(study.sample, images, level, tumour, size)

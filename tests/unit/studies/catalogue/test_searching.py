@@ -196,8 +196,3 @@ def test_masks_are_exported_beside_their_images(files, tmp_path):
         np.testing.assert_array_equal(volumes[0].affine, volumes[1].affine)
         np.testing.assert_array_equal(np.asarray(volumes[1].dataobj)[:, :, 0].T, inside == 255)
         assert np.asarray(volumes[1].dataobj).dtype == np.uint8
-    # A catalogue of before there were masks has no such table.
-    with sqlite3.connect(tmp_path / "c.sqlite") as connection:
-        connection.execute("DROP TABLE masks")
-    search(url, export=tmp_path / "old", kind=Format.PNG, limit=7)
-    assert len(list((tmp_path / "old").iterdir())) == 7
