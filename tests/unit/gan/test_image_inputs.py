@@ -32,17 +32,17 @@ def conditions():
 def head_of(conditions, levels=(60, 107), **asked):
     requests = [Request(**asked)] if asked else []
     settings = SETTINGS.model_copy(update={"requests": requests})
-    return head(conditions, settings, 2, 5, levels, PATH)
+    return head(conditions, settings, 2, PATH, levels)
 
 
 def test_a_head_has_one_latent_and_one_noise_at_all_levels(conditions):
     inputs = head_of(conditions, (70, 75))
-    assert list(inputs.names) == [(SAMPLE, 3, 2, 5)] * 6
+    assert list(inputs.names) == [(SAMPLE, 3, 2, 0)] * 6
     assert inputs.latents is None
     np.testing.assert_array_equal(inputs.labels[:, LEVEL], range(70, 76))
     np.testing.assert_array_equal(inputs.labels[:, TUMOUR:], 0)
     assert inputs.descriptions[1] == {
-        "image": 5,
+        "image": 0,
         "series": "head",
         "asked": {"level": 71.0, "tumour": False},
     }
@@ -85,7 +85,7 @@ def latents_of(*images):
 
 
 def test_the_way_goes_from_one_image_to_the_other(conditions):
-    inputs = interpolation(conditions, LATENT, SETTINGS, 2, (4, 17), 5, PATH)
+    inputs = interpolation(conditions, SETTINGS, 2, PATH, LATENT, (4, 17), 5)
     np.testing.assert_allclose(inputs.latents[[0, -1]], latents_of(4, 17), atol=1e-6)
     assert list(inputs.names) == [(SAMPLE, 3, 2, 4)] * 5
     # Without a detour: all steps are equally long, and no latent is short.
@@ -100,14 +100,14 @@ def test_the_way_goes_from_one_image_to_the_other(conditions):
         "between": [4, 17],
         "share": 0.25,
     }
-    plain = interpolation(Conditions(()), LATENT, SETTINGS, 2, (4, 17), 5, PATH)
+    plain = interpolation(Conditions(()), SETTINGS, 2, PATH, LATENT, (4, 17), 5)
     assert plain.labels is None
     np.testing.assert_array_equal(plain.latents, inputs.latents)
 
 
 def test_uniform_latents_go_along_the_straight_line():
     latent = Latent(size=8, distribution="uniform")
-    made = interpolation(Conditions(()), latent, SETTINGS, 0, (0, 1), 3, PATH).latents
+    made = interpolation(Conditions(()), SETTINGS, 0, PATH, latent, (0, 1), 3).latents
     np.testing.assert_allclose(made[1], (made[0] + made[2]) / 2, atol=1e-6)
 
 
@@ -120,4 +120,4 @@ def test_the_way_to_itself_stays():
 @pytest.mark.parametrize("ends", [(0, 20), (-1, 3)])
 def test_images_that_the_stack_does_not_have(conditions, ends):
     with pytest.raises(SynaxialError, match="two images of a stack: 0 to 19"):
-        interpolation(conditions, LATENT, SETTINGS, 0, ends, 5, PATH)
+        interpolation(conditions, SETTINGS, 0, PATH, LATENT, ends, 5)

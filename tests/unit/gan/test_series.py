@@ -42,12 +42,12 @@ def sample(run_synaxial, folder, name, output, *options):
 
 def test_a_head_becomes_a_volume_of_its_levels(folder, tmp_path, run_synaxial):
     path = tmp_path / "head.tif"
-    done = sample(run_synaxial, folder, "asked", path, "--levels", "70..77", "--image", "3")
+    done = sample(run_synaxial, folder, "asked", path, "--levels", "70..77", "--stack", "3")
     assert done.returncode == 0, done.stderr
     whole = read_stack(path)
     stack, masks = images_of(whole), masks_of(whole)
     assert [page["asked"]["level"] for page in stack.descriptions] == list(range(70, 78))
-    assert {(page["series"], page["image"]) for page in stack.descriptions} == {("head", 3)}
+    assert {(page["series"], page["stack"]) for page in stack.descriptions} == {("head", 3)}
     # One noise: neighbouring slices differ by their level alone.
     pixels = stack.pages[..., 0].astype(float)
     assert len(np.unique(stack.pages, axis=0)) == 8

@@ -64,14 +64,14 @@ def head(
     conditions: Conditions,
     settings: Sample,
     stack: int,
-    image: int,
-    levels: tuple[int, int],
     generator: Path,
+    levels: tuple[int, int],
 ) -> ImageInputs:
     """Return the inputs of a head: an image each mm, from the first level to the last.
 
-    They have the latent and the noise of one image of a stack. A tumour that the first request asks
-    for is a ball in the middle of the levels, whose size is that of its largest section.
+    They have the latent and the noise of the first image of a stack. A tumour that the first
+    request asks for is a ball in the middle of the levels, whose size is that of its largest
+    section.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def head(
     request = settings.requests[0] if settings.requests else Request(tumour="none")
     if "tumour" in conditions.names and request.tumour != "none":
         middle = float(heights.mean())
-        stream = ImageRandomness(np, [(REQUEST, settings.seed, stack, image)])
+        stream = ImageRandomness(np, [(REQUEST, settings.seed, stack, 0)])
         asked = request.model_copy(update={"level": middle})
         label = fulfil(asked, conditions, stream.uniform((1, 1))[:, 0], generator)[0]
         diameters = np.sqrt(np.maximum(label[SIZE] ** 2 - 4 * (heights - middle) ** 2, 0))
@@ -103,19 +103,19 @@ def head(
         labels[cut, TUMOUR:] = label[TUMOUR:]
         labels[cut, SIZE] = diameters[cut]
     descriptions = [
-        {"image": image, "series": "head"} | described(label, conditions.names) for label in labels
+        {"image": 0, "series": "head"} | described(label, conditions.names) for label in labels
     ]
-    return ImageInputs([(SAMPLE, settings.seed, stack, image)] * len(labels), descriptions, labels)
+    return ImageInputs([(SAMPLE, settings.seed, stack, 0)] * len(labels), descriptions, labels)
 
 
 def interpolation(
     conditions: Conditions,
-    latent: Latent,
     settings: Sample,
     stack: int,
+    generator: Path,
+    latent: Latent,
     ends: tuple[int, int],
     steps: int,
-    generator: Path,
 ) -> ImageInputs:
     """Return the inputs of images on the way from one image of a stack to another, both included.
 

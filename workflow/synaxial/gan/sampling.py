@@ -35,6 +35,19 @@ log = logging.getLogger(__name__)
 CHUNK = 20
 
 
+Tumour = Annotated[str | None, typer.Option(help="Ask for a tumour: none, any, left or right.")]
+Size = Annotated[
+    str | None, typer.Option(help="Ask for this size of the tumour in mm, such as 20..40.")
+]
+Levels = Annotated[
+    str | None,
+    typer.Option(help="Make a head: an image at each of these levels in mm, such as 60..107."),
+]
+Way = Annotated[
+    str | None, typer.Option(help="Go from one image of the stack to another, such as 3:17.")
+]
+
+
 def run(
     generator: Annotated[Path, typer.Option(help="generator.npz of `synaxial train`.")],
     output: Annotated[Path, typer.Option(help="Stack to write, a multi-page TIFF.")],
@@ -48,24 +61,11 @@ def run(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Number of images.")] = None,
     level: Annotated[float | None, typer.Option(help="Ask for this level, in mm.")] = None,
-    tumour: Annotated[
-        str | None, typer.Option(help="Ask for a tumour: none, any, left or right.")
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(help="Ask for this size of the tumour in mm, such as 20..40.")
-    ] = None,
-    levels: Annotated[
-        str | None,
-        typer.Option(help="Make a head: one image at each of these levels in mm, such as 60..107."),
-    ] = None,
-    image: Annotated[int, typer.Option(min=0, help="With --levels: the number of the head.")] = 0,
-    interpolate: Annotated[
-        str | None,
-        typer.Option(help="Go from one image of the stack to another, such as 3:17."),
-    ] = None,
-    steps: Annotated[
-        int, typer.Option(min=2, help="With --interpolate: the number of images.")
-    ] = 30,
+    tumour: Tumour = None,
+    size: Size = None,
+    levels: Levels = None,
+    interpolate: Way = None,
+    steps: Annotated[int, typer.Option(min=2, help="Images of --interpolate.")] = 30,
 ) -> None:
     """Make one stack of images with a trained generator.
 
@@ -90,18 +90,18 @@ def run(
     # In a study, experiments without conditions make as many images, of anything.
     if conditions.names or settings is not study.sample:
         check_requests(settings, conditions, generator)
+    asked = (conditions, settings, stack, generator)
     if levels is not None:
-        inputs = head(conditions, settings, stack, image, series, generator)
+        inputs = head(*asked, series)
     elif interpolate is not None:
-        ways = (conditions, trained.latent, settings, stack)
-        inputs = interpolation(*ways, series, steps, generator)
+        inputs = interpolation(*asked, trained.latent, series, steps)
     else:
-        inputs = independent(conditions, settings, stack, generator)
+        inputs = independent(*asked)
     network.to_device(chosen)
     with use_threads(threads):
         pages = make_pages(network, trained.latent, settings, inputs)
-        descriptions = describe(inputs, digest, settings, stack)
-        write_stack(output, pages, of_pages(descriptions, trained.masks))
+        about = describe(inputs, digest, settings, stack)
+        write_stack(output, pages, of_pages(about, trained.masks))
     log.info("%s: %d images of generator %s", output, len(inputs.names), digest[:16])
 
 
