@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help rulegraph site install install-dev install-newest run consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
+.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,6 +61,16 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "           results/demo/experiments/demo/seed_1/cases.png and nearest.png"
 	@echo "  curves   results/demo/experiments/demo/seed_1/curves.png"
 	@echo "  report   results/demo/report.html"
+
+profiles:  ## Link the profiles into Snakemake's folder, so that `--profile slurm` and `--profile local` work anywhere.
+	@folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; \
+	for name in local slurm; do \
+		if [ -e "$$folder/$$name" ] || [ -L "$$folder/$$name" ]; then \
+			[ "$$(readlink "$$folder/$$name")" = "$(CURDIR)/profiles/$$name" ] || { echo "make: $$folder/$$name" \
+				"is another profile and stays; use --profile $(CURDIR)/profiles/$$name" >&2; exit 1; }; \
+		else ln -s "$(CURDIR)/profiles/$$name" "$$folder/$$name"; fi; \
+		echo "--profile $$name is $(CURDIR)/profiles/$$name"; \
+	done
 
 consult: $(VENV)/installed  ## Look at a catalogue in a browser; make consult CATALOGUE=sqlite:///results/demo/catalogue.sqlite.
 	$(BIN)/synaxial catalogue consult --url $(CATALOGUE)

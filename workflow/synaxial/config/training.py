@@ -244,3 +244,6 @@ class Monitoring(Section):
 
     preview_epochs: Annotated[Count, COMMON] = 5
     """Epochs between preview sheets, which always use the same latents."""
+
+    tensorboard: bool = False
+    """Write the curves and previews as event files for TensorBoard too, beside the checkpoints."""

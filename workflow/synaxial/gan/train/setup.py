@@ -82,6 +82,12 @@ def make_session(
         every = inputs.monitoring.preview_epochs
         previews = Previews(folder / "previews", every, inputs.epochs, draw)
         trainer.extend(previews, name="previews")
+        if inputs.monitoring.tensorboard:
+            # Only then: protobuf takes a tenth of the start of a training.
+            from synaxial.gan.train.event_files import EventFiles  # noqa: PLC0415
+
+            events = EventFiles(folder / "tensorboard", epoch_log, folder / "previews")
+            trainer.extend(events, name="event_files")
         checkpoints = RegularCheckpoints(folder, inputs.fingerprint, inputs.monitoring, stop)
         trainer.extend(checkpoints, name="checkpoints")
     return Session(
