@@ -90,7 +90,7 @@ def check_study(study: Study) -> None:
     check_networks(study)
     check_evaluation(study)
     if _can_segment(study):
-        check_size(study.resize.size, study.segment.channels)
+        check_size(study.resize.size, study.segment.channels, study.segment.reduction)
 
 
 def run(

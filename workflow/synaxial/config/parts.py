@@ -46,7 +46,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "render": {"render": True, **PIXEL},
     "catalogue": {"catalogue": True, **PIXEL},
     # More seeds or sizes do not change a training.
-    "segment": {"segment": {"updates", "batch_size", "channels", "learning_rate"}},
+    "segment": {"segment": {"updates", "batch_size", "reduction", "channels", "learning_rate"}},
 }
 
 

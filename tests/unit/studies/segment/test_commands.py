@@ -224,7 +224,7 @@ def test_unequal_trainings_are_not_compared(finished):
 @pytest.mark.parametrize(
     ("differences", "expected"),
     [
-        ({"protocol": "0"}, "protocol: Input should be '2'"),
+        ({"protocol": "0"}, "protocol: Input should be '3'"),
         ({"dice": ...}, "dice: Field required"),
         ({"dice": {}}, "dice: Dictionary should have at least 1 item"),
         ({"dice": {"a": 2}}, "dice.a: Input should be less than or equal to 1"),

@@ -19,7 +19,7 @@ from synaxial.studies.segment.slices import (
 )
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 
 def run(

@@ -18,7 +18,7 @@ from synaxial.studies.segment.mask_numbers import NUMBERS
 from synaxial.studies.segment.results import PROTOCOL, Check, Results, read_results
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: A heading, then rows with the same number of cells.
 Table = list[list[str]]

@@ -9,13 +9,17 @@ from synaxial.io.errors import SynaxialError
 NONE = "none"
 
 
-def check_size(size: int, channels: list[int]) -> None:
-    """Raise a SynaxialError if images of this width cannot be halved at every level."""
-    halvings = len(channels) - 1
-    if size % 2**halvings or size == 2**halvings:
+def check_size(size: int, channels: list[int], reduction: int = 1) -> None:
+    """Raise a SynaxialError if images of this width cannot be reduced, or halved at every level."""
+    if size % reduction:
+        raise SynaxialError(
+            "segment.reduction", f"is {reduction}", f"a divisor of the images' {size} pixels"
+        )
+    halvings, width = len(channels) - 1, size // reduction
+    if width % 2**halvings or width == 2**halvings:
         raise SynaxialError(
             "segment.channels",
-            f"{len(channels)} levels halve the width {halvings} times, which {size} pixels do not "
+            f"{len(channels)} levels halve the width {halvings} times, which {width} pixels do not "
             "allow",
             "fewer levels",
         )

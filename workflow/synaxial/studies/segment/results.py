@@ -12,7 +12,7 @@ from synaxial.io.models import read_model
 from synaxial.studies.segment.mask_numbers import NUMBERS
 
 #: The definition of the numbers in the files. Files of another one do not compare.
-PROTOCOL = "2"
+PROTOCOL = "3"
 
 REMEDY = "run snakemake segment, which makes all of them again"
 
@@ -40,6 +40,7 @@ class Budget(_Content):
     updates: int
     batch_size: int
     images_seen: int
+    reduction: int
     channels: list[int]
     learning_rate: float = Field(validation_alias=AliasChoices("learning_rate", "alpha"))
     parameters: int
@@ -81,7 +82,7 @@ class Training(_Content):
 class TrainingFile(Training, Budget):
     """The file of one U-Net."""
 
-    protocol: Literal["2"]
+    protocol: Literal["3"]
     held_out: HeldOut
 
     @property
@@ -113,7 +114,7 @@ class Check(_Content):
 class CheckFile(Check):
     """The file of a check."""
 
-    protocol: Literal["2"]
+    protocol: Literal["3"]
     held_out: HeldOut
 
 

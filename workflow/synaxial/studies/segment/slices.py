@@ -1,7 +1,6 @@
 """Slices with tumour masks: real ones of a data set, generated ones of stacks, and pictures."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synaxial.config.model import Segment
 from synaxial.data.dataset.reading import describe_images, open_masks, read_dataset
 from synaxial.gan.networks.randomness import seed_sequence
-from synaxial.gan.train.batches import RankBatches
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json
 from synaxial.io.images import as_grey, edges
@@ -20,8 +17,8 @@ from synaxial.io.sheets import make_sheet
 from synaxial.io.stacks import Stack, images_of, masks_of, read_stack
 from synaxial.studies.segment.limits import people_wanted
 
-#: First words of the names of this study's random streams; `gan` has the lower numbers.
-PEOPLE, AUGMENTATION = 100, 101
+#: First word of the name of this random stream; `gan` has the lower numbers.
+PEOPLE = 100
 
 #: What a U-Net may be trained with.
 KINDS = {
@@ -29,9 +26,6 @@ KINDS = {
     "synthetic": "generated slices",
     "both": "real and generated slices",
 }
-
-#: The longest shift of an augmented slice along each axis, as a share of the width.
-LONGEST_SHIFT = 1 / 16
 
 #: The largest number of slices of a picture, and the smallest width of each in pixels.
 SHOWN, WIDTH = 8, 192
@@ -138,6 +132,20 @@ def describe_held_out(folder: Path, truth: Slices, scores: dict[str, float]) -> 
     }
 
 
+def reduced(slices: Slices, factor: int) -> Slices:
+    """Return slices whose width is divided by a factor: means of squares of pixels.
+
+    A pixel of a mask is inside if half of its square is.
+    """
+    if factor == 1:
+        return slices
+    count, side = slices.images.shape[:2]
+    squares = (count, side // factor, factor, side // factor, factor)
+    images = slices.images.reshape(squares).mean(axis=(2, 4), dtype=np.float32)
+    masks = slices.masks.reshape(squares).mean(axis=(2, 4), dtype=np.float32) >= 0.5
+    return replace(slices, images=np.rint(images).astype(np.uint8), masks=masks)
+
+
 def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
     """Return the slices of people drawn by the seed; a smaller choice is part of a larger one."""
     people = len(slices.names)
@@ -145,44 +153,6 @@ def choose_people(slices: Slices, asked: str, seed: int) -> Slices:
     chosen = generator.permutation(people)[: people_wanted(asked, people)]
     kept = np.isin(slices.groups, chosen)
     return Slices(slices.images[kept], slices.masks[kept], slices.groups[kept], slices.names)
-
-
-def batches(parts: list[Slices], settings: Segment, seed: int) -> Iterator[Slices]:
-    """Yield the augmented slices of each update, equally many of each part.
-
-    Each pass over a part has a new random order. The augmentation of update k depends on the seed
-    alone, not on the parts.
-    """
-    share = settings.batch_size // len(parts)
-    orders = [RankBatches(len(part), share, seed, 0, 1) for part in parts]
-    for update in range(settings.updates):
-        chosen = [next(order) for order in orders]
-        images = [part.images[at] for part, at in zip(parts, chosen, strict=True)]
-        masks = [part.masks[at] for part, at in zip(parts, chosen, strict=True)]
-        generator = np.random.Generator(np.random.SFC64(seed_sequence(AUGMENTATION, seed, update)))
-        yield augmented(np.concatenate(images), np.concatenate(masks), generator)
-
-
-def augmented(
-    images: NDArray[np.uint8], masks: NDArray[np.bool_], generator: np.random.Generator
-) -> Slices:
-    """Return slices shifted by a few pixels, half of them mirrored left to right at random.
-
-    Pixels that enter from outside are background. An image and its mask are changed alike.
-    """
-    count, side = images.shape[:2]
-    longest = max(1, int(side * LONGEST_SHIFT))
-    mirrored = generator.random((count,)) < 0.5
-    shifts = generator.integers(-longest, longest + 1, (count, 2))
-    margin = [(0, 0), (longest, longest), (longest, longest)]
-    wide_images, wide_masks = np.pad(images, margin), np.pad(masks, margin)
-    new_images, new_masks = np.empty_like(images), np.empty_like(masks)
-    for at, start in enumerate(longest - shifts):
-        step = -1 if mirrored[at] else 1
-        rows, columns = (slice(first, first + side) for first in start)
-        new_images[at] = wide_images[at, :, ::step][rows, columns]
-        new_masks[at] = wide_masks[at, :, ::step][rows, columns]
-    return Slices(new_images, new_masks, np.arange(count), [])
 
 
 def fullest_slices(slices: Slices) -> NDArray[np.int64]:

@@ -29,11 +29,12 @@ from synaxial.studies.segment.slices import (
     fullest_slices,
     read_generated,
     read_real,
+    reduced,
 )
 from synaxial.studies.segment.unet import segment, train
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 log = logging.getLogger(__name__)
 
@@ -78,11 +79,13 @@ def run(
     if dataset is not None:
         check_unseen(held_out, dataset)
     truth = read_real(held_out)
-    check_size(truth.images.shape[1], settings.channels)
+    check_size(truth.images.shape[1], settings.channels, settings.reduction)
     if not truth.masks.any():
         raise SynaxialError(held_out, "has no tumour in any slice", "subjects with a tumour")
     real = None if kind == "synthetic" else dataset
     parts = read_parts(real, stacks if kind != "real" else None, truth, subjects, seed)
+    parts = {name: reduced(part, settings.reduction) for name, part in parts.items()}
+    truth = reduced(truth, settings.reduction)
     started = time.monotonic()
     parameters, found = train_and_segment(parts, truth, settings, seed, device, threads)
     scores = dice_of_people(found, truth)
@@ -175,6 +178,7 @@ def describe_budget(settings: Segment) -> dict[str, Any]:
         "updates": settings.updates,
         "batch_size": settings.batch_size,
         "images_seen": settings.updates * settings.batch_size,
+        "reduction": settings.reduction,
         "channels": settings.channels,
         "learning_rate": settings.learning_rate,
     }

@@ -27,8 +27,9 @@ from synaxial.gan.networks.layers import BatchNormalization, Convolution, hidden
 from synaxial.gan.ops.resampling import nearest_convolution
 from synaxial.gan.train.optimizers import BlockedAdam
 from synaxial.io.errors import SynaxialError
+from synaxial.studies.segment.augmentation import batches
 from synaxial.studies.segment.limits import check_size
-from synaxial.studies.segment.slices import Slices, batches
+from synaxial.studies.segment.slices import Slices
 
 F = chainer.functions
 
