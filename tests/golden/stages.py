@@ -275,6 +275,11 @@ STAGES = {
     "catalogue search": Stage(
         "--url sqlite:///catalogue.sqlite --order -realism --limit 3 --json --export {to}found"
     ),
+    "export bids": Stage(
+        "--config study.yaml --output {to}bids",
+        f"{PAIRS}/samples/stack_0.tif",
+        skip=("*.md", "*/dataset_description.json"),
+    ),
     "report": Stage("--source manifest.csv --title Subjects --output {to}manifest.html", skip=()),
 }
 
@@ -360,7 +365,8 @@ def _read_arrays(path: Path, stage: Stage) -> object:
 
 
 def _read_table(path: Path, stage: Stage) -> object:
-    rows = pd.read_csv(path, keep_default_na=False).to_dict("records")
+    separator = "\t" if path.suffix == ".tsv" else ","
+    rows = pd.read_csv(path, sep=separator, keep_default_na=False).to_dict("records")
     return compared(json.loads(json.dumps(rows, default=str)), stage)
 
 
@@ -389,6 +395,7 @@ READERS: dict[str, Callable[[Path, Stage], object]] = {
     "npz": _read_arrays,
     "json": lambda path, stage: compared(json.loads(path.read_text()), stage),
     "csv": _read_table,
+    "tsv": _read_table,
     "sqlite": _read_database,
     "html": lambda path, _: re.findall(r"<td[^>]*>(.*?)</td>", path.read_text(), re.DOTALL),
 }

@@ -57,6 +57,7 @@ COMMANDS = {
     "catalogue search": "synaxial.studies.catalogue.search",
     "catalogue consult": "synaxial.studies.catalogue.consult",
     "catalogue send": "synaxial.studies.catalogue.send",
+    "export bids": "synaxial.studies.export.bids",
     "report": "synaxial.io.report",
 }
 
@@ -70,6 +71,7 @@ GROUPS = {
     "study segment": "Whether generated images with masks help a segmentation model.",
     "study turing": "A visual Turing test with human readers.",
     "catalogue": "A database of all generated images.",
+    "export": "Take images and generators elsewhere.",
 }
 
 

@@ -1,0 +1,267 @@
+"""`synaxial export bids`: generated images, and a study's volumes and slices, as BIDS derivatives.
+
+Source: the Brain Imaging Data Structure 1.10 (Gorgolewski et al., 2016), chapter "Derivatives".
+"""
+
+import logging
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import nibabel
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from synaxial.config import Study, pixel_millimetres, read_study
+from synaxial.gan.rendering import compressed, make_volume
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import is_placeholder, read_json, write_csv, write_json, write_text
+from synaxial.io.images import as_grey
+from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+BIDS = "1.10.0"
+
+log = logging.getLogger(__name__)
+
+#: The columns of participants.tsv, and what they mean.
+COLUMNS = {
+    "synthetic": "Whether the participant is synthetic: no real person",
+    "generator": "Start of the SHA-256 of the generator",
+    "stack": "Number of the stack of generated images",
+    "image": "Number of the image in its stack; of a head, n/a",
+    "sampling_seed": "Seed of the stack",
+    "level": "Level of the slice that was asked for, in mm; of a head, its first level",
+    "tumour": "Whether a tumour was asked for; of a head, at any level",
+}
+
+README = """\
+# Data of Synaxial
+
+Axial FLAIR slices of brains in the form of BIDS derivatives.
+
+Participants with `synthetic` true are not people. A neural network made their images, each for
+itself. A participant is one image, or a head whose slices were made one by one with one latent. The
+images are for research on methods, not for diagnosis. A generator can repeat parts of its training
+images.
+
+Participants with `synthetic` false are subjects of the study. Their volumes were reoriented and
+checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of their
+data apply.
+"""
+
+
+@dataclass(frozen=True)
+class File:
+    """A volume of a participant: the end of its name, the volume, and its sidecar."""
+
+    ending: str
+    volume: nibabel.Nifti1Image
+    sidecar: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A participant: its label, its row of participants.tsv, and its files."""
+
+    label: str
+    row: dict[str, Any]
+    files: list[File] = field(default_factory=list)
+
+
+def run(
+    output: Annotated[Path, typer.Option(help="The data set to write, a folder.")],
+    stacks: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="STACK...", help="Stacks of generated images (.tif)."),
+    ] = None,
+    real: Annotated[
+        Path | None,
+        typer.Option(help="Folder of results, whose volumes and slices are written too."),
+    ] = None,
+    config: Annotated[Path, typer.Option(help="The study, for the size of a pixel.")] = Path(
+        "config.yaml"
+    ),
+) -> None:
+    """Write images as BIDS derivatives.
+
+    Each generated image is a participant of its own, and so is each head of `synaxial sample
+    --levels`.
+
+    \b
+    Example: synaxial export bids --output bids samples/stack_0.tif samples/stack_1.tif
+    """
+    study = read_study(config)
+    if output.exists():
+        raise SynaxialError(output, "exists", "a name that is free", "remove it, or name another")
+    if not stacks and real is None:
+        raise SynaxialError("export bids", "nothing to write", "stacks, or --real")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=output.parent) as beside:
+        folder = Path(beside) / "data"
+        count = write_dataset(folder, participants_of(stacks or [], real, study))
+        folder.rename(output)
+    log.info("%s: %d participants", output, count)
+
+
+def participants_of(
+    stacks: Sequence[Path], real: Path | None, study: Study
+) -> Iterator[Participant]:
+    """Give the synthetic participants, then the subjects of the study."""
+    pixel = pixel_millimetres(study)
+    for path in stacks:
+        yield from synthetic(path, study.resize.size, pixel)
+    if real is not None:
+        yield from subjects(real, pixel)
+
+
+def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
+    """Write a data set into a new folder, and return the number of participants.
+
+    Raises
+    ------
+    SynaxialError
+        Two participants have one label.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for participant in participants:
+        label = f"sub-{participant.label}"
+        if label in rows:
+            raise SynaxialError(label, "is twice in the data set", "each stack and subject once")
+        rows[label] = participant.row
+        for file in participant.files:
+            path = folder / label / "anat" / f"{label}_{file.ending}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(compressed(file.volume))
+            write_json(path.with_name(f"{label}_{file.ending}.json"), file.sidecar)
+    table = [{"participant_id": label} | row for label, row in rows.items()]
+    write_csv(folder / "participants.tsv", ["participant_id", *COLUMNS], table, delimiter="\t")
+    columns = {"participant_id": "A generator's digest, stack and image, or a subject"} | COLUMNS
+    described = {name: {"Description": text} for name, text in columns.items()}
+    write_json(folder / "participants.json", described)
+    write_json(
+        folder / "dataset_description.json",
+        {
+            "Name": "Axial FLAIR slices of Synaxial",
+            "BIDSVersion": BIDS,
+            "DatasetType": "derivative",
+            "GeneratedBy": [{"Name": "Synaxial", "Version": version("synaxial")}],
+        },
+    )
+    write_text(folder / "README.md", README)
+    return len(rows)
+
+
+def synthetic(path: Path, width: int, pixel: float) -> Iterator[Participant]:
+    """Give the participants of a stack: each image, or the head.
+
+    `width` is that of the study's images, and `pixel` the side of their pixels in mm.
+    """
+    stack = read_stack(path)
+    images, masks = images_of(stack, path), masks_of(stack, path)
+    if images.pages.shape[2] != width:
+        raise SynaxialError(
+            path, f"has images of {images.pages.shape[2]} pixels", f"{width}, as resize.size"
+        )
+    inside = None if masks is None else as_grey(masks.pages) // INSIDE
+    if images.descriptions[0].get("series") == "head":
+        yield _participant(path, images, inside, pixel)
+        return
+    for number in range(len(images.pages)):
+        one = slice(number, number + 1)
+        single = Stack(images.pages[one], images.descriptions[one])
+        yield _participant(path, single, None if inside is None else inside[one], pixel)
+
+
+def _participant(
+    path: Path, images: Stack, masks: NDArray[np.uint8] | None, pixel: float
+) -> Participant:
+    """Return the participant of one image, or of all images of a head."""
+    first = images.descriptions[0]
+    try:
+        generator, stack, image = first["generator"], first["stack"], first["image"]
+        seed = first["seed"]
+    except KeyError as error:
+        raise SynaxialError(
+            path, f"does not say the {error} of its images", "a stack of `synaxial sample`"
+        ) from error
+    is_head = len(images.pages) > 1
+    label = f"{generator[:8]}s{stack}" + ("head" if is_head else f"i{image:03d}")
+    asked = [page.get("asked", {}) for page in images.descriptions]
+    level = asked[0].get("level")
+    tumours = [page["tumour"] for page in asked if "tumour" in page]
+    row = {
+        "synthetic": "true",
+        "generator": generator[:16],
+        "stack": stack,
+        "image": "n/a" if is_head else image,
+        "sampling_seed": seed,
+        "level": "n/a" if level is None else level,
+        "tumour": str(any(tumours)).lower() if tumours else "n/a",
+    }
+    sidecar = {
+        "Description": "Synthetic image, made by a neural network. It shows no real person.",
+        "SkullStripped": True,
+        "GeneratedImages": images.descriptions,
+    }
+    files = [File("desc-synthetic_FLAIR", make_volume(images.pages, pixel, level), sidecar)]
+    if masks is not None:
+        of_mask = {
+            "Description": "Tumour mask, made with the image by the same network.",
+            "Type": "Lesion",
+            "SkullStripped": True,
+        }
+        files.append(File("desc-tumour_mask", make_volume(masks, pixel, level), of_mask))
+    return Participant(label, row, files)
+
+
+def subjects(results: Path, pixel: float) -> Iterator[Participant]:
+    """Give the subjects of a study that were not left out, from its folder of results.
+
+    Raises
+    ------
+    SynaxialError
+        The folder has no volumes.
+    """
+    records = sorted((results / "volumes").glob("[!.]*.json"))
+    if not records:
+        raise SynaxialError(results, "has no volumes", "the folder of results of a run")
+    for path in records:
+        record = read_json(path)
+        subject = path.stem
+        volume = path.with_name(f"{subject}_flair.nii.gz")
+        if is_placeholder(volume):
+            continue
+        description = "Volume in canonical orientation, with the voxels of the original."
+        canonical = nibabel.Nifti1Image.from_filename(volume)
+        files = [File("desc-canonical_FLAIR", canonical, _of_subject(description))]
+        stack = results / "images" / f"{subject}.tif"
+        if stack.exists() and not is_placeholder(stack):
+            files.append(_slices(stack, pixel, record["spacing_mm"][2]))
+        row = dict.fromkeys(COLUMNS, "n/a") | {"synthetic": "false"}
+        yield Participant(re.sub(r"[^A-Za-z0-9]", "", subject), row, files)
+
+
+def _slices(path: Path, pixel: float, spacing: float) -> File:
+    """Return the slices of a subject as a volume at their levels; `spacing` is between slices."""
+    stack = read_stack(path)
+    numbers = [page["slice"] for page in stack.descriptions]
+    volume = make_volume(stack.pages, pixel, spacing * numbers[0])
+    affine = volume.affine.copy()
+    affine[2, 2] = spacing * (numbers[1] - numbers[0]) if len(numbers) > 1 else spacing
+    volume.set_qform(affine, code="aligned")
+    volume.set_sform(affine, code="aligned")
+    volume.header["descrip"] = ""
+    description = "8-bit slices after windowing and resampling, as the networks see them."
+    return File("desc-slices_FLAIR", volume, _of_subject(description))
+
+
+def _of_subject(description: str) -> dict[str, Any]:
+    return {"Description": description, "SkullStripped": True}
