@@ -57,6 +57,7 @@ COMMANDS = {
     "catalogue search": "synaxial.studies.catalogue.search",
     "catalogue consult": "synaxial.studies.catalogue.consult",
     "catalogue send": "synaxial.studies.catalogue.send",
+    "export onnx": "synaxial.studies.export.onnx_file",
     "report": "synaxial.io.report",
 }
 
@@ -70,6 +71,7 @@ GROUPS = {
     "study segment": "Whether generated images with masks help a segmentation model.",
     "study turing": "A visual Turing test with human readers.",
     "catalogue": "A database of all generated images.",
+    "export": "A trained generator for use elsewhere.",
 }
 
 

@@ -1,0 +1,1 @@
+"""A trained generator for use elsewhere: an ONNX file, and a model card."""
