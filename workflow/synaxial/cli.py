@@ -58,6 +58,7 @@ COMMANDS = {
     "catalogue consult": "synaxial.studies.catalogue.consult",
     "catalogue send": "synaxial.studies.catalogue.send",
     "export onnx": "synaxial.studies.export.onnx_file",
+    "export card": "synaxial.studies.export.card",
     "report": "synaxial.io.report",
 }
 
