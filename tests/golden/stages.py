@@ -21,6 +21,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import onnx
 import pandas as pd
 import tifffile
 import typer
@@ -280,6 +281,11 @@ STAGES = {
         f"{PAIRS}/samples/stack_0.tif",
         skip=("*.md", "*/dataset_description.json"),
     ),
+    "export onnx": Stage(f"--generator {PAIRS}/generator.npz --output {{to}}generator.onnx"),
+    "export card": Stage(
+        f"--run {FINAL}/run.json --evaluation {FINAL}/evaluation.json"
+        " --real controls/real/evaluation.json --output {to}README.md --medigan {to}metadata.json"
+    ),
     "report": Stage("--source manifest.csv --title Subjects --output {to}manifest.html", skip=()),
 }
 
@@ -364,6 +370,16 @@ def _read_arrays(path: Path, stage: Stage) -> object:
         return {key: summary(file[key], stage) for key in sorted(file.files)}
 
 
+def _read_model(path: Path, stage: Stage) -> object:
+    """Return the operators, and what characterises the constants."""
+    graph = onnx.load(path).graph
+    constants = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    return {
+        "operators": [f"{node.op_type}: {', '.join(node.input)}" for node in graph.node],
+        "constants": {name: summary(array, stage) for name, array in constants.items()},
+    }
+
+
 def _read_table(path: Path, stage: Stage) -> object:
     separator = "\t" if path.suffix == ".tsv" else ","
     rows = pd.read_csv(path, sep=separator, keep_default_na=False).to_dict("records")
@@ -393,6 +409,7 @@ READERS: dict[str, Callable[[Path, Stage], object]] = {
     "nii.gz": _read_volume,
     "npy": lambda path, stage: summary(np.load(path), stage),
     "npz": _read_arrays,
+    "onnx": _read_model,
     "json": lambda path, stage: compared(json.loads(path.read_text()), stage),
     "csv": _read_table,
     "tsv": _read_table,

@@ -58,6 +58,8 @@ COMMANDS = {
     "catalogue consult": "synaxial.studies.catalogue.consult",
     "catalogue send": "synaxial.studies.catalogue.send",
     "export bids": "synaxial.studies.export.bids",
+    "export onnx": "synaxial.studies.export.onnx_file",
+    "export card": "synaxial.studies.export.card",
     "report": "synaxial.io.report",
 }
 
@@ -71,7 +73,7 @@ GROUPS = {
     "study segment": "Whether generated images with masks help a segmentation model.",
     "study turing": "A visual Turing test with human readers.",
     "catalogue": "A database of all generated images.",
-    "export": "Take images and generators elsewhere.",
+    "export": "Images and generators for use elsewhere.",
 }
 
 

@@ -38,14 +38,19 @@ class Conditions:
         """The numbers that a network sees of a label."""
         return BUMPS * ("level" in self.names) + 3 * ("tumour" in self.names)
 
+    @property
+    def bumps(self) -> tuple[Array, float]:
+        """The centres of the bumps along the levels, in mm, and how far they are apart."""
+        assert self.known is not None
+        lowest, highest = self.known[:, LEVEL].min(), self.known[:, LEVEL].max()
+        centres = np.linspace(lowest, highest, BUMPS, dtype=np.float32)
+        return centres, max(highest - lowest, 1.0) / (BUMPS - 1)
+
     def features_of(self, labels: Array) -> Array:
         """Return what a network sees of labels, float32 (N, `LABEL`): float32 (N, `features`)."""
         parts = []
         if "level" in self.names:
-            assert self.known is not None
-            lowest, highest = self.known[:, LEVEL].min(), self.known[:, LEVEL].max()
-            centres = np.linspace(lowest, highest, BUMPS, dtype=np.float32)
-            apart = max(highest - lowest, 1.0) / (BUMPS - 1)
+            centres, apart = self.bumps
             parts.append(np.exp(-0.5 * ((labels[:, LEVEL, None] - centres) / apart) ** 2))
         if "tumour" in self.names:
             found = labels[:, TUMOUR, None]

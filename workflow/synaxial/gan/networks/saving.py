@@ -123,9 +123,15 @@ def load_upsampler(path: Path) -> Upsampler:
 def read_settings(arrays: dict[str, np.ndarray]) -> tuple[Training, dict[str, Any]]:
     """Take the settings out of a file's arrays: those that its network needs, and all of them."""
     settings = json.loads(str(arrays.pop(SETTINGS_KEY)[()]))
+    return training_in(settings), settings
+
+
+def training_in(settings: dict[str, Any]) -> Training:
+    """Take those of a training's written settings that its generator needs."""
     # Other settings may have become invalid since, but the network does not need them.
-    needed = {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
-    return Training.model_validate(needed), settings
+    return Training.model_validate(
+        {key: settings[key] for key in NEEDED_SETTINGS if key in settings}
+    )
 
 
 def load_generator(path: Path) -> TrainedGenerator:
