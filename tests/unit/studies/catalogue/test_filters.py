@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from synaxial.config import make_study
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.database import open_catalogue
 from synaxial.studies.catalogue.filters import page_of, question_of, read_bounds, sliders_of
@@ -79,11 +78,9 @@ def test_the_bounds_are_those_of_the_data(files, tmp_path):
         assert high - step < max(values) <= high
 
 
-def test_the_area_is_in_square_millimetres_where_that_is_known(files, tmp_path, monkeypatch):
+def test_the_area_is_in_square_millimetres_where_that_is_known(files, tmp_path):
     url = f"sqlite:///{tmp_path}/c.sqlite"
-    monkeypatch.setattr(
-        "synaxial.studies.catalogue.load.read_study", lambda _: make_study({"resize": {"to": 64}})
-    )
+    (tmp_path / "study.yaml").write_text("resize: {size: 64}\n")
     load(files, url, config=tmp_path / "study.yaml")
     with Session(open_catalogue(url)) as session:
         bounds = read_bounds(session)

@@ -37,7 +37,7 @@ from synaxial.studies.catalogue.tables import (
 FIRST = 12
 IMAGES = 60
 
-#: The largest number of images in one download: some seconds of work, and at most 100 MB.
+#: The largest number of images in one download, which takes some seconds.
 MOST = 500
 
 

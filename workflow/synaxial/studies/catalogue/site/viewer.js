@@ -43,7 +43,8 @@ function pixelsOf(image) {
   const canvas = document.createElement("canvas");
   canvas.width = image.naturalWidth;
   canvas.height = image.naturalHeight;
-  const context = canvas.getContext("2d");
+  // The pixels are computed here, not on a graphics card.
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
   return { canvas, context, pixels: context.getImageData(0, 0, canvas.width, canvas.height) };
 }
