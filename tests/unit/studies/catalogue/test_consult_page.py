@@ -1,6 +1,7 @@
 """The page of `synaxial catalogue consult`, over HTTP and in a real browser."""
 
 import hashlib
+import io
 import json
 import re
 import sqlite3
@@ -8,26 +9,51 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from urllib.parse import quote, urlencode
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
+from synaxial.io.stacks import read_stack, write_stack
 from synaxial.studies.catalogue.consult import run
+from synaxial.studies.catalogue.database import open_catalogue
+from synaxial.studies.catalogue.exporting import SUFFIXES, export
+from synaxial.studies.catalogue.searching import Question, find
 
+from ...pairs import add_masks
 from ..turing.browser import Browser, find_chromium
 from .conftest import make_files, required
 from .test_loading import load
 
+#: The name of an experiment, which may be anything.
+SECOND = "<b>second</b>"
+
+
+def ask(path, first):
+    """Write a stack's images again with the level and the tumour that were asked for."""
+    stack = read_stack(path)
+    asked = [
+        {**each, "asked": {"level": float(first + at), "tumour": False}}
+        for at, each in enumerate(stack.descriptions)
+    ]
+    write_stack(path, stack.pages, asked)
+
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
-    """The file of a catalogue with two experiments."""
+    """The file of a catalogue with two experiments: one with masks, one with requests."""
     folder = tmp_path_factory.mktemp("page")
     path = folder / "catalogue.sqlite"
-    for number, name in enumerate(("first", "<b>second</b>")):
-        load(make_files(folder / str(number), name, 1, number), f"sqlite:///{path}")
+    files = [make_files(folder / f"{n}", name, 1, n) for n, name in enumerate(("first", SECOND))]
+    for number in range(2):
+        add_masks(files[0].stacks[number])
+        ask(files[1].stacks[number], 70 + 5 * number)
+    for each in files:
+        load(each, f"sqlite:///{path}")
     return path
 
 
@@ -53,8 +79,8 @@ def served(catalogue):
         process.wait(30)
 
 
-def get(address, method="GET", **headers):
-    request = urllib.request.Request(address, headers=headers, method=method)
+def get(address, method="GET", data=None, **headers):
+    request = urllib.request.Request(address, data, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read(), answer.headers
@@ -66,7 +92,9 @@ def test_pictures_are_those_of_the_catalogue(served, catalogue):
     with sqlite3.connect(catalogue) as connection:
         images = connection.execute("SELECT id, png FROM images").fetchall()
         training = connection.execute("SELECT id, png FROM training_images").fetchall()
-    for kind, rows in (("picture", images), ("training", training)):
+        masks = connection.execute("SELECT image_id, png FROM masks").fetchall()
+    for kind, rows in (("picture", images), ("training", training), ("mask", masks)):
+        assert rows
         for number, png in rows[:3]:
             status, content, headers = get(f"{served}{kind}/{number}.png")
             assert (status, content) == (200, png)
@@ -95,68 +123,388 @@ def test_only_requests_that_name_this_machine_are_answered(served):
         assert get(served, Host=host)[0] == 421
 
 
+def test_every_page_has_a_policy_that_allows_no_foreign_and_no_inline_script(served):
+    for page in ("", "experiments", "image/1", "picture/1.png", "gallery.js", "consult.css"):
+        status, content, headers = get(f"{served}{page}")
+        policy = headers["Content-Security-Policy"]
+        assert (status, "script-src 'self';" in policy) == (200, True)
+        assert "default-src 'none';" in policy
+        assert "unsafe" not in policy
+        assert b"<script>" not in content
+        assert b" style=" not in content
+
+
 def test_a_wrong_field_is_reported_on_the_page(served):
     for field in ("realism_from=much", "side=top", "order=x", "page=-1", "memorised=maybe"):
-        status, content, _ = get(f"{served}browse?{field}")
+        status, content, _ = get(f"{served}?{field}")
         assert status == 200
         assert b'class="complaint"' in content
         assert b"0 images" in content
+
+
+def download(served, which, kind, images=(), query="", **headers):
+    fields = [("which", which), ("as", kind), *(("image", image) for image in images)]
+    return get(f"{served}export{query}", "POST", urlencode(fields).encode(), **headers)
+
+
+def files_in(content):
+    with ZipFile(io.BytesIO(content)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def exported(catalogue, folder, kind, experiment=None):
+    """The files of `catalogue search --export`."""
+    with Session(open_catalogue(f"sqlite:///{catalogue}")) as session:
+        export(session, list(find(session, Question(experiment))), folder, kind)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_download_has_the_files_of_the_export(served, catalogue, tmp_path):
+    before = hashlib.sha256(catalogue.read_bytes()).hexdigest()
+    for kind in SUFFIXES:
+        wanted = exported(catalogue, tmp_path / kind, kind, "first")
+        status, content, headers = download(served, "all", kind, query="?experiment=first")
+        assert (status, headers["Content-Type"]) == (200, "application/zip")
+        assert headers["Content-Disposition"] == f'attachment; filename="synaxial_{kind}.zip"'
+        assert files_in(content) == wanted
+        assert len(wanted) == (10 if kind == "dicom" else 20)
+        # No date, so that the same selection is the same file.
+        with ZipFile(io.BytesIO(content)) as file:
+            assert {entry.date_time[:3] for entry in file.infolist()} == {(1980, 1, 1)}
+    status, content, _ = download(served, "selected", "dicom", [1, 3])
+    assert [name[-7:] for name in files_in(content)] == ["000.dcm", "002.dcm"]
+    assert hashlib.sha256(catalogue.read_bytes()).hexdigest() == before
+    assert [path.name for path in catalogue.parent.glob("catalogue*")] == ["catalogue.sqlite"]
+
+
+def test_a_download_that_is_refused_says_why(served):
+    status, content, _ = download(served, "selected", "png")
+    assert status == 400
+    assert b"the download: no image is selected; expected at least one image" in content
+    status, content, _ = download(served, "all", "png", query="?realism_from=much")
+    assert (status, b"realism_from: found &#39;much&#39;" in content) == (400, True)
+    assert get(f"{served}export?which=all&as=png")[0] == 405
+
+
+def test_another_site_cannot_start_a_download_in_a_browser(served):
+    _, _, headers = get(served)
+    cookie = headers["Set-Cookie"].partition(";")[0]
+    assert "SameSite=Lax" in headers["Set-Cookie"]
+    assert download(served, "all", "png", Cookie=cookie)[0] == 403
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     if find_chromium() is None:
         required("Chromium is not installed (Debian: apt install chromium)")
-    made = Browser(tmp_path_factory.mktemp("browser"))
+    made = Browser(tmp_path_factory.mktemp("browser"), height=900)
     yield made
     made.close()
+
+
+@pytest.fixture
+def page(browser, served):
+    """The browser, whose console must have nothing to say at the end."""
+    browser.open(served)
+    browser.evaluate("sessionStorage.clear()")
+    browser.events.clear()
+    yield browser
+    browser.call("Emulation.setScriptExecutionDisabled", value=False)
+    # The policy's violations are there too.
+    assert not browser.complaints()
+    assert all(
+        address.startswith(served) or address == "about:blank" for address in browser.requests()
+    )
 
 
 def text_of(browser, selector):
     return browser.evaluate(f"document.querySelector({json.dumps(selector)}).textContent")
 
 
+def shown(browser):
+    """The ids of the images of the gallery."""
+    return browser.evaluate(
+        "[...document.querySelectorAll('[name=image]')].map(box => Number(box.value))"
+    )
+
+
+def matching(catalogue, condition):
+    """The ids of the images of which SQL says this, experiment by experiment."""
+    with sqlite3.connect(catalogue) as connection:
+        rows = connection.execute(
+            "SELECT images.id FROM images JOIN numbers ON image_id = images.id"
+            " JOIN stacks ON stack_id = stacks.id JOIN generators ON generator_id = generators.id"
+            " JOIN experiments ON experiment_id = experiments.id"
+            f" WHERE {condition} ORDER BY name, images.id"
+        )
+        return [row[0] for row in rows]
+
+
 @pytest.mark.browser
-def test_a_reader_filters_and_looks_at_an_image_beside_its_nearest(served, browser, tmp_path):
-    browser.open(served)
-    assert browser.evaluate("document.querySelectorAll('tbody tr').length") == 2
+def test_the_gallery_shows_all_images_by_experiment(page, served, catalogue):
+    page.open(served)
+    assert shown(page) == matching(catalogue, "1")
+    headings = page.evaluate("[...document.querySelectorAll('h2')].map(each => each.textContent)")
     # A name is text, whatever is in it.
-    assert browser.evaluate("document.querySelectorAll('b').length") == 0
-    browser.open(f"{served}browse?experiment=first")
-    assert text_of(browser, "#total").split()[:2] == ["10", "images,"]
-    browser.evaluate("document.querySelector('[name=memorised]').value = 'yes'")
-    browser.evaluate("document.querySelector('[name=order]').value = '-similarity'")
-    browser.evaluate("window.old = true")
-    browser.click("form button")
-    browser.wait_for("window.old === undefined && document.readyState === 'complete'")
-    browser.wait_for("[...document.images].every(image => image.complete)")
-    assert browser.evaluate("[...document.images].every(image => image.naturalWidth === 64)")
-    assert "memorised" in text_of(browser, "figcaption")
-    assert "first 1/2" in text_of(browser, "figcaption")
-    browser.evaluate("window.old = true")
-    browser.click("figure a")
-    browser.wait_for("window.old === undefined && document.readyState === 'complete'")
-    browser.wait_for("document.querySelector('#nearest').complete")
-    assert text_of(browser, "#memorised") == "yes"
-    assert "subject_0, slice 63" in text_of(browser, "figure:nth-of-type(2) figcaption")
-    browser.screenshot(tmp_path / "image.png")
-    pixels = np.asarray(Picture.open(tmp_path / "image.png").convert("L"))
+    assert headings == [f"{SECOND} 10 images", "first 10 images"]
+    assert page.evaluate("document.querySelectorAll('b').length") == 0
+    assert page.evaluate("document.images[0].alt").startswith(
+        f"generated image 0 of {SECOND}, seed 1, stack 0, level 70 mm, asked for no tumour"
+    )
+    page.evaluate("document.images[19].scrollIntoView()")
+    page.wait_for("[...document.images].every(image => image.naturalWidth === 64)")
+    page.open(f"{served}experiments")
+    assert page.evaluate("document.querySelectorAll('tbody tr').length") == 2
+    page.evaluate("document.querySelector('tbody a').click()")
+    page.wait_for("document.querySelector('#total')?.textContent === '10 images match'")
+
+
+@pytest.mark.browser
+def test_a_slider_changes_the_images_and_the_address_at_once(page, served, catalogue):
+    page.open(served)
+    page.evaluate("window.same = true")
+    low, high = page.evaluate(
+        "['from', 'to'].map(end => Number(document.querySelector(`[name=realism_${end}]`).value))"
+    )
+    page.evaluate("document.querySelector('[name=realism_from]').focus()")
+    for _ in range(20):
+        page.press("ArrowRight")
+    wanted = matching(catalogue, f"realism >= {low + 0.2 - 1e-9}")
+    assert 0 < len(wanted) < 20
+    page.wait_for(f"document.querySelector('#total').textContent === '{len(wanted)} images match'")
+    assert shown(page) == wanted
+    assert page.evaluate("location.search") == f"?realism_from={low + 0.2:.2f}".rstrip("0")
+    assert page.evaluate("window.same")
+    outputs = page.evaluate("[...document.querySelectorAll('output')].map(e => e.textContent)")
+    assert f"{low + 0.2:.2f} to {high:.2f}" in outputs
+    # The upper end takes the lower one along.
+    page.evaluate(
+        "(() => { const to = document.querySelector('[name=realism_to]'); to.value = to.min;"
+        " to.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+    page.wait_for("location.search.startsWith('?realism_to')")
+    assert page.evaluate("document.querySelector('[name=realism_from]').value") == f"{low:g}"
+    # The level that was asked for, with an address that is opened later.
+    page.open(f"{served}?asked_level_from=72&asked_level_to=75&memorised=no")
+    asked = "asked_level BETWEEN 72 AND 75 AND NOT memorised"
+    assert shown(page) == matching(catalogue, asked) != []
+    assert page.evaluate("document.querySelector('[name=asked_level_to]').value") == "75"
+
+
+def canvas(browser, name):
+    """The grey values of an image as it is drawn, (64, 64, 4)."""
+    values = browser.evaluate(
+        f"[...document.querySelector('#{name}').getContext('2d').getImageData(0, 0, 64, 64).data]"
+    )
+    return np.array(values, np.uint8).reshape(64, 64, 4)
+
+
+def stored(catalogue, table, number, key="id"):
+    with sqlite3.connect(catalogue) as connection:
+        query = f"SELECT png FROM {table} WHERE {key} = ?"
+        (png,) = connection.execute(query, (number,)).fetchone()
+    with Picture.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture)
+
+
+def windowed(pixels, width, level):
+    """The linear window of DICOM (PS3.3, C.11.2.1.2.1)."""
+    return np.clip(np.rint(255 * ((pixels - (level - 0.5)) / (width - 1) + 0.5)), 0, 255)
+
+
+def view(browser, address):
+    browser.open(address)
+    browser.wait_for("document.querySelector('#controls')?.hidden === false")
+
+
+@pytest.mark.browser
+def test_window_and_level_change_both_images(page, served, catalogue):
+    with sqlite3.connect(catalogue) as connection:
+        query = "SELECT image_id, nearest_id FROM numbers WHERE mirrored ORDER BY image_id LIMIT 1"
+        number, nearest = connection.execute(query).fetchone()
+    view(page, f"{served}image/{number}")
+    pixels = {
+        "generated": stored(catalogue, "images", number).astype(float),
+        "nearest": stored(catalogue, "training_images", nearest).astype(float),
+    }
+
+    def assert_shown(width, level):
+        for name, values in pixels.items():
+            found = canvas(page, name)
+            for channel in range(3):
+                np.testing.assert_array_equal(found[..., channel], windowed(values, width, level))
+        assert f"Window width {width}, level {level}" in text_of(page, "#shown")
+
+    np.testing.assert_array_equal(canvas(page, "generated")[..., 0], pixels["generated"])
+    assert_shown(256, 128)
+    page.drag("#generated", -200, -60)
+    assert_shown(156, 98)
+    page.drag("#nearest", 40, 100)
+    assert_shown(176, 148)
+    for key in "nnwbbd":
+        page.press(key)
+    assert_shown(172, 144)
+    # The next image has the same window.
+    view(page, f"{served}image/{number}")
+    assert_shown(172, 144)
+    page.drag("#generated", 0, 0, clicks=2)
+    assert_shown(256, 128)
+    page.evaluate("document.querySelector('#width').focus()")
+    page.press("ArrowLeft")
+    assert_shown(255, 128)
+    page.click("#reset")
+    assert_shown(256, 128)
+    assert page.evaluate("getComputedStyle(document.querySelector('#nearest')).transform") == (
+        "matrix(-1, 0, 0, 1, 0, 0)"
+    )
+    assert page.evaluate("document.querySelector('#nearest').ariaLabel").endswith("mirrored")
+
+
+@pytest.mark.browser
+def test_a_copy_looks_like_its_nearest_training_image_on_the_screen(page, served, tmp_path):
+    page.open(f"{served}?experiment=first&memorised=yes&order=-similarity")
+    assert "memorised" in text_of(page, ".grid p")
+    assert "stack 1, image 2" in text_of(page, ".grid label")
+    page.evaluate("document.querySelector('.grid a').click()")
+    page.wait_for("document.querySelector('#controls')?.hidden === false")
+    assert text_of(page, "#memorised") == "yes"
+    assert "subject_0, slice 63" in text_of(page, "figure:nth-of-type(2) figcaption")
+    page.screenshot(tmp_path / "image.png")
+    screen = np.asarray(Picture.open(tmp_path / "image.png").convert("L"))
     boxes = [
-        browser.evaluate(
+        page.evaluate(
             f"(() => {{ const r = document.querySelector('{name}').getBoundingClientRect();"
             " return [r.x, r.y, r.width, r.height]; })()"
         )
         for name in ("#generated", "#nearest")
     ]
-    shown = [pixels[int(y) : int(y + h), int(x) : int(x + w)] for x, y, w, h in boxes]
-    # The image is a copy of that training image, and both are on the screen.
-    assert shown[0].shape == shown[1].shape == (384, 384)
-    assert shown[0].max() > 200
-    assert np.abs(shown[0].astype(int) - shown[1]).mean() < 1
-    assert not browser.complaints()
-    assert all(
-        address.startswith(served) or address == "about:blank" for address in browser.requests()
+    copies = [screen[int(y) : int(y + h), int(x) : int(x + w)] for x, y, w, h in boxes]
+    assert copies[0].shape == copies[1].shape == (512, 512)
+    assert copies[0].max() > 200
+    assert np.abs(copies[0].astype(int) - copies[1]).mean() < 1
+
+
+@pytest.mark.browser
+def test_the_outline_of_the_mask_is_shown_on_request(page, served, catalogue):
+    number = matching(catalogue, "name = 'first' AND tumour_area_pixels > 50")[0]
+    view(page, f"{served}image/{number}")
+    inside = stored(catalogue, "masks", number, "image_id") == 255
+    padded = np.pad(inside, 1)
+    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    border = inside & ~core
+    assert 0 < border.sum() < inside.sum()
+    before = canvas(page, "generated")
+    page.press("m")
+    after = canvas(page, "generated")
+    np.testing.assert_array_equal((after != before).any(axis=2), border)
+    assert (after[border] == (255, 212, 0, 255)).all()
+    page.press("m")
+    np.testing.assert_array_equal(canvas(page, "generated"), before)
+    # The other experiment has no masks.
+    view(page, f"{served}image/{matching(catalogue, 'name <> ' + repr('first'))[0]}")
+    assert page.evaluate("document.querySelector('#outline')") is None
+
+
+@pytest.mark.browser
+def test_arrows_go_through_the_images_that_match(page, served, catalogue):
+    page.open(f"{served}?side=left&order=-tumour_area_pixels&experiment=first")
+    order = shown(page)
+    wanted = matching(catalogue, "name = 'first' AND tumour_side = 'left'")
+    assert sorted(order) == wanted
+    assert order != wanted
+    page.evaluate("document.querySelector('.grid a').click()")
+    for at, key in ((0, "ArrowRight"), (1, "ArrowRight"), (2, "ArrowLeft"), (1, None)):
+        page.wait_for(f"location.pathname === '/image/{order[at]}'")
+        page.wait_for("document.querySelector('#controls')?.hidden === false")
+        assert text_of(page, "#place") == f"{at + 1} of {len(order)} that match"
+        if key:
+            page.press(key)
+
+
+def tab_to(browser, selector):
+    """Press Tab until an element has the focus."""
+    for _ in range(120):
+        if browser.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+            # The focus can be seen.
+            assert browser.evaluate(
+                "(() => { const r = document.activeElement.getBoundingClientRect();"
+                " return r.top >= 0 && r.bottom <= innerHeight; })()"
+            )
+            return
+        browser.press("Tab")
+    raise AssertionError(f"no Tab reaches {selector}")
+
+
+@pytest.mark.browser
+def test_a_selection_is_downloaded_with_the_keyboard_alone(page, served, catalogue, tmp_path):
+    page.open(f"{served}?experiment=first")
+    tab_to(page, "[name=image][value='2']")
+    page.press(" ")
+    page.wait_for("document.querySelector('#chosen').textContent === '1 selected'")
+    # Another image is selected where it is large, and the selection stays.
+    tab_to(page, "a[href^='/image/5?']")
+    page.press("Enter")
+    page.wait_for("document.querySelector('#controls')?.hidden === false")
+    page.press("s")
+    page.open(f"{served}?experiment={quote(SECOND)}")
+    page.wait_for("document.querySelector('#chosen').textContent === '2 selected'")
+    tab_to(page, "[name=as]")
+    page.press("d")
+    tab_to(page, "[value=selected]")
+    page.press("Enter")
+    content = page.downloaded(".zip").read_bytes()
+    every = exported(catalogue, tmp_path / "all", "dicom", "first")
+    assert files_in(content) == {name: every[name] for name in (sorted(every)[1], sorted(every)[4])}
+    page.click("#clear")
+    assert text_of(page, "#chosen") == "0 selected"
+    assert page.evaluate("document.activeElement.name") == "as"
+
+
+@pytest.mark.browser
+def test_a_screen_reader_finds_landmarks_and_a_name_for_everything(page, served):
+    controls = {"button", "checkbox", "combobox", "image", "link", "slider", "img"}
+    for address, expected in ((served, {"search", "form"}), (f"{served}image/8", {"table"})):
+        page.open(address)
+        page.wait_for("document.querySelector('#chosen, #controls:not([hidden])')?.textContent")
+        nodes = [
+            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            for node in page.call("Accessibility.getFullAXTree")["nodes"]
+            if not node["ignored"]
+        ]
+        roles = {role for role, _ in nodes}
+        assert {"main", "navigation", "heading", "status", "slider"} | expected <= roles
+        assert [each for each in nodes if each[0] in controls and not each[1].strip()] == []
+        assert ("slider", "from" if address == served else "Window width") in nodes
+
+
+@pytest.mark.browser
+def test_the_form_and_the_pages_work_without_script(page, served, catalogue):
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    page.open(served)
+    page.evaluate("document.querySelector('[name=similarity_to]').value = 0.95")
+    page.evaluate("document.querySelector('[name=side]').value = 'left'")
+    page.click("noscript button")
+    page.wait_for("location.search.includes('similarity_to=0.95')")
+    page.wait_for("document.readyState === 'complete'")
+    wanted = matching(catalogue, "tumour_side = 'left' AND similarity <= 0.95")
+    assert shown(page) == wanted
+    page.evaluate("document.querySelector('.grid a').click()")
+    page.wait_for("document.querySelector('#nearest')?.complete")
+    assert page.evaluate(
+        "['generated', 'nearest'].every(id => document.getElementById(id).naturalWidth === 64)"
     )
+    assert page.evaluate("document.querySelector('#controls').hidden")
+
+
+@pytest.mark.browser
+def test_the_pages_fit_into_a_narrow_window(page, served):
+    page.resize(800, 900)
+    try:
+        for address in (served, f"{served}image/8", f"{served}experiments"):
+            page.open(address)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 800
+    finally:
+        page.resize(1280, 900)
 
 
 def test_a_failure_to_serve_is_one_line(catalogue, served, tmp_path):

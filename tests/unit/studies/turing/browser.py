@@ -33,6 +33,8 @@ FLAGS = (
 NAMED = {
     "Enter": {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"},
     "Tab": {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9},
+    "ArrowLeft": {"key": "ArrowLeft", "code": "ArrowLeft", "windowsVirtualKeyCode": 37},
+    "ArrowRight": {"key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39},
     " ": {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "},
 }
 
@@ -181,14 +183,24 @@ class Browser:
 
     def click(self, selector):
         """Click the middle of an element with the mouse; it must be in sight and uncovered."""
+        self.drag(selector, 0, 0)
+
+    def drag(self, selector, right, down, clicks=1):
+        """Press the mouse in the middle of an element, move it, and let go."""
         where = f"document.querySelector({json.dumps(selector)})"
         self.evaluate(f"{where}.scrollIntoView({{block: 'center'}})")
         x, y = self.evaluate(
             f"(() => {{ const r = {where}.getBoundingClientRect();"
             " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        mouse = {"button": "left", "clickCount": clicks}
+        self.call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, **mouse)
+        if right or down:
+            moved = {"x": x + right, "y": y + down, "button": "left", "buttons": 1}
+            self.call("Input.dispatchMouseEvent", type="mouseMoved", **moved)
+        self.call(
+            "Input.dispatchMouseEvent", type="mouseReleased", x=x + right, y=y + down, **mouse
+        )
 
     def accept_next_dialog(self, click):
         """Click what opens a dialog, and accept it."""
@@ -214,7 +226,7 @@ class Browser:
             if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown")
         ]
 
-    def downloaded(self):
+    def downloaded(self, suffix=".json"):
         """Wait for one file in the folder of downloads and return its path."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
@@ -224,7 +236,7 @@ class Browser:
             found = [
                 path
                 for path in self.downloads.iterdir()
-                if path.suffix == ".json" and path.stat().st_size
+                if path.suffix == suffix and path.stat().st_size
             ]
             if found:
                 return found[0]

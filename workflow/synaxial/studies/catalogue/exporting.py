@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +60,17 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
                 _write(partial, kind, values, of_mask, millimetres)
             written += 1
     return written
+
+
+def export_zip(session: Session, hits: Sequence[dict[str, Any]], kind: str) -> bytes:
+    """Return the files of `export` as a zip file, the same each time."""
+    content = io.BytesIO()
+    with TemporaryDirectory() as folder, ZipFile(content, "w", ZIP_DEFLATED) as file:
+        export(session, hits, Path(folder), kind)
+        for path in sorted(Path(folder).iterdir()):
+            # An entry without a date; `ZipFile.write` would take the date of the temporary file.
+            file.writestr(ZipInfo(path.name), path.read_bytes(), ZIP_DEFLATED)
+    return content.getvalue()
 
 
 def mask_of(session: Session, image: int) -> NDArray[np.uint8] | None:

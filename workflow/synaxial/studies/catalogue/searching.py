@@ -1,7 +1,7 @@
 """Search for images of the catalogue by their numbers and origin."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,8 @@ class Question:
 
     `generator` is the first digits of a digest. `ranges` have the names of `COLUMNS`, and so has
     `order`, with a minus in front for descending order. `side` is the patient's side of the
-    tumour-like area. `limit` and `offset` are the numbers of hits to return and to skip.
+    tumour-like area. `limit` and `offset` are the numbers of hits to return and to skip. `images`
+    are ids.
     """
 
     experiment: str | None = None
@@ -73,6 +74,7 @@ class Question:
     order: str = "id"
     limit: int | None = None
     offset: int = 0
+    images: Sequence[int] | None = None
 
 
 def parse_range(text: str, option: str) -> Range:
@@ -98,14 +100,7 @@ def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
     Images that were not measured match only a question without numbers.
     """
     query = joined(*[column.label(name) for name, column in COLUMNS.items()])
-    for condition in _conditions(question):
-        query = query.where(condition)
-    name = question.order.removeprefix("-")
-    if name not in COLUMNS:
-        raise SynaxialError("--order", f"there is no column {name!r}", ", ".join(COLUMNS))
-    direction = desc if question.order.startswith("-") else asc
-    # Missing numbers come last; databases differ in their default.
-    ordered = query.order_by(COLUMNS[name].is_(None), direction(COLUMNS[name]), Image.id)
+    ordered = query.where(*_conditions(question)).order_by(*_order(question))
     for row in session.execute(ordered.limit(question.limit).offset(question.offset)):
         yield dict(row._mapping)
 
@@ -113,6 +108,19 @@ def find(session: Session, question: Question) -> Iterator[dict[str, Any]]:
 def count(session: Session, question: Question) -> int:
     """Return the number of images that match, without the limit."""
     return session.scalar(joined(func.count()).where(*_conditions(question))) or 0
+
+
+def count_by_experiment(session: Session, question: Question) -> dict[str, int]:
+    """Return the number of images that match, without the limit, of each experiment's name."""
+    query = joined(Experiment.name, func.count().label("number")).where(*_conditions(question))
+    grouped = query.group_by(Experiment.name).order_by(Experiment.name)
+    return {row.name: row.number for row in session.execute(grouped)}
+
+
+def ids_of(session: Session, question: Question) -> Sequence[int]:
+    """Return the ids of all images that match, experiment by experiment, each in its order."""
+    query = joined(Image.id).where(*_conditions(question))
+    return session.scalars(query.order_by(Experiment.name, *_order(question))).all()
 
 
 def joined(*columns: Any) -> Select[Any]:
@@ -128,6 +136,16 @@ def joined(*columns: Any) -> Select[Any]:
     )
 
 
+def _order(question: Question) -> list[Any]:
+    """Return what to sort by."""
+    name = question.order.removeprefix("-")
+    if name not in COLUMNS:
+        raise SynaxialError("--order", f"there is no column {name!r}", ", ".join(COLUMNS))
+    direction = desc if question.order.startswith("-") else asc
+    # Missing numbers come last; databases differ in their default.
+    return [COLUMNS[name].is_(None), direction(COLUMNS[name]), Image.id]
+
+
 def _conditions(question: Question) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if question.experiment is not None:
@@ -140,6 +158,8 @@ def _conditions(question: Question) -> list[ColumnElement[bool]]:
         found.append(Numbers.tumour_side == question.side)
     if question.memorised is not None:
         found.append(Numbers.memorised.is_(question.memorised))
+    if question.images is not None:
+        found.append(Image.id.in_(question.images))
     for name, (low, high) in question.ranges.items():
         if low is not None:
             found.append(COLUMNS[name] >= low)
