@@ -95,6 +95,9 @@ def _add_pixels(dataset: Dataset, pixels: NDArray[np.uint8]) -> None:
     dataset.PhotometricInterpretation = "RGB" if colour else "MONOCHROME2"
     if colour:
         dataset.PlanarConfiguration = 0
+    else:
+        # All grey levels as they are: without it, some viewers stretch an image to its own range.
+        dataset.WindowCenter, dataset.WindowWidth = "128", "256"
     dataset.Rows, dataset.Columns = pixels.shape[:2]
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit = 7
