@@ -20,8 +20,9 @@ from pydicom.uid import (
 HANS = ("MUELLER^HANS", "HX7734412", "19611203")
 VERA = ("ZYBALLA^VERA", "HX9902871", "19540617")
 
-#: The date and time of a study.
+#: The date and time of a study, and of a later one.
 WHEN = ("20190412", "142233")
+LATER = ("20200630", "090000")
 
 #: Everything that tells who was scanned, or when. The prefix is that of all UIDs below.
 SECRETS = (

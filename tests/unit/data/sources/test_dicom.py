@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import yaml
 from pydicom import dcmread
 from pydicom.uid import RLELossless
 
+from synaxial.config import make_study
 from synaxial.config.model import Acquire
 from synaxial.data.dicom import NOT_INSTALLED
 from synaxial.data.slices import slice as cutting
@@ -26,6 +28,7 @@ from synaxial.io.errors import BadVolumeError, SynaxialError
 
 from ..exports import (
     HANS,
+    LATER,
     SECRETS,
     SHAPE,
     VERA,
@@ -34,8 +37,6 @@ from ..exports import (
     write_multi_frame,
     write_series,
 )
-
-LATER = ("20200630", "090000")
 
 
 def settings_for(path: Path, **keys: Any) -> Acquire:
@@ -117,6 +118,15 @@ def test_a_series_is_read_in_canonical_orientation(tmp_path: Path) -> None:
     acquire.acquire_subject(source, settings_for(tmp_path / "export"), name, tmp_path / "volumes")
     voxels = read_volume(tmp_path / "volumes" / f"{name}_flair.nii.gz")
     np.testing.assert_array_equal(voxels, make_scan())
+
+
+def test_the_study_of_the_page_is_valid() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "your-data.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    acquire_keys = make_study(yaml.safe_load(text)).acquire
+    assert acquire_keys.source == "dicom"
+    assert acquire_keys.conform.resample == "linear"
+    assert acquire_keys.volume.shape == (240, 240, 155)
 
 
 def write_problem(root: Path, problem: str) -> None:

@@ -230,7 +230,7 @@ def test_a_command_extracts_the_brain(tmp_path: Path, kind: str, action: str) ->
 
 FAILURES = {
     "fails": r"a: the brain extraction ended with status 3; its output ends: no model found; exp",
-    "another grid": r"a: the result of the brain extraction: .*59, 70, 12.* voxels; expected .* as the",
+    "another grid": r"a: the result of the brain extraction: .*59, 70, 12.* voxels; expected",
     "moved": r"the result of the brain extraction: its grid lies up to 4 mm from that of the vol",
     "no file": r"a: the brain extraction wrote no file; its output ends: finished; expected the",
     "empty": r"a: the result of the brain extraction: every voxel is 0; expected a brain",
@@ -252,8 +252,13 @@ def test_a_command_that_is_not_there_ends_the_run() -> None:
     assert not isinstance(e.value, BadVolumeError)
 
 
-@pytest.mark.parametrize("keys", [{"conform": {"brain_extraction": "bet {input}"}}, {
-    "conform": {"resample": "linear"}, "volume": {"spacing": None}}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"conform": {"brain_extraction": "bet {input}"}},
+        {"conform": {"resample": "linear"}, "volume": {"spacing": None}},
+    ],
+)
 def test_settings_that_cannot_work_are_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected {output} in it|needs volume.spacing"):
         Acquire.model_validate(keys)
