@@ -35,13 +35,12 @@ def test_a_key_keeps_the_names_of_known_sessions(tmp_path: Path) -> None:
     first = {session: time for session, time in TIMES.items() if session.uid != "1.2"}
     before = name_sessions(first, {})
     path = tmp_path / "private" / "key.csv"
-    write_key(path, ((name, session, "a folder") for session, name in before.items()))
+    write_key(path, {session: (name, "a folder") for session, name in before.items()})
     assert path.stat().st_mode & 0o777 == 0o600
-    known = read_key(path)
-    assert known == before
+    assert read_key(path) == {session: (name, "a folder") for session, name in before.items()}
     more = {f"new {number}": str(number) for number in range(20)}
     later = TIMES | {Session(patient, uid): "" for patient, uid in more.items()}
-    after = name_sessions(later, known)
+    after = name_sessions(later, before)
     assert {session: after[session] for session in before} == before
     assert len(set(after.values())) == len(later) == 24
     # The session that is older than the known one comes after it all the same.

@@ -266,6 +266,12 @@ def test_a_key_file_is_written_on_request_alone_and_outside_results(tmp_path: Pa
             header.StudyInstanceUID,
         )
         assert source.files(name)[0].is_relative_to(tmp_path / "export" / row["folder"])
+    # Who is not in the export for a while keeps the name.
+    shutil.move(tmp_path / "export", tmp_path / "away")
+    write_series(tmp_path / "export", patient=("NEW", "1", "19800101"))
+    assert open_fetched(tmp_path, key_file=key).subjects() == ["sub-003_ses-1"]
+    with key.open(newline="") as file:
+        assert {row["subject"] for row in csv.DictReader(file)} == names | {"sub-003_ses-1"}
     inside = tmp_path / "results" / "key.csv"
     with pytest.raises(SynaxialError, match=r"key\.csv is in the folder of results"):
         open_fetched(tmp_path, key_file=inside)

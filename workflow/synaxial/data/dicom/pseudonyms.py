@@ -12,7 +12,7 @@ import csv
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -62,8 +62,8 @@ def name_sessions(times: Mapping[Session, str], known: Mapping[Session, str]) ->
     return names
 
 
-def read_key(path: Path) -> dict[Session, str]:
-    """Return the names in a key file; none if it is not there.
+def read_key(path: Path) -> dict[Session, tuple[str, str]]:
+    """Return the name and the folder of each session in a key file; none if it is not there.
 
     Raises
     ------
@@ -84,18 +84,21 @@ def read_key(path: Path) -> dict[Session, str]:
                 f"the columns {', '.join(COLUMNS)}, and a subject in each row",
                 "see acquire.dicom.key_file",
             )
-    return {Session(row["patient_id"], row["study_instance_uid"]): row["subject"] for row in rows}
+    return {
+        Session(row["patient_id"], row["study_instance_uid"]): (row["subject"], row["folder"])
+        for row in rows
+    }
 
 
-def write_key(path: Path, rows: Iterable[tuple[str, Session, str]]) -> None:
-    """Write the name, the session and the folder of each subject, for the owner alone to read."""
+def write_key(path: Path, rows: Mapping[Session, tuple[str, str]]) -> None:
+    """Write the name and the folder of each session, for the owner alone to read."""
     with written_whole(path) as partial:
         # The mode comes before the content.
         partial.touch(mode=0o600)
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows((name, *session, folder) for name, session, folder in rows)
+            writer.writerows((name, *session, folder) for session, (name, folder) in rows.items())
 
 
 def _digest(patient: str) -> bytes:

@@ -67,8 +67,11 @@ class DicomSource(Source):
             )
 
     def packed_state(self) -> str:
-        """Return the state of all files of the export."""
-        return state_of([self._root / path for path in self._paths])
+        """Return the state of all files of the export; "" if `fetch` will refuse it."""
+        try:
+            return state_of([self._root / path for path in self._paths])
+        except SynaxialError:
+            return ""
 
     def fetch(self) -> None:
         """List the subjects of the export, and write the key file if one is asked for.
@@ -97,10 +100,12 @@ class DicomSource(Source):
         headers, others, damaged = read_headers(self._root, paths)
         self._check_files(len(headers), len(others), damaged)
         sessions = sessions_of(headers)
-        names = name_all(sessions, read_key(self._key) if self._key else {})
+        known = read_key(self._key) if self._key else {}
+        names = name_all(sessions, {session: name for session, (name, _) in known.items()})
         if self._key:
-            rows = ((name, one, folder_of(sessions[one], paths)) for name, one in names.items())
-            write_key(self._key, rows)
+            found = {one: (name, folder_of(sessions[one], paths)) for name, one in names.items()}
+            # Those who are not in the export now keep their names too.
+            write_key(self._key, known | found)
         self._check_patients([name for name, one in names.items() if not sessions[one][0].patient])
         index = make_index(
             sessions,
