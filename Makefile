@@ -48,7 +48,7 @@ $(VENV)/installed-dev: $(VENV)/installed envs/dev.txt
 # The newest versions that pyproject.toml allows, without the locks.
 install-newest: $(BIN)/uv
 	$(UV_INSTALL) --upgrade --build-constraints envs/build-constraints.txt \
-		-r pyproject.toml --extra catalogue --extra dev
+		-r pyproject.toml --extra catalogue --extra dicom --extra export --extra dev
 	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 
 run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.
@@ -120,8 +120,8 @@ site: $(VENV)/installed-dev  ## Build the documentation site into .site.
 	$(BIN)/mkdocs build --strict
 
 lock: $(BIN)/uv  ## Compile envs/*.txt again from pyproject.toml.
-	$(COMPILE) --extra catalogue --output-file envs/cpu.txt
-	$(COMPILE) --extra catalogue --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
+	$(COMPILE) --extra catalogue --extra dicom --extra export --output-file envs/cpu.txt
+	$(COMPILE) --extra catalogue --extra dicom --extra export --extra kaggle --extra dev --constraint envs/cpu.txt --output-file envs/dev.txt
 	$(COMPILE) --extra cuda12 --constraint envs/cpu.txt --output-file envs/cuda12.txt
 	$(COMPILE) --extra cuda13 --constraint envs/cpu.txt --output-file envs/cuda13.txt
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

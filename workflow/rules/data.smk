@@ -73,9 +73,7 @@ rule acquire:
         ),
         # Snakemake does not compare a parameter that depends on the input: a data set may move.
         path=lambda wildcards, input: (
-            f"--path {quote(str(study.acquire.directory.path))}"
-            if study.acquire.source == "directory"
-            else ""
+            f"--path {quote(str(study.acquire.folder))}" if study.acquire.folder else ""
         ),
         fetched=str(plan.results / "source"),
         folder=subpath(output.volume, parent=True),

@@ -76,6 +76,7 @@ CHANGES = {
     "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
     "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch", "manifest"}),
     "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
+    "brain extraction": ({"acquire": {"conform": {"skull": False}}}, {"acquire"}),
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
     "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
     "learning rate": ({"training": {"optimizer": {"learning_rate": 0.001}}}, {"train"}),
@@ -101,3 +102,20 @@ def test_a_change_reaches_the_stages_that_read_it_and_no_other(change):
     content, expected = CHANGES[change]
     before, after = parts({}), parts(content)
     assert {stage for stage in before if before[stage] != after[stage]} == expected
+
+
+def test_a_study_without_conform_has_the_acquire_part_of_old_releases():
+    part = part_of_study(make_study({}), "acquire")["acquire"]
+    assert set(part) == {"source", "person", "on_bad_volume", "volume", "phantom"}
+
+
+def test_of_an_export_only_the_list_of_its_files_matters(tmp_path):
+    before, after = (
+        parts({"acquire": {"source": "dicom", "subjects": "all", "dicom": keys}})
+        for keys in ({"path": "a"}, {"path": "b", "series": ["*flair*"], "key_file": "key.csv"})
+    )
+    assert {stage for stage in before if before[stage] != after[stage]} == {"fetch"}
+    path = tmp_path / "part.yaml"
+    for stage in ("acquire", "manifest"):
+        path.write_text(as_yaml(before[stage]))
+        assert read_study(path).acquire.source == "dicom"

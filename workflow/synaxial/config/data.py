@@ -71,6 +71,26 @@ class Directory(Section):
         return self
 
 
+class Dicom(Section):
+    """A folder of DICOM series, as a scanner or a PACS exports them. It needs the extra `dicom`.
+
+    Synaxial never writes to this folder. Subjects have pseudonyms such as sub-001_ses-1.
+    """
+
+    path: Annotated[Path | None, COMMON] = None
+    """The folder with the files, in any folders below; for `source: dicom`."""
+
+    series: list[str] = []
+    """Patterns of the series description or the protocol name, such as `*flair*tra*`, in the order
+    of preference. A study's FLAIR series is the one that fits the first pattern that any fits. An
+    empty list means that the name or the times of the sequence tell."""
+
+    key_file: Path | None = None
+    """A table to write of the pseudonyms with the patient IDs, study UIDs and folders (.csv, mode
+    600), outside `results`. With it, known patients keep their pseudonyms when others are added.
+    Null means none."""
+
+
 class Archive(Section):
     """A zip or tar(.gz) file, on this machine or at a URL."""
 
@@ -146,11 +166,41 @@ class VolumeCheck(Section):
     4-D files from other data sets."""
 
 
+class Conform(Section):
+    """Brain extraction and resampling, for volumes that are not like those of BraTS."""
+
+    brain_extraction: str | None = None
+    """A command that reads the volume `{input}` and writes the brain in it, or its mask, to
+    `{output}` on the same grid (both .nii.gz), such as `bet {input} {output}`. It runs without a
+    shell. Null means none."""
+
+    skull: bool = True
+    """Whether a volume may still have its skull. With false, such a volume is bad, also after
+    `brain_extraction`."""
+
+    resample: Literal["linear", "cubic", "nearest"] | None = None
+    """Resample every volume by this interpolation to axial slices with the voxel size and the shape
+    of `acquire.volume`. With a shape, the brain must be free of the skull: it is centred, with its
+    top as high as in BraTS. With `shape: null` the volume keeps its field of view. Null leaves
+    volumes as they are."""
+
+    @model_validator(mode="after")
+    def _check_command(self) -> Self:
+        for name in ("{input}", "{output}"):
+            if self.brain_extraction is not None and name not in self.brain_extraction:
+                raise ValueError(
+                    f"brain_extraction: found {self.brain_extraction!r}; expected {name} in it"
+                )
+        return self
+
+
 class Acquire(Section):
     """The source of the volumes, and the subjects."""
 
-    source: Annotated[Literal["phantom", "directory", "archive", "kaggle"], COMMON] = "phantom"
-    """Where the volumes come from: phantom (simulated here), directory, archive or kaggle."""
+    source: Annotated[Literal["phantom", "directory", "dicom", "archive", "kaggle"], COMMON] = (
+        "phantom"
+    )
+    """Where the volumes come from: phantom (simulated), directory, dicom, archive or kaggle."""
 
     subjects: Annotated[Subjects, COMMON] = "001-015"
     """Training subjects: `all`, a range such as 001-015, or a list of names or numbers. The paper
@@ -172,8 +222,10 @@ class Acquire(Section):
     """Stop at a volume that fails its checks (fail), or leave it out and report it (skip)."""
 
     volume: VolumeCheck = VolumeCheck()
+    conform: Conform = Conform()
     phantom: Phantom = Phantom()
     directory: Directory = Directory()
+    dicom: Dicom = Dicom()
     archive: Archive = Archive()
     kaggle: Kaggle = Kaggle()
 
@@ -211,14 +263,22 @@ class Acquire(Section):
             raise ValueError("subjects: found an empty list; name at least one subject")
         if self.held_out == "all":
             raise ValueError("held_out: found all, so none is left to train on; give a range")
-        if self.source == "directory" and self.directory.path is None:
-            raise ValueError("source is directory, but directory.path is not set; set it")
+        if self.source in {"directory", "dicom"} and self.folder is None:
+            raise ValueError(f"source is {self.source}, but {self.source}.path is not set; set it")
+        if self.conform.resample is not None and self.volume.spacing is None:
+            raise ValueError("conform.resample needs volume.spacing, the new size of a voxel")
         if self.source == "phantom" and self.subjects == "all":
             raise ValueError(
                 "subjects: found all, but the phantom source is endless; give a range such as "
                 "001-015"
             )
         return self
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the source, if it is one on this machine."""
+        path: Path | None = getattr(getattr(self, self.source), "path", None)
+        return path
 
     @property
     def wanted(self) -> Subjects:

@@ -13,6 +13,8 @@ from pydantic import Field, model_validator
 from synaxial.config.data import (
     Acquire,
     Archive,
+    Conform,
+    Dicom,
     Directory,
     Kaggle,
     Phantom,

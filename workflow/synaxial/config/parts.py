@@ -6,7 +6,7 @@ The output of a stage must depend on these keys and no others, so that a change 
 
 from typing import Any
 
-from synaxial.config.model import Sample, Study
+from synaxial.config.model import Conform, Sample, Study
 from synaxial.io.errors import SynaxialError
 
 #: The keys with the size of the volumes in mm, and those with the size of a pixel.
@@ -66,15 +66,22 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
         # A change of an unused source reruns nothing, and another subject does not change the
         # volume of this one.
         read = {"source", "person", "on_bad_volume", "volume", study.acquire.source}
-        keys: dict[str, Any] = {
-            "acquire": read | ({"subjects", "held_out"} if stage == "fetch" else set())
-        }
+        if stage == "fetch":
+            read |= {"subjects", "held_out"}
+        elif study.acquire.conform != Conform():
+            # Without this key, the part of a study that does not conform is that of old releases.
+            read.add("conform")
+        keys: dict[str, Any] = {"acquire": read}
     else:
         keys = KEYS.get(stage, {stage: True})
     part = study.model_dump(mode="json", include=keys)
+    # The same files in another folder give the same volumes.
+    given = {"path": "given by --path"}
     if stage in {"acquire", "manifest"} and "directory" in part["acquire"]:
-        # The same files in another folder give the same volumes.
-        part["acquire"]["directory"]["path"] = "given by --path"
+        part["acquire"]["directory"] |= given
+    if stage in {"acquire", "manifest"} and study.acquire.source == "dicom":
+        # The other keys choose the files, which `fetch` lists.
+        part["acquire"]["dicom"] = given
     return part
 
 

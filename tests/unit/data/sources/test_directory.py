@@ -23,7 +23,7 @@ NAMES = [f"BraTS20_Training_{number:03d}" for number in (1, 2, 3)]
 
 @pytest.mark.parametrize("name", Acquire.model_fields["source"].annotation.__args__)
 def test_every_source_of_the_configuration_is_there(tmp_path: Path, name: str) -> None:
-    settings = directory_settings(tmp_path, source=name, subjects=["1"])
+    settings = directory_settings(tmp_path, source=name, subjects=["1"], dicom={"path": tmp_path})
     source = open_source(settings, tmp_path)
     assert type(source).__name__ == f"{name.title()}Source"
 

@@ -44,13 +44,16 @@ def run(
 def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
     """Return a row for each subject: its name and the paths of its files, empty where none is.
 
+    Paths that may name a patient are left out.
+
     A path below `folder` is relative to it, any other is absolute: `folder / path` is always right.
     """
     rows = []
     for subject in source.subjects():
+        files = [] if source.private_paths else source.files(subject)
         paths = [
             str(path.relative_to(folder) if path.is_relative_to(folder) else path.absolute())
-            for path in source.files(subject)
+            for path in files
         ]
         rows.append(dict(zip(COLUMNS, [subject, *paths, "", ""], strict=False)))
     return rows

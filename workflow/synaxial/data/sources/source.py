@@ -35,6 +35,8 @@ class RawVolume:
     labels: Mapping[int, int] | None = None
     #: The FLAIR channel of a 4-D image (see `Layout`), or None if it is not known.
     channel: int | None = None
+    #: What is unusual but usable, as the source knows it.
+    notes: tuple[str, ...] = ()
 
 
 class Source(ABC):
@@ -42,6 +44,9 @@ class Source(ABC):
 
     #: Whether `fetch` must run before the subjects are known and can be read.
     must_be_fetched = False
+    #: Whether the paths of its files may name patients, so that no file and no message may have
+    #: them.
+    private_paths = False
 
     def fetch(self) -> None:  # noqa: B027 - a source without files has nothing to fetch
         """Bring the files of the wanted subjects to this machine."""

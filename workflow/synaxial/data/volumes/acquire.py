@@ -10,7 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from synaxial.config.loading import read_study
-from synaxial.config.model import Acquire, VolumeCheck
+from synaxial.config.model import Acquire, Conform, VolumeCheck
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import SEGMENTATION, RawVolume, Source
 from synaxial.data.volumes.canonical import (
@@ -40,7 +40,7 @@ def run(
         str | None, typer.Option(help="Only this subject, in place of acquire.subjects.")
     ] = None,
     path: Annotated[
-        Path | None, typer.Option(help="The folder, in place of acquire.directory.path.")
+        Path | None, typer.Option(help="The folder of the source, in place of the study's.")
     ] = None,
     state: Annotated[
         str | None, typer.Option(help="State of the subject's files, for the record only.")
@@ -55,8 +55,8 @@ def run(
     if subject is not None:
         settings = settings.model_copy(update={"subjects": [subject], "held_out": []})
     if path is not None:
-        directory = settings.directory.model_copy(update={"path": path})
-        settings = settings.model_copy(update={"directory": directory})
+        section = getattr(settings, settings.source).model_copy(update={"path": path})
+        settings = settings.model_copy(update={settings.source: section})
     source = open_source(settings, fetched)
     for name in source.people():
         acquire_subject(source, settings, name, output, state)
@@ -80,8 +80,15 @@ def acquire_subject(
     try:
         raw = source.read(subject)
         where = f"{subject} ({raw.origin})"
-        volume = make_canonical(raw.image, settings.volume, where, raw.channel)
+        volume = make_canonical(
+            raw.image,
+            settings.volume,
+            where,
+            raw.channel,
+            resampled=settings.conform.resample is not None,
+        )
         segmentation, warnings = read_segmentation(raw, volume, settings.volume)
+        volume, segmentation = as_wanted(volume, segmentation, settings, where)
         record = make_record(subject, person, settings.source, raw, volume, segmentation, warnings)
     except BadVolumeError as error:
         if settings.on_bad_volume == "fail":
@@ -126,6 +133,18 @@ def read_segmentation(
     return segmentation, []
 
 
+def as_wanted(
+    volume: CanonicalVolume, segmentation: NDArray[np.uint8] | None, settings: Acquire, where: str
+) -> tuple[CanonicalVolume, NDArray[np.uint8] | None]:
+    """Return a volume and its segmentation after `acquire.conform`, if the study has it."""
+    if settings.conform == Conform():
+        return volume, segmentation
+    # Imported here, because SciPy takes longer to import than a volume like BraTS to read.
+    from synaxial.data.volumes.conform import conform  # noqa: PLC0415
+
+    return conform(volume, segmentation, settings, where)
+
+
 def make_record(
     subject: str,
     person: str,
@@ -167,7 +186,7 @@ def make_record(
         tumour_left_per_slice=(
             None if segmentation is None else left_per_slice(segmentation, volume.voxels)
         ),
-        notes=list(volume.notes),
+        notes=[*raw.notes, *volume.notes],
         warnings=[*volume.warnings, *warnings],
     )
 

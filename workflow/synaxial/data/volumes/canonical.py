@@ -41,7 +41,11 @@ class CanonicalVolume:
 
 
 def make_canonical(
-    image: Any, check: VolumeCheck, where: str, channel: int | None = None
+    image: Any,
+    check: VolumeCheck,
+    where: str,
+    channel: int | None = None,
+    resampled: bool = False,
 ) -> CanonicalVolume:
     """Check a FLAIR image and turn it to the canonical orientation.
 
@@ -55,17 +59,20 @@ def make_canonical(
         The subject and the file, for messages.
     channel
         The FLAIR channel in this data set, if that is known; `check.channel` comes first.
+    resampled
+        The volume gets another grid afterwards, so that its own may be any.
 
     Raises
     ------
     BadVolumeError
         It is not as expected, or its voxels cannot be read.
     """
-    geometry = read_geometry(image, where, check.affine)
+    geometry = read_geometry(image, where, check.affine, any_tilt=resampled)
     wanted = channel if check.channel is None else check.channel
-    index = _channel_index(geometry.shape, wanted, where)
-    check_geometry(geometry, check, where)
-    voxels, notes, warnings = make_positive(geometry.turn(_read_voxels(image, index, where)), where)
+    index = channel_index(geometry.shape, wanted, where)
+    if not resampled:
+        check_geometry(geometry, check, where)
+    voxels, notes, warnings = make_positive(geometry.turn(read_voxels(image, index, where)), where)
     return CanonicalVolume(
         voxels,
         geometry.canonical_affine,
@@ -105,8 +112,9 @@ def make_canonical_segmentation(
     """
     if flair.conflict:
         raise BadVolumeError(where, "the volume has two orientations")
-    geometry = read_geometry(image, where, wanted)
-    index = _channel_index(geometry.shape, 0, where)
+    # Its tilt is that of the volume, or it lies on another grid.
+    geometry = read_geometry(image, where, wanted, any_tilt=True)
+    index = channel_index(geometry.shape, 0, where)
     if int(np.prod(geometry.shape[3:])) > 1:
         raise BadVolumeError(
             where,
@@ -114,8 +122,8 @@ def make_canonical_segmentation(
             "one volume of labels",
             "convert it, for example with NumPy's argmax if each channel is a label",
         )
-    _check_same_grid(geometry, flair, where)
-    voxels = _read_voxels(image, index, where)
+    check_same_grid(geometry, flair, where)
+    voxels = read_voxels(image, index, where)
     allowed = range(LARGEST_LABEL + 1) if labels is None else sorted(labels)
     unknown = np.setdiff1d(voxels, allowed)
     if unknown.size:
@@ -128,8 +136,8 @@ def make_canonical_segmentation(
     return geometry.turn(table[voxels.astype(np.uint8)])
 
 
-def _check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:
-    """Raise a BadVolumeError if a segmentation is not on the grid of its volume."""
+def check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:
+    """Raise a BadVolumeError if a segmentation or a mask is not on the grid of its volume."""
     if geometry.canonical_shape != flair.canonical_shape:
         raise BadVolumeError(
             where,
@@ -145,7 +153,7 @@ def _check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:
         )
 
 
-def _channel_index(
+def channel_index(
     shape: tuple[int, ...], channel: int | None, where: str
 ) -> tuple[slice | int, ...]:
     """Return the index that takes one 3-D volume from an array of this shape."""
@@ -173,7 +181,7 @@ def _channel_index(
     return tuple(index)
 
 
-def _read_voxels(image: Any, index: tuple[slice | int, ...], where: str) -> NDArray[Any]:
+def read_voxels(image: Any, index: tuple[slice | int, ...], where: str) -> NDArray[Any]:
     """Read one 3-D volume, scaled as the header says, in the orientation of the file."""
     stored = np.dtype(image.get_data_dtype())
     if stored.kind not in "iuf":

@@ -30,6 +30,9 @@ LARGEST_TILT_DEGREES = 15.0
 #: Smaller tilts are rounding of the 32-bit numbers in a header.
 NOTED_TILT_DEGREES = 0.1
 
+#: From this distance (mm) on, slices are thick.
+THICK = 3.0
+
 #: Largest relative difference between the voxel size and the expected one.
 SPACING_TOLERANCE = 0.01
 
@@ -94,7 +97,10 @@ class Geometry:
 
 
 def read_geometry(
-    image: Any, where: str, wanted: Literal["sform", "qform"] | None = None
+    image: Any,
+    where: str,
+    wanted: Literal["sform", "qform"] | None = None,
+    any_tilt: bool = False,
 ) -> Geometry:
     """Read the geometry of a NIfTI image from its header.
 
@@ -106,6 +112,8 @@ def read_geometry(
         The subject and the file, for messages.
     wanted
         `acquire.volume.affine`.
+    any_tilt
+        Accept any angle to the axes of the patient, for a volume that is resampled.
 
     Raises
     ------
@@ -136,18 +144,28 @@ def read_geometry(
         )
     # The size in pixdim is that of the qform.
     _check_spacing(spacing, header["pixdim"][1:4] if wanted is None else None, where)
-    tilt = _tilt_of(affine, where)
+    tilt = [] if any_tilt else _judge_tilt(affine, where)
     notes, conflict = _compare_affines(header) if both and wanted is None else ([], "")
-    if tilt > NOTED_TILT_DEGREES:
-        notes.append(f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled")
     return Geometry(
         shape=tuple(int(size) for size in image.shape),
         spacing=tuple(float(size) for size in spacing),
         axes="".join(aff2axcodes(affine)),
         affine=affine,
         to_canonical=ornt_transform(io_orientation(affine), axcodes2ornt(CANONICAL_AXES)),
-        notes=tuple(notes),
+        notes=(*notes, *tilt),
         conflict=conflict,
+    )
+
+
+def grid_of(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Geometry:
+    """Return the geometry of a volume of canonical orientation."""
+    return Geometry(
+        shape=shape,
+        spacing=tuple(float(size) for size in voxel_sizes(affine)),
+        axes="".join(CANONICAL_AXES),
+        affine=affine,
+        to_canonical=np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]]),
+        notes=(),
     )
 
 
@@ -165,17 +183,24 @@ def _read_qform(header: Any, where: str) -> NDArray[np.float64]:
     return qform
 
 
-def _tilt_of(affine: NDArray[np.float64], where: str) -> float:
-    """Return the angle in degrees between the axes of the volume and those of the patient."""
-    tilt = float(np.degrees(obliquity(affine).max()))
+def tilt_of(affine: NDArray[np.float64]) -> float:
+    """Return the angle in degrees between the axes of a volume and those of the patient."""
+    return float(np.degrees(obliquity(affine).max()))
+
+
+def _judge_tilt(affine: NDArray[np.float64], where: str) -> list[str]:
+    """Return the note on a tilted volume, none if it is not; refuse one without axial slices."""
+    tilt = tilt_of(affine)
     if tilt > LARGEST_TILT_DEGREES:
         raise BadVolumeError(
             where,
             f"the axes are tilted by {tilt:.1f} degrees from those of the patient",
             f"at most {LARGEST_TILT_DEGREES:g}",
-            "resample it to axial slices first",
+            "resample it to axial slices, by acquire.conform.resample",
         )
-    return tilt
+    if tilt <= NOTED_TILT_DEGREES:
+        return []
+    return [f"tilted by {tilt:.1f} degrees; slices are those of the file, not resampled"]
 
 
 def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
@@ -189,18 +214,18 @@ def check_geometry(geometry: Geometry, check: VolumeCheck, where: str) -> None:
     if check.shape is not None and geometry.canonical_shape != check.shape:
         raise BadVolumeError(
             where,
-            f"{_times(geometry.canonical_shape)} voxels (left, posterior, superior)",
-            f"{_times(check.shape)}",
-            "see acquire.volume.shape",
+            f"{times(geometry.canonical_shape)} voxels (left, posterior, superior)",
+            f"{times(check.shape)}",
+            "see acquire.volume.shape and acquire.conform.resample",
         )
     if check.spacing is not None and not np.allclose(
         geometry.canonical_spacing, check.spacing, rtol=SPACING_TOLERANCE, atol=0
     ):
         raise BadVolumeError(
             where,
-            f"voxels of {_times(geometry.canonical_spacing)} mm",
-            f"{_times(check.spacing)} mm within {SPACING_TOLERANCE:.0%}",
-            "see acquire.volume.spacing",
+            f"voxels of {times(geometry.canonical_spacing)} mm",
+            f"{times(check.spacing)} mm within {SPACING_TOLERANCE:.0%}",
+            "see acquire.volume.spacing and acquire.conform.resample",
         )
 
 
@@ -215,14 +240,14 @@ def _check_spacing(spacing: NDArray[np.float64], pixdim: NDArray[Any] | None, wh
     if spacing.min() < SMALLEST_VOXEL or spacing.max() > LARGEST_VOXEL:
         raise BadVolumeError(
             where,
-            f"voxels of {_times(spacing)} mm",
+            f"voxels of {times(spacing)} mm",
             f"{SMALLEST_VOXEL:g} to {LARGEST_VOXEL:g} mm",
             "correct the header, whose unit may not be mm",
         )
     if pixdim is not None and not np.allclose(spacing, pixdim, rtol=SPACING_TOLERANCE, atol=0):
         raise BadVolumeError(
             where,
-            f"voxels of {_times(spacing)} mm in the sform and {_times(pixdim)} mm in pixdim",
+            f"voxels of {times(spacing)} mm in the sform and {times(pixdim)} mm in pixdim",
             "one size",
             "correct the header, or set acquire.volume.affine to the right one (sform or qform)",
         )
@@ -244,5 +269,6 @@ def _compare_affines(header: Any) -> tuple[list[str], str]:
     )
 
 
-def _times(numbers: Iterable[float]) -> str:
+def times(numbers: Iterable[float]) -> str:
+    """Return numbers as a message shows a size."""
     return " x ".join(f"{number:.4g}" for number in numbers)

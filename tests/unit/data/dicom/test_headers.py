@@ -1,0 +1,87 @@
+"""What is read of the headers of an export, and what is hidden."""
+
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.uid import RLELossless
+
+from synaxial.data.dicom.headers import hide, private_parts, read_dataset, read_headers
+
+from ..exports import HANS, SECRETS, SHAPE, make_header, save, write_multi_frame, write_series
+
+
+def read(folder: Path) -> tuple[list, list[int], list[int]]:
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    return read_headers(folder, paths)
+
+
+@pytest.mark.parametrize("kind", ["slices", "compressed", "frames"])
+def test_all_forms_of_a_series_tell_the_same(tmp_path: Path, kind: str) -> None:
+    spacing = (0.9, 0.8, 5.0)
+    if kind == "frames":
+        write_multi_frame(tmp_path / "series.dcm", spacing=spacing)
+    else:
+        syntax = {"syntax": RLELossless} if kind == "compressed" else {}
+        write_series(tmp_path, spacing=spacing, **syntax)
+    headers, others, damaged = read(tmp_path)
+    assert (others, damaged) == ([], [])
+    assert [header.file for header in headers] == list(range(len(headers)))
+    first = headers[0]
+    assert first.grid == (SHAPE[1], SHAPE[0], 0.8, 0.9, 1, 0, 0, 0, 1, 0)
+    assert (first.inversion, first.inversion_time, first.echo_time) == (True, 2500, 120)
+    assert (first.patient, first.birth_date, first.time) == (HANS[1], HANS[2], "20190412 142233")
+    assert (first.number, first.label, first.thickness) == (4, "t2_flair_tra", 5)
+    positions = [position for header in headers for position in header.positions]
+    assert [z for _, _, z in positions] == [-40 + 5 * n for n in range(SHAPE[2])]
+
+
+def test_without_an_id_the_name_and_the_birth_date_are_the_patient(tmp_path: Path) -> None:
+    write_series(tmp_path / "a", patient=(HANS[0], "", HANS[2]))
+    assert {header.patient for header in read(tmp_path / "a")[0]} == {f"{HANS[0]} {HANS[2]}"}
+    write_series(tmp_path / "b", patient=("", "", ""))
+    assert {header.patient for header in read(tmp_path / "b")[0]} == {""}
+
+
+def test_other_files_and_damaged_ones_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a report")
+    (tmp_path / "b.dcm").touch()
+    computed = make_header(Modality="CT", Rows=4, Columns=4)
+    computed.SOPClassUID, computed.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3"
+    save(tmp_path / "c.dcm", computed)
+    whole = write_series(tmp_path / "d")[0].read_bytes()
+    for path in (tmp_path / "d").iterdir():
+        path.unlink()
+    # Cut off within an element.
+    (tmp_path / "d" / "d.dcm").write_bytes(whole[:400])
+    headers, others, damaged = read(tmp_path)
+    assert headers == []
+    assert others == [0, 1, 2]
+    assert damaged == [3]
+
+
+def test_private_words_are_hidden(tmp_path: Path) -> None:
+    description = "flair Mueller, Hans 2019-04-12 HX7734412 of 3.12.1961 1.0x1.0"
+    path = write_series(tmp_path, description=description)[0]
+    label = read(tmp_path)[0][0].label
+    assert label == "flair …, … … … of … 1.0x1.0"
+    assert not [secret for secret in SECRETS if secret.lower() in label.lower()]
+    parts = private_parts(dcmread(path, stop_before_pixels=True))
+    assert {"MUELLER^HANS", "MUELLER", "HANS", "HX7734412", "DOCTORSON"} <= parts
+
+
+def test_a_short_name_is_hidden_where_it_is_a_word() -> None:
+    assert hide("t2 tra LI\x07 slices", frozenset(["Li"])) == "t2 tra … slices"
+
+
+def test_a_strange_value_is_no_warning(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_series(tmp_path)[0]
+    content = path.read_bytes().replace(b"19611203", b"3.12. 61")
+    path.write_bytes(content)
+    dataset = read_dataset(path, ["PatientBirthDate"])
+    assert dataset is not None
+    assert dataset.PatientBirthDate == "3.12. 61"
+    assert not recwarn.list
+    assert caplog.text == ""

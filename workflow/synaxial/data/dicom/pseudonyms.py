@@ -1,0 +1,105 @@
+"""Names of subjects that do not tell who they are: `sub-001_ses-1`.
+
+The number of a patient is its place in the order of the SHA-256 of the patient IDs. So the same
+patients have the same numbers on every machine, and neither a number nor the order of several
+tells an ID. A digest itself would tell: whoever lists all possible IDs finds it. The sessions of a
+patient are in the order of time.
+
+Another patient in the folder may shift the numbers. A key file keeps them.
+"""
+
+import csv
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import written_whole
+
+#: The columns of a key file.
+COLUMNS = ["subject", "patient_id", "study_instance_uid", "folder"]
+
+#: The name of a subject.
+NAME = re.compile(r"sub-(\d+)_ses-(\d+)")
+
+
+class Session(NamedTuple):
+    """A DICOM study of a patient, by what its headers say."""
+
+    patient: str
+    uid: str
+
+
+def name_sessions(times: Mapping[Session, str], known: Mapping[Session, str]) -> dict[Session, str]:
+    """Return the name of the subject for each session.
+
+    Parameters
+    ----------
+    times
+        Date and time of each session.
+    known
+        The names of earlier runs, which stay.
+    """
+    patients: dict[str, int] = {}
+    latest: dict[str, int] = defaultdict(int)
+    for session, name in known.items():
+        patient, number = map(int, name.removeprefix("sub-").split("_ses-"))
+        patients[session.patient] = patient
+        latest[session.patient] = max(latest[session.patient], number)
+    new = sorted({session.patient for session in times} - set(patients), key=_digest)
+    patients |= dict(zip(new, count(max(patients.values(), default=0) + 1)))
+    names = {}
+    for session in sorted(times, key=lambda session: (times[session], session.uid)):
+        if session not in known:
+            latest[session.patient] += 1
+        names[session] = known.get(
+            session, f"sub-{patients[session.patient]:03d}_ses-{latest[session.patient]}"
+        )
+    return names
+
+
+def read_key(path: Path) -> dict[Session, tuple[str, str]]:
+    """Return the name and the folder of each session in a key file; none if it is not there.
+
+    Raises
+    ------
+    SynaxialError
+        It is no key file.
+    """
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+        names = [row.get("subject") or "" for row in rows]
+        whole = all(map(NAME.fullmatch, names)) and len(set(names)) == len(names)
+        if reader.fieldnames != COLUMNS or not whole:
+            raise SynaxialError(
+                path,
+                "is no key file",
+                f"the columns {', '.join(COLUMNS)}, and a subject in each row",
+                "see acquire.dicom.key_file",
+            )
+    return {
+        Session(row["patient_id"], row["study_instance_uid"]): (row["subject"], row["folder"])
+        for row in rows
+    }
+
+
+def write_key(path: Path, rows: Mapping[Session, tuple[str, str]]) -> None:
+    """Write the name and the folder of each session, for the owner alone to read."""
+    with written_whole(path) as partial:
+        # The mode comes before the content.
+        partial.touch(mode=0o600)
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows((name, *session, folder) for session, (name, folder) in rows.items())
+
+
+def _digest(patient: str) -> bytes:
+    return hashlib.sha256(patient.encode()).digest()
