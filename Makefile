@@ -62,7 +62,7 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "  curves   results/demo/experiments/demo/seed_1/curves.png"
 	@echo "  report   results/demo/report.html"
 
-profiles:  ## Link the profiles into Snakemake's folder, so that `--profile slurm` and `--profile local` work anywhere.
+profiles:  ## Link the profiles into Snakemake's folder, so that `--profile slurm` and `--profile local` find them.
 	@folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; \
 	for name in local slurm; do \
 		if [ -e "$$folder/$$name" ] || [ -L "$$folder/$$name" ]; then \

@@ -21,7 +21,9 @@ from synaxial.compute.chainer_compatibility import chainer, chainermn
 from synaxial.compute.machine import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
-from synaxial.gan.sampling import sample_stack
+from synaxial.gan.image_inputs import independent
+from synaxial.gan.networks.conditions import Conditions
+from synaxial.gan.sampling import make_pages
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.optimizers import make_optimizer
 from synaxial.gan.train.setup import make_networks
@@ -67,7 +69,9 @@ def timed(updater: AdversarialUpdater, work: Callable[[], Any]) -> float:
 def sample(updater: AdversarialUpdater, images: int) -> None:
     """Make a stack as `synaxial sample` does, all but its file."""
     generator, latent = updater.networks.smoothed, updater.training.latent
-    made = list(sample_stack(generator, latent, Sample(images=images), 0))
+    settings = Sample(images=images)
+    inputs = independent(Conditions(()), settings, 0, Path("generator.npz"))
+    made = list(make_pages(generator, latent, settings, inputs))
     assert len(made) == images
 
 

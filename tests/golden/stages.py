@@ -218,7 +218,7 @@ STAGES = {
     "evaluate conditions": Stage(
         "--held-out held_out --judge judge.npz --output {to}conditions.json", "asked.tif"
     ),
-    "evaluate neighbours": Stage("--held-out held_out --output {to}neighbours.json", "asked.tif"),
+    "evaluate neighbours": Stage("--held-out held_out --output {to}neighbours.json", "head.tif"),
     "evaluate summary": Stage(
         "--config study.yaml --dataset dataset/dataset.json --sheet sheet.png --shown final"
         " --output {to}summary.html",

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from synaxial.evaluation.metrics.diversity import multi_scale_similarity
-from synaxial.evaluation.neighbouring import PAIRS, agreement, pairs_of
+from synaxial.evaluation.neighbouring import PAIRS, Heads, agreement, pairs_of
 from synaxial.io.stacks import write_stack
 
 LEVELS = np.arange(60, 70, dtype=np.float32)
@@ -20,31 +20,44 @@ def head_of(seed, speed):
     return np.stack([texture[:, speed * k : speed * k + 64] for k in range(10)])
 
 
+def made_of(pixels, scans, people=None):
+    """Scans of ten slices each."""
+    levels = np.tile(LEVELS, len(scans))
+    numbers = (np.repeat(each, 10) for each in (scans, scans if people is None else people))
+    return Heads(pixels, levels, *numbers)
+
+
 def test_pairs_of_one_head_and_of_two():
-    levels, heads = np.tile(LEVELS, 2), np.repeat([0, 1], 10)
-    near = pairs_of(levels, heads, 2, same=True)
+    slices = made_of(np.zeros((20, 1, 1), np.uint8), [0, 1])
+    levels, heads = slices.levels, slices.scans
+    near = pairs_of(slices, 2, same=True)
     assert len(near) == 16
     assert np.all(levels[near[:, 1]] - levels[near[:, 0]] == 2)
     assert np.all(heads[near[:, 0]] == heads[near[:, 1]])
-    others = pairs_of(levels, heads, 0, same=False)
+    others = pairs_of(slices, 0, same=False)
     assert others.tolist() == [[k, 10 + k] for k in range(10)]
-    assert len(pairs_of(np.tile(LEVELS, 50), np.repeat(range(50), 10), 1, same=True)) == PAIRS
+    many = made_of(np.zeros((500, 1, 1), np.uint8), range(50))
+    assert len(pairs_of(many, 1, same=True)) == PAIRS
+    # Two scans of one person are neither one head nor two people's.
+    again = made_of(np.zeros((20, 1, 1), np.uint8), [0, 1], [7, 7])
+    assert len(pairs_of(again, 2, same=True)) == 16
+    assert len(pairs_of(again, 0, same=False)) == 0
 
 
 def test_agreement_falls_with_the_distance_if_slices_differ():
     pixels = np.concatenate([head_of(1, speed=1), head_of(2, speed=1)])
-    found = agreement(pixels, np.tile(LEVELS, 2), np.repeat([0, 1], 10))
+    found = agreement(made_of(pixels, [0, 1]))
     assert found["1_mm"] > found["other_heads"]
     expected = [multi_scale_similarity(pixels[k], pixels[10 + k]) for k in range(10)]
     assert found["other_heads"] == pytest.approx(np.mean(expected))
-    still = agreement(np.tile(pixels[:1], (10, 1, 1)), LEVELS, np.zeros(10, np.int64))
+    still = agreement(made_of(np.tile(pixels[:1], (10, 1, 1)), [0]))
     assert still["1_mm"] == pytest.approx(1)
     assert still["8_mm"] == pytest.approx(1)
     assert still["other_heads"] is None
 
 
 def write_head(path, levels):
-    asked = [{"asked": {"level": float(level)}} for level in levels]
+    asked = [{"series": "head", "asked": {"level": float(level)}} for level in levels]
     write_stack(path, head_of(3, speed=1)[: len(asked)], asked)
 
 
@@ -72,4 +85,12 @@ def test_the_command(tmp_path, held_out, run_synaxial, assert_clear_error):
     output.unlink()
     write_head(tmp_path / "one.tif", LEVELS[:1])
     assert_clear_error(run_synaxial(*arguments, tmp_path / "one.tif"), "no neighbouring slices")
+    assert not output.exists()
+    # The real slices are those of the heads' levels.
+    write_head(tmp_path / "low.tif", LEVELS[:4])
+    run_synaxial(*arguments, tmp_path / "low.tif")
+    assert json.loads(output.read_text())["real"]["4_mm"] is None
+    output.unlink()
+    write_stack(tmp_path / "stack.tif", head_of(3, speed=1)[:1], [{"asked": {"level": 60.0}}])
+    assert_clear_error(run_synaxial(*arguments, tmp_path / "stack.tif"), "stack.tif: is not a head")
     assert not output.exists()

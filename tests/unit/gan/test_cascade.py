@@ -1,12 +1,14 @@
 """A coarse generator with its up-sampler: one file, sampled as any generator; enlarged slices."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synaxial.cli import make_app
 from synaxial.config.model import Sample, Training
+from synaxial.gan.image_inputs import independent
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.coarse import Growth
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness
@@ -19,7 +21,7 @@ from synaxial.gan.networks.saving import (
     make_upsampler,
     save_network,
 )
-from synaxial.gan.sampling import sample_stack, with_statistics
+from synaxial.gan.sampling import make_pages, with_statistics
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import read_stack, write_stack
 
@@ -47,7 +49,8 @@ def make_trained(training):
 
 def stack_of(network, training, number=0, **settings):
     sample = Sample(images=settings.pop("images", 25), **settings)
-    return np.stack(list(sample_stack(network, training.latent, sample, number)))
+    inputs = independent(network.conditions, sample, number, Path("generator.npz"))
+    return np.stack(list(make_pages(network, training.latent, sample, inputs)))
 
 
 def test_an_image_is_a_function_of_seed_stack_and_number():

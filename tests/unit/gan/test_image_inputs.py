@@ -30,9 +30,7 @@ def conditions():
 
 
 def head_of(conditions, levels=(60, 107), **asked):
-    requests = [Request(**asked)] if asked else []
-    settings = SETTINGS.model_copy(update={"requests": requests})
-    return head(conditions, settings, 2, PATH, levels)
+    return head(conditions, SETTINGS, 2, PATH, levels, Request(**asked) if asked else None)
 
 
 def test_a_head_has_one_latent_and_one_noise_at_all_levels(conditions):

@@ -1,6 +1,7 @@
 """Stacks: functions of generator, seed, stack and image, and files that others can open."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from pydantic import ValidationError
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.config.model import Latent, Sample, Training
+from synaxial.gan.image_inputs import independent
 from synaxial.gan.networks import Generator
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import CALIBRATION, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import (
@@ -20,7 +23,7 @@ from synaxial.gan.networks.saving import (
     network_arrays,
     save_network,
 )
-from synaxial.gan.sampling import pages_of, sample_stack
+from synaxial.gan.sampling import make_pages, pages_of
 from synaxial.io.stacks import count_images, images_of, masks_of, read_stack
 
 LATENT = Latent(size=6)
@@ -40,7 +43,8 @@ def save_trained(generator, path):
 
 def stack_of(generator, number=0, **settings):
     sample = Sample(images=settings.pop("images", 45), **settings)
-    return np.stack(list(sample_stack(generator, LATENT, sample, number)))
+    inputs = independent(Conditions(()), sample, number, Path("generator.npz"))
+    return np.stack(list(make_pages(generator, LATENT, sample, inputs)))
 
 
 @pytest.mark.parametrize("dropout", [False, True])

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from synaxial.gan.networks.saving import calibrate, make_generator, save_network
-from synaxial.gan.rendering import HEAD
+from synaxial.gan.rendering import HEAD, WAY
 from synaxial.io.stacks import images_of, masks_of, read_stack
 
 from .test_cascade import make_trained, make_training
@@ -74,6 +74,30 @@ def test_a_head_becomes_a_volume_of_its_levels(folder, tmp_path, run_synaxial):
         np.testing.assert_array_equal(np.asarray(film.convert("L")), stack.pages[6, ..., 0])
 
 
+def test_a_head_has_no_tumour_that_was_not_asked_for(folder, tmp_path, run_synaxial):
+    study = tmp_path / "study.yaml"
+    study.write_text("sample: {requests: [{tumour: left}]}")
+    path = tmp_path / "head.tif"
+    done = run_synaxial(
+        *("sample", "--config", study, "--generator", folder / "asked.npz", "--output", path),
+        *("--levels", "70..77"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert not any(page["asked"]["tumour"] for page in read_stack(path).descriptions)
+
+
+def test_a_film_is_a_gif(folder, tmp_path, run_synaxial, assert_clear_error):
+    path = tmp_path / "way.tif"
+    sample(run_synaxial, folder, "plain", path, "--interpolate", "0:1", "--steps", "3")
+    options = ("render", "--config", folder / "study.yaml", "--stack", path)
+    done = run_synaxial(*options, "--film", tmp_path / "way.mp4")
+    assert_clear_error(done, "way.mp4: is not a name of a film")
+    done = run_synaxial(*options, "--nifti", tmp_path / "way.nii.gz")
+    assert done.returncode == 0, done.stderr
+    described = nibabel.load(tmp_path / "way.nii.gz").header["descrip"].item().decode()
+    assert described == WAY
+
+
 def test_an_interpolation_starts_at_the_first_image(folder, tmp_path, run_synaxial):
     path = tmp_path / "stack.tif"
     done = sample(run_synaxial, folder, "plain", path, "--images", "8")
@@ -103,6 +127,8 @@ def test_an_interpolation_starts_at_the_first_image(folder, tmp_path, run_synaxi
             ("--interpolate", "1:2", "--levels", "70..77"),
             "--interpolate: is given with --levels",
         ),
+        ("asked", ("--levels", "70..77", "--level", "72"), "--level: is given with --levels"),
+        ("asked", ("--levels", "70..77", "--images", "9"), "--images: is given with --levels"),
     ],
 )
 def test_what_cannot_be_made(

@@ -5,7 +5,8 @@ is missing, and those of slices of different heads say how much of it the shape 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from synaxial.evaluation.conditions import read_asked
 from synaxial.evaluation.metrics.diversity import multi_scale_similarity
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json
+from synaxial.io.stacks import read_stack
 
 #: Raise it when the results of this stage change.
 VERSION = 1
@@ -33,6 +35,16 @@ DISTANCES = (1, 2, 4, 8)
 PAIRS = 300
 
 Pairs = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Slices, uint8 (N, S, S), their levels in mm, and the scan and the person of each."""
+
+    pixels: NDArray[np.uint8]
+    levels: NDArray[np.float32]
+    scans: NDArray[np.int64]
+    people: NDArray[np.int64]
 
 
 def run(
@@ -52,18 +64,12 @@ def run(
     \b
     Example: synaxial evaluate neighbours --held-out held_out --output neighbours.json head_*.tif
     """
-    made = [read_asked([path]) for path in heads]
-    names = np.repeat(np.arange(len(heads)), [len(pixels) for pixels, _ in made])
-    images, rows = read_dataset(held_out)
-    subjects = np.unique([row["subject"] for row in rows], return_inverse=True)[1]
+    generated = read_heads(heads)
+    levels = generated.levels
+    real = read_real(held_out, float(levels.min()), float(levels.max()))
     with use_threads(threads):
         numbers = {
-            "generated": agreement(
-                np.concatenate([pixels for pixels, _ in made]),
-                np.concatenate([labels[:, LEVEL] for _, labels in made]),
-                names,
-            ),
-            "real": agreement(images.pixels, labels_of(rows)[:, LEVEL], subjects),
+            name: agreement(each) for name, each in (("generated", generated), ("real", real))
         }
     if not any(numbers["generated"].values()):
         raise SynaxialError(heads[0], "has no neighbouring slices", "heads of some levels")
@@ -71,42 +77,62 @@ def run(
     logger.info("%s: %d heads", output, len(heads))
 
 
-def agreement(
-    pixels: NDArray[np.uint8], levels: NDArray[np.float32], heads: NDArray[np.int64]
-) -> dict[str, float | None]:
-    """Return the mean MS-SSIM of images uint8 (N, S, S) by their distance.
+def read_heads(paths: Sequence[Path]) -> Heads:
+    """Return the slices of some heads; a stack of another kind is refused."""
+    pixels, levels = [], []
+    for path in paths:
+        if any(page.get("series") != "head" for page in read_stack(path).descriptions):
+            raise SynaxialError(path, "is not a head", "a stack of `synaxial sample --levels`")
+        own, labels = read_asked([path])
+        pixels.append(own)
+        levels.append(labels[:, LEVEL])
+    heads = np.repeat(np.arange(len(paths)), [len(own) for own in pixels])
+    return Heads(np.concatenate(pixels), np.concatenate(levels), heads, heads)
 
-    The names are `1_mm`, `2_mm` and so on. `other_heads` is the mean of images of different heads
-    at one level. `levels` are in mm, `heads` tells whose slice an image is. A number without a pair
-    is None.
+
+def read_real(held_out: Path, lowest: float, highest: float) -> Heads:
+    """Return the held-out slices from one level to another, in mm, both included."""
+    images, rows = read_dataset(held_out)
+    levels = labels_of(rows)[:, LEVEL]
+    chosen = np.flatnonzero((lowest <= levels) & (levels <= highest))
+    scans, people = (
+        np.unique([rows[at][name] for at in chosen], return_inverse=True)[1]
+        for name in ("subject", "person")
+    )
+    return Heads(np.asarray(images.pixels[chosen]), levels[chosen], scans, people)
+
+
+def agreement(slices: Heads) -> dict[str, float | None]:
+    """Return the mean MS-SSIM of pairs of slices by their distance.
+
+    The names are `1_mm`, `2_mm` and so on. `other_heads` is the mean of slices of different people
+    at one level. A number without a pair is None.
     """
     kinds = {f"{distance}_mm": (distance, True) for distance in DISTANCES}
     kinds["other_heads"] = (0, False)
     return {
-        name: mean_similarity(pixels, pairs_of(levels, heads, *kind))
+        name: mean_similarity(slices.pixels, pairs_of(slices, *kind))
         for name, kind in kinds.items()
     }
 
 
-def pairs_of(
-    levels: NDArray[np.float32], heads: NDArray[np.int64], distance: float, same: bool
-) -> Pairs:
-    """Return pairs of images of the same head, or of different ones, at a distance: (P, 2).
+def pairs_of(slices: Heads, distance: float, same: bool) -> Pairs:
+    """Return pairs of slices of the same scan, or of different people, at a distance: (P, 2).
 
     There are at most `PAIRS`, evenly spread over all of them.
     """
-    found = np.array(list(_all_pairs(levels, heads, distance, same)), np.int64).reshape(-1, 2)
+    found = np.array(list(_all_pairs(slices, distance, same)), np.int64).reshape(-1, 2)
     kept = np.unique(np.linspace(0, len(found) - 1, min(PAIRS, len(found))).round().astype(int))
     chosen: Pairs = found[kept]
     return chosen
 
 
-def _all_pairs(
-    levels: NDArray[np.float32], heads: NDArray[np.int64], distance: float, same: bool
-) -> Iterator[tuple[int, int]]:
+def _all_pairs(slices: Heads, distance: float, same: bool) -> Iterator[tuple[int, int]]:
+    levels, scans, people = slices.levels, slices.scans, slices.people
     for first in range(len(levels)):
         apart = np.abs(levels - levels[first] - distance) < 0.5
-        for second in np.flatnonzero(apart & ((heads == heads[first]) == same)):
+        wanted = scans == scans[first] if same else people != people[first]
+        for second in np.flatnonzero(apart & wanted):
             # At distance 0 each pair would come twice.
             if distance or second > first:
                 yield first, int(second)

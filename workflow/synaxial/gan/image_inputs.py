@@ -66,12 +66,12 @@ def head(
     stack: int,
     generator: Path,
     levels: tuple[int, int],
+    tumour: Request | None = None,
 ) -> ImageInputs:
     """Return the inputs of a head: an image each mm, from the first level to the last.
 
-    They have the latent and the noise of the first image of a stack. A tumour that the first
-    request asks for is a ball in the middle of the levels, whose size is that of its largest
-    section.
+    They have the latent and the noise of the first image of a stack. A tumour that is asked for is
+    a ball in the middle of the levels, whose size is that of its largest section.
 
     Raises
     ------
@@ -92,11 +92,10 @@ def head(
     heights = np.arange(levels[0], levels[1] + 1, dtype=np.float32)
     labels = np.zeros((len(heights), 4), np.float32)
     labels[:, LEVEL] = heights
-    request = settings.requests[0] if settings.requests else Request(tumour="none")
-    if "tumour" in conditions.names and request.tumour != "none":
+    if tumour is not None and tumour.tumour != "none":
         middle = float(heights.mean())
         stream = ImageRandomness(np, [(REQUEST, settings.seed, stack, 0)])
-        asked = request.model_copy(update={"level": middle})
+        asked = tumour.model_copy(update={"level": middle})
         label = fulfil(asked, conditions, stream.uniform((1, 1))[:, 0], generator)[0]
         diameters = np.sqrt(np.maximum(label[SIZE] ** 2 - 4 * (heights - middle) ** 2, 0))
         cut = diameters >= SMALLEST

@@ -43,7 +43,11 @@ FRAME = 100
 #: NIfTI's description; it has room for 79 characters.
 DESCRIPTION = "synaxial: independent generated images, their 1 mm spacing is a convention"
 HEAD = "synaxial: a generated head, made slice by slice; slices may not fit each other"
-UNKNOWN_SIZE = "synaxial: independent generated images; THE SIZE OF A PIXEL IS NOT KNOWN"
+WAY = "synaxial: generated images from one to another, 1 mm spacing is a convention"
+UNKNOWN_SIZE = "synaxial: generated images; THE SIZE OF A PIXEL IS NOT KNOWN"
+
+#: The description of a volume by the `series` of its pages.
+DESCRIPTIONS = {"head": HEAD, "interpolation": WAY}
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +87,13 @@ def run(
     if all(wanted is None for wanted in (sheet, images, nifti, outlines, nifti_masks, film)):
         options = "--sheet, --images, --nifti, --outlines, --nifti-masks or --film"
         raise SynaxialError("render", "nothing to make", options)
-    for name in (nifti, nifti_masks):
-        if name is not None and not name.name.endswith(".nii.gz"):
-            raise SynaxialError(name, "is not a name of a NIfTI volume", "a name ending in .nii.gz")
+    for name, kind, ending in (
+        (nifti, "a NIfTI volume", ".nii.gz"),
+        (nifti_masks, "a NIfTI volume", ".nii.gz"),
+        (film, "a film", ".gif"),
+    ):
+        if name is not None and not name.name.endswith(ending):
+            raise SynaxialError(name, f"is not a name of {kind}", f"a name ending in {ending}")
     pages = read_stack(stack)
     content, masks = images_of(pages, stack), masks_of(pages, stack)
     if masks is None and (outlines or nifti_masks):
@@ -156,6 +164,9 @@ def write_volume(
         is_head = descriptions[0].get("series") == "head"
         bottom = descriptions[0]["asked"]["level"] if is_head else None
         volume = make_volume(pages, pixel, bottom)
+        if pixel is not None:
+            series = descriptions[0].get("series", "")
+            volume.header["descrip"] = DESCRIPTIONS.get(series, DESCRIPTION)
         add_asked(volume, descriptions)
         files.enter_context(written_whole(path)).write_bytes(compressed(volume))
 
@@ -205,8 +216,7 @@ def make_volume(
     affine[2, 3] = bottom or 0
     volume = nibabel.Nifti1Image(voxels, affine)
     volume.header.set_xyzt_units("unknown" if pixel is None else "mm")
-    known = HEAD if bottom is not None and len(pages) > 1 else DESCRIPTION
-    volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else known
+    volume.header["descrip"] = UNKNOWN_SIZE if pixel is None else DESCRIPTION
     # "Aligned": the coordinates are those of the training data, not of a scanner.
     volume.set_qform(affine, code="aligned")
     volume.set_sform(affine, code="aligned")

@@ -81,7 +81,7 @@ def run(
     """
     study = read_study(config)
     settings = asked_for(study.sample, images, level, tumour, size)
-    series = read_series(levels, interpolate)
+    series = read_series(levels, interpolate, level, images)
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
@@ -92,7 +92,8 @@ def run(
         check_requests(settings, conditions, generator)
     asked = (conditions, settings, stack, generator)
     if levels is not None:
-        inputs = head(*asked, series)
+        wanted = settings.requests[0] if tumour is not None or size is not None else None
+        inputs = head(*asked, series, wanted)
     elif interpolate is not None:
         inputs = interpolation(*asked, trained.latent, series, steps)
     else:
@@ -105,16 +106,21 @@ def run(
     log.info("%s: %d images of generator %s", output, len(inputs.names), digest[:16])
 
 
-def read_series(levels: str | None, interpolate: str | None) -> tuple[int, int]:
+def read_series(
+    levels: str | None, interpolate: str | None, level: float | None, images: int | None
+) -> tuple[int, int]:
     """Return the two numbers of `--levels` or of `--interpolate`; (0, 0) without both.
 
     Raises
     ------
     SynaxialError
-        Both are given, or one is not two whole numbers.
+        One is not two whole numbers, or `--levels` is given with another option for the level or
+        the number of images.
     """
-    if levels is not None and interpolate is not None:
-        raise SynaxialError("--interpolate", "is given with --levels", "one of the two")
+    others = {"--interpolate": interpolate, "--level": level, "--images": images}
+    for option, given in others.items():
+        if levels is not None and given is not None:
+            raise SynaxialError(option, "is given with --levels", "one of the two")
     option, text, separator = (
         ("--interpolate", interpolate, ":") if levels is None else ("--levels", levels, "..")
     )
@@ -157,14 +163,6 @@ def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
     if settings.batch_normalization == "calibrated" and not settings.dropout:
         return trained.with_calibrated_statistics()
     return trained.network
-
-
-def sample_stack(
-    generator: Any, latent: Latent, settings: Sample, stack: int
-) -> Iterator[np.ndarray]:
-    """Make the pages of a stack of a generator without conditions; see `make_pages`."""
-    inputs = independent(Conditions(()), settings, stack, Path())
-    return make_pages(generator, latent, settings, inputs)
 
 
 def make_pages(

@@ -76,6 +76,22 @@ def test_times_count_more_than_a_name() -> None:
     assert not series(echo_time=15.0).is_flair
 
 
+def test_a_protocol_names_all_its_series() -> None:
+    """The description of the series counts more; without an inversion pulse no name makes FLAIR."""
+    assert series(descriptions=("AX FLAIR", "Brain T1 T2 FLAIR")).is_flair
+    t2 = {"inversion": False, "inversion_time": None, "echo_time": 100.0}
+    assert not series(descriptions=("AX T2 TSE", "BRAIN FLAIR"), **t2).is_flair
+    assert not series(descriptions=("", "BRAIN FLAIR"), **t2).is_flair
+    # Some scanners tell the inversion's time alone.
+    assert series(descriptions=("AX FLAIR", ""), inversion=False).is_flair
+
+
+def test_a_short_step_is_no_missing_slice() -> None:
+    heights = [0.0, 5.0, 10.0, 15.0, 17.0, 22.0, 27.0, 32.0, 37.0, 42.0]
+    with pytest.raises(BadVolumeError, match="slices 2 to 5 mm apart; expected one distance"):
+        check_series(Series(tuple(header(n, at) for n, at in enumerate(heights))), never)
+
+
 def test_a_pattern_chooses_and_the_first_that_fits_counts() -> None:
     one, other = series(descriptions=("FLAIR a", "")), series(descriptions=("t2 b", "Brain"))
     assert choose_series([one, other], ["*c*", "*b", "flair*"]) is other

@@ -275,6 +275,8 @@ def test_a_key_file_is_written_on_request_alone_and_outside_results(tmp_path: Pa
     inside = tmp_path / "results" / "key.csv"
     with pytest.raises(SynaxialError, match=r"key\.csv is in the folder of results"):
         open_fetched(tmp_path, key_file=inside)
+    with pytest.raises(SynaxialError, match=r"key\.csv is in the export"):
+        open_fetched(tmp_path, key_file=tmp_path / "export" / "key.csv")
 
 
 def test_a_changed_export_must_be_listed_again(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from synaxial.data.volumes.intensities import NOT_STRIPPED
+from synaxial.data.volumes.record import SKIPPED, Record, write_record
 from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
 
@@ -39,19 +41,26 @@ def folder(tmp_path):
     return tmp_path
 
 
-def write_results(folder):
-    """Two subjects of a run, one of them left out, and the slices of the other, 2 mm apart."""
+def write_results(folder, side=32, warnings=()):
+    """Two subjects of a run, one of them left out, and slices of the other, every second one.
+
+    Its file had the axes posterior, superior and right; the voxels are 2 x 3 x 4 mm.
+    """
     (folder / "volumes").mkdir(parents=True)
     (folder / "images").mkdir()
-    for name in ("P_1", "P_2"):
-        record = {"subject": name, "spacing_mm": [1.0, 1.0, 2.0]}
-        (folder / "volumes" / f"{name}.json").write_text(json.dumps(record))
-    voxels = np.random.default_rng(2).integers(0, 500, (10, 12, 8), np.int16)
-    volume = nibabel.Nifti1Image(voxels, np.diag([-1, -1, 2, 1]))
-    nibabel.save(volume, folder / "volumes" / "P_1_flair.nii.gz")
+    about = {"person": "P", "shape": [1, 1, 1], "orientation": "PSR", "spacing_mm": [3.0, 4.0, 2.0]}
+    used = Record(subject="sub-P_1", warnings=list(warnings), notes=["clipped"], **about)
+    write_record(folder / "volumes" / "sub-P_1.json", used)
+    left_out = Record(subject="P_2", person="P", status=SKIPPED, reason="damaged")
+    write_record(folder / "volumes" / "P_2.json", left_out)
     write_placeholder(folder / "volumes" / "P_2_flair.nii.gz")
-    slices = [{"subject": "P_1", "slice": 30 + n} for n in range(3)]
-    write_stack(folder / "images" / "P_1.tif", pixels_of(3, seed=3), slices)
+    voxels = np.random.default_rng(2).integers(0, 500, (10, 12, 40), np.int16)
+    affine = np.array([[-2, 0, 0, 50], [0, -3, 0, 70], [0, 0, 4, -90], [0, 0, 0, 1]])
+    volume = nibabel.Nifti1Image(voxels, affine)
+    nibabel.save(volume, folder / "volumes" / "sub-P_1_flair.nii.gz")
+    slices = [{"subject": "sub-P_1", "slice": 30 + 2 * n} for n in range(3)]
+    pages = np.random.default_rng(3).integers(0, 256, (3, side, side), np.uint8)
+    write_stack(folder / "images" / "sub-P_1.tif", pages, slices)
     return voxels
 
 
@@ -62,8 +71,16 @@ def export(run_synaxial, folder, *options):
     )
 
 
-def load(folder, label, ending):
-    return nibabel.load(folder / "bids" / f"sub-{label}/anat/sub-{label}_{ending}.nii.gz")
+def load(folder, start, ending):
+    """The volume of the one participant whose label begins so, and its sidecar."""
+    (path,) = folder.glob(f"bids/sub-{start}*/anat/*_{ending}.nii.gz")
+    name = path.name.removesuffix(".nii.gz")
+    return nibabel.load(path), json.loads(path.with_name(f"{name}.json").read_text())
+
+
+def read_participants(folder):
+    with (folder / "bids" / "participants.tsv").open() as file:
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
@@ -84,38 +101,73 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     assert [issue for issue in issues if issue["severity"] == "error"] == []
     assert checked.returncode == 0
 
-    with (folder / "bids" / "participants.tsv").open() as file:
-        rows = {row["participant_id"]: row for row in csv.DictReader(file, delimiter="\t")}
-    first, second, third = (f"ab12cd34s2i00{n}" for n in range(3))
-    assert list(rows) == [
-        *(f"sub-{label}" for label in (first, second, third)),
-        *("sub-ab12cd34s2head", "sub-P1"),
-    ]
-    assert [row["level"] for row in rows.values()] == ["85.0", "60.0", "n/a", "70.0", "n/a"]
-    assert [row["tumour"] for row in rows.values()] == ["true", "n/a", "n/a", "true", "n/a"]
-    assert [row["synthetic"] for row in rows.values()] == ["true"] * 4 + ["false"]
+    rows = read_participants(folder)
+    starts = [*(f"sub-ab12cd34s2i00{n}x" for n in range(3)), "sub-ab12cd34s2headx", "sub-P1"]
+    assert len(rows) == 5
+    for row, start in zip(rows, starts, strict=True):
+        assert row["participant_id"].startswith(start)
+    assert [row["level"] for row in rows] == ["85.0", "60.0", "n/a", "70.0", "n/a"]
+    assert [row["tumour"] for row in rows] == ["true", "n/a", "n/a", "true", "n/a"]
+    assert [row["synthetic"] for row in rows] == ["true"] * 4 + ["false"]
 
-    image = load(folder, first, "desc-synthetic_FLAIR")
+    image, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")
     np.testing.assert_array_equal(np.asarray(image.dataobj)[..., 0], pixels_of(3)[0].T)
     assert (image.header.get_zooms()[0], image.affine[2, 3]) == (6, 85)
-    mask = load(folder, first, "desc-tumour_mask")
+    mask, _ = load(folder, "ab12cd34s2i000", "desc-tumour_mask")
     np.testing.assert_array_equal(np.asarray(mask.dataobj)[..., 0], pixels_of(3)[0].T > 128)
-    head = load(folder, "ab12cd34s2head", "desc-synthetic_FLAIR")
+    head, _ = load(folder, "ab12cd34s2head", "desc-synthetic_FLAIR")
     assert (head.shape, head.affine[2, 3], head.affine[2, 2]) == ((32, 32, 4), 70, 1)
-    canonical = load(folder, "P1", "desc-canonical_FLAIR")
+    canonical, about = load(folder, "P1", "desc-canonical_FLAIR")
     np.testing.assert_array_equal(np.asarray(canonical.dataobj), voxels)
-    slices = load(folder, "P1", "desc-slices_FLAIR")
-    assert (slices.affine[2, 3], slices.header.get_zooms()[2]) == (60, 2)
+    assert about["Description"] == "Volume in canonical orientation. clipped"
+
+
+def test_slices_lie_over_their_volume(folder, run_synaxial):
+    write_results(folder / "results")
+    export(run_synaxial, folder, "--real", folder / "results")
+    volume, about = load(folder, "P1", "desc-canonical_FLAIR")
+    slices, told = load(folder, "P1", "desc-slices_FLAIR")
+    assert about["SkullStripped"] is told["SkullStripped"] is True
+    assert nibabel.aff2axcodes(slices.affine) == ("L", "P", "S")
+    assert slices.header.get_zooms() == (6, 6, 8)
+    # The middle of the volume's slice 32 is the middle of the second page.
+    middle = volume.affine @ [(10 - 1) / 2, (12 - 1) / 2, 32, 1]
+    np.testing.assert_allclose(slices.affine @ [15.5, 15.5, 1, 1], middle)
+
+
+def test_a_volume_with_its_skull_says_so(folder, run_synaxial):
+    write_results(folder / "results", warnings=[NOT_STRIPPED])
+    export(run_synaxial, folder, "--real", folder / "results")
+    for ending in ("desc-canonical_FLAIR", "desc-slices_FLAIR"):
+        assert load(folder, "P1", ending)[1]["SkullStripped"] is False
+
+
+def test_images_with_one_number_are_different_participants(folder, run_synaxial):
+    """Those of an interpolation, and the same head with and without a tumour."""
+    way = [
+        ORIGIN | {"image": 3, "series": "interpolation", "between": [3, 4], "share": share}
+        for share in (0.0, 0.5, 1.0)
+    ]
+    write_stack(folder / "way.tif", pixels_of(3, seed=4), way)
+    head = [ORIGIN | {"image": 0, "series": "head", "asked": {"level": 70.0, "tumour": True}}]
+    write_stack(folder / "tumour.tif", pixels_of(1, seed=5), head)
+    names = ("way.tif", "head.tif", "tumour.tif")
+    done = export(run_synaxial, folder, *(folder / name for name in names))
+    assert done.returncode == 0, done.stderr
+    labels = [row["participant_id"] for row in read_participants(folder)]
+    assert len(set(labels)) == 5
+    assert sum("head" in label for label in labels) == 2
 
 
 @pytest.mark.parametrize(
     ("options", "line"),
     [
         ((), "export bids: nothing to write"),
-        (("stack.tif", "stack.tif"), "sub-ab12cd34s2i000: is twice in the data set"),
+        (("stack.tif", "stack.tif"), "is twice in the data set; expected each image"),
         (("--real", "empty"), "empty: has no volumes; expected the folder of results"),
         (("wide.tif",), "wide.tif: has images of 64 pixels; expected 32"),
         (("nameless.tif",), "nameless.tif: does not say the 'generator'"),
+        (("--real", "narrow"), "sub-P_1.tif: has images of 16 pixels; expected 32"),
     ],
 )
 def test_what_cannot_be_exported_leaves_nothing(
@@ -123,6 +175,7 @@ def test_what_cannot_be_exported_leaves_nothing(
 ):
     write_stack(folder / "wide.tif", np.zeros((1, 64, 64), np.uint8), [ORIGIN | {"image": 0}])
     write_stack(folder / "nameless.tif", pixels_of(1), [{}])
+    write_results(folder / "narrow", side=16)
     before = sorted(folder.iterdir())
     given = [each if each.startswith("--") else folder / each for each in options]
     assert_clear_error(export(run_synaxial, folder, *given), line)

@@ -17,6 +17,7 @@ from synaxial.studies.segment.slices import (
     read_real,
     reduced,
 )
+from synaxial.studies.segment.train import train_and_segment
 from synaxial.studies.segment.unet import segment, train
 
 from .phantoms import make_discs, read_phantoms, write_dataset, write_pairs
@@ -157,6 +158,16 @@ def test_images_that_cannot_be_halved_at_every_level_are_refused():
         check_size(48, [2] * 2, reduction=5)
     with pytest.raises(SynaxialError, match="which 24 pixels do not allow"):
         check_size(48, [2] * 5, reduction=2)
+
+
+def test_masks_of_reduced_images_are_judged_at_full_width():
+    discs = make_discs()
+    settings = SMALL.model_copy(update={"reduction": 2})
+    small = {"real": reduced(discs, 2)}
+    _, found = train_and_segment(small, discs, settings, 1, "cpu", 1)
+    assert found.shape == discs.masks.shape
+    blocks = found.reshape(len(discs), 16, 2, 16, 2)
+    assert (blocks.all(axis=(2, 4)) == blocks.any(axis=(2, 4))).all()
 
 
 def test_reduced_slices_are_means_and_majorities():

@@ -106,7 +106,11 @@ def same_pixels(one: Path, other: Path) -> bool:
 def _errors_in(output: str, file: Path) -> str:
     """Return what dcm2niix said of errors, without private words; "" for nothing."""
     lines = [line.strip() for line in output.splitlines() if "error" in line.lower()]
-    dataset = read_dataset(file, PRIVATE) if lines else None
+    try:
+        dataset = read_dataset(file, PRIVATE) if lines else None
+    # The message of an error may have the value of an element; the kinds are countless.
+    except Exception:
+        return ""
     if dataset is None:
         return ""
     return f" ({hide(lines[0], private_parts(dataset))})"

@@ -21,8 +21,12 @@ from pydicom.uid import (
 #: Elements that may name a patient or tell the time of the examination.
 PRIVATE = (
     *("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames"),
+    *("PatientBirthName", "PatientMotherBirthName", "PatientAddress", "ResponsiblePerson"),
     *("AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"),
-    *("InstitutionName", "StudyDate", "StudyTime"),
+    *("RequestingPhysician", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy"),
+    *("ConsultingPhysicianName", "ScheduledPerformingPhysicianName"),
+    *("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName"),
+    *("StudyDate", "StudyTime", "SeriesDate", "AcquisitionDate", "ContentDate"),
 )
 
 #: All elements that are read.

@@ -68,8 +68,12 @@ class Series:
         fits_echo = echo is None or echo >= SHORTEST_ECHO
         fits_inversion = inversion is None or INVERSION_TIMES[0] <= inversion <= INVERSION_TIMES[1]
         measured = bool(first.inversion and inversion and echo)
-        text = " ".join(first.descriptions)
-        named = NAMED_FLAIR.search(text) is not None
+        # A protocol may have one name for all its series.
+        text = next(filter(None, first.descriptions), "")
+        # Some scanners tell the inversion's time, and not that there is one.
+        named = NAMED_FLAIR.search(text) is not None and (
+            first.inversion is not False or inversion is not None
+        )
         if self.is_localiser or NAMED_OTHERWISE.search(text) or not (fits_echo and fits_inversion):
             return False
         return named or measured
@@ -238,7 +242,7 @@ def _distance(heights: NDArray[np.float64], where: str) -> float:
             "one image for each slice",
             "export one echo or repetition, or name another series by acquire.dicom.series",
         )
-    missing = np.rint(steps / usual) - 1
+    missing = np.maximum(np.rint(steps / usual) - 1, 0)
     if missing.any():
         count = int(missing.sum())
         first = heights[int(np.flatnonzero(missing)[0])] + usual - heights[0]

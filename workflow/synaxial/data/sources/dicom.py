@@ -65,6 +65,10 @@ class DicomSource(Source):
                 f"{self._key} is in the folder of results, which others may get",
                 "a path outside it",
             )
+        if self._key and self._key.resolve().is_relative_to(self._root.resolve()):
+            raise SynaxialError(
+                "acquire.dicom.key_file", f"{self._key} is in the export", "a path outside it"
+            )
 
     def packed_state(self) -> str:
         """Return the state of all files of the export; "" if `fetch` will refuse it."""

@@ -3,11 +3,14 @@
 Source: the Brain Imaging Data Structure 1.10 (Gorgolewski et al., 2016), chapter "Derivatives".
 """
 
+import json
 import logging
+import math
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +21,12 @@ import typer
 from numpy.typing import NDArray
 
 from synaxial.config import Study, pixel_millimetres, read_study
+from synaxial.data.volumes.conform import LARGEST_BRAIN
+from synaxial.data.volumes.intensities import NOT_STRIPPED
+from synaxial.data.volumes.record import Record, read_record
 from synaxial.gan.rendering import compressed, make_volume
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import is_placeholder, read_json, write_csv, write_json, write_text
+from synaxial.io.files import is_placeholder, write_csv, write_json, write_text
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
 
@@ -119,7 +125,7 @@ def participants_of(
     for path in stacks:
         yield from synthetic(path, study.resize.size, pixel)
     if real is not None:
-        yield from subjects(real, pixel)
+        yield from subjects(real, study.resize.size, pixel)
 
 
 def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
@@ -134,7 +140,7 @@ def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
     for participant in participants:
         label = f"sub-{participant.label}"
         if label in rows:
-            raise SynaxialError(label, "is twice in the data set", "each stack and subject once")
+            raise SynaxialError(label, "is twice in the data set", "each image and subject once")
         rows[label] = participant.row
         for file in participant.files:
             path = folder / label / "anat" / f"{label}_{file.ending}.nii.gz"
@@ -192,8 +198,10 @@ def _participant(
         raise SynaxialError(
             path, f"does not say the {error} of its images", "a stack of `synaxial sample`"
         ) from error
-    is_head = len(images.pages) > 1
-    label = f"{generator[:8]}s{stack}" + ("head" if is_head else f"i{image:03d}")
+    is_head = first.get("series") == "head"
+    # Images with one number differ by their sampling seed, or by what was asked for.
+    digest = sha256(json.dumps(images.descriptions, sort_keys=True).encode()).hexdigest()
+    name = "head" if is_head else f"i{image:03d}"
     asked = [page.get("asked", {}) for page in images.descriptions]
     level = asked[0].get("level")
     tumours = [page["tumour"] for page in asked if "tumour" in page]
@@ -219,49 +227,74 @@ def _participant(
             "SkullStripped": True,
         }
         files.append(File("desc-tumour_mask", make_volume(masks, pixel, level), of_mask))
-    return Participant(label, row, files)
+    return Participant(f"{generator[:8]}s{stack}{name}x{digest[:6]}", row, files)
 
 
-def subjects(results: Path, pixel: float) -> Iterator[Participant]:
+def subjects(results: Path, width: int, pixel: float) -> Iterator[Participant]:
     """Give the subjects of a study that were not left out, from its folder of results.
 
     Raises
     ------
     SynaxialError
-        The folder has no volumes.
+        The folder has no volumes, or images of another width than the study's.
     """
+    # Others are records of the files that the volumes were made from.
     records = sorted((results / "volumes").glob("[!.]*.json"))
     if not records:
         raise SynaxialError(results, "has no volumes", "the folder of results of a run")
     for path in records:
-        record = read_json(path)
-        subject = path.stem
-        volume = path.with_name(f"{subject}_flair.nii.gz")
-        if is_placeholder(volume):
+        record = read_record(path)
+        if record.skipped:
             continue
-        description = "Volume in canonical orientation, with the voxels of the original."
-        canonical = nibabel.Nifti1Image.from_filename(volume)
-        files = [File("desc-canonical_FLAIR", canonical, _of_subject(description))]
-        stack = results / "images" / f"{subject}.tif"
+        volume = nibabel.Nifti1Image.from_filename(path.with_name(f"{path.stem}_flair.nii.gz"))
+        about = {
+            "Description": "Volume in canonical orientation. "
+            + ("; ".join(record.notes) or "Its voxels are those of the original."),
+            "SkullStripped": not has_skull(record),
+        }
+        files = [File("desc-canonical_FLAIR", volume, about)]
+        stack = results / "images" / f"{path.stem}.tif"
         if stack.exists() and not is_placeholder(stack):
-            files.append(_slices(stack, pixel, record["spacing_mm"][2]))
+            made = _slices(stack, volume.affine, volume.shape, width, pixel)
+            told = about | {"Description": "8-bit slices, as the networks see them."}
+            files.append(File("desc-slices_FLAIR", made, told))
         row = dict.fromkeys(COLUMNS, "n/a") | {"synthetic": "false"}
-        yield Participant(re.sub(r"[^A-Za-z0-9]", "", subject), row, files)
+        label = re.sub(r"[^A-Za-z0-9]", "", path.stem.removeprefix("sub-"))
+        yield Participant(label, row, files)
 
 
-def _slices(path: Path, pixel: float, spacing: float) -> File:
-    """Return the slices of a subject as a volume at their levels; `spacing` is between slices."""
+def has_skull(record: Record) -> bool:
+    """Tell whether a volume seems to have its skull."""
+    litres = record.brain_voxels * math.prod(record.spacing_mm or [0.0]) / 1e6
+    return NOT_STRIPPED in record.warnings or litres > LARGEST_BRAIN
+
+
+def _slices(
+    path: Path,
+    affine: NDArray[np.float64],
+    shape: tuple[int, ...],
+    width: int,
+    pixel: float,
+) -> nibabel.Nifti1Image:
+    """Return the slices of a subject as a volume that lies over its canonical volume.
+
+    That volume has this affine and shape, with axes to the left, posterior and superior; the
+    slices are in the middle of its field of view. `width` is that of the study's images.
+    """
     stack = read_stack(path)
+    if stack.pages.shape[2] != width:
+        raise SynaxialError(
+            path, f"has images of {stack.pages.shape[2]} pixels", f"{width}, as resize.size"
+        )
     numbers = [page["slice"] for page in stack.descriptions]
-    volume = make_volume(stack.pages, pixel, spacing * numbers[0])
-    affine = volume.affine.copy()
-    affine[2, 2] = spacing * (numbers[1] - numbers[0]) if len(numbers) > 1 else spacing
-    volume.set_qform(affine, code="aligned")
-    volume.set_sform(affine, code="aligned")
-    volume.header["descrip"] = ""
-    description = "8-bit slices after windowing and resampling, as the networks see them."
-    return File("desc-slices_FLAIR", volume, _of_subject(description))
-
-
-def _of_subject(description: str) -> dict[str, Any]:
-    return {"Description": description, "SkullStripped": True}
+    apart = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    own = np.eye(4)
+    own[:3, :3] = affine[:3, :3] / sizes * [pixel, pixel, sizes[2] * apart]
+    middle = affine @ [(shape[0] - 1) / 2, (shape[1] - 1) / 2, numbers[0], 1]
+    own[:3, 3] = middle[:3] - own[:3, :3] @ [(width - 1) / 2, (width - 1) / 2, 0]
+    volume = nibabel.Nifti1Image(as_grey(stack.pages).transpose(2, 1, 0), own)
+    volume.header.set_xyzt_units("mm")
+    volume.set_qform(own, code="aligned")
+    volume.set_sform(own, code="aligned")
+    return volume

@@ -85,7 +85,6 @@ def run(
     real = None if kind == "synthetic" else dataset
     parts = read_parts(real, stacks if kind != "real" else None, truth, subjects, seed)
     parts = {name: reduced(part, settings.reduction) for name, part in parts.items()}
-    truth = reduced(truth, settings.reduction)
     started = time.monotonic()
     parameters, found = train_and_segment(parts, truth, settings, seed, device, threads)
     scores = dice_of_people(found, truth)
@@ -153,11 +152,16 @@ def train_and_segment(
     device: str,
     threads: int | None,
 ) -> tuple[int, NDArray[np.bool_]]:
-    """Return the number of weights of a trained U-Net, and its masks of the images of `truth`."""
+    """Return the number of weights of a trained U-Net, and its masks of the images of `truth`.
+
+    It sees reduced images; its masks are enlarged again, so that they are judged at full width.
+    """
     chosen, threads = prepare_alone(device, threads)
     with use_threads(threads):
         network = train(list(parts.values()), settings, seed, chosen)
-        return int(network.count_params()), segment(network, truth.images, chosen)
+        small = segment(network, reduced(truth, settings.reduction).images, chosen)
+    found = small.repeat(settings.reduction, axis=1).repeat(settings.reduction, axis=2)
+    return int(network.count_params()), found
 
 
 def describe_parts(parts: dict[str, Slices]) -> dict[str, Any]:
