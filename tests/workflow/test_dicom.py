@@ -1,9 +1,10 @@
-"""A DICOM export through Snakemake to the packed data set, and what of it runs again."""
+"""A DICOM export through Snakemake to the first sheet of images, and what of it runs again."""
 
 import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 
 from ..unit.data.exports import HANS, LATER, SECRETS, VERA, make_scan, save, write_series
@@ -13,6 +14,7 @@ pytestmark = pytest.mark.snakemake
 
 PATIENTS = (HANS, VERA, *(("MUELLER^HANS", f"ACC55310{n}", "19540617") for n in range(4)))
 TARGETS = [f"results/{name}/images.npy" for name in ("dataset", "held_out")]
+SHEET = "results/experiments/final/seed_1/samples/stack_0.png"
 
 STUDY = {
     **EVIDENCE,
@@ -35,16 +37,18 @@ def make_head(seed):
     return np.where(scan > 0, scan + noise, 0)
 
 
-def test_an_export_becomes_a_data_set_without_names(tmp_path):
+def test_an_export_becomes_images_without_names(tmp_path):
     for seed, patient in enumerate(PATIENTS):
         write_series(tmp_path / "export" / str(patient), make_head(seed), patient=patient)
     # The first patient comes again.
     again = tmp_path / "export" / "again"
     write_series(again, make_head(9), patient=HANS, study="second", when=LATER)
     workflow = Workflow(tmp_path, STUDY)
-    done = workflow.run(*TARGETS)
+    done = workflow.run(*TARGETS, SHEET)
     assert done.returncode == 0, done.stdout + done.stderr
     assert jobs_of(done.stdout + done.stderr)["fetch"] == 1
+    with Image.open(workflow.folder / SHEET) as sheet:
+        assert sheet.height == 64
     people = {}
     for name in ("dataset", "held_out"):
         with workflow.results(name, "index.csv").open(newline="") as file:
