@@ -63,7 +63,7 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "  report   results/demo/report.html"
 
 profiles:  ## Link the profiles into Snakemake's folder, so that `--profile slurm` and `--profile local` find them.
-	@folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; \
+	@set -e; folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; \
 	for name in local slurm; do \
 		if [ -e "$$folder/$$name" ] || [ -L "$$folder/$$name" ]; then \
 			[ "$$(readlink "$$folder/$$name")" = "$(CURDIR)/profiles/$$name" ] || { echo "make: $$folder/$$name" \

@@ -29,6 +29,13 @@ def test_a_profile_of_the_user_stays(tmp_path):
     assert not own.is_symlink()
 
 
+def test_a_folder_that_cannot_be_made_is_a_failure(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = make_profiles(tmp_path / "file")
+    assert done.returncode != 0
+    assert "--profile local is" not in done.stdout
+
+
 @pytest.mark.snakemake
 def test_a_profile_is_found_by_its_name(tmp_path):
     for _ in range(2):

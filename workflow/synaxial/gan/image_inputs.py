@@ -137,16 +137,17 @@ def interpolation(
     shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
     mix = along_arc if latent.distribution == "normal" else along_line
     labels = labels_of_stack(conditions, settings, stack, generator)
-    descriptions = [
+    asked = None if labels is None else along_line(labels[ends[0]], labels[ends[1]], shares)
+    descriptions: list[dict[str, Any]] = [
         {"image": ends[0], "series": "interpolation", "between": list(ends), "share": float(share)}
         for share in np.round(shares[:, 0].astype(float), 4)
     ]
-    return ImageInputs(
-        [streams[0]] * steps,
-        descriptions,
-        None if labels is None else along_line(labels[ends[0]], labels[ends[1]], shares),
-        mix(first, last, shares),
-    )
+    if asked is not None:
+        descriptions = [
+            page | described(label, conditions.names)
+            for page, label in zip(descriptions, asked, strict=True)
+        ]
+    return ImageInputs([streams[0]] * steps, descriptions, asked, mix(first, last, shares))
 
 
 def along_line(first: Array, last: Array, shares: Array) -> Array:

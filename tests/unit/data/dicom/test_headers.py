@@ -8,7 +8,7 @@ from pydicom.uid import RLELossless
 
 from synaxial.data.dicom.headers import hide, private_parts, read_dataset, read_headers
 
-from ..exports import HANS, SECRETS, SHAPE, make_header, save, write_multi_frame, write_series
+from ..exports import HANS, SECRETS, SHAPE, VERA, make_header, save, write_multi_frame, write_series
 
 
 def read(folder: Path) -> tuple[list, list[int], list[int]]:
@@ -68,6 +68,13 @@ def test_private_words_are_hidden(tmp_path: Path) -> None:
     assert not [secret for secret in SECRETS if secret.lower() in label.lower()]
     parts = private_parts(dcmread(path, stop_before_pixels=True))
     assert {"MUELLER^HANS", "MUELLER", "HANS", "HX7734412", "DOCTORSON"} <= parts
+
+
+def test_the_name_of_another_patient_is_hidden(tmp_path: Path) -> None:
+    write_series(tmp_path / "one", patient=HANS, description="t2_flair for Vera")
+    write_series(tmp_path / "two", patient=VERA, description="t2_flair MUELLER_ZYBALLA")
+    labels = {header.label for header in read(tmp_path)[0]}
+    assert labels == {"t2_flair for …", "t2_flair …_…"}
 
 
 def test_a_short_name_is_hidden_where_it_is_a_word() -> None:

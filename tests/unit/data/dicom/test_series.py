@@ -24,7 +24,8 @@ def header(place: int = 0, at: float = 0.0, **keys: Any) -> Header:
         **{"inversion_time": 2500.0, "echo_time": 120.0, "lossy": False, "thickness": 5.0},
         **{"grid": (24, 20, 0.5, 0.5, *directions), "positions": (position,), **keys},
     }
-    return Header(file=place, **{"label": known["descriptions"][0], **known})
+    known = {"label": known["descriptions"][0], "private": frozenset(), **known}
+    return Header(file=place, **known)
 
 
 def series(count: int = 20, apart: float = 1.0, **keys: Any) -> Series:

@@ -108,6 +108,8 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
         assert row["participant_id"].startswith(start)
     assert [row["level"] for row in rows] == ["85.0", "60.0", "n/a", "70.0", "n/a"]
     assert [row["tumour"] for row in rows] == ["true", "n/a", "n/a", "true", "n/a"]
+    assert [row["side"] for row in rows] == ["left", *["n/a"] * 4]
+    assert [row["size"] for row in rows] == ["30.0", *["n/a"] * 4]
     assert [row["synthetic"] for row in rows] == ["true"] * 4 + ["false"]
 
     image, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")

@@ -4,7 +4,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,8 @@ class Header:
     descriptions: tuple[str, ...]
     #: The same for messages and results, without private words.
     label: str
+    #: The private words of the header.
+    private: frozenset[str]
     image_type: frozenset[str]
     #: Whether the sequence has an inversion pulse; None if the header does not say.
     inversion: bool | None
@@ -127,7 +129,16 @@ def read_headers(root: Path, paths: Sequence[str]) -> tuple[list[Header], list[i
             others.append(place)
         else:
             headers.append(header)
+    # A description may name another patient: a series under the wrong one, for instance.
+    words = {word for header in headers for word in header.private if is_name(word)}
+    private = frozenset(words)
+    headers = [replace(header, label=hide(header.label, private)) for header in headers]
     return headers, others, damaged
+
+
+def is_name(word: str) -> bool:
+    """Tell whether a private word may be a name: a longer word with a letter."""
+    return len(word) >= SHORTEST_PART and any(map(str.isalpha, word))
 
 
 def read_header(path: Path, place: int) -> Header | None:
@@ -168,6 +179,7 @@ def read_header(path: Path, place: int) -> Header | None:
         label=hide(
             next(filter(None, descriptions), "without a description"), private_parts(dataset)
         ),
+        private=private_parts(dataset),
         image_type=frozenset(map(str.upper, _words(dataset.get("ImageType")))),
         inversion=_inversion_of(dataset, first),
         inversion_time=_number(dataset, first, "MRModifierSequence", "InversionTime"),

@@ -46,6 +46,8 @@ COLUMNS = {
     "sampling_seed": "Seed of the stack",
     "level": "Level of the slice that was asked for, in mm; of a head, its first level",
     "tumour": "Whether a tumour was asked for; of a head, at any level",
+    "side": "Side of the patient on which the tumour was asked for",
+    "size": "Diameter of the tumour that was asked for, in mm; of a head, the largest",
 }
 
 README = """\
@@ -213,6 +215,8 @@ def _participant(
         "sampling_seed": seed,
         "level": "n/a" if level is None else level,
         "tumour": str(any(tumours)).lower() if tumours else "n/a",
+        "side": next((page["side"] for page in asked if "side" in page), "n/a"),
+        "size": max((page["size"] for page in asked if "size" in page), default="n/a"),
     }
     sidecar = {
         "Description": "Synthetic image, made by a neural network. It shows no real person.",
