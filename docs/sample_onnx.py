@@ -39,6 +39,8 @@ def generate(
     """
     session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
     known = json.loads(session.get_modelmeta().custom_metadata_map["inputs"])
+    if label is not None and "labels" not in known:
+        raise SystemExit(f"{model_file} has no conditions: leave out --label")
     images = []
     for number in range(num_samples):
         name = np.random.SeedSequence((SAMPLE, seed, stack, number))
@@ -72,6 +74,10 @@ def main() -> None:
     parser.add_argument("--stack", type=int, default=0)
     parser.add_argument("--label", type=float, nargs=4, metavar=("LEVEL", "TUMOUR", "SIDE", "SIZE"))
     given = parser.parse_args()
+    if not Path(given.model).is_file():
+        parser.error(f"{given.model} is not there")
+    if given.images < 1 or given.stack < 0 or given.seed < 0:
+        parser.error("--images must be 1 or more, --stack and --seed 0 or more")
     generate(
         *(given.model, given.images, given.output),
         seed=given.seed,

@@ -72,3 +72,19 @@ def test_it_needs_numpy_and_onnxruntime_alone():
         for name in node.names
     }
     assert imported - sys.stdlib_module_names == {"numpy", "onnxruntime"}
+
+
+def test_mistakes_are_one_line(tmp_path, run_synaxial):
+    generator, model = tmp_path / "generator.npz", tmp_path / "generator.onnx"
+    make_trained(generator, PAPER)
+    run_synaxial("export", "onnx", "--generator", generator, "--output", model)
+    for words, line in (
+        ((tmp_path / "no.onnx", tmp_path / "made"), "no.onnx is not there"),
+        ((model, tmp_path / "made", "--images", 0), "--images must be 1 or more"),
+        ((model, tmp_path / "made", "--stack", -3), "--stack and --seed 0 or more"),
+        ((model, tmp_path / "made", "--label", 70, 0, 0, 0), "has no conditions"),
+    ):
+        done = run_script(*words)
+        assert done.returncode != 0
+        assert line in done.stderr.splitlines()[-1]
+        assert not (tmp_path / "made").exists()
