@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synaxial.config.model import Latent, Request, Sample
-from synaxial.data.dataset.labels import LEVEL, SIZE, TUMOUR, described
+from synaxial.data.dataset.labels import LABEL, LEVEL, SIZE, TUMOUR, described
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import REQUEST, SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.requests import fulfil, labels_of_stack
@@ -90,7 +90,7 @@ def head(
             f"levels of the training of {generator}: {lowest:g}..{highest:g}",
         )
     heights = np.arange(levels[0], levels[1] + 1, dtype=np.float32)
-    labels = np.zeros((len(heights), 4), np.float32)
+    labels = np.zeros((len(heights), LABEL), np.float32)
     labels[:, LEVEL] = heights
     if tumour is not None and tumour.tumour != "none":
         middle = float(heights.mean())

@@ -161,14 +161,8 @@ def write_volume(
 ) -> None:
     """Write a volume of pages with these descriptions, if there is a path for it."""
     if path is not None:
-        is_head = descriptions[0].get("series") == "head"
-        bottom = descriptions[0]["asked"]["level"] if is_head else None
-        volume = make_volume(pages, pixel, bottom)
-        if pixel is not None:
-            series = descriptions[0].get("series", "")
-            volume.header["descrip"] = DESCRIPTIONS.get(series, DESCRIPTION)
-        add_asked(volume, descriptions)
-        files.enter_context(written_whole(path)).write_bytes(compressed(volume))
+        content = compressed(volume_of(pages, pixel, descriptions))
+        files.enter_context(written_whole(path)).write_bytes(content)
 
 
 def write_images(folder: Path, name: str, stack: Stack, masks: Stack | None = None) -> None:
@@ -197,6 +191,26 @@ def _write_pages(
         Image.fromarray(page).save(target, pnginfo=information)
 
 
+def volume_of(
+    pages: NDArray[np.uint8], pixel: float | None, descriptions: Sequence[dict[str, Any]]
+) -> nibabel.Nifti1Image:
+    """Return pages as `make_volume` does, with what their descriptions say.
+
+    A head and a single image lie at the level that was asked for. What was asked of each page is a
+    comment of the header, in JSON.
+    """
+    asked = [description.get("asked", {}) for description in descriptions]
+    series = descriptions[0].get("series", "")
+    has_place = series == "head" or len(pages) == 1
+    volume = make_volume(pages, pixel, asked[0].get("level") if has_place else None)
+    if pixel is not None:
+        volume.header["descrip"] = DESCRIPTIONS.get(series, DESCRIPTION)
+    if any(asked):
+        comment = json.dumps({"asked": asked}).encode()
+        volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
+    return volume
+
+
 def make_volume(
     pages: NDArray[np.uint8], pixel: float | None, bottom: float | None = None
 ) -> nibabel.Nifti1Image:
@@ -221,14 +235,6 @@ def make_volume(
     volume.set_qform(affine, code="aligned")
     volume.set_sform(affine, code="aligned")
     return volume
-
-
-def add_asked(volume: nibabel.Nifti1Image, descriptions: Sequence[dict[str, Any]]) -> None:
-    """Add what was asked of each page to the header, as a comment in JSON, if anything was."""
-    asked = [description.get("asked") for description in descriptions]
-    if any(asked):
-        comment = json.dumps({"asked": asked}).encode()
-        volume.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", comment))
 
 
 def compressed(volume: nibabel.Nifti1Image) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 
 from synaxial.data.volumes.intensities import NOT_STRIPPED
 from synaxial.data.volumes.record import SKIPPED, Record, write_record
+from synaxial.gan.rendering import HEAD
 from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
 
@@ -119,6 +120,7 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     np.testing.assert_array_equal(np.asarray(mask.dataobj)[..., 0], pixels_of(3)[0].T > 128)
     head, _ = load(folder, "ab12cd34s2head", "desc-synthetic_FLAIR")
     assert (head.shape, head.affine[2, 3], head.affine[2, 2]) == ((32, 32, 4), 70, 1)
+    assert head.header["descrip"].item().decode() == HEAD
     canonical, about = load(folder, "P1", "desc-canonical_FLAIR")
     np.testing.assert_array_equal(np.asarray(canonical.dataobj), voxels)
     assert about["Description"] == "Volume in canonical orientation. clipped"

@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from synaxial.gan.rendering import add_asked, compressed, make_volume
+from synaxial.gan.rendering import compressed, volume_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import written_whole
 from synaxial.io.images import digest_of_pixels
@@ -134,8 +134,6 @@ def _write(
         information.add_text("Description", json.dumps(origin_of(hit)))
         Picture.fromarray(pixels).save(path, format="PNG", pnginfo=information)
     elif kind == "nifti":
-        volume = make_volume(pixels[None], millimetres, hit.get("asked_level"))
-        add_asked(volume, [origin_of(hit)])
-        path.write_bytes(compressed(volume))
+        path.write_bytes(compressed(volume_of(pixels[None], millimetres, [origin_of(hit)])))
     else:
         write_dicom(path, pixels, origin_of(hit), millimetres)

@@ -24,7 +24,7 @@ from synaxial.config import Study, pixel_millimetres, read_study
 from synaxial.data.volumes.conform import LARGEST_BRAIN
 from synaxial.data.volumes.intensities import NOT_STRIPPED
 from synaxial.data.volumes.record import Record, read_record
-from synaxial.gan.rendering import compressed, make_volume
+from synaxial.gan.rendering import compressed, volume_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_csv, write_json, write_text
 from synaxial.io.images import as_grey
@@ -223,14 +223,18 @@ def _participant(
         "SkullStripped": True,
         "GeneratedImages": images.descriptions,
     }
-    files = [File("desc-synthetic_FLAIR", make_volume(images.pages, pixel, level), sidecar)]
+    files = [
+        File("desc-synthetic_FLAIR", volume_of(images.pages, pixel, images.descriptions), sidecar)
+    ]
     if masks is not None:
         of_mask = {
             "Description": "Tumour mask, made with the image by the same network.",
             "Type": "Lesion",
             "SkullStripped": True,
         }
-        files.append(File("desc-tumour_mask", make_volume(masks, pixel, level), of_mask))
+        files.append(
+            File("desc-tumour_mask", volume_of(masks, pixel, images.descriptions), of_mask)
+        )
     return Participant(f"{generator[:8]}s{stack}{name}x{digest[:6]}", row, files)
 
 
