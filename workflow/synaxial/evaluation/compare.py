@@ -25,7 +25,7 @@ from synaxial.io.files import write_csv, write_text, written_whole
 from synaxial.io.models import read_model
 
 #: Raise it when the results of this stage change.
-VERSION = 3
+VERSION = 4
 
 #: Panels of the chart side by side.
 PANELS = 6
@@ -83,9 +83,9 @@ def rows_of(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
             "kind": "control" if evaluation.seed is None else "experiment",
             "seed": "" if evaluation.seed is None else evaluation.seed,
             "number": number,
-            "value": f"{value.value:.6g}",
-            "low": f"{value.low:.6g}",
-            "high": f"{value.high:.6g}",
+            "value": value.value,
+            "low": value.low,
+            "high": value.high,
             "images": evaluation.images,
             "protocol": PROTOCOL,
         }
