@@ -1,4 +1,4 @@
-"""The study that is measured: the paper's networks and settings, on images of noise."""
+"""The studies that are measured: the paper's networks and the coarse ones, on images of noise."""
 
 import sys
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.partner import REPOSITORY, Partner
 
+from synaxial.config.loading import make_study
 from synaxial.config.model import Training
 
 #: Images of the dataset; what they show does not change the time of an iteration.
@@ -21,9 +22,27 @@ KEEPING_MEMORY = {
 }
 
 
-def write_study(folder: Path) -> Path:
+def paper() -> Training:
+    """Return the paper's settings."""
+    return Training()
+
+
+def coarse() -> Training:
+    """Return those of the coarse networks, at their full width from the start.
+
+    Real images are neither varied nor augmented, which is no work of the networks.
+    """
+    keys = {"preset": "modern"}
+    modern = make_study({"experiments": {"modern": keys}}).experiments["modern"]
+    at_once = modern.coarse.model_copy(update={"first_width": modern.coarse.width})
+    plain = {name: getattr(Training(), name) for name in ("variation", "augmentation")}
+    return modern.model_copy(update={"coarse": at_once, **plain})
+
+
+def write_study(folder: Path, training: Training) -> Path:
     """Write what both sides read."""
-    (folder / "training.json").write_text(Training().model_dump_json())
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "training.json").write_text(training.model_dump_json())
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, WIDTH, WIDTH), dtype=np.uint8)
     np.save(folder / "images.npy", images)
     return folder

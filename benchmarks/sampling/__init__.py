@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.comparison import alternate, rate, row_of_rates
 from benchmarks.preprocessing.rows import Row
-from benchmarks.study import start_ours, start_twin, write_study
+from benchmarks.study import paper, start_ours, start_twin, write_study
 
 from synaxial.config.model import Sample
 from synaxial.gan.sampling import CHUNK
@@ -29,7 +29,7 @@ def measure(torch_python: Path, repeats: int = 7) -> list[Row]:
     """
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="sampling-") as folder:
-        study = write_study(Path(folder))
+        study = write_study(Path(folder), paper())
         with start_ours(study, cores) as ours, start_twin(torch_python, study, cores) as twin:
             seconds = alternate(
                 {

@@ -74,16 +74,17 @@ class Agreement:
         )
         return largest <= TOLERANCE and self.ours <= TIMES_AS_FAR * self.twin
 
-    def __str__(self) -> str:
+    def describe(self, networks: str) -> str:
+        """Return what holds of these networks, as a paragraph."""
         exact, single = self.exact, self.single
         return (
-            "Given the same weights, images, latents, noise and dropout, both sides agree "
-            f"(relatively, largest difference of any parameter). In float64: losses "
+            f"{networks}: given the same weights, images, latents, noise and dropout, both sides "
+            f"agree (relatively, largest difference of any parameter). In float64: losses "
             f"{exact.losses:.1e}, gradients {exact.gradients:.1e}, Adam's step {exact.steps:.1e}. "
             f"In float32: losses {single.losses:.1e}, Adam's step {single.steps:.1e}, gradients "
             f"{single.gradients:.1e}, where ReLU lets values next to 0 pass on one side only: from "
             f"their own gradients in float64 ours are {self.ours:.1e} away, PyTorch's "
-            f"{self.twin:.1e}. Gradients that are 0 but for rounding (biases before a "
+            f"{self.twin:.1e}. Gradients that are 0 but for rounding (biases before a batch "
             f"normalisation) are at most {single.rounding:.1e} of the network's largest."
         )
 
@@ -93,8 +94,15 @@ def files(folder: Path, precision: str) -> tuple[Path, Path]:
     return folder / f"ours-{precision}.npz", folder / f"twin-{precision}.npz"
 
 
-def compare(folder: Path) -> Agreement:
+def compare(folder: Path, normalised: bool) -> Agreement:
     """Compare the files of both sides in both precisions.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    normalised
+        Whether the networks have batch normalisations, as the paper's have.
 
     Raises
     ------
@@ -110,19 +118,21 @@ def compare(folder: Path) -> Agreement:
         exact = dict(ours), dict(twin)
         single = dict(ours_single), dict(twin_single)
     found = Agreement(
-        differences(*exact),
-        differences(*single),
+        differences(*exact, normalised),
+        differences(*single, normalised),
         *(
-            max(apart(after[name], before[name]) for name in after if has_gradient(name))
+            max(
+                apart(after[name], before[name]) for name in after if has_gradient(name, normalised)
+            )
             for before, after in zip(exact, single, strict=True)
         ),
     )
     if not found.holds:
-        raise RuntimeError(f"the two sides do not do the same work: {found}")
+        raise RuntimeError(f"the two sides do not do the same work: {found.describe(str(folder))}")
     return found
 
 
-def differences(ours: Arrays, twin: Arrays) -> Differences:
+def differences(ours: Arrays, twin: Arrays, normalised: bool) -> Differences:
     """Compare the arrays of both sides, named as in `gradients.write`."""
     expected = {name for name in ours if name.split("/")[0] in ("loss", "gradient", "updated")}
     if expected != set(twin):
@@ -130,16 +140,18 @@ def differences(ours: Arrays, twin: Arrays) -> Differences:
     rounding = [
         max(norm(ours[name]), norm(twin[name])) / largest_gradient(ours, name.split("/")[1])
         for name in twin
-        if name.startswith("gradient/") and not has_gradient(name)
+        if name.startswith("gradient/") and not has_gradient(name, normalised)
     ]
     before = {
         name: ours[name.replace("updated", "weight", 1)] for name in twin if "updated" in name
     }
     return Differences(
         losses=max(apart(ours[name], twin[name]) for name in twin if name.startswith("loss/")),
-        gradients=max(apart(ours[name], twin[name]) for name in twin if has_gradient(name)),
+        gradients=max(
+            apart(ours[name], twin[name]) for name in twin if has_gradient(name, normalised)
+        ),
         steps=max(apart(ours[name] - old, twin[name] - old) for name, old in before.items()),
-        rounding=max(rounding),
+        rounding=max(rounding, default=0.0),
     )
 
 
@@ -149,7 +161,7 @@ def largest_gradient(arrays: Arrays, network: str) -> float:
     return max(norm(array) for name, array in arrays.items() if name.startswith(begin))
 
 
-def has_gradient(name: str) -> bool:
+def has_gradient(name: str, normalised: bool) -> bool:
     """Return whether this is a gradient, and not 0 but for rounding.
 
     A batch normalisation subtracts the mean, and with it the bias before it. Without one are the
@@ -158,6 +170,8 @@ def has_gradient(name: str) -> bool:
     """
     if not name.startswith("gradient/"):
         return False
+    if not normalised:
+        return True
     _, network, *place, kind = name.split("/")
     with_bias = {"generator": "last", "discriminator": "convolutions/0"}
     return kind != "b" or "/".join(place) == with_bias[network]

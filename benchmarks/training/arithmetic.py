@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.coarse import EqualizedConvolution, EqualizedLinear
 
 L = chainer.links
 
@@ -26,9 +27,9 @@ class CountMultiplications(chainer.link_hook.LinkHook):
 
     def forward_postprocess(self, args: Any) -> None:
         """Note a layer."""
-        if isinstance(args.link, L.Linear):
+        if isinstance(args.link, L.Linear | EqualizedLinear):
             self.of_layers.append(args.link.W.size)
-        elif isinstance(args.link, L.Convolution2D):
+        elif isinstance(args.link, L.Convolution2D | EqualizedConvolution):
             self.of_layers.append(args.link.W.size * math.prod(args.out.shape[2:]))
         elif isinstance(args.link, L.Deconvolution2D):
             self.of_layers.append(args.link.W.size * math.prod(args.args[0].shape[2:]))
@@ -44,7 +45,9 @@ def multiplications(updater: Any) -> float:
     * the discriminator's update: twice the gradients of all D's weights, and of all inputs but
       the images;
     * the generator's update: the gradients of all D's inputs, of all G's weights, and of all G's
-      inputs but the latents.
+      inputs but the latents;
+    * R1, in one of `r1_interval` iterations: the gradients of all D's inputs for real images, and
+      of these the gradients by inputs and by weights.
 
     Normalisation, activations, noise, dropout and Adam are left out: the limit is that of a
     program in which they cost nothing.
@@ -62,7 +65,8 @@ def multiplications(updater: Any) -> float:
     forward = G + 3 * D
     discriminators_update = 2 * (D + D - discriminator[0])
     generators_update = D + G + G - generator[0]
-    return float(forward + discriminators_update + generators_update)
+    penalty = 3 * D / training.r1_interval if training.r1 > 0 else 0
+    return float(forward + discriminators_update + generators_update + penalty)
 
 
 def multiplications_per_second(size: int = 2048, repeats: int = 20) -> float:

@@ -70,7 +70,9 @@ def write(updater: Any, output: Path, precision: str) -> None:
 
     def note(name: str) -> None:
         for path, parameter in networks[name].namedparams():
-            arrays[f"gradient/{name}{path}"] = np.ascontiguousarray(parameter.grad)
+            # Coarse networks have layers for other widths, which take no part.
+            if parameter.grad is not None:
+                arrays[f"gradient/{name}{path}"] = np.ascontiguousarray(parameter.grad)
 
     real_images = updater.real_images
 
@@ -87,10 +89,15 @@ def write(updater: Any, output: Path, precision: str) -> None:
         updater.update_core()
     for name, network in networks.items():
         arrays[f"loss/{name}"] = np.array(updater.observed[f"loss_{name}"])
-        for path, parameter in network.namedparams():
+        taking_part = [
+            (path, parameter)
+            for path, parameter in network.namedparams()
+            if f"gradient/{name}{path}" in arrays
+        ]
+        for path, parameter in taking_part:
             parameter.grad = arrays[f"gradient/{name}{path}"].copy()
         optimizers[name].update()
-        for path, parameter in network.namedparams():
+        for path, parameter in taking_part:
             arrays[f"updated/{name}{path}"] = parameter.array
     arrays |= {f"random/{number:03d}": array for number, array in enumerate(noted.drawn)}
     np.savez(output, **arrays)

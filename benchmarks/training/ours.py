@@ -81,7 +81,7 @@ def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
         case "memory":
             return peak_memory()
         case "step":
-            return timed(updater, updater.update)
+            return timed(updater, lambda: [updater.update() for _ in range(request["count"])])
         case "sample":
             return timed(updater, lambda: sample(updater, request["count"]))
         case "gradients":

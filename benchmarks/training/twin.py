@@ -2,135 +2,26 @@
 
 A program for an environment of its own, without Synaxial: it reads one JSON object a line and
 answers each with one (see `benchmarks/partner.py`). Parameters are named as Chainer names them.
+`twin_paper.py` has the paper's networks, `twin_coarse.py` those of the coarse stage.
 """
 
 import argparse
-import itertools
 import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812 (its usual name)
+from twin_coarse import CoarseWork
+from twin_paper import PaperWork
+from twin_randomness import Drawn, Given, Randomness
 
-#: Chainer's defaults of batch normalisation.
-EPSILON, MOMENTUM = 2e-5, 0.1
-FIRST_WIDTH = 4
 Settings = dict[str, Any]
-
-
-class Given:
-    """Random numbers that were drawn elsewhere, in the order of their use."""
-
-    def __init__(self, arrays: list[torch.Tensor]) -> None:
-        self._arrays: Iterator[torch.Tensor] = iter(arrays)
-
-    def noise(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the next standard normal values."""
-        return next(self._arrays)
-
-    def dropout(self, x: torch.Tensor, ratio: float) -> torch.Tensor:
-        """Multiply by the next factors: 0 or 1 / (1 - ratio)."""
-        return x * next(self._arrays)
-
-
-class Drawn:
-    """PyTorch's own random numbers."""
-
-    def noise(self, x: torch.Tensor) -> torch.Tensor:
-        """Return standard normal values."""
-        return torch.randn_like(x)
-
-    def dropout(self, x: torch.Tensor, ratio: float) -> torch.Tensor:
-        """Drop values."""
-        return F.dropout(x, ratio, training=True)
-
-
-Randomness = Given | Drawn
-
-
-def activate(x: torch.Tensor, name: str, slope: float) -> torch.Tensor:
-    """Apply an activation, in place where PyTorch can."""
-    if name == "leaky_relu":
-        return F.leaky_relu(x, slope, inplace=True)
-    if name == "relu":
-        return F.relu(x, inplace=True)
-    return {"tanh": torch.tanh, "sigmoid": torch.sigmoid}[name](x)
-
-
-class Generator(nn.Module):
-    """From latents (N, size) to images (N, channels, width, width)."""
-
-    def __init__(self, settings: Settings, latent_size: int) -> None:
-        super().__init__()
-        self.settings = settings
-        channels = settings["channels"]
-        first = channels[0] * FIRST_WIDTH**2
-        self.connected = nn.Linear(latent_size, first)
-        self.convolutions = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, 2, 1)
-            for before, after in itertools.pairwise(channels)
-        )
-        self.last = nn.ConvTranspose2d(channels[-1], channels[-1], 3, 1, 1)
-        self.normalizations = nn.ModuleList(
-            [
-                nn.BatchNorm1d(first, EPSILON, MOMENTUM),
-                *(nn.BatchNorm2d(size, EPSILON, MOMENTUM) for size in channels[1:]),
-            ]
-        )
-
-    def forward(self, latents: torch.Tensor, randomness: Randomness | None) -> torch.Tensor:
-        """Make images; without randomness nothing is dropped."""
-        settings, h = self.settings, latents
-        for depth, layer in enumerate([self.connected, *self.convolutions]):
-            h = self.normalizations[depth](layer(h))
-            h = activate(h, settings["activation"], settings["slope"])
-            if randomness is not None:
-                h = randomness.dropout(h, settings["dropout"])
-            if depth == 0:
-                h = h.view(len(h), -1, FIRST_WIDTH, FIRST_WIDTH)
-        return activate(self.last(h), settings["output_activation"], settings["slope"])
-
-
-class Discriminator(nn.Module):
-    """From images to scores (N,)."""
-
-    def __init__(self, settings: Settings, channels: int, width: int) -> None:
-        super().__init__()
-        self.settings = settings
-        sizes = [channels, *settings["channels"]]
-        strides = {4: 2, 3: 1}
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, kernel, strides[kernel], 1)
-            for before, after, kernel in zip(
-                sizes[:-1], sizes[1:], settings["kernels"], strict=True
-            )
-        )
-        self.normalizations = nn.ModuleList(
-            nn.BatchNorm2d(size, EPSILON, MOMENTUM) for size in sizes[2:]
-        )
-        last_width = width // 2 ** settings["kernels"].count(4)
-        self.connected = nn.Linear(sizes[-1] * last_width**2, 1)
-
-    def forward(self, images: torch.Tensor, randomness: Randomness) -> torch.Tensor:
-        """Score images."""
-        settings, h = self.settings, images
-        for depth, layer in enumerate(self.convolutions):
-            h = layer(self._with_noise(h, randomness))
-            if depth > 0:
-                h = self.normalizations[depth - 1](h)
-            last = depth == len(self.convolutions) - 1
-            name = settings["last_activation" if last else "activation"]
-            h = activate(h, name, settings["slope"])
-        return self.connected(self._with_noise(h, randomness).flatten(1)).view(-1)
-
-    def _with_noise(self, x: torch.Tensor, randomness: Randomness) -> torch.Tensor:
-        return torch.add(x, randomness.noise(x), alpha=self.settings["noise"])
 
 
 class Twin:
@@ -139,44 +30,50 @@ class Twin:
     Parameters
     ----------
     training
-        The experiment's settings as JSON has them: the paper's loss and optimizer.
+        The experiment's settings as JSON has them.
     images
         The dataset, uint8 (N, width, width).
     device
         `cpu` or `cuda`.
     compiled
-        Whether the networks go through `torch.compile`.
+        Whether the networks go through `torch.compile`. R1 differentiates twice, which a compiled
+        network cannot, so iterations with it use the network as it is.
+    channels_last
+        Whether images and weights have PyTorch's memory format of that name.
+    bfloat16
+        Whether PyTorch may compute products in bfloat16 (autocast).
     """
 
     def __init__(
-        self, training: Settings, images: np.ndarray, device: str, compiled: bool = False
+        self,
+        training: Settings,
+        images: np.ndarray,
+        device: str,
+        compiled: bool = False,
+        channels_last: bool = False,
+        bfloat16: bool = False,
     ) -> None:
-        assert training["loss"] == "wasserstein", "the twin knows the paper's loss only"
         torch.manual_seed(training["seeds"][0])
         self.device, self.training, self.images = torch.device(device), training, images
-        self.channels = training["generator"]["channels"][-1]
-        self.generator = Generator(training["generator"], training["latent"]["size"])
-        self.discriminator = Discriminator(
-            training["discriminator"], self.channels, images.shape[1]
+        coarse = training["architecture"] == "coarse_to_fine"
+        self.work: PaperWork | CoarseWork = (CoarseWork if coarse else PaperWork)(
+            training, images.shape[1]
         )
         self.networks: dict[str, nn.Module] = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
+            "generator": self.work.generator,
+            "discriminator": self.work.discriminator,
         }
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
         for network in self.networks.values():
-            network.to(self.device)
-            # As in ours; PyTorch's own weights make an equally long iteration.
-            for name, parameter in network.named_parameters():
-                if parameter.ndim > 1:
-                    nn.init.normal_(parameter, std=training["initial_deviation"])
-                elif name.endswith("bias"):
-                    nn.init.zeros_(parameter)
+            network.to(self.device, memory_format=self.format)
+        self.autocast = (
+            torch.autocast(self.device.type, torch.bfloat16) if bfloat16 else nullcontext()
+        )
         self.optimizers = {name: self.adam(name) for name in self.networks}
-        self.position = 0
+        self.iteration = 0
+        self.used: dict[str, Any] = dict(self.networks)
         if compiled:
-            self.generator, self.discriminator = map(
-                torch.compile, (self.generator, self.discriminator)
-            )
+            self.used = {name: torch.compile(network) for name, network in self.networks.items()}
 
     def adam(self, name: str, **changes: Any) -> torch.optim.Adam:
         """Return PyTorch's Adam; its fused kernel is the fastest of its three."""
@@ -193,61 +90,62 @@ class Twin:
     def step(self) -> None:
         """Do one iteration as `synaxial.gan.train.updater` does."""
         count = self.training["batch_size"]
-        indices = np.arange(self.position, self.position + count) % len(self.images)
-        self.position += count
-        grey = torch.from_numpy(self.images[indices]).to(self.device).float()
-        real = grey.mul_(2 / 255).sub_(1)[:, None].repeat(1, self.channels, 1, 1)
+        indices = np.arange(self.iteration * count, (self.iteration + 1) * count)
+        grey = torch.from_numpy(self.images[indices % len(self.images)]).to(self.device).float()
+        real = self.work.real_images(grey.mul_(2 / 255).sub_(1))
+        real = real.contiguous(memory_format=self.format)
         latents = torch.randn(count, self.training["latent"]["size"], device=self.device)
         randomness = Drawn()
         generated, loss = self.discriminator_gradients(real, latents, randomness)
         self.optimizers["discriminator"].step()
         loss_generator = self.generator_gradients(generated, randomness)
         self.optimizers["generator"].step()
+        self.work.follow()
         loss.item(), loss_generator.item()
+        self.iteration += 1
 
     def discriminator_gradients(
         self, real: torch.Tensor, latents: torch.Tensor, randomness: Randomness
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the discriminator's gradients; return the generated images and the loss."""
-        generated = self.generator(latents, randomness)
-        score_real = self.discriminator(real, randomness).mean()
-        loss = self.discriminator(generated.detach(), randomness).mean() - score_real
+        penalised = self.work.has_penalty(self.iteration)
+        network = (self.networks if penalised else self.used)["discriminator"]
+        with self.autocast:
+            generated = self.used["generator"](latents, randomness)
+            loss = self.work.discriminator_loss(
+                network, real, generated.detach(), randomness, penalised
+            )
         self.optimizers["discriminator"].zero_grad()
         loss.backward()
         return generated, loss.detach()
 
     def generator_gradients(self, generated: torch.Tensor, randomness: Randomness) -> torch.Tensor:
         """Compute the generator's gradients, and none of the discriminator's; return the loss."""
-        self.discriminator.requires_grad_(False)
-        loss = -self.discriminator(generated, randomness).mean()
+        self.networks["discriminator"].requires_grad_(False)
+        with self.autocast:
+            loss = self.work.generator_loss(self.used["discriminator"](generated, randomness))
         self.optimizers["generator"].zero_grad()
         loss.backward()
-        self.discriminator.requires_grad_(True)
+        self.networks["discriminator"].requires_grad_(True)
         return loss.detach()
 
     def sample(self, count: int, batch: int) -> np.ndarray:
         """Make 8-bit images (count, width, width, channels), without dropout."""
-        self.generator.eval()
+        network = self.used["generator"].eval()
         made = []
         with torch.inference_mode():
             for first in range(0, count, batch):
                 size = (min(batch, count - first), self.training["latent"]["size"])
-                images = self.generator(torch.randn(size, device=self.device), None)
+                images = network(torch.randn(size, device=self.device), None)
                 grey = images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
                 made.append(grey.permute(0, 2, 3, 1).cpu().numpy())
-        self.generator.train()
+        network.train()
         return np.concatenate(made)
 
     def parameters(self, name: str) -> Iterator[tuple[str, nn.Parameter]]:
         """Return a network's parameters by Chainer's names."""
-        network = self.networks[name]
-        for path, parameter in network.named_parameters():
-            *place, kind = path.split(".")
-            normalised = place[0] == "normalizations"
-            words = (
-                {"weight": "gamma", "bias": "beta"} if normalised else {"weight": "W", "bias": "b"}
-            )
-            yield "/".join((name, *place, words[kind])), parameter
+        for path, parameter in self.networks[name].named_parameters():
+            yield f"{name}/{self.work.chainers_name(path)}", parameter
 
 
 def gradients(twin: Twin, given: Path, output: Path) -> None:
@@ -270,11 +168,13 @@ def gradients(twin: Twin, given: Path, output: Path) -> None:
     found |= {
         f"gradient/{path}": parameter.grad.numpy().copy()
         for path, parameter in twin.parameters("discriminator")
+        if parameter.grad is not None
     }
     found["loss/generator"] = twin.generator_gradients(generated, randomness).numpy()
     found |= {
         f"gradient/{path}": parameter.grad.numpy().copy()
         for path, parameter in twin.parameters("generator")
+        if parameter.grad is not None
     }
     for name in twin.networks:
         # Chainer adds epsilon to the root of the second moment before its correction, PyTorch
@@ -282,11 +182,13 @@ def gradients(twin: Twin, given: Path, output: Path) -> None:
         beta2 = twin.training["optimizer"]["beta2"]
         optimizer = twin.adam(name, eps=1e-8 / (1 - beta2) ** 0.5)
         for path, parameter in twin.parameters(name):
-            parameter.grad = arrays[f"gradient/{path}"]
+            # Layers of other widths take no part.
+            parameter.grad = arrays.get(f"gradient/{path}")
         optimizer.step()
         found |= {
             f"updated/{path}": parameter.detach().numpy()
             for path, parameter in twin.parameters(name)
+            if parameter.grad is not None
         }
     np.savez(output, **found)
 
@@ -316,7 +218,7 @@ def answer(request: Settings, twin: Twin) -> Any:
         case "memory":
             return peak_memory()
         case "step":
-            return timed(twin, twin.step)
+            return timed(twin, lambda: [twin.step() for _ in range(request["count"])])
         case "sample":
             return timed(twin, lambda: twin.sample(request["count"], request["batch"]))
         case "gradients":
@@ -333,7 +235,8 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--compiled", action="store_true")
+    for option in ("--compiled", "--channels-last", "--bfloat16"):
+        parser.add_argument(option, action="store_true")
     arguments = parser.parse_args()
     answers, sys.stdout = sys.stdout, sys.stderr
     imported = peak_memory()
@@ -354,7 +257,8 @@ def main() -> None:
         else:
             if twin is None:
                 images = np.load(arguments.study / "images.npy")
-                twin = Twin(training, images, arguments.device, arguments.compiled)
+                options = arguments.compiled, arguments.channels_last, arguments.bfloat16
+                twin = Twin(training, images, arguments.device, *options)
             said = answer(request, twin)
         print(json.dumps(said), file=answers, flush=True)
 

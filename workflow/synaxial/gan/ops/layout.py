@@ -23,12 +23,13 @@ def on_cpu(x: Any) -> bool:
 
 def images_last(x: np.ndarray) -> np.ndarray:
     """Return (N, C, …) as a contiguous (C, …, N): a view if it has this layout, else a copy."""
-    return np.ascontiguousarray(np.moveaxis(x, 0, -1))
+    # Not `np.moveaxis`, whose checks take longer than the copy of a small array.
+    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
 
 
 def images_first(x: np.ndarray) -> np.ndarray:
     """Return (C, …, N) as a view (N, C, …)."""
-    return np.moveaxis(x, -1, 0)
+    return x.transpose(x.ndim - 1, *range(x.ndim - 1))
 
 
 def by_channel(x: np.ndarray) -> np.ndarray:
