@@ -40,7 +40,7 @@ def main() -> None:
         sys.exit(f"{given.other_python}: not found; expected an interpreter; run make benchmark")
     works: dict[str, Callable[[], tuple[list[Row], Notes]]] = {
         "training": partial(training.measure, given.other_python, given.repeats),
-        "sampling": lambda: (sampling.measure(given.other_python, given.repeats), []),
+        "sampling": partial(sampling.measure, given.other_python, given.repeats),
         "preprocessing": lambda: (measure_preprocessing(given.other_python, given.real), []),
     }
     for part in given.only or parts:

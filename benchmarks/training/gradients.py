@@ -6,6 +6,8 @@ from unittest.mock import patch
 
 import numpy as np
 
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.networks.detail import NUMBERS
 from synaxial.gan.ops.hidden import Dropped
 from synaxial.gan.ops.layout import by_channel
 from synaxial.gan.train import updater as updater_module
@@ -101,6 +103,22 @@ def write(updater: Any, output: Path, precision: str) -> None:
             arrays[f"updated/{name}{path}"] = parameter.array
     arrays |= {f"random/{number:03d}": array for number, array in enumerate(noted.drawn)}
     np.savez(output, **arrays)
+
+
+def write_enlarged(upsampler: Any, output: Path) -> None:
+    """Enlarge small images of noise and write down what went in and came out.
+
+    The file has `weight/…`, `small`, `details`, `random/000` … in the order of use, and `enlarged`.
+    """
+    noted = Noted("float32")
+    small = np.clip(noted.normal((4, 1, 32, 32)), -1, 1)
+    details = noted.normal((4, NUMBERS))
+    noted.drawn.clear()
+    with chainer.no_backprop_mode():
+        enlarged = upsampler.enlarge(small, details, noted).images.array
+    arrays = {f"weight{path}": parameter.array for path, parameter in upsampler.namedparams()}
+    arrays |= {f"random/{number:03d}": array for number, array in enumerate(noted.drawn)}
+    np.savez(output, small=small, details=details, enlarged=enlarged, **arrays)
 
 
 def convert(network: Any, precision: Any) -> None:

@@ -22,7 +22,9 @@ from synaxial.compute.machine import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
 from synaxial.gan.image_inputs import independent
+from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.conditions import Conditions
+from synaxial.gan.networks.saving import make_upsampler
 from synaxial.gan.sampling import make_pages
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.optimizers import make_optimizer
@@ -66,9 +68,19 @@ def timed(updater: AdversarialUpdater, work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
+def sampler_of(updater: AdversarialUpdater) -> Any:
+    """Return the network that `synaxial sample` uses; an up-sampler has its first weights."""
+    generator = updater.networks.smoothed
+    if not updater.training.is_coarse_to_fine:
+        return generator
+    upsampler = make_upsampler(updater.training)
+    upsampler.learn_details(updater.images)
+    return Cascade(generator, upsampler)
+
+
 def sample(updater: AdversarialUpdater, images: int) -> None:
     """Make a stack as `synaxial sample` does, all but its file."""
-    generator, latent = updater.networks.smoothed, updater.training.latent
+    generator, latent = sampler_of(updater), updater.training.latent
     settings = Sample(images=images)
     inputs = independent(Conditions(()), settings, 0, Path("generator.npz"))
     made = list(make_pages(generator, latent, settings, inputs))
@@ -84,6 +96,9 @@ def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
             return timed(updater, lambda: [updater.update() for _ in range(request["count"])])
         case "sample":
             return timed(updater, lambda: sample(updater, request["count"]))
+        case "enlarge":
+            gradients.write_enlarged(make_upsampler(updater.training), Path(request["output"]))
+            return None
         case "gradients":
             gradients.write(updater, Path(request["output"]), request["precision"])
             return None

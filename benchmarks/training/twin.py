@@ -72,8 +72,10 @@ class Twin:
         self.optimizers = {name: self.adam(name) for name in self.networks}
         self.iteration = 0
         self.used: dict[str, Any] = dict(self.networks)
+        self.maker: Any = self.work.maker().to(self.device, memory_format=self.format)
         if compiled:
             self.used = {name: torch.compile(network) for name, network in self.networks.items()}
+            self.maker = torch.compile(self.maker)
 
     def adam(self, name: str, **changes: Any) -> torch.optim.Adam:
         """Return PyTorch's Adam; its fused kernel is the fastest of its three."""
@@ -130,14 +132,18 @@ class Twin:
         return loss.detach()
 
     def sample(self, count: int, batch: int) -> np.ndarray:
-        """Make 8-bit images (count, width, width, channels), without dropout."""
-        network = self.used["generator"].eval()
+        """Make 8-bit images (count, width, width, channels), without dropout.
+
+        They are as large as those of the dataset.
+        """
+        network = self.maker.eval()
         made = []
-        with torch.inference_mode():
+        randomness = self.work.noise_of_samples
+        with torch.inference_mode(), self.autocast:
             for first in range(0, count, batch):
                 size = (min(batch, count - first), self.training["latent"]["size"])
-                images = network(torch.randn(size, device=self.device), None)
-                grey = images.add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+                images = network(torch.randn(size, device=self.device), randomness)
+                grey = images.float().add_(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
                 made.append(grey.permute(0, 2, 3, 1).cpu().numpy())
         network.train()
         return np.concatenate(made)
@@ -193,6 +199,18 @@ def gradients(twin: Twin, given: Path, output: Path) -> None:
     np.savez(output, **found)
 
 
+def enlarge(upsampler: Any, given: Path, output: Path) -> None:
+    """Enlarge the small images of a file that ours wrote, with its weights and noise."""
+    with np.load(given) as file:
+        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+    for path, parameter in upsampler.named_parameters():
+        words = path.replace(".weight", "/W").replace(".bias", "/b").replace(".", "/")
+        parameter.data.copy_(arrays[f"weight/{words}"])
+    randomness = Given([arrays[name] for name in sorted(arrays) if name.startswith("random/")])
+    with torch.inference_mode():
+        np.save(output, upsampler(arrays["small"], arrays["details"], randomness).numpy())
+
+
 def timed(twin: Twin, work: Any) -> float:
     """Return the seconds that some work takes, to the end of what it started on a GPU."""
     begin = time.perf_counter()
@@ -221,6 +239,9 @@ def answer(request: Settings, twin: Twin) -> Any:
             return timed(twin, lambda: [twin.step() for _ in range(request["count"])])
         case "sample":
             return timed(twin, lambda: twin.sample(request["count"], request["batch"]))
+        case "enlarge":
+            enlarge(twin.maker.upsampler, Path(request["given"]), Path(request["output"]))
+            return None
         case "gradients":
             gradients(twin, Path(request["given"]), Path(request["output"]))
             return None

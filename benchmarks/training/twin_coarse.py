@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
-from twin_randomness import Randomness
+from twin_randomness import Drawn, Randomness
+from twin_upsampler import Cascade
 
 FIRST_WIDTH, GROUP = 4, 4
 SLOPE, GAIN = 0.2, math.sqrt(2)
@@ -180,6 +181,8 @@ class CoarseWork:
     that is no work of the networks.
     """
 
+    noise_of_samples = Drawn()
+
     def __init__(self, training: Settings, width: int) -> None:
         assert training["loss"] == "non_saturating", "the twin knows the recipe's loss only"
         self.training = training
@@ -224,6 +227,10 @@ class CoarseWork:
         share = 1 - 0.5 ** (self.training["batch_size"] / self.training["moving_average_images"])
         weights = [parameter.detach() for parameter in self.generator.parameters()]
         torch._foreach_lerp_(list(self.average.parameters()), weights, share)
+
+    def maker(self) -> nn.Module:
+        """Return the network that makes the samples: the average, and an up-sampler."""
+        return Cascade(self.average, self.training["upsampler"])
 
     @staticmethod
     def chainers_name(path: str) -> str:

@@ -96,6 +96,9 @@ class Discriminator(nn.Module):
 class PaperWork:
     """The paper's networks, their real images, and their losses."""
 
+    #: Without randomness nothing is dropped.
+    noise_of_samples = None
+
     def __init__(self, training: Settings, width: int) -> None:
         assert training["loss"] == "wasserstein", "the twin knows the paper's loss only"
         self.channels = training["generator"]["channels"][-1]
@@ -135,6 +138,10 @@ class PaperWork:
 
     def follow(self) -> None:
         """Do nothing: the paper averages no weights."""
+
+    def maker(self) -> nn.Module:
+        """Return the network that makes the samples."""
+        return self.generator
 
     @staticmethod
     def chainers_name(path: str) -> str:
