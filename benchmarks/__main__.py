@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import preprocessing, sampling
+from benchmarks import preprocessing, sampling, scale
 from benchmarks.partner import REPOSITORY
 from benchmarks.preprocessing.__main__ import as_line
 from benchmarks.preprocessing.rows import Row
@@ -23,7 +23,7 @@ def main() -> None:
     """Read the command line, measure, and write."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure training, sampling and preprocessing, and write benchmarks/RESULTS.md",
+        description="Measure speed and scale, and write benchmarks/RESULTS.md",
     )
     parser.add_argument(
         "--other-python",
@@ -33,7 +33,7 @@ def main() -> None:
     )
     parser.add_argument("--real", type=Path, help="folder of real volumes, laid out as BraTS 2020")
     parser.add_argument("--repeats", type=int, default=7, help="of training and sampling (7)")
-    parts = ("training", "sampling", "preprocessing")
+    parts = ("training", "sampling", "preprocessing", "scale")
     parser.add_argument("--only", choices=parts, action="append", help="this part only")
     given = parser.parse_args()
     if not given.other_python.exists():
@@ -42,6 +42,7 @@ def main() -> None:
         "training": partial(training.measure, given.other_python, given.repeats),
         "sampling": partial(sampling.measure, given.other_python, given.repeats),
         "preprocessing": lambda: (measure_preprocessing(given.other_python, given.real), []),
+        "scale": lambda: (scale.measure(), []),
     }
     for part in given.only or parts:
         load = busy_cores()

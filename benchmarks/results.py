@@ -162,7 +162,7 @@ def line(number: int, row: Row, busy: bool) -> str:
     cells = [str(number), row.name]
     if row.ratio is None or row.other is None:
         ours = "" if math.isnan(row.ours) else f"{row.ours:.3g}"
-        cells += [ours, "", row.unit, "not run"]
+        cells += [ours, "", row.unit, "not run" if "not run" in row.how else ""]
     else:
         cells += [plain(row.ours), plain(row.other), row.unit, f"{row.ratio:.2f}"]
     cells += ["", ""] if target is None else [target.must, target.goal]

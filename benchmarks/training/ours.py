@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.memory import peak_memory
+from benchmarks.memory import anonymous_memory, peak_memory
 from benchmarks.training import arithmetic, gradients, stock
 
 from synaxial.compute.chainer_compatibility import chainer, chainermn
@@ -43,7 +43,7 @@ def make_updater(
     training = Training.model_validate(content)
     if batch_size:
         training = training.model_copy(update={"batch_size": batch_size})
-    images = np.load(study / "images.npy")
+    images = np.load(study / "images.npy", mmap_mode="r")
     networks = make_networks(training, images.shape[1], device)
     make = stock.make_optimizer if stock_chainer else make_optimizer
     optimizers = {
@@ -89,23 +89,31 @@ def sample(updater: AdversarialUpdater, images: int) -> None:
 
 def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
     """Do what a request asks."""
-    match request["do"]:
-        case "memory":
-            return peak_memory()
-        case "step":
-            return timed(updater, lambda: [updater.update() for _ in range(request["count"])])
-        case "sample":
-            return timed(updater, lambda: sample(updater, request["count"]))
-        case "enlarge":
-            gradients.write_enlarged(make_upsampler(updater.training), Path(request["output"]))
-            return None
-        case "gradients":
-            gradients.write(updater, Path(request["output"]), request["precision"])
-            return None
-        case "multiplications":
-            return arithmetic.multiplications(updater)
-        case other:
-            raise ValueError(f"unknown request {other!r}")
+
+    def steps() -> None:
+        for _ in range(request["count"]):
+            updater.update()
+
+    def checkpoint() -> int:
+        path = Path(request["output"])
+        chainer.serializers.save_npz(path, updater, compression=False)
+        return path.stat().st_size
+
+    works: dict[str, Callable[[], Any]] = {
+        "memory": peak_memory,
+        "anonymous": anonymous_memory,
+        "checkpoint": checkpoint,
+        "step": lambda: timed(updater, steps),
+        "sample": lambda: timed(updater, lambda: sample(updater, request["count"])),
+        "enlarge": lambda: gradients.write_enlarged(
+            make_upsampler(updater.training), Path(request["output"])
+        ),
+        "gradients": lambda: gradients.write(
+            updater, Path(request["output"]), request["precision"]
+        ),
+        "multiplications": lambda: arithmetic.multiplications(updater),
+    }
+    return works[request["do"]]()
 
 
 def receive(communicator: Any) -> dict[str, Any] | None:
