@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from benchmarks.comparison import (
 from benchmarks.partner import Partner
 from benchmarks.preprocessing.rows import Row
 from benchmarks.study import coarse, paper, start_ours, start_twin, write_study
-from benchmarks.training import agreement, allreduce
+from benchmarks.training import agreement, allreduce, whereabouts
 from benchmarks.training.arithmetic import multiplications_per_second
+from threadpoolctl import threadpool_limits
 
 from synaxial.compute.devices import count_gpus
 from synaxial.config.model import Training
@@ -100,7 +102,7 @@ def measure(torch_python: Path, repeats: int = 7) -> tuple[list[Row], list[str]]
         for networks in (PAPER, COARSE):
             study = write_study(Path(folder) / networks.training.architecture, networks.training)
             agreed = agree(torch_python, study, networks is PAPER, cores)
-            notes.append(agreed.describe(networks.name))
+            notes += [agreed.describe(networks.name), where_time_goes(study, networks)]
             rows += measure_cpu(torch_python, study, networks, cores, repeats)
         rows.append(allreduce.measure())
         rows += measure_gpu(torch_python, Path(folder) / PAPER.training.architecture, repeats)
@@ -116,6 +118,17 @@ def agree(torch_python: Path, study: Path, normalised: bool, threads: int) -> ag
         with start_twin(torch_python, study, threads) as twin:
             twin.ask("gradients", given=ours_file, output=twin_file)
     return agreement.compare(study, normalised)
+
+
+def where_time_goes(study: Path, networks: Networks) -> str:
+    """Return a table of what the time of an iteration is spent on, on one thread."""
+    with start_ours(study, 1) as ours:
+        ours.ask("step", count=WARM_UPS)
+        found = ours.ask("whereabouts", count=max(2, networks.iterations))
+    with threadpool_limits(1, user_api="blas"):
+        limit = multiplications_per_second(clock=time.thread_time)
+    title = f"{networks.name}, batch {networks.training.batch_size}"
+    return whereabouts.as_table(title, found, limit)
 
 
 def measure_cpu(

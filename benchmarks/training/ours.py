@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from benchmarks.memory import anonymous_memory, peak_memory
-from benchmarks.training import arithmetic, gradients, stock
+from benchmarks.training import arithmetic, gradients, stock, whereabouts
 
 from synaxial.compute.chainer_compatibility import chainer, chainermn
 from synaxial.compute.machine import keep_freed_memory
@@ -112,6 +112,7 @@ def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
             updater, Path(request["output"]), request["precision"]
         ),
         "multiplications": lambda: arithmetic.multiplications(updater),
+        "whereabouts": lambda: whereabouts.measure(updater, request["count"]),
     }
     return works[request["do"]]()
 
