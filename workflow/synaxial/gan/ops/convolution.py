@@ -31,8 +31,9 @@ from synaxial.gan.ops.layout import (
 
 F = chainer.functions
 
-#: Values of a block of patches: 1 MB, the size of a core's own cache.
-BLOCK = 1 << 18
+#: Values of a block of patches: 1 MB, the size of a core's own cache. In a convolution, whose
+#: results do not depend on it, a quarter: where channels are few, the result needs room there too.
+BLOCK, BLOCK_OF_CONVOLUTION = 1 << 18, 1 << 16
 #: Products of matrices with fewer columns or rows are slow.
 LEAST_COLUMNS, LEAST_ROWS = 512, 256
 #: The most rows of patches in one product, if the channels are cut.
@@ -190,7 +191,7 @@ def correlate(
         patches = see(x, geometry, some, columns)
         multiply(slice(None), patches, slice(some.start * row, some.stop * row))
 
-    blocks = cut(rows, max(LEAST_COLUMNS, BLOCK // matrix.shape[1]) // row)
+    blocks = cut(rows, max(LEAST_COLUMNS, BLOCK_OF_CONVOLUTION // matrix.shape[1]) // row)
     if len(blocks) >= 4:
         for_each(of_rows, blocks)
         return y
