@@ -1,5 +1,6 @@
 """The array of the stand-in: it holds one of NumPy, and mixes with NumPy's only as CuPy's does."""
 
+import ctypes
 import functools
 import operator
 
@@ -85,6 +86,12 @@ class MemoryPointer:
 
     def __add__(self, offset):
         return MemoryPointer(self.memory, self.offset + offset)
+
+    def copy_from_device(self, src, size):
+        ctypes.memmove(self.ptr, src.ptr, size)
+
+    def copy_from_device_async(self, src, size, stream=None):
+        self.copy_from_device(src, size)
 
     def __getattr__(self, name):
         raise NotImplementedError(f"the stand-in for CuPy has no MemoryPointer.{name}")
@@ -239,6 +246,10 @@ class ndarray:  # noqa: N801 -- its name in CuPy
 
     @property
     def data(self):
+        low, high = np.lib.array_utils.byte_bounds(self.host)
+        if high - low != self.nbytes:
+            # Who takes a pointer takes the array for one piece.
+            raise RuntimeError("the stand-in for CuPy gives no memory of an array with gaps")
         return MemoryPointer(self.host)
 
     @property
