@@ -120,7 +120,7 @@ class ElementwiseKernel:
                 raise TypeError("Output arguments type must be cupy.ndarray")
             if not parameter.raw and out.shape != shape:
                 raise ValueError("Out shape is mismatched")
-        self.note(inputs, outputs, types, len(shape))
+        self.note(inputs, outputs, types, shape)
         self.run(inputs, outputs, types, shape)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
@@ -151,14 +151,26 @@ class ElementwiseKernel:
             raise ValueError("Loop size is undecided.")
         return np.broadcast_shapes(*shapes)
 
-    def note(self, inputs, outputs, types, ndim):
-        kinds = [
-            None if not isinstance(arg, ndarray) else [arg.ndim, bool(arg.host.flags.c_contiguous)]
-            for arg in (*inputs, *outputs)
+    def note(self, inputs, outputs, types, shape):
+        """Record the kernel for arrays as CuPy passes them on: broadcast, and flat if possible."""
+        pairs = [*zip(self.inputs, inputs, strict=True), *zip(self.outputs, outputs, strict=True)]
+        hosts = [
+            None
+            if not isinstance(arg, ndarray)
+            else (arg.host if parameter.raw else np.broadcast_to(arg.host, shape))
+            for parameter, arg in pairs
+        ]
+        flat = all(h is None or h.flags.c_contiguous for h in hosts)
+        arrays = [
+            None
+            if host is None
+            else [1 if flat and not p.raw else host.ndim, bool(host.flags.c_contiguous)]
+            for (p, _), host in zip(pairs, hosts, strict=True)
         ]
         named = {letter: dtype.name for letter, dtype in types.items() if len(letter) == 1}
         options = {key: value for key, value in self.options.items() if value}
-        record(kernel=self.source, options=options, types=named, arrays=kinds, ndim=ndim)
+        ndim = 1 if flat else len(shape)
+        record(kernel=self.source, options=options, types=named, arrays=arrays, ndim=ndim)
 
     def run(self, inputs, outputs, types, shape):
         """Copy what is read into plain memory, compute, and copy the results to where they belong."""
