@@ -67,7 +67,11 @@ def main() -> None:
             if not re.match(rb"\x7fELF", cubin):
                 failed.append([name, processor, "no ELF file"])
     names = sorted({r.get("name") or r["kernel"][3] for r in sources.values()})
-    print(json.dumps({"cupy": cupy.__version__, "names": names, "sources": len(sources), "failed": failed}))
+    print(
+        json.dumps(
+            {"cupy": cupy.__version__, "names": names, "sources": len(sources), "failed": failed}
+        )
+    )
 
 
 if __name__ == "__main__":

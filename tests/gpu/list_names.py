@@ -23,7 +23,7 @@ SIGNATURE = re.compile(r"^(?:\w+\.)?\w+\((?P<parameters>.*?)\)(?: ->.*)?$")
 
 
 def parameters_of(thing: Any) -> list[str] | None:
-    """Return the names of a function's parameters, with their stars; None if it has no signature."""
+    """Return the names of a function's parameters, with stars; None without a signature."""
     try:
         parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):

@@ -96,5 +96,13 @@ def __getattr__(name):
 
 
 __all__ = [
-    *("ElementwiseKernel", "RawKernel", "ReductionKernel", "_util", "lib", "linalg", "random"),
+    "ElementwiseKernel",
+    "RawKernel",
+    "ReductionKernel",
+    "_util",
+    "cuda",
+    "lib",
+    "linalg",
+    "ndarray",
+    "random",
 ]

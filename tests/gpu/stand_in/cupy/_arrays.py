@@ -324,4 +324,6 @@ for _name, _ufunc in BINARY.items():
 for _name, _ufunc in COMPARISONS.items():
     setattr(ndarray, f"__{_name}__", binary(_ufunc))
 for _name, _ufunc in UNARY.items():
-    setattr(ndarray, f"__{_name}__", functools.partialmethod(lambda self, f: apply(f, self), _ufunc))
+    setattr(
+        ndarray, f"__{_name}__", functools.partialmethod(lambda self, f: apply(f, self), _ufunc)
+    )

@@ -98,7 +98,9 @@ def type_name(dtype):
 class ElementwiseKernel:
     """A kernel of one operation for each element."""
 
-    def __init__(self, in_params, out_params, operation, name="kernel", reduce_dims=True, **options):
+    def __init__(
+        self, in_params, out_params, operation, name="kernel", reduce_dims=True, **options
+    ):
         self.inputs, self.outputs = parameters_of(in_params), parameters_of(out_params)
         self.source = (in_params, out_params, operation, name)
         self.options = options
@@ -145,7 +147,9 @@ class ElementwiseKernel:
         shapes = [arg.shape for p, arg in pairs if isinstance(arg, ndarray) and not p.raw]
         if size is not None:
             if shapes:
-                raise ValueError("Specified 'size' can be used only if all of the ndarray are 'raw'.")
+                raise ValueError(
+                    "Specified 'size' can be used only if all of the ndarray are 'raw'."
+                )
             return (size,)
         if not shapes:
             raise ValueError("Loop size is undecided.")
@@ -173,7 +177,7 @@ class ElementwiseKernel:
         record(kernel=self.source, options=options, types=named, arrays=arrays, ndim=ndim)
 
     def run(self, inputs, outputs, types, shape):
-        """Copy what is read into plain memory, compute, and copy the results to where they belong."""
+        """Copy the inputs to plain memory, compute, and copy the results to their places."""
         hosts = []
         for parameter, arg in zip(self.inputs, inputs, strict=True):
             host = arg.host if isinstance(arg, ndarray) else np.asarray(arg, types[parameter.type])

@@ -1,9 +1,9 @@
 """A stand-in for the package `cupyx`, which comes with CuPy; see `cupy` beside it."""
 
 import numpy as np
-
 from cupy._arrays import unwrap, wrap
 from cupy._names import refuse
+
 from cupyx import scipy
 
 

@@ -37,7 +37,7 @@ if available:
     class NcclCommunicator:
         """A communicator of all ranks."""
 
-        def __init__(self, ndev, commId, rank):  # noqa: N803
+        def __init__(self, ndev, commId, rank):
             from mpi4py import MPI
 
             self.world = MPI.COMM_WORLD

@@ -2,7 +2,6 @@
 
 import numpy as np
 import scipy.ndimage
-
 from cupy._arrays import ndarray, unwrap
 from cupy._names import refuse
 
