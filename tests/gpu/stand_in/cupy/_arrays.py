@@ -237,6 +237,14 @@ class ndarray:  # noqa: N801 -- its name in CuPy
         return forwarded("cupy.ndarray", name, found)
 
     @property
+    def dtype(self):
+        return self.host.dtype
+
+    @property
+    def ndim(self):
+        return self.host.ndim
+
+    @property
     def shape(self):
         return self.host.shape
 

@@ -20,6 +20,9 @@ from cupy._arrays import ndarray
 #: Where compiled kernels are kept; a folder of its own without the variable.
 CACHE = Path(os.environ.get("STAND_IN_CACHE") or tempfile.mkdtemp(prefix="stand-in-"))
 
+#: Where kernels are recorded, if they are.
+RECORD = os.environ.get("STAND_IN_RECORD")
+
 #: What the source of a kernel finds in CuPy's headers, and the indices of a thread.
 PRELUDE = """
 #include <assert.h>
@@ -71,9 +74,8 @@ def compile_for_host(source):
 
 def record(**kernel):
     """Note a kernel and its types, if asked to."""
-    path = os.environ.get("STAND_IN_RECORD")
-    if path:
-        with Path(path).open("a") as file:
+    if RECORD:
+        with Path(RECORD).open("a") as file:
             file.write(json.dumps(kernel, sort_keys=True) + "\n")
 
 
@@ -89,10 +91,6 @@ class Parameter:
 
 def parameters_of(text):
     return [Parameter(part) for part in text.split(",") if part.strip()]
-
-
-def type_name(dtype):
-    return {"bool": "bool"}.get(dtype.name, dtype.name)
 
 
 class ElementwiseKernel:
@@ -122,7 +120,8 @@ class ElementwiseKernel:
                 raise TypeError("Output arguments type must be cupy.ndarray")
             if not parameter.raw and out.shape != shape:
                 raise ValueError("Out shape is mismatched")
-        self.note(inputs, outputs, types, shape)
+        if RECORD:
+            self.note(inputs, outputs, types, shape)
         self.run(inputs, outputs, types, shape)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
@@ -181,8 +180,9 @@ class ElementwiseKernel:
         hosts = []
         for parameter, arg in zip(self.inputs, inputs, strict=True):
             host = arg.host if isinstance(arg, ndarray) else np.asarray(arg, types[parameter.type])
-            whole = host if parameter.raw else np.broadcast_to(host, shape)
-            hosts.append(np.ascontiguousarray(whole))
+            if not parameter.raw and host.shape != shape:
+                host = np.broadcast_to(host, shape)
+            hosts.append(np.ascontiguousarray(host))
         results = [np.ascontiguousarray(out.host) for out in outputs]
         pointers = [array.ctypes.data for array in (*hosts, *results)]
         addresses = (ctypes.c_void_p * len(pointers))(*pointers)

@@ -4,20 +4,21 @@ import os
 
 from cupy._names import refuse
 
+COUNT = os.environ.get("STAND_IN_GPUS", "1")
+
 
 class CUDARuntimeError(RuntimeError):
     pass
 
 
 def getDeviceCount():  # noqa: N802
-    count = os.environ.get("STAND_IN_GPUS", "1")
-    if count == "none":
+    if COUNT == "none":
         # What CuPy raises on a machine without a driver.
         raise CUDARuntimeError(
             "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime "
             "version"
         )
-    return int(count)
+    return int(COUNT)
 
 
 def getDevice():  # noqa: N802
