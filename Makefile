@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo test test-quick test-matrix benchmark lint format docs lock clean
+.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo test test-quick test-matrix kernels benchmark lint format docs lock clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -87,6 +87,16 @@ test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Sn
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
 
+kernels: $(VENV)/installed-dev .venv-nvrtc/installed  ## Compile the GPU kernels with NVRTC; no GPU is needed.
+	$(BIN)/python -m pytest -m nvrtc
+
+# CuPy and the compiler, without the libraries of envs/cuda12.txt: 230 MB to download.
+.venv-nvrtc/installed:
+	$(PYTHON) -m venv .venv-nvrtc
+	.venv-nvrtc/bin/python -m pip install --quiet --disable-pip-version-check "cupy-cuda12x>=14" \
+		nvidia-cuda-nvrtc-cu12 nvidia-cuda-runtime-cu12
+	@touch $@
+
 benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (ten minutes).
 	$(BIN)/python -m benchmarks
 
@@ -128,4 +138,4 @@ lock: $(BIN)/uv  ## Compile envs/*.txt again from pyproject.toml.
 		--no-annotate --no-header --no-emit-index-url --output-file envs/uv.txt -
 
 clean:  ## Delete the environments and the tools' caches; results stay.
-	rm -rf $(VENV) .venvs .venv-benchmark .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs .venv-benchmark .venv-nvrtc .mypy_cache .pytest_cache .ruff_cache .hypothesis

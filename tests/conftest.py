@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 LONGEST_FIRST = (
     "tests/slurm",
     "tests/unit/gan/train/test_resume.py",
+    "tests/gpu/test_training.py",
     "tests/workflow/test_segment.py",
     "tests/workflow/test_parse.py",
     "tests/unit/gan/train/test_command.py",

@@ -15,7 +15,10 @@ F = chainer.functions
 
 
 class Cascade(chainer.Chain):
-    """Makes small images and enlarges them; to its users it is a generator like any other."""
+    """Makes small images and enlarges them; to its users it is a generator like any other.
+
+    It is on the device of the coarse generator, and takes the up-sampler there.
+    """
 
     #: No image depends on the others of its batch.
     batch_normalization = False
@@ -27,6 +30,8 @@ class Cascade(chainer.Chain):
         with self.init_scope():
             self.coarse = coarse
             self.upsampler = upsampler
+        # A new chain is on the host, wherever its parts are.
+        self.to_device(coarse.device)
 
     @property
     def output_range(self) -> tuple[float, float]:

@@ -68,7 +68,7 @@ def make_session(
     trainer = chainer.training.Trainer(updater, stop_trigger=stop, out=str(folder))
     first = communicator.rank == 0
     previews, validation = None, None
-    whole = partial(whole_generator, training, inputs.upsampler, device)
+    whole = partial(whole_generator, training, inputs.upsampler)
     if first and inputs.held_out is not None:
         validation = Validation(training, inputs.held_out, whole)
         trainer.extend(validation, name="validation")
@@ -97,7 +97,7 @@ def make_session(
 
 
 def whole_generator(
-    training: Training, upsampler: dict[str, np.ndarray] | None, device: Any, generator: Any
+    training: Training, upsampler: dict[str, np.ndarray] | None, generator: Any
 ) -> Any:
     """Return the network that makes full images: the generator, with its up-sampler if it has one.
 
@@ -107,7 +107,6 @@ def whole_generator(
         return generator
     network = make_upsampler(training)
     chainer.serializers.NpzDeserializer(upsampler).load(network)
-    network.to_device(device)
     return Cascade(generator, network)
 
 

@@ -1,0 +1,5 @@
+"""What Chainer imports from CuPy's private module."""
+
+
+class PerformanceWarning(RuntimeWarning):
+    pass

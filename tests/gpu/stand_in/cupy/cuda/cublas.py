@@ -1,0 +1,1 @@
+"""Chainer imports `cupy.cuda.cublas`; nothing of it is used."""
