@@ -103,7 +103,7 @@ benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed wit
 # PyTorch first, because the others depend on it.
 .venv-benchmark/installed:
 	$(PYTHON) -m venv .venv-benchmark
-	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 numpy scipy
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check monai torchio
 	@touch $@
 

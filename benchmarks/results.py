@@ -83,8 +83,9 @@ machine may have been more or less busy: compare within a row.
     make benchmark                                      # all of it: ten minutes on two cores
     .venv/bin/python -m benchmarks --only training      # one part, the others as they were
 
-Networks, noise, dropout, normalisation, loss and optimizer are the paper's, with random weights and
-images, which do not change the time. `benchmarks/training/twin.py` is the same in PyTorch.
+Networks, noise, dropout, normalisation, loss and optimizer are the paper's, or those of the coarse
+stage at its full width, with random weights and images, which do not change the time.
+`workflow/synaxial/studies/gpu_check/pytorch` has the same in PyTorch.
 """
 
 

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from benchmarks.partner import REPOSITORY, Partner
+from benchmarks.partner import Partner
 
+import synaxial
 from synaxial.config.loading import make_study
 from synaxial.config.model import Training
 
 #: Images of the dataset; what they show does not change the time of an iteration.
 IMAGES, WIDTH = 64, 256
 
-TWIN = REPOSITORY / "benchmarks" / "training" / "twin.py"
+#: The folder of the other side's program; the check of GPUs has it too.
+TWIN = Path(synaxial.__file__).parent / "studies" / "gpu_check" / "pytorch"
 
 #: glibc's variables that do what `synaxial.compute.machine` does.
 KEEPING_MEMORY = {
@@ -62,7 +64,8 @@ def start_twin(
     python: Path, study: Path, threads: int, *options: str, keep_memory: bool = False
 ) -> Partner:
     """Start the twin in the environment that has PyTorch."""
+    memory = KEEPING_MEMORY if keep_memory else {}
     return Partner(
-        [python, TWIN, study, "--threads", str(threads), *options],
-        KEEPING_MEMORY if keep_memory else None,
+        [python, "-m", "twin", study, "--threads", str(threads), *options],
+        {"PYTHONPATH": str(TWIN), **memory},
     )

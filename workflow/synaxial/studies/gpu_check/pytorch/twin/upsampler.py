@@ -1,4 +1,4 @@
-"""The up-sampler in PyTorch (see `twin.py`): what its use costs, not its training."""
+"""The up-sampler in PyTorch (see `training.py`): what its use costs, not its training."""
 
 import itertools
 import math
@@ -9,7 +9,8 @@ import scipy.ndimage
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
-from twin_randomness import Randomness
+
+from .randomness import Randomness
 
 SLOPE, SHARE, BLOCKS, NUMBERS = 0.2, 0.3, 2, 3
 THRESHOLD, THRESHOLD_GAIN, GAIN, MOST = -0.97, 20.0, 4.0, 10.0

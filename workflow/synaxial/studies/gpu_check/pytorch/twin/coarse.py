@@ -1,4 +1,4 @@
-"""The coarse networks and their losses in PyTorch (see `twin.py`)."""
+"""The coarse networks and their losses in PyTorch (see `training.py`)."""
 
 import copy
 import itertools
@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
-from twin_randomness import Drawn, Randomness
-from twin_upsampler import Cascade
+
+from .randomness import Drawn, Randomness
+from .upsampler import Cascade
 
 FIRST_WIDTH, GROUP = 4, 4
 SLOPE, GAIN = 0.2, math.sqrt(2)

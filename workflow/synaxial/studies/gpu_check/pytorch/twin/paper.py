@@ -1,4 +1,4 @@
-"""The paper's networks and losses in PyTorch (see `twin.py`)."""
+"""The paper's networks and losses in PyTorch (see `training.py`)."""
 
 import itertools
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
-from twin_randomness import Randomness
+
+from .randomness import Randomness
 
 #: Chainer's defaults of batch normalisation.
 EPSILON, MOMENTUM = 2e-5, 0.1

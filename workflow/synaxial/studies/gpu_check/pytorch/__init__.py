@@ -1,0 +1,1 @@
+"""The other side of comparisons. Its folder has no other module: it can be in `PYTHONPATH`."""
