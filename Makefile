@@ -87,7 +87,7 @@ test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Sn
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)
 
-benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (ten minutes).
+benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (a quarter of an hour).
 	$(BIN)/python -m benchmarks
 
 # PyTorch first, because the others depend on it.

@@ -121,7 +121,8 @@ def test_a_corrected_volume_runs_that_subject_also_if_it_is_older(workflow):
     assert run_again(workflow, "--until", "prepare") == files_of(SUBJECTS[0])
     record = json.loads(workflow.results("volumes", f"{SUBJECTS[0]}.json").read_text())
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert "prepare" not in dry_run(workflow)
+    # And if the run ends here, the next one goes on.
+    assert dry_run(workflow) == {"manifest": 1, "pack": 1, **AFTER_TRAINING}
 
 
 def test_a_link_pointed_elsewhere_runs_that_subject(workflow):

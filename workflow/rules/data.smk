@@ -110,7 +110,7 @@ rule pack:
         tables=of_batches(TRAINED),
         # The manifest comes first: it refuses heads that are trained with and held out. A new one
         # runs nothing again.
-        manifest=ancient(rules.manifest.output.table),
+        manifest=after_manifest(TRAINED, "dataset"),
     output:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
@@ -139,7 +139,7 @@ use rule pack as pack_held_out with:
     input:
         settings=settings_of("pack"),
         tables=of_batches(HELD_OUT),
-        manifest=ancient(rules.manifest.output.table),
+        manifest=after_manifest(HELD_OUT, "held_out"),
     output:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",

@@ -177,6 +177,14 @@ class Plan:
         """Return the names of the batches of `TRAINED` or `HELD_OUT` subjects; "" means all."""
         return [name for name in self.batches if name.startswith(kind)]
 
+    def is_packed(self, kind: str, folder: str) -> bool:
+        """Tell whether the data set in a folder is newer than the tables of its batches."""
+        images = self.results / folder / "images.npy"
+        tables = [self.results / "prepared" / f"{name}.csv" for name in self.batches_of(kind)]
+        if not all(path.exists() for path in (images, *tables)):
+            return False
+        return all(path.stat().st_mtime <= images.stat().st_mtime for path in tables)
+
     def subjects_of(self, batch: str) -> list[str]:
         """Return the subjects of a batch."""
         return self.batches[batch]

@@ -34,7 +34,7 @@ from synaxial.data.volumes import acquire
 from synaxial.data.volumes.originals import state_of
 from synaxial.data.volumes.record import SKIPPED, USED, Record, read_record
 from synaxial.io.errors import SeveralError, SynaxialError, in_words
-from synaxial.io.files import is_placeholder, sha256_of, write_csv, write_placeholder
+from synaxial.io.files import is_placeholder, read_json, sha256_of, write_csv, write_placeholder
 from synaxial.io.stacks import Stack, read_stack, write_stack
 
 #: Raise it when the table changes; each stage has a version of its own.
@@ -229,12 +229,15 @@ class _Subject:
 
 
 def _row(results: Path, subject: str) -> dict[str, str]:
-    """Return the row of a subject in the table."""
-    packed = {
-        "record": record_of(results, subject),
-        "images": results / files_of("resize", subject)[0],
-        "masks": results / files_of("mask", subject)[0],
+    """Return the row of a subject in the table, which changes only if what is packed changes."""
+    record = read_json(record_of(results, subject))
+    # A file that was copied or moved is the same volume.
+    facts = {key: value for key, value in record.items() if key not in {"state", "origin"}}
+    images, masks = (results / files_of(stage, subject)[0] for stage in ("resize", "mask"))
+    return {
+        "subject": subject,
+        "status": SKIPPED if is_placeholder(images) else USED,
+        "record": digest_of(facts),
+        "images": sha256_of(images)[:16],
+        "masks": sha256_of(masks)[:16],
     }
-    digests = {name: sha256_of(path)[:16] for name, path in packed.items()}
-    status = SKIPPED if is_placeholder(packed["images"]) else USED
-    return {"subject": subject, "status": status, **digests}

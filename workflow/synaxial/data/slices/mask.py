@@ -97,6 +97,9 @@ def mask_page(
         The image is too small for the tumour.
     """
     native = binary(axial_slice(labels, index) > 0)
+    # Most slices of a head have no tumour.
+    if not native.any():
+        return np.full((settings.size, settings.size), OUTSIDE, np.uint8)
     return binary(resize_page(native, settings, window) >= HALF)
 
 

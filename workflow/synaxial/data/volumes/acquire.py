@@ -246,9 +246,8 @@ def left_per_slice(segmentation: NDArray[Any], voxels: NDArray[Any]) -> list[flo
     places = np.arange(voxels.shape[0])[:, None]
     parts = []
     for index in range(voxels.shape[2]):
-        brain, tumour = voxels[:, :, index] > 0, segmentation[:, :, index] > 0
-        part = 0.5
-        if brain.any() and tumour.any():
+        tumour, part = segmentation[:, :, index] > 0, 0.5
+        if tumour.any() and (brain := voxels[:, :, index] > 0).any():
             middle = brain.sum(axis=1) @ places[:, 0] / brain.sum()
             columns = tumour.sum(axis=1)
             # A column in the middle itself counts half.
