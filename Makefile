@@ -97,7 +97,7 @@ kernels: $(VENV)/installed-dev .venv-nvrtc/installed  ## Compile the GPU kernels
 		nvidia-cuda-nvrtc-cu12 nvidia-cuda-runtime-cu12
 	@touch $@
 
-benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (ten minutes).
+benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed with PyTorch, MONAI and TorchIO (half an hour).
 	$(BIN)/python -m benchmarks
 
 # PyTorch first, because the others depend on it.

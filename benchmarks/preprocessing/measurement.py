@@ -21,6 +21,7 @@ from benchmarks.preprocessing.work import (
     find_volumes,
     make_volumes,
 )
+from benchmarks.preprocessing.workflow import measure_workflow
 
 from synaxial.io.stacks import read_stack
 
@@ -67,7 +68,7 @@ def measure(
             place = folder / f"work-{name}"
             place.mkdir()
             rows += _measure_data_set(name, data, place, pool, other, repeats, processes)
-        return rows
+        return [*rows, measure_workflow(pool)]
 
 
 @contextmanager
@@ -108,9 +109,6 @@ def _measure_data_set(
                 seconds[pipeline].append(other.run(pipeline, files, task, place / "other.npy"))
         for inflater in INFLATERS:
             seconds[inflater].append(inflate(inflater, files, pool))
-        seconds["commands"].append(
-            ours.run_commands(study, subjects, results / "commands", processes)
-        )
     rates = {key: len(files) / statistics.median(values) for key, values in seconds.items()}
     how = (
         f"{len(files)} volumes ({name}, .nii.gz), median of {repeats} repeats in turn, "
@@ -174,13 +172,4 @@ def _rows(
         )
         for inflater in INFLATERS
     ]
-    rows.append(
-        compared(
-            f"{STAGES}, {name}, as commands, against the same as functions",
-            rates["commands"],
-            rates["ours"],
-            UNIT,
-            f"{how}; a command a stage and subject, each starting Python anew",
-        )
-    )
     return rows

@@ -105,6 +105,14 @@ SEGMENTED = (("kind", "both"), ("seed", "5"))
 
 STAGES = {
     "data fetch": Stage("--config study.yaml --output {to}source"),
+    "data prepare": Stage(
+        "--config study.yaml --fetched source --output {to} --table {to}prepared/training_0.csv",
+        "{subject}",
+        defaults=_subject(),
+        skip=("prepared/subjects/*",),
+        # Of times, and of compressed bytes, which another processor packs otherwise.
+        ignore=("state", "record", "images", "masks"),
+    ),
     "data acquire": Stage(
         "--config study.yaml --fetched source --subject {subject} --output {to}volumes",
         defaults=_subject(),

@@ -34,16 +34,15 @@ def processor_seconds():
     return used.ru_utime + used.ru_stime
 
 
-def test_the_full_study_is_planned_in_ten_seconds(dry_run):
+def test_the_full_study_is_planned_in_a_few_seconds(dry_run):
     seconds, output = dry_run
     jobs = jobs_of(output)
-    assert {rule: jobs[rule] for rule in ("acquire", "resize", "train", "sample")} == {
-        "acquire": 369,
-        "resize": 369,
+    assert {rule: jobs[rule] for rule in ("prepare", "train", "sample")} == {
+        "prepare": 12,
         "train": 25,
         "sample": 75,
     }
-    assert seconds < 10
+    assert seconds < 6
 
 
 def test_hundreds_of_subjects_are_few_jobs(dry_run):
@@ -57,7 +56,7 @@ def test_hundreds_of_subjects_are_few_jobs(dry_run):
     }
 
 
-def test_masks_of_subjects_are_jobs_of_their_own_and_those_of_stacks_are_not(tmp_path):
+def test_masks_need_no_jobs_of_their_own(tmp_path):
     study = {
         **FULL_STUDY,
         "training": {"masks": True, "generator": {"channels": [*[8] * 6, 2]}},
@@ -68,12 +67,11 @@ def test_masks_of_subjects_are_jobs_of_their_own_and_those_of_stacks_are_not(tmp
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     jobs = jobs_of(output)
-    expected = {"mask": 320, "pack_masks": 1, "render_masks": 3, "render_nifti_masks": 3}
+    expected = {"prepare": 12, "pack_masks": 1, "render_masks": 3, "render_nifti_masks": 3}
     assert {rule: jobs[rule] for rule in expected} == expected
     groups = re.findall(r"Group job (\w+)", output)
-    assert {name: groups.count(name) for name in ("subjects", "masks", "pictures")} == {
+    assert {name: groups.count(name) for name in ("subjects", "pictures")} == {
         "subjects": 6,
-        "masks": 5,
         "pictures": 3,
     }
 

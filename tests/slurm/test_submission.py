@@ -57,11 +57,10 @@ def asked_for(line, workflow):
 
 
 def test_small_jobs_ask_for_little(workflow):
-    """A group of subjects: as many cores and as much memory as run at once."""
-    workflow.results("dataset", "images.npy").unlink()
-    workflow.start("--until", "resize", "--forcerun", "acquire", "--verbose")
+    """A batch of subjects: as many cores and as much memory as it has processes."""
+    workflow.start("--until", "prepare", "--forcerun", "prepare", "--verbose")
     workflow.wait_for(lambda: last_submitted(workflow), "submission")
     line = re.search(r"sbatch call: (sbatch .*?) --wrap=", workflow.said())[1]
     assert asked_for(line, workflow) == (
-        "-p cpu -t 60 --mem 6000 --requeue --ntasks=1 --cpus-per-task=3 -D FOLDER"
+        "-p cpu -t 30 --mem 3000 --requeue --ntasks=1 --cpus-per-task=3 -D FOLDER"
     )

@@ -3,12 +3,12 @@
 import copy
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from synaxial.data.prepared.prepare import STAGES
 from synaxial.io.errors import SynaxialError
 from synaxial.plan import Plan, nodes_for, read_configuration, version_of
 
@@ -315,60 +315,6 @@ def test_a_folder_of_results_that_cannot_be_written_is_one_line(tmp_path):
         plan.lock_results()
 
 
-def test_a_summary_names_what_there_is():
-    plan = plan_of()
-    assert plan.summary() == ""
-    for name in ("comparison.html", "experiments/final/seed_1/curves.png"):
-        path = Path("results", name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    assert re.findall(r"\S+$", plan.summary(), re.MULTILINE) == [
-        "at:",
-        "results/experiments/final/seed_1/curves.png",
-        "results/comparison.html",
-    ]
-    Path("results/dataset").mkdir()
-    Path("results/dataset/dataset.json").write_text('{"skipped": ["A"]}')
-    assert plan.summary().endswith("1 subjects were left out; results/manifest.csv says why.")
-    Path("results/manifest.csv").write_text("subject,warnings\nA,bad side | big\nB,bad side\nC,\n")
-    assert plan.summary().splitlines()[-3:] == [
-        "Check these subjects (warnings of results/manifest.csv):",
-        "  A, B: bad side",
-        "  A: big",
-    ]
-
-
-def test_advice_repeats_this_runs_errors_and_ends_of_trainings():
-    plan = plan_of()
-    lines = {
-        "slice/A.log": ["12:00:00 INFO A", "synaxial data slice: error: A: hold no brain"],
-        "slice/B.log": ["synaxial data slice: error: A: hold no brain"],
-        "train/final/seed_1.log": ["training [####]", "loss is nan"],
-        "train/final/seed_2.log": ["it is done"],
-        "train_upsampler/modern/seed_1.log": ["no space left"],
-        "train_upsampler/modern/seed_2.log": ["it is done"],
-    }
-    for name, text in lines.items():
-        path = Path("results/logs", name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(text))
-    for folder in ("final/seed_2", "modern/seed_2/upsampler"):
-        record = Path("results/experiments", folder, "run.json")
-        record.parent.mkdir(parents=True)
-        record.touch()
-    advice = plan.advice().splitlines()
-    assert advice.count("synaxial data slice: error: A: hold no brain") == 1
-    assert "The end of results/logs/train/final/seed_1.log:" in advice
-    assert "  loss is nan" in advice
-    assert "The end of results/logs/train_upsampler/modern/seed_1.log:" in advice
-    assert not any("####" in line or "it is done" in line or "12:00" in line for line in advice)
-    assert "Not finished. Each job has its own log in results/logs. What is finished is kept." in (
-        advice
-    )
-    later = Plan(plan.study, plan.results, started=time.time() + 60)
-    assert "loss is nan" not in later.advice()
-
-
 def test_every_rule_runs_again_with_the_version_of_its_command():
     commands = {}
     for path in REPOSITORY.glob("workflow/rules/**/*.smk"):
@@ -377,6 +323,8 @@ def test_every_rule_runs_again_with_the_version_of_its_command():
         _, *parts = re.split(start, path.read_text(), flags=re.MULTILINE)
         for base, rule, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
             commands[rule] = re.findall(r"synaxial ([a-z]+(?: [a-z-]+)*?) (?:--|\{)", text)
+            if rule == "prepare":
+                commands[rule] += [f"data {stage}" for stage in STAGES]
             if base:
                 commands[rule] = commands[base]
             versions = re.findall(r'version_of\("([^"]+)"\)', text)
@@ -385,6 +333,7 @@ def test_every_rule_runs_again_with_the_version_of_its_command():
                 assert versions == commands[rule], rule
             assert all(version_of(command) >= 1 for command in versions)
     assert commands["pack_held_out"] == ["data pack"]
+    assert len(commands["prepare"]) == 5
 
 
 def test_check_prints_the_complete_study(tmp_path, capsys, run_here):

@@ -143,6 +143,30 @@ class Workflow:
     def results(self, *parts):
         return self.folder.joinpath("results", *parts)
 
+    def subjects_files(self):
+        """The times of the files of each subject, by `folder/name` below the results."""
+        return {
+            f"{folder}/{path.name}": path.stat().st_mtime_ns
+            for folder in ("volumes", "slices", "images", "masks")
+            for path in self.results(folder).glob("[!.]*")
+        }
+
+    def made_again(self, before):
+        """The files of subjects that have been made since `subjects_files` was asked."""
+        now = self.subjects_files()
+        return {name for name, time in now.items() if before.get(name) != time}
+
+
+def files_of(subject, *stages):
+    """The files of these stages of a subject, by `folder/name`; without stages those of all."""
+    files = {
+        "acquire": [f"volumes/{subject}{end}" for end in ("_flair.nii.gz", "_seg.nii.gz", ".json")],
+        "slice": [f"slices/{subject}.tif"],
+        "resize": [f"images/{subject}.tif"],
+        "mask": [f"masks/{subject}.tif"],
+    }
+    return {name for stage in stages or files for name in files[stage]}
+
 
 def jobs_of(output):
     """Which rule runs how often, by the table of jobs that Snakemake prints; empty for none."""

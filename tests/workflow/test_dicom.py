@@ -83,4 +83,4 @@ def test_an_export_becomes_images_without_names(tmp_path):
     done = workflow.run(*TARGETS)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert said.count("checkpoint fetch:") == said.count("rule acquire:") == 1
+    assert said.count("checkpoint fetch:") == said.count("rule prepare:") == 1

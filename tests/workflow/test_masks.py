@@ -21,13 +21,14 @@ def test_masks_of_held_out_subjects_are_made_for_whoever_asks(tmp_path):
     study = {**MASKED, "default_experiments": ["final"], "base": "final"}
     done = new_study(tmp_path, study, SIX_SUBJECTS).run("--dry-run", "results/held_out/masks.npy")
     jobs = jobs_of(done.stdout + done.stderr)
-    assert (jobs["mask"], jobs["pack_masks_held_out"]) == (4, 1)
+    # The manifest, which comes first, is of the training subjects too.
+    assert (jobs["prepare"], jobs["pack_masks_held_out"]) == (2, 1)
 
 
 def test_a_run_makes_masks_where_they_are_wanted(tmp_path):
     done = new_study(tmp_path, MASKED, SIX_SUBJECTS).run("--dry-run")
     jobs = jobs_of(done.stdout + done.stderr)
-    expected = {"mask": 2, "pack_masks": 1, "train": 1, "sample": 2, "measure": 1}
+    expected = {"prepare": 2, "pack_masks": 1, "train": 1, "sample": 2, "measure": 1}
     expected |= {"render": 2, "render_images": 2, "render_nifti": 2}
     expected |= {"render_masks": 2, "render_nifti_masks": 2, "catalogue_load": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
@@ -35,7 +36,11 @@ def test_a_run_makes_masks_where_they_are_wanted(tmp_path):
 
 
 def test_what_is_made_is_not_made_again(masked):
-    assert jobs_of(masked.output)["mask"] == 2
+    # Masks were made when the subjects were prepared, for a study without an experiment with them.
+    jobs = jobs_of(masked.output)
+    assert "prepare" not in jobs
+    assert "pack" not in jobs
+    assert jobs["pack_masks"] == 1
     done = masked.run(*MASKED_TARGETS, "--dry-run")
     assert jobs_of(done.stdout + done.stderr) == {}
 
@@ -98,7 +103,7 @@ def test_a_subject_without_a_segmentation_is_named(tmp_path):
     done = workflow.run("results/dataset/masks.npy")
     assert done.returncode != 0
     errors = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
-    told = [line for line in errors if line.startswith("synaxial data mask: error:")]
+    told = [line for line in errors if line.startswith("synaxial data pack-masks: error:")]
     assert told, done.stdout + done.stderr
-    assert f"{SIX_SUBJECTS[1]}: has no segmentation; expected one for each subject" in told[0]
+    assert f"{SIX_SUBJECTS[1]}: no masks; expected a segmentation" in told[0]
     assert not workflow.results("dataset", "masks.npy").exists()

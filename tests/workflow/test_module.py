@@ -58,7 +58,7 @@ def run(folder, *arguments):
 def test_all_of_it_can_be_asked_for(outer):
     output = run(outer, "synaxial_all", "--dry-run", "--printshellcmds")
     jobs = jobs_of(output)
-    expected = {"acquire": 3, "slice": 3, "pack": 1, "train": 1, "sample": 1, "render": 1}
+    expected = {"prepare": 1, "pack": 1, "train": 1, "sample": 1, "render": 1}
     assert {name: jobs.get(f"synaxial_{name}") for name in expected} == expected
     commands = [line for line in output.splitlines() if line.startswith("Shell command: ")]
     # Every path but the user's own data has the prefix.

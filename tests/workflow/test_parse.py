@@ -22,6 +22,7 @@ from .conftest import (
     STUDY,
     SUBJECTS,
     Workflow,
+    files_of,
     jobs_of,
     new_study,
     write_subject,
@@ -30,7 +31,7 @@ from .conftest import (
 pytestmark = pytest.mark.snakemake
 
 STUDIES = {
-    "the paper's, embedded data": ({}, {"acquire": 35, "slice": 35, "train": 1, "sample": 3}),
+    "the paper's, embedded data": ({}, {"prepare": 2, "train": 1, "sample": 3}),
     "two experiments, all pictures": (
         {
             "acquire": {"source": "phantom", "subjects": ["1", "7"]},
@@ -39,13 +40,13 @@ STUDIES = {
             "sample": {"stacks": 2},
         },
         {
-            **{"acquire": 2, "pack": 1, "train": 2, "experiment": 2, "sample": 4},
+            **{"prepare": 1, "pack": 1, "train": 2, "experiment": 2, "sample": 4},
             **{"render": 4, "render_images": 4, "render_nifti": 4},
         },
     ),
     "no experiment, only data": (
         {"acquire": {"subjects": ["1", "7"]}, "default_experiments": []},
-        {"acquire": 2, "pack": 1, "train": None, "report_summary": None},
+        {"prepare": 1, "pack": 1, "train": None, "report_summary": None},
     ),
     "an archive, not fetched": ({"acquire": {"source": "archive"}}, {"fetch": 1}),
 }
@@ -95,7 +96,7 @@ def test_a_configfile_replaces_config_yaml(tmp_path, profile):
     assert done.returncode == 0, output
     assert "The study is mine.yaml; config.yaml is not read.\n" in output
     assert set(re.findall(r"--experiment (\S+)", output)) == {"mine"}
-    assert jobs_of(output)["acquire"] == 2
+    assert re.findall(r"data prepare .* (\S+ \S+) >", output) == ["phantom_001 phantom_002"]
 
     done = workflow.run(*arguments, "--config", "training={epochs: 7}", profile=profile)
     output = done.stdout + done.stderr
@@ -174,12 +175,17 @@ def test_a_bad_volume_can_be_left_out(tmp_path):
     assert f"error: {SUBJECTS[1]}" in last
     assert "Traceback" not in output
     assert not workflow.results("dataset", "images.npy").exists()
+    # The other subjects of its batch are finished.
+    before = workflow.subjects_files()
+    assert set(before) == files_of(SUBJECTS[0]) | files_of(SUBJECTS[2])
 
     acquire = {**STUDY["acquire"], "on_bad_volume": "skip"}
     workflow.write({**STUDY, "acquire": acquire})
     done = workflow.run("--until", "pack")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 subjects were left out; results/manifest.csv says why" in done.stderr
+    # The record says what the study does with bad volumes, so that all are read again.
+    assert workflow.made_again(before) == set().union(*map(files_of, SUBJECTS))
     manifest = workflow.results("manifest.csv").read_text().splitlines()
     assert len(manifest) == 4
     assert "skipped" in manifest[2]
@@ -225,11 +231,12 @@ def test_an_archive_is_fetched_and_then_its_subjects_are_known(tmp_path):
     with tarfile.open(workflow.folder / "data.tar.gz", "w:gz") as archive:
         archive.add(workflow.folder / "data", "MICCAI_BraTS2020_TrainingData")
     os.utime(workflow.folder / "data.tar.gz", (10**9, 10**9))
+    before = workflow.subjects_files()
     done = workflow.run("--until", "pack")
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     # Only one of its volumes has other bytes.
-    assert re.findall(r"data acquire .*--subject (\S+)", output) == [SUBJECTS[1]]
+    assert workflow.made_again(before) == files_of(SUBJECTS[1])
 
     (workflow.folder / "data.tar.gz").touch()
     done = workflow.run("--until", "pack")

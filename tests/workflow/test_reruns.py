@@ -11,12 +11,12 @@ import time
 import psutil
 import pytest
 
-from .conftest import SUBJECTS, jobs_of, write_subject
+from .conftest import SUBJECTS, files_of, jobs_of, write_subject
 
 pytestmark = pytest.mark.snakemake
 
 AFTER_TRAINING = {"train": 1, "sample": 1, "render": 1}
-AFTER_SLICING = {"slice": 3, "resize": 3, "pack": 1, **AFTER_TRAINING}
+AFTER_PREPARING = {"prepare": 1, "pack": 1, **AFTER_TRAINING}
 
 
 def dry_run(workflow, *arguments):
@@ -51,16 +51,54 @@ def test_another_learning_rate_runs_training_and_what_follows(workflow):
     assert len(list(workflow.results("checkpoints").iterdir())) == 2
 
 
+def run_again(workflow, *arguments):
+    """Run what is to run, and return which files of subjects were made."""
+    before = workflow.subjects_files()
+    done = workflow.run(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workflow.made_again(before)
+
+
+def of_all(*stages):
+    return set().union(*(files_of(subject, *stages) for subject in SUBJECTS))
+
+
 def test_another_window_runs_slicing_and_what_follows(workflow):
     change(workflow, "slice", window=[5, 95])
-    assert dry_run(workflow) == AFTER_SLICING
-    assert workflow.run().returncode == 0
+    assert dry_run(workflow) == {**AFTER_PREPARING, "manifest": 1}
+    assert run_again(workflow) == of_all("slice", "resize")
     assert dry_run(workflow) == {}
+
+
+def test_another_filter_leaves_volumes_and_slices_alone(workflow):
+    change(workflow, "resize", filter="nearest")
+    assert run_again(workflow, "--until", "prepare") == of_all("resize", "mask")
 
 
 def test_a_subjects_lost_slices_are_made_again_and_no_others(workflow):
     workflow.results("slices", f"{SUBJECTS[1]}.tif").unlink()
-    assert dry_run(workflow) == {"slice": 1, "resize": 1, "pack": 1, **AFTER_TRAINING}
+    assert dry_run(workflow) == {**AFTER_PREPARING, "manifest": 1}
+    assert run_again(workflow, "--until", "prepare") == files_of(SUBJECTS[1], "slice", "resize")
+    # They are what they were, so that nothing that depends on them need run.
+    assert dry_run(workflow) == {}
+
+
+def test_a_file_that_was_cut_short_is_made_again(workflow):
+    path = workflow.results("images", f"{SUBJECTS[2]}.tif")
+    path.write_bytes(path.read_bytes()[:100])
+    assert run_again(workflow, "--until", "prepare") == files_of(SUBJECTS[2], "resize")
+
+
+def test_killed_while_it_prepares_the_same_command_goes_on(workflow):
+    """What a killed batch has left: a subject half finished, one not begun, and no table."""
+    workflow.results("prepared", "training_0.csv").unlink()
+    workflow.results("images", f"{SUBJECTS[0]}.tif").unlink()
+    for name in files_of(SUBJECTS[1]):
+        workflow.results(name).unlink()
+    workflow.results("prepared", "subjects", f"{SUBJECTS[1]}.json").unlink()
+    expected = files_of(SUBJECTS[0], "resize") | files_of(SUBJECTS[1])
+    assert run_again(workflow, "--until", "prepare") == expected
+    assert dry_run(workflow) == {}
 
 
 def flair_of(workflow, subject):
@@ -79,20 +117,19 @@ def test_a_corrected_volume_runs_that_subject_also_if_it_is_older(workflow):
     path = flair_of(workflow, SUBJECTS[0])
     # As `rsync -a` and `cp -p` do.
     shutil.copy2(corrected(workflow, SUBJECTS[0]), path)
-    jobs = dry_run(workflow)
-    assert (jobs["acquire"], jobs["slice"], jobs["train"]) == (1, 1, 1)
-    done = workflow.run("--until", "acquire")
-    assert done.returncode == 0, done.stderr
+    assert dry_run(workflow) == {**AFTER_PREPARING, "manifest": 1}
+    assert run_again(workflow, "--until", "prepare") == files_of(SUBJECTS[0])
     record = json.loads(workflow.results("volumes", f"{SUBJECTS[0]}.json").read_text())
     assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert "acquire" not in dry_run(workflow)
+    # And if the run ends here, the next one goes on.
+    assert dry_run(workflow) == {"manifest": 1, "pack": 1, **AFTER_TRAINING}
 
 
 def test_a_link_pointed_elsewhere_runs_that_subject(workflow):
     path = flair_of(workflow, SUBJECTS[1])
     path.unlink()
     path.symlink_to(corrected(workflow, SUBJECTS[1]))
-    assert dry_run(workflow)["acquire"] == 1
+    assert dry_run(workflow)["prepare"] == 1
 
 
 def test_a_corrected_segmentation_runs_that_subject(workflow):
@@ -101,7 +138,7 @@ def test_a_corrected_segmentation_runs_that_subject(workflow):
     modified = path.stat().st_mtime
     path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1))
     os.utime(path, (modified, modified))
-    assert dry_run(workflow)["acquire"] == 1
+    assert dry_run(workflow)["prepare"] == 1
 
 
 def test_a_data_set_that_is_moved_and_touched_runs_nothing(workflow):
@@ -114,18 +151,18 @@ def test_a_data_set_that_is_moved_and_touched_runs_nothing(workflow):
     # And what is changed there is seen.
     path = workflow.folder / "moved" / SUBJECTS[0] / f"{SUBJECTS[0]}_flair.nii.gz"
     shutil.copy2(corrected(workflow, SUBJECTS[0]), path)
-    assert dry_run(workflow)["acquire"] == 1
+    assert dry_run(workflow)["prepare"] == 1
 
 
 def test_other_checks_of_the_volumes_run_all_subjects(workflow):
     change(workflow, "acquire", on_bad_volume="skip")
-    assert dry_run(workflow)["acquire"] == 3
+    assert run_again(workflow, "--until", "prepare") == of_all()
 
 
 def test_one_more_subject_runs_that_subject_and_the_training(workflow):
     write_subject(workflow.folder / "data", "BraTS20_Training_004", 4)
-    jobs = dry_run(workflow)
-    assert (jobs["acquire"], jobs["slice"], jobs["resize"], jobs["pack"]) == (1, 1, 1, 1)
+    assert dry_run(workflow) == {**AFTER_PREPARING, "manifest": 1}
+    assert run_again(workflow, "--until", "prepare") == files_of("BraTS20_Training_004")
 
 
 def test_a_new_experiment_runs_alone(workflow):

@@ -17,20 +17,18 @@ pytestmark = pytest.mark.snakemake
 
 def test_every_stage_ran(finished):
     assert jobs_of(finished.output) == {
-        "acquire": 3,
         "experiment": 1,
         "manifest": 1,
         "pack": 1,
+        "prepare": 1,
         "render": 1,
         "report_configuration": 1,
         "report_experiment": 1,
         "report_manifest": 1,
         "report_summary": 1,
-        "resize": 3,
         "resolved_configuration": 1,
         "sample": 1,
-        "settings": 8,
-        "slice": 3,
+        "settings": 6,
         "train": 1,
     }
 
@@ -47,6 +45,17 @@ def test_the_dataset_has_all_slices(finished):
     index = pd.read_csv(finished.results("dataset", "index.csv"))
     assert list(index["slice"]) == [*range(4, 12)] * 3
     assert index["tumour_voxels"].max() > 0
+
+
+def test_every_subject_has_the_files_of_all_stages(finished):
+    for subject in SUBJECTS:
+        for name in (
+            *(f"volumes/{subject}{end}" for end in ("_flair.nii.gz", "_seg.nii.gz", ".json")),
+            *(f"{stage}/{subject}.tif" for stage in ("slices", "images", "masks")),
+        ):
+            assert finished.results(name).stat().st_size > 100
+    table = pd.read_csv(finished.results("prepared", "training_0.csv"))
+    assert list(table["subject"]) == list(SUBJECTS)
 
 
 def test_training_and_samples_are_linked(finished):
@@ -82,9 +91,8 @@ def test_every_job_has_a_log(finished):
         str(path.relative_to(finished.results("logs")))
         for path in finished.results("logs").rglob("*.log")
     }
-    for stage in ("acquire", "slice", "resize"):
-        assert {f"{stage}/{subject}.log" for subject in SUBJECTS} <= logs
     assert {
+        "prepare/training_0.log",
         "pack.log",
         "manifest.log",
         "train/small/seed_1.log",

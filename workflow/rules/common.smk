@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,12 +46,14 @@ TRAINING = f"{RESULTS}/experiments/{{experiment}}/seed_{{seed}}"
 STACKS = range(study.sample.stacks)
 # The trainings of a run without a target.
 CHOSEN = plan.trainings(study.chosen_experiments)
+# When the run began: older logs are another run's.
+STARTED = time.time()
 # The open lock files. This process keeps the locks until it ends.
 LOCKS = []
 
 
 wildcard_constraints:
-    subject=r"[^/]+",
+    batch=r"[a-z_]+_\d+",
     # Snakemake then says that no rule makes the files of another experiment.
     experiment="|".join(map(re.escape, study.experiments)),
     seed=r"\d+",
@@ -71,8 +74,33 @@ def once_fetched(ask, *arguments):
     return ask(*arguments)
 
 
-def of_subjects(pattern, subjects):
-    """An input function: the pattern's file of each of the subjects that a function returns."""
+def of_batches(kind=""):
+    """An input function: the tables of the batches of this kind; those of all without one."""
+    return lambda wildcards: expand(
+        rules.prepare.output.table, batch=once_fetched(plan.batches_of, kind)
+    )
+
+
+def after_manifest(kind, folder):
+    """An input function: the manifest, which comes before the data set of a kind is packed.
+
+    A new manifest alone packs nothing. But Snakemake does not look at the other inputs of a job behind an
+    `ancient` one that is made again, so it is not `ancient` while the data set is older than its subjects.
+    """
+
+    def manifest(wildcards):
+        table = rules.manifest.output.table
+        return ancient(table) if once_fetched(plan.is_packed, kind, folder) else table
+
+    return manifest
+
+
+def of_subjects(name, subjects):
+    """A parameter function: this file of each of the subjects that a function returns.
+
+    The files are in no rule's output; see the rule `prepare`.
+    """
+    pattern = f"{plan.results}/{name}"
     return lambda wildcards: expand(pattern, subject=once_fetched(subjects))
 
 

@@ -2,7 +2,7 @@
 
 from shlex import quote
 
-from synaxial.data.volumes.originals import state_for_rerun
+from synaxial.data.prepared.batches import HELD_OUT, TRAINED
 
 
 # Each stage reads a file with its own part of the study. Snakemake writes the file again only if that
@@ -48,45 +48,48 @@ checkpoint fetch:
         "synaxial data fetch --config {input.settings} --output {params.folder} 2>&1 | tee {log}"
 
 
-# The files of the source are not an input, because Snakemake would only compare their names and
-# times.
-rule acquire:
+# A batch of subjects. Their files are no output, because Snakemake would delete those of the whole batch
+# before it runs again. `synaxial data prepare` makes again what has changed, and nothing else.
+rule prepare:
     input:
-        settings=settings_of("acquire"),
+        settings=settings_of("prepare"),
         fetched=ancient(rules.fetch.output) if plan.source.must_be_fetched else [],
     output:
-        volume=f"{RESULTS}/volumes/{{subject}}_flair.nii.gz",
-        segmentation=f"{RESULTS}/volumes/{{subject}}_seg.nii.gz",
-        record=f"{RESULTS}/volumes/{{subject}}.json",
+        table=f"{RESULTS}/prepared/{{batch}}.csv",
     log:
-        f"{LOGS}/acquire/{{subject}}.log",
+        f"{LOGS}/prepare/{{batch}}.log",
     benchmark:
-        f"{BENCHMARKS}/acquire/{{subject}}.tsv"
+        f"{BENCHMARKS}/prepare/{{batch}}.tsv"
+    threads: lambda wildcards: once_fetched(plan.workers_of, wildcards.batch)
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, threads: 1000 * threads,
     params:
-        version=version_of("data acquire"),
-        # Whether the files are still those that the record was made from.
-        state=lambda wildcards: state_for_rerun(
-            once_fetched(plan.source.files, wildcards.subject),
-            plan.results / "volumes" / f"{wildcards.subject}.json",
-        ),
+        versions=[
+            version_of("data prepare"),
+            version_of("data acquire"),
+            version_of("data slice"),
+            version_of("data resize"),
+            version_of("data mask"),
+        ],
+        subjects=lambda wildcards: once_fetched(plan.subjects_of, wildcards.batch),
+        # Whether the source's files and their own are still those of the last time.
+        states=lambda wildcards: ",".join(once_fetched(plan.states_of, wildcards.batch)),
         # Snakemake does not compare a parameter that depends on the input: a data set may move.
         path=lambda wildcards, input: (
             f"--path {quote(str(study.acquire.folder))}" if study.acquire.folder else ""
         ),
         fetched=str(plan.results / "source"),
-        folder=subpath(output.volume, parent=True),
+        folder=str(plan.results),
     shell:
-        "synaxial data acquire --config {input.settings} --subject {wildcards.subject}"
-        " {params.path} --fetched {params.fetched} --state {params.state}"
-        " --output {params.folder} > {log} 2>&1"
+        "synaxial data prepare --config {input.settings} {params.path} --fetched {params.fetched}"
+        " --states {params.states} --threads {threads} --output {params.folder}"
+        " --table {output.table} {params.subjects} > {log} 2>&1"
 
 
 rule manifest:
     input:
         settings=settings_of("manifest"),
-        records=of_subjects(rules.acquire.output.record, plan.subjects),
+        tables=of_batches(),
     output:
         table=f"{RESULTS}/manifest.csv",
     log:
@@ -94,68 +97,20 @@ rule manifest:
     localrule: True
     params:
         version=version_of("data manifest"),
+        records=of_subjects("volumes/{subject}.json", plan.subjects),
     shell:
         # On the terminal too, because its warnings may concern the data of a patient.
-        "synaxial data manifest --config {input.settings} --output {output.table} {input.records}"
+        "synaxial data manifest --config {input.settings} --output {output.table} {params.records}"
         " 2>&1 | tee {log}"
-
-
-rule slice:
-    input:
-        settings=settings_of("slice"),
-        volume=rules.acquire.output.volume,
-        record=rules.acquire.output.record,
-    output:
-        slices=f"{RESULTS}/slices/{{subject}}.tif",
-    log:
-        f"{LOGS}/slice/{{subject}}.log",
-    params:
-        version=version_of("data slice"),
-    shell:
-        "synaxial data slice --config {input.settings} --volume {input.volume}"
-        " --record {input.record} --output {output.slices} > {log} 2>&1"
-
-
-rule resize:
-    input:
-        settings=settings_of("resize"),
-        slices=rules.slice.output.slices,
-        record=rules.acquire.output.record,
-    output:
-        images=f"{RESULTS}/images/{{subject}}.tif",
-    log:
-        f"{LOGS}/resize/{{subject}}.log",
-    params:
-        version=version_of("data resize"),
-    shell:
-        "synaxial data resize --config {input.settings} --slices {input.slices}"
-        " --record {input.record} --output {output.images} > {log} 2>&1"
-
-
-rule mask:
-    input:
-        settings=settings_of("mask"),
-        segmentation=rules.acquire.output.segmentation,
-        record=rules.acquire.output.record,
-    output:
-        masks=f"{RESULTS}/masks/{{subject}}.tif",
-    log:
-        f"{LOGS}/mask/{{subject}}.log",
-    params:
-        version=version_of("data mask"),
-    shell:
-        "synaxial data mask --config {input.settings} --segmentation {input.segmentation}"
-        " --record {input.record} --output {output.masks} > {log} 2>&1"
 
 
 rule pack:
     input:
         settings=settings_of("pack"),
-        images=of_subjects(rules.resize.output.images, plan.training_subjects),
-        records=of_subjects(rules.acquire.output.record, plan.training_subjects),
+        tables=of_batches(TRAINED),
         # The manifest comes first: it refuses heads that are trained with and held out. A new one
         # runs nothing again.
-        manifest=ancient(rules.manifest.output.table),
+        manifest=after_manifest(TRAINED, "dataset"),
     output:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
@@ -172,19 +127,19 @@ rule pack:
         f"{BENCHMARKS}/pack.tsv"
     params:
         version=version_of("data pack"),
+        stacks=of_subjects("images/{subject}.tif", plan.training_subjects),
         records=str(plan.results / "volumes"),
         folder=subpath(output.images, parent=True),
     shell:
         "synaxial data pack --config {input.settings} --records {params.records}"
-        " --output {params.folder} {input.images} > {log} 2>&1"
+        " --output {params.folder} {params.stacks} > {log} 2>&1"
 
 
 use rule pack as pack_held_out with:
     input:
         settings=settings_of("pack"),
-        images=of_subjects(rules.resize.output.images, plan.held_out_subjects),
-        records=of_subjects(rules.acquire.output.record, plan.held_out_subjects),
-        manifest=ancient(rules.manifest.output.table),
+        tables=of_batches(HELD_OUT),
+        manifest=after_manifest(HELD_OUT, "held_out"),
     output:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",
@@ -199,6 +154,11 @@ use rule pack as pack_held_out with:
         f"{LOGS}/pack_held_out.log",
     benchmark:
         f"{BENCHMARKS}/pack_held_out.tsv"
+    params:
+        version=version_of("data pack"),
+        stacks=of_subjects("images/{subject}.tif", plan.held_out_subjects),
+        records=str(plan.results / "volumes"),
+        folder=subpath(output.images, parent=True),
 
 
 # Only experiments with `masks: true` ask for these.
@@ -207,7 +167,7 @@ rule pack_masks:
         images=rules.pack.output.images,
         index=rules.pack.output.index,
         dataset=rules.pack.output.description,
-        masks=of_subjects(rules.mask.output.masks, plan.training_subjects),
+        tables=of_batches(TRAINED),
     output:
         masks=f"{RESULTS}/dataset/masks.npy",
         description=f"{RESULTS}/dataset/masks.json",
@@ -215,9 +175,10 @@ rule pack_masks:
         f"{LOGS}/pack_masks.log",
     params:
         version=version_of("data pack-masks"),
+        stacks=of_subjects("masks/{subject}.tif", plan.training_subjects),
         folder=subpath(output.masks, parent=True),
     shell:
-        "synaxial data pack-masks --dataset {params.folder} {input.masks} > {log} 2>&1"
+        "synaxial data pack-masks --dataset {params.folder} {params.stacks} > {log} 2>&1"
 
 
 use rule pack_masks as pack_masks_held_out with:
@@ -225,9 +186,13 @@ use rule pack_masks as pack_masks_held_out with:
         images=rules.pack_held_out.output.images,
         index=rules.pack_held_out.output.index,
         dataset=rules.pack_held_out.output.description,
-        masks=of_subjects(rules.mask.output.masks, plan.held_out_subjects),
+        tables=of_batches(HELD_OUT),
     output:
         masks=f"{RESULTS}/held_out/masks.npy",
         description=f"{RESULTS}/held_out/masks.json",
     log:
         f"{LOGS}/pack_masks_held_out.log",
+    params:
+        version=version_of("data pack-masks"),
+        stacks=of_subjects("masks/{subject}.tif", plan.held_out_subjects),
+        folder=subpath(output.masks, parent=True),

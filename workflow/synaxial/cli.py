@@ -18,12 +18,14 @@ from synaxial.io.errors import (
     STOPPED_EARLY_STATUS,
     StoppedEarlyError,
     SynaxialError,
+    in_words,
 )
 
 #: The module of each command. Its function `run` is the command.
 COMMANDS = {
     "check": "synaxial.plan",
     "data fetch": "synaxial.data.sources.fetch",
+    "data prepare": "synaxial.data.prepared.prepare",
     "data acquire": "synaxial.data.volumes.acquire",
     "data manifest": "synaxial.data.volumes.manifest",
     "data slice": "synaxial.data.slices.slice",
@@ -150,7 +152,8 @@ def main() -> None:
         gc.enable()
         app(prog_name="synaxial")
     except SynaxialError as error:
-        print(f"synaxial {command}: error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"synaxial {command}: error: {line}", file=sys.stderr)
         sys.exit(BAD_INPUT_STATUS)
     except StoppedEarlyError as stop:
         print(f"synaxial {command}: {stop}", file=sys.stderr)
@@ -158,8 +161,7 @@ def main() -> None:
     except OSError as error:
         if os.environ.get("SYNAXIAL_TRACEBACK"):
             raise
-        where = error.filename if error.filename is not None else "the file system"
-        print(f"synaxial {command}: error: {where}: {error.strerror or error}", file=sys.stderr)
+        print(f"synaxial {command}: error: {in_words(error)}", file=sys.stderr)
         sys.exit(BAD_INPUT_STATUS)
 
 

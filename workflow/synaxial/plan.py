@@ -1,4 +1,4 @@
-"""What a run of the workflow makes: its targets, its checks at the start, its closing message.
+"""What a run of the workflow makes: its targets, and its checks at the start.
 
 The rule files ask this module. Nothing in it needs Snakemake.
 """
@@ -7,9 +7,8 @@ import ast
 import math
 import os
 import sys
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -27,25 +26,20 @@ from synaxial.config import (
     read_keys,
     read_study,
 )
+from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
+from synaxial.data.prepared.memory import state_of_subject
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.data.subjects import check_lists, split_subjects
-from synaxial.data.volumes.manifest import summary_of_warnings
 from synaxial.gan.train.slurm import check_environment, check_slurm
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import read_json, take_lock
+from synaxial.io.files import take_lock
 from synaxial.studies.scaling.points import points_of
 from synaxial.studies.segment.limits import NONE, check_size, people_wanted
 from synaxial.studies.turing.choosing import most_of_a_kind
 
 #: A training of the study: the experiment and the seed.
 Training = tuple[str, int]
-
-#: The record of a finished training, by the folder of its log.
-RECORDS = {"train": "run.json", "train_upsampler": "upsampler/run.json"}
-
-#: How many lines of an unfinished training's log are shown at the end of a failed run.
-LAST_LINES = 15
 
 
 def version_of(command: str) -> int:
@@ -117,13 +111,10 @@ class Plan:
     results
         The folder of results. It differs from `study.results` where another workflow uses this one
         as a module with a prefix.
-    started
-        When the run began, in seconds of Unix time: older logs are another run's.
     """
 
     study: Study
     results: Path
-    started: float = field(default_factory=time.time)
 
     def __post_init__(self) -> None:
         """Check the lists of subjects, before a long download as far as is possible without it.
@@ -171,6 +162,43 @@ class Plan:
     def held_out_subjects(self) -> list[str]:
         """Return the subjects that no network sees."""
         return self._split[1]
+
+    @cached_property
+    def batches(self) -> dict[str, list[str]]:
+        """The subjects of each batch that is prepared by one job, by the name of the batch."""
+        training, held_out = self._split
+        # A time point of a held-out person that is not held out itself is used for nothing.
+        others = [name for name in self._people if name not in {*training, *held_out}]
+        kinds = {TRAINED: training, HELD_OUT: held_out, "other": others}
+        cut = [cut_into_batches(kind, subjects) for kind, subjects in kinds.items()]
+        return {name: subjects for batches in cut for name, subjects in batches.items()}
+
+    def batches_of(self, kind: str) -> list[str]:
+        """Return the names of the batches of `TRAINED` or `HELD_OUT` subjects; "" means all."""
+        return [name for name in self.batches if name.startswith(kind)]
+
+    def is_packed(self, kind: str, folder: str) -> bool:
+        """Tell whether the data set in a folder is newer than the tables of its batches."""
+        images = self.results / folder / "images.npy"
+        tables = [self.results / "prepared" / f"{name}.csv" for name in self.batches_of(kind)]
+        if not all(path.exists() for path in (images, *tables)):
+            return False
+        return all(path.stat().st_mtime <= images.stat().st_mtime for path in tables)
+
+    def subjects_of(self, batch: str) -> list[str]:
+        """Return the subjects of a batch."""
+        return self.batches[batch]
+
+    def states_of(self, batch: str) -> list[str]:
+        """Return the state of each subject of a batch (see `state_of_subject`)."""
+        return [
+            state_of_subject(self.source.files(name), self.results, name)
+            for name in self.batches[batch]
+        ]
+
+    def workers_of(self, batch: str) -> int:
+        """Return the number of processes that prepare a batch."""
+        return min(MOST_WORKERS, len(self.batches[batch]))
 
     def trainings(self, experiments: Iterable[str]) -> list[Training]:
         """Return the experiment and the seed of each training of these experiments."""
@@ -305,68 +333,6 @@ class Plan:
                 self.results, f"cannot be written to ({error.strerror})", "a folder for results"
             ) from error
 
-    def summary(self) -> str:
-        """Return what a finished run has made to look at."""
-        found = []
-        for name, training in self.study.experiments.items():
-            folder = self.results / "experiments" / name / f"seed_{training.seeds[0]}"
-            found += [
-                (f"sheet, {name}", folder / "samples" / "stack_0.png"),
-                (f"curves, {name}", folder / "curves.png"),
-            ]
-        found += [
-            (what, self.results / path)
-            for what, path in {
-                "verdict and all numbers": "comparison.html",
-                "the paper's comparisons": "figures/comparison.html",
-                "gain for segmentation": "segment/segmentation.html",
-                "scaling": "scaling/scaling.html",
-                "page for readers": "turing/page.html",
-                "catalogue of all images": "catalogue.sqlite",
-            }.items()
-        ]
-        lines = [f"  {what:<28}{path}" for what, path in found if path.exists()]
-        if lines:
-            lines = ["", "Finished. Results to look at:", *lines]
-        description = self.results / "dataset" / "dataset.json"
-        skipped = read_json(description)["skipped"] if description.exists() else []
-        table = self.results / "manifest.csv"
-        if skipped:
-            lines.append(f"{len(skipped)} subjects were left out; {table} says why.")
-        warnings = summary_of_warnings(table) if table.exists() else []
-        if warnings:
-            lines += ["", f"Check these subjects (warnings of {table}):"]
-            lines += [f"  {line}" for line in warnings]
-        return "\n".join(lines)
-
-    def advice(self) -> str:
-        """Return what a failed run's logs say, and what to do."""
-        logs = self.results / "logs"
-        written = sorted(p for p in logs.rglob("*.log") if p.stat().st_mtime >= self.started)
-        slurm = Path("logs", "slurm")
-        return "\n".join(
-            [
-                "",
-                *self._ends_of_trainings(written),
-                *_errors_in(written),
-                f"Not finished. Each job has its own log in {logs}. What is finished is kept.",
-                "Remove the cause, and run the same command again.",
-                *([f"Slurm's own logs are in {slurm}, by rule."] if slurm.exists() else []),
-            ]
-        )
-
-    def _ends_of_trainings(self, logs: list[Path]) -> list[str]:
-        """Return the last lines of the logs of unfinished trainings, without the progress."""
-        found = []
-        for path in logs:
-            record = RECORDS.get(path.relative_to(self.results / "logs").parts[0])
-            folder = self.results / "experiments" / path.parent.name / path.stem
-            if record is not None and not (folder / record).exists():
-                lines = path.read_text(errors="replace").splitlines()
-                said = [line for line in lines if line and not line.startswith("training [")]
-                found += [f"The end of {path}:", *(f"  {line}" for line in said[-LAST_LINES:]), ""]
-        return found
-
 
 def nodes_for(ranks: int, tasks: int, nodes: int | None) -> int:
     """Return the number of nodes for `ranks` MPI ranks, with as many per node as in a training.
@@ -391,10 +357,3 @@ def check_cluster(device: str) -> None:
 def _can_segment(study: Study) -> bool:
     name = study.segment_experiment
     return name is not None and study.experiments[name].masks and bool(study.acquire.held_out)
-
-
-def _errors_in(logs: list[Path]) -> list[str]:
-    """Return the errors that commands have written into logs, each once."""
-    lines = [line for path in logs for line in path.read_text(errors="replace").splitlines()]
-    errors = [line for line in lines if line.startswith("synaxial ") and ": error" in line]
-    return list(dict.fromkeys(errors))

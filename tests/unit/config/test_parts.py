@@ -6,9 +6,10 @@ from synaxial.config import as_yaml, make_study, part_of_study, part_of_training
 from synaxial.io.errors import SynaxialError
 
 STAGES = (
-    *("fetch", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
+    *("fetch", "prepare", "acquire", "manifest", "slice", "resize", "pack", "sample", "render"),
     *("reference", "control", "judge", "evaluate"),
 )
+PREPARED = ("acquire", "slice", "resize", "mask")
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -28,6 +29,12 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
     read = read_study(path)
     own = {
         "fetch": [read.acquire == study.acquire],
+        "prepare": [
+            read.acquire.phantom == study.acquire.phantom,
+            (read.slice, read.resize) == (study.slice, study.resize),
+            # A stage reads the same there as in the whole study.
+            all(part_of_study(read, each) == part_of_study(study, each) for each in PREPARED),
+        ],
         "acquire": [read.acquire.phantom == study.acquire.phantom],
         "manifest": [read.slice.first == 61, read.slice.last == 70],
         "slice": [read.slice == study.slice, read.acquire.on_bad_volume == "skip"],
@@ -72,13 +79,13 @@ def parts(content):
 
 
 CHANGES = {
-    "window": ({"slice": {"window": [1, 99]}}, {"slice"}),
-    "slices": ({"slice": {"last": 100}}, {"slice", "manifest"}),
+    "window": ({"slice": {"window": [1, 99]}}, {"slice", "prepare"}),
+    "slices": ({"slice": {"last": 100}}, {"slice", "prepare", "manifest"}),
     "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch", "manifest"}),
-    "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "acquire"}),
-    "brain extraction": ({"acquire": {"conform": {"skull": False}}}, {"acquire"}),
+    "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "prepare", "acquire"}),
+    "brain extraction": ({"acquire": {"conform": {"skull": False}}}, {"prepare", "acquire"}),
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
-    "filter": ({"resize": {"filter": "lanczos"}}, {"resize"}),
+    "filter": ({"resize": {"filter": "lanczos"}}, {"prepare", "resize"}),
     "learning rate": ({"training": {"optimizer": {"learning_rate": 0.001}}}, {"train"}),
     "another experiment": ({"experiments": {"final": {}, "new": {"seeds": [3]}}}, set()),
     "stacks": ({"sample": {"seed": 3}}, {"sample"}),
@@ -116,6 +123,6 @@ def test_of_an_export_only_the_list_of_its_files_matters(tmp_path):
     )
     assert {stage for stage in before if before[stage] != after[stage]} == {"fetch"}
     path = tmp_path / "part.yaml"
-    for stage in ("acquire", "manifest"):
+    for stage in ("acquire", "prepare", "manifest"):
         path.write_text(as_yaml(before[stage]))
         assert read_study(path).acquire.source == "dicom"

@@ -62,7 +62,7 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     """
     if stage in {"scaling", "efficiency"}:
         return _part_of_scaling(study, stage)
-    if stage in {"fetch", "acquire"}:
+    if stage in {"fetch", "acquire", "prepare"}:
         # A change of an unused source reruns nothing, and another subject does not change the
         # volume of this one.
         read = {"source", "person", "on_bad_volume", "volume", study.acquire.source}
@@ -72,14 +72,18 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
             # Without this key, the part of a study that does not conform is that of old releases.
             read.add("conform")
         keys: dict[str, Any] = {"acquire": read}
+        if stage == "prepare":
+            # It reads what its stages `acquire`, `slice`, `resize` and `mask` read.
+            keys |= {"slice": True, "resize": True}
     else:
         keys = KEYS.get(stage, {stage: True})
     part = study.model_dump(mode="json", include=keys)
     # The same files in another folder give the same volumes.
     given = {"path": "given by --path"}
-    if stage in {"acquire", "manifest"} and "directory" in part["acquire"]:
+    has_path = stage in {"acquire", "prepare", "manifest"}
+    if has_path and "directory" in part["acquire"]:
         part["acquire"]["directory"] |= given
-    if stage in {"acquire", "manifest"} and study.acquire.source == "dicom":
+    if has_path and study.acquire.source == "dicom":
         # The other keys choose the files, which `fetch` lists.
         part["acquire"]["dicom"] = given
     return part

@@ -1,5 +1,6 @@
 """Errors of commands, and their exit statuses."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 #: The exit status of a command that was given bad input (EX_DATAERR of sysexits.h).
@@ -35,6 +36,21 @@ class SharedError(SynaxialError):
 
     def __init__(self, mistake: SynaxialError | str) -> None:
         Exception.__init__(self, str(mistake))
+
+
+class SeveralError(SynaxialError):
+    """Mistakes that do not depend on each other, a line each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        Exception.__init__(self, "\n".join(mistakes))
+
+
+def in_words(error: SynaxialError | OSError) -> str:
+    """Return what a user is told of an error."""
+    if isinstance(error, SynaxialError):
+        return str(error)
+    where = error.filename if error.filename is not None else "the file system"
+    return f"{where}: {error.strerror or error}"
 
 
 class StoppedEarlyError(Exception):

@@ -114,6 +114,11 @@ def test_a_missing_subject_is_named(study: Study) -> None:
     study.refused("MASKS: lack A.tif")
 
 
+def test_a_subject_without_a_segmentation_is_named(study: Study) -> None:
+    write_placeholder(study.masks[2])
+    study.refused("A: no masks; expected a segmentation that can be used for each subject")
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

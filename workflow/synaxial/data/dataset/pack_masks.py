@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +37,7 @@ def run(
     digest = describe_images(dataset)["sha256"]
     images, rows = read_dataset(dataset)
     wanted = [(row["subject"], int(row["slice"])) for row in rows]
+    check_segmentations((subject for subject, _ in wanted), masks)
     shape = images.pixels.shape
     with ExitStack() as files:
         # The files get their names in the reverse order, so masks.json is the last.
@@ -58,6 +59,22 @@ def run(
             },
         )
     logger.info("%s: %d masks", dataset / "masks.npy", len(images))
+
+
+def check_segmentations(subjects: Iterable[str], stacks: Sequence[Path]) -> None:
+    """Raise a SynaxialError that names the subjects with images whose stack of masks is empty."""
+    empty = {path.stem for path in stacks if is_placeholder(path)}
+    without = [name for name in dict.fromkeys(subjects) if name in empty]
+    if without:
+        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        raise SynaxialError(
+            f"{', '.join(without[:3])}{more}",
+            "no masks",
+            "a segmentation that can be used for each subject, because of training.masks",
+            "the warnings in manifest.csv and the logs of prepare say why; leave such subjects out "
+            "of acquire.subjects and acquire.held_out, or set directory.segmentation_pattern if "
+            "the files are elsewhere, or train without masks",
+        )
 
 
 def masks_in_order(

@@ -7,15 +7,16 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.config import read_study
+from synaxial.config import Study, read_study
 from synaxial.config.model import Resize
 from synaxial.data.slices.resize import resize_page, window_of
 from synaxial.data.slices.slice import axial_slice, names_of, slices_to_cut
 from synaxial.data.slices.volume import read_volume
+from synaxial.data.volumes.record import Record, read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder
 from synaxial.io.images import HALF
-from synaxial.io.stacks import INSIDE, MASK, OUTSIDE, write_stack
+from synaxial.io.stacks import INSIDE, MASK, OUTSIDE, Stack, write_stack
 
 #: Raise it when the results of this stage change.
 VERSION = 2
@@ -37,11 +38,10 @@ def run(
     Example: synaxial data mask --segmentation results/volumes/001_seg.nii.gz
       --record results/volumes/001.json --output results/masks/001.tif
     """
-    study = read_study(config)
-    cut = slices_to_cut(record, study, output)
-    if cut is None:
+    study, facts = read_study(config), read_record(record)
+    wanted = slices_to_cut(facts, study, output)
+    if wanted is None:
         return
-    facts, wanted = cut
     if is_placeholder(segmentation):
         why = f" ({'; '.join(facts.warnings)})" if facts.warnings else ""
         raise SynaxialError(
@@ -51,12 +51,19 @@ def run(
             "leave it out of acquire.subjects and acquire.held_out, or set directory."
             "segmentation_pattern if it is elsewhere, or train without masks",
         )
-    labels = read_volume(segmentation)
-    window = window_of(facts, study)
-    write_stack(
-        output,
-        (mask_page(labels, index, study.resize, window) for index in wanted),
-        ({**names_of(facts, index), "channel": MASK} for index in wanted),
+    masks = mask_slices(read_volume(segmentation), facts, wanted, study)
+    write_stack(output, masks.pages, masks.descriptions)
+
+
+def mask_slices(labels: NDArray[Any], record: Record, wanted: list[int], study: Study) -> Stack:
+    """Return the masks of the wanted slices of a subject, with their descriptions.
+
+    See `mask_page` for the labels and the pages.
+    """
+    window = window_of(record, study)
+    return Stack(
+        np.stack([mask_page(labels, index, study.resize, window) for index in wanted]),
+        [{**names_of(record, index), "channel": MASK} for index in wanted],
     )
 
 
@@ -90,6 +97,9 @@ def mask_page(
         The image is too small for the tumour.
     """
     native = binary(axial_slice(labels, index) > 0)
+    # Most slices of a head have no tumour.
+    if not native.any():
+        return np.full((settings.size, settings.size), OUTSIDE, np.uint8)
     return binary(resize_page(native, settings, window) >= HALF)
 
 

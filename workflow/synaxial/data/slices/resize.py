@@ -16,7 +16,7 @@ from synaxial.data.volumes.record import Record, read_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_placeholder
 from synaxial.io.images import overlap
-from synaxial.io.stacks import read_stack, write_stack
+from synaxial.io.stacks import Stack, read_stack, write_stack
 
 #: Raise it when the results of this stage change.
 VERSION = 2
@@ -58,9 +58,15 @@ def run(
     stack = read_stack(slices)
     if stack.pages.ndim != 3:
         raise SynaxialError(slices, "holds colour images", "grey slices written by slice")
-    window = window_of(read_record(record), study)
-    pages = (resize_page(page, study.resize, window) for page in stack.pages)
-    write_stack(output, pages, stack.descriptions)
+    images = resize_stack(stack, read_record(record), study)
+    write_stack(output, images.pages, images.descriptions)
+
+
+def resize_stack(slices: Stack, record: Record, study: Study) -> Stack:
+    """Return the slices of a subject at the size of the study's images; see `resize_page`."""
+    window = window_of(record, study)
+    pages = [resize_page(page, study.resize, window) for page in slices.pages]
+    return Stack(np.stack(pages), slices.descriptions)
 
 
 def window_of(record: Record, study: Study) -> tuple[float, float]:

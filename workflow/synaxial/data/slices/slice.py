@@ -14,7 +14,7 @@ from synaxial.data.slices.window import conversion_of, find_window
 from synaxial.data.volumes.record import Record, read_record, wanted_slices
 from synaxial.io.errors import BadVolumeError
 from synaxial.io.files import write_placeholder
-from synaxial.io.stacks import write_stack
+from synaxial.io.stacks import Stack, write_stack
 
 #: Raise it when the results of this stage change.
 VERSION = 2
@@ -38,18 +38,41 @@ def run(
     Example: synaxial data slice --volume results/volumes/001_flair.nii.gz
       --record results/volumes/001.json --output results/slices/001.tif
     """
-    study = read_study(config)
-    cut = slices_to_cut(record, study, output)
-    if cut is None:
-        return
-    facts, wanted = cut
-    voxels = read_volume(volume)
-    low, high = find_window(voxels, study.slice.window, str(volume))
+    study, facts = read_study(config), read_record(record)
+    wanted = slices_to_cut(facts, study, output)
+    if wanted is not None:
+        slices = cut_volume(read_volume(volume), facts, wanted, study, str(volume))
+        write_stack(output, slices.pages, slices.descriptions)
+
+
+def cut_volume(
+    voxels: NDArray[Any], record: Record, wanted: list[int], study: Study, where: str
+) -> Stack:
+    """Return the wanted axial slices of a volume, 8 bits at native size, with their descriptions.
+
+    Parameters
+    ----------
+    voxels
+        (left, posterior, superior): background 0, brain above 0.
+    record
+        The record of the subject.
+    wanted
+        Numbers of the slices; see `slices_to_cut`.
+    study
+        Its section `slice` has the window.
+    where
+        The subject or the file, for messages.
+
+    Raises
+    ------
+    BadVolumeError
+        No voxel is above 0.
+    """
+    low, high = find_window(voxels, study.slice.window, where)
     convert = conversion_of(voxels, low, high)
-    write_stack(
-        output,
-        (convert(axial_slice(voxels, index)) for index in wanted),
-        ({**names_of(facts, index), "window": [low, high]} for index in wanted),
+    return Stack(
+        np.stack([convert(axial_slice(voxels, index)) for index in wanted]),
+        [{**names_of(record, index), "window": [low, high]} for index in wanted],
     )
 
 
@@ -58,8 +81,8 @@ def names_of(record: Record, index: int) -> dict[str, Any]:
     return {"subject": record.subject, "person": record.person, "slice": index}
 
 
-def slices_to_cut(record: Path, study: Study, output: Path) -> tuple[Record, list[int]] | None:
-    """Return the record of a subject and the numbers of its slices.
+def slices_to_cut(record: Record, study: Study, output: Path) -> list[int] | None:
+    """Return the numbers of the slices of a subject.
 
     None means that the subject is skipped; then `output` becomes empty.
 
@@ -68,16 +91,15 @@ def slices_to_cut(record: Path, study: Study, output: Path) -> tuple[Record, lis
     BadVolumeError
         The volume lacks a wanted slice, and the study does not allow to skip subjects.
     """
-    facts = read_record(record)
     reason = "acquire skipped it"
     try:
-        if not facts.skipped:
-            return facts, wanted_slices(facts, study.slice.first, study.slice.last)
+        if not record.skipped:
+            return wanted_slices(record, study.slice.first, study.slice.last)
     except BadVolumeError as error:
         if study.acquire.on_bad_volume == "fail":
             raise
         reason = str(error)
-    logger.warning("%s is skipped, %s is empty: %s", facts.subject, output, reason)
+    logger.warning("%s is skipped, %s is empty: %s", record.subject, output, reason)
     write_placeholder(output)
     return None
 

@@ -1,7 +1,7 @@
 """`synaxial data acquire`: volumes from the study's source, checked and in one orientation."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from synaxial.data.volumes.canonical import (
     make_canonical,
     make_canonical_segmentation,
 )
-from synaxial.data.volumes.intensities import brain_percentiles
+from synaxial.data.volumes.intensities import Voxels, brain_percentiles
 from synaxial.data.volumes.likeness import digest_of, fingerprint_of
 from synaxial.data.volumes.nifti import write_volume
 from synaxial.data.volumes.originals import digests_of
@@ -51,21 +51,41 @@ def run(
     \b
     Example: synaxial data acquire --fetched results/source --output results/volumes
     """
-    settings = read_study(config).acquire
-    if subject is not None:
-        settings = settings.model_copy(update={"subjects": [subject], "held_out": []})
-    if path is not None:
-        section = getattr(settings, settings.source).model_copy(update={"path": path})
-        settings = settings.model_copy(update={settings.source: section})
+    settings = settings_for(read_study(config).acquire, [subject] if subject else None, path)
     source = open_source(settings, fetched)
     for name in source.people():
         acquire_subject(source, settings, name, output, state)
 
 
+def settings_for(settings: Acquire, subjects: list[str] | None, path: Path | None) -> Acquire:
+    """Return the section `acquire` for these subjects alone, and for another folder of the source.
+
+    None leaves the subjects or the folder as they are.
+    """
+    changes: dict[str, Any] = {}
+    if subjects:
+        changes |= {"subjects": subjects, "held_out": []}
+    if path is not None:
+        section = getattr(settings, settings.source).model_copy(update={"path": path})
+        changes[settings.source] = section
+    return settings.model_copy(update=changes)
+
+
+@dataclass(frozen=True)
+class Acquired:
+    """A subject that was acquired: what was written."""
+
+    record: Record
+    #: As of `CanonicalVolume`; None if the subject is skipped.
+    voxels: Voxels | None
+    #: Labels, (left, posterior, superior); None if there are none.
+    segmentation: NDArray[np.uint8] | None
+
+
 def acquire_subject(
     source: Source, settings: Acquire, subject: str, output: Path, state: str | None = None
-) -> None:
-    """Write one subject's three files, all of them or none.
+) -> Acquired:
+    """Write one subject's three files, all of them or none, and return their content.
 
     `state` goes into the record, for `state_for_rerun`.
 
@@ -102,7 +122,7 @@ def acquire_subject(
             origin=None if raw is None else raw.origin,
             sha256=None if raw is None else raw.sha256,
         )
-        volume = None
+        volume, segmentation = None, None
     record = replace(record, state=state, original_sha256=digests)
     _write(output, record, volume, segmentation)
     for note in record.notes:
@@ -113,6 +133,7 @@ def acquire_subject(
         logger.warning("%s is skipped: %s", subject, record.reason)
     else:
         logger.info("%s: %d brain voxels, from %s", subject, record.brain_voxels, record.origin)
+    return Acquired(record, None if volume is None else volume.voxels, segmentation)
 
 
 def read_segmentation(
@@ -225,9 +246,8 @@ def left_per_slice(segmentation: NDArray[Any], voxels: NDArray[Any]) -> list[flo
     places = np.arange(voxels.shape[0])[:, None]
     parts = []
     for index in range(voxels.shape[2]):
-        brain, tumour = voxels[:, :, index] > 0, segmentation[:, :, index] > 0
-        part = 0.5
-        if brain.any() and tumour.any():
+        tumour, part = segmentation[:, :, index] > 0, 0.5
+        if tumour.any() and (brain := voxels[:, :, index] > 0).any():
             middle = brain.sum(axis=1) @ places[:, 0] / brain.sum()
             columns = tumour.sum(axis=1)
             # A column in the middle itself counts half.

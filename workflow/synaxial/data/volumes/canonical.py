@@ -124,16 +124,30 @@ def make_canonical_segmentation(
         )
     check_same_grid(geometry, flair, where)
     voxels = read_voxels(image, index, where)
+    return geometry.turn(_stored_labels(voxels, labels, where))
+
+
+def _stored_labels(
+    voxels: NDArray[Any], labels: Mapping[int, int] | None, where: str
+) -> NDArray[np.uint8]:
+    """Return labels in one byte, with their new meaning; see `make_canonical_segmentation`."""
     allowed = range(LARGEST_LABEL + 1) if labels is None else sorted(labels)
-    unknown = np.setdiff1d(voxels, allowed)
-    if unknown.size:
+    with np.errstate(invalid="ignore"):
+        stored = voxels.astype(np.uint8, copy=False)
+    is_known = np.isin(np.arange(LARGEST_LABEL + 1), allowed)
+    # To look up each voxel is several times as fast as to find all values that there are.
+    is_whole = voxels.dtype == np.uint8 or np.array_equal(stored, voxels)
+    if not (is_whole and is_known[stored].all()):
+        unknown = np.setdiff1d(voxels, allowed)
         named = f"whole numbers of 0 to {LARGEST_LABEL}" if labels is None else f"{allowed}"
         shown = ", ".join(f"{value:g}" for value in unknown[:5])
         raise BadVolumeError(where, f"holds labels {shown}", named)
+    if labels is None:
+        return stored
     table = np.arange(LARGEST_LABEL + 1, dtype=np.uint8)
-    for label, meaning in (labels or {}).items():
+    for label, meaning in labels.items():
         table[label] = meaning
-    return geometry.turn(table[voxels.astype(np.uint8)])
+    return table[stored]
 
 
 def check_same_grid(geometry: Geometry, flair: Geometry, where: str) -> None:

@@ -42,7 +42,7 @@ def fingerprint_of(voxels: NDArray[Any]) -> str:
     brain = voxels > 0
     box = tuple(_extent(brain, axis) for axis in range(3))
     brain = brain[box]
-    counts, sizes = _block_sums(brain), _block_sums(np.ones_like(brain))
+    counts, sizes = _block_sums(brain), _block_sizes(brain.shape)
     filled = (counts > 0) & (2 * counts >= sizes)
     means = _block_sums(np.where(brain, voxels[box], 0)) / np.maximum(counts, 1)
     scaled = np.rint(254 * means / means.max())
@@ -71,6 +71,15 @@ def _extent(brain: NDArray[np.bool_], axis: int) -> slice:
     below = np.cumsum(np.count_nonzero(brain, axis=others))
     first, last = np.searchsorted(below, np.array([OUTSIDE, 1 - OUTSIDE]) * below[-1])
     return slice(int(first), int(last) + 1)
+
+
+def _block_sizes(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the numbers of voxels in the blocks, (16, 16, 16)."""
+    lengths = [
+        np.add.reduceat(np.ones(length), np.arange(BLOCKS) * length // BLOCKS) for length in shape
+    ]
+    sizes: NDArray[np.float64] = np.einsum("i,j,k", *lengths)
+    return sizes
 
 
 def _block_sums(voxels: NDArray[Any]) -> NDArray[np.float64]:

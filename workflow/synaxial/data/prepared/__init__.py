@@ -1,0 +1,1 @@
+"""Stages `acquire`, `slice`, `resize` and `mask` of many subjects in one command."""
