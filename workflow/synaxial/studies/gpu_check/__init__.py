@@ -1,0 +1,1 @@
+"""One command that shows whether a GPU trains right."""
