@@ -84,7 +84,8 @@ machine may have been more or less busy: compare within a row.
     .venv/bin/python -m benchmarks --only training      # one part, the others as they were
 
 Networks, noise, dropout, normalisation, loss and optimizer are the paper's, with random weights and
-images, which do not change the time. `benchmarks/training/twin.py` is the same in PyTorch.
+images, which do not change the time. `workflow/synaxial/studies/gpu_check/twin.py` is the same in
+PyTorch.
 """
 
 

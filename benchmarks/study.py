@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from benchmarks.partner import REPOSITORY, Partner
+from benchmarks.partner import Partner
 
+import synaxial
 from synaxial.config.model import Training
 
 #: Images of the dataset; what they show does not change the time of an iteration.
 IMAGES, WIDTH = 64, 256
 
-TWIN = REPOSITORY / "benchmarks" / "training" / "twin.py"
+#: The program of the other side; the check of GPUs has it too.
+TWIN = Path(synaxial.__file__).parent / "studies" / "gpu_check" / "twin.py"
 
 #: glibc's variables that do what `synaxial.compute.machine` does.
 KEEPING_MEMORY = {
@@ -42,8 +44,8 @@ def start_ours(study: Path, threads: int, *options: str, launcher: Sequence[str]
 def start_twin(
     python: Path, study: Path, threads: int, *options: str, keep_memory: bool = False
 ) -> Partner:
-    """Start the twin in the environment that has PyTorch."""
+    """Start the twin in the environment that has PyTorch; its folder has modules of other uses."""
     return Partner(
-        [python, TWIN, study, "--threads", str(threads), *options],
+        [python, "-P", TWIN, study, "--threads", str(threads), *options],
         KEEPING_MEMORY if keep_memory else None,
     )

@@ -1,7 +1,8 @@
 """The same networks, iteration and sampling in PyTorch.
 
-A program for an environment of its own, without Synaxial: it reads one JSON object a line and
-answers each with one (see `benchmarks/partner.py`). Parameters are named as Chainer names them.
+It imports nothing of Synaxial, so that the benchmarks can run it as a program in an environment of
+its own: it reads one JSON object a line and answers each with one (see `benchmarks/partner.py`).
+Parameters are named as Chainer names them.
 """
 
 import argparse
@@ -291,6 +292,12 @@ def gradients(twin: Twin, given: Path, output: Path) -> None:
     np.savez(output, **found)
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Let a GPU round the factors of float32 products to 11 bits, or not."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def timed(twin: Twin, work: Any) -> float:
     """Return the seconds that some work takes, to the end of what it started on a GPU."""
     begin = time.perf_counter()
@@ -343,7 +350,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     # Both sides compute in float32 proper.
-    torch.backends.cudnn.allow_tf32 = False
+    allow_tf32(False)
     twin = None
     for line in sys.stdin:
         request = json.loads(line)
