@@ -79,7 +79,10 @@ slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here 
 	$(BIN)/python tests/slurm/demo.py
 
 gpu-check: $(VENV)/installed  ## On a node with a GPU: compare it with the CPU and measure its speed, in eight minutes.
-	$(BIN)/synaxial study gpu-check --output gpu-check
+	$(BIN)/synaxial study gpu-check --output results/gpu-check
+
+gpu-bundle: $(VENV)/installed  ## Make results/gpu-bundle: the check for a machine with a GPU and no package registry.
+	$(BIN)/python tools/make_gpu_bundle.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest -n 2

@@ -9,7 +9,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, write_text
 from synaxial.studies.gpu_check.results import Device, GpuCheck, table_of
 from synaxial.studies.gpu_check.running import run_steps
-from synaxial.studies.gpu_check.steps import STEPS
+from synaxial.studies.gpu_check.steps import MINUTES, STEPS
 
 #: Raise it when the results of this stage change.
 VERSION = 1
@@ -23,7 +23,9 @@ def run(
     device: Annotated[
         str, typer.Option(help="gpu; or cpu, which proves the check itself and no GPU.")
     ] = "gpu",
-    minutes: Annotated[float, typer.Option(min=0, help="Time limit of all steps together.")] = 8,
+    minutes: Annotated[
+        float, typer.Option(min=1, help="Time limit of all steps together.")
+    ] = MINUTES,
 ) -> None:
     """Compare a GPU with the CPU, and measure its speed.
 

@@ -12,7 +12,7 @@ from typing import IO
 
 from synaxial.io.models import read_model
 from synaxial.studies.gpu_check.results import PROVES, Device, GpuCheck, StepResult
-from synaxial.studies.gpu_check.steps import Step
+from synaxial.studies.gpu_check.steps import MINUTES, Step
 
 #: The module that runs one step.
 PROCESS = "synaxial.studies.gpu_check.process"
@@ -38,7 +38,7 @@ def run_steps(
     Parameters
     ----------
     minutes
-        The time limit of all steps together.
+        The time limit of all steps together; their own limits grow with it.
     log
         The file to which all output of the steps is appended.
     after_each
@@ -54,7 +54,8 @@ def run_steps(
             elif left < LEAST_SECONDS:
                 result = not_run(step, f"the {minutes:g} minutes are over")
             else:
-                result = run_step(step, device, min(step.seconds, left), output)
+                limit = min(step.seconds * minutes / MINUTES, left)
+                result = run_step(step, device, limit, output)
             check.steps.append(result)
             check.seconds = time.monotonic() - began
             check.finished = len(check.steps) == len(steps)

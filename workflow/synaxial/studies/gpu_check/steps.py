@@ -6,6 +6,9 @@ from dataclasses import dataclass
 PACKAGE = "synaxial.studies.gpu_check"
 TORCH = f"{PACKAGE}.torch_speed"
 
+#: The time limit of all steps together for which their own limits are.
+MINUTES = 8
+
 
 @dataclass(frozen=True)
 class Step:
@@ -33,7 +36,7 @@ DEVICE = Step("device", "versions and device", f"{PACKAGE}.device:check_device",
 
 STEPS = (
     DEVICE,
-    Step("functions", "functions", f"{PACKAGE}.agreement:check_functions", 120),
+    Step("functions", "functions", f"{PACKAGE}.agreement:check_functions", 150),
     Step("paper", "20 iterations, paper", f"{PACKAGE}.training:check_paper", 100),
     Step("coarse", "20 iterations, coarse", f"{PACKAGE}.training:check_coarse", 100),
     Step("upsampler", "20 iterations, up-sampler", f"{PACKAGE}.training:check_upsampler", 80),

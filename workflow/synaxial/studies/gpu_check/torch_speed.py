@@ -58,6 +58,8 @@ def measure_torch(setting: Setting, findings: Findings, tf32: bool, compiled: bo
         note_speed(findings, batch_size, seconds, memory)
         findings.note("", **{f"first_iteration_seconds_batch_{batch_size}": round(first, 2)})
         del twin
+        # Or the next batch size would be compiled for any size.
+        torch.compiler.reset()
         if kind == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
