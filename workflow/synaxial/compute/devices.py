@@ -23,9 +23,22 @@ def check_device_name(name: str) -> None:
 
 def count_gpus() -> int:
     """Return the number of GPUs that CuPy finds; 0 without CuPy or without a driver."""
-    if not chainer.backends.cuda.available:
+    # Without a driver CuPy can be imported, but counting raises an error.
+    if not chainer.backends.cuda.available or not chainer.backends.cuda.cupy.cuda.is_available():
         return 0
     return int(chainer.backends.cuda.cupy.cuda.runtime.getDeviceCount())
+
+
+def why_no_gpu() -> str:
+    """Return what CuPy or the driver says if there is no GPU, in one line; "" if nothing."""
+    cuda = chainer.backends.cuda
+    if not cuda.available:
+        return str(cuda._resolution_error).partition("\n")[0]
+    try:
+        cuda.cupy.cuda.runtime.getDeviceCount()
+    except cuda.cupy.cuda.runtime.CUDARuntimeError as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def use_one_device(name: str) -> Any:
@@ -52,9 +65,11 @@ def prepare_alone(name: str, threads: int | None) -> tuple[Any, int]:
 def check_gpus(gpus: int, ranks: int) -> None:
     """Raise a SynaxialError if a node has fewer GPUs than ranks."""
     if gpus < ranks:
+        reason = why_no_gpu()
         raise SynaxialError(
             "--device gpu",
-            f"CuPy finds {gpus} GPUs on this node for {ranks} ranks",
+            f"CuPy finds {gpus} GPUs on this node for {ranks} ranks"
+            + (f" ({reason})" if reason else ""),
             "one GPU for each rank, and CuPy (install envs/cuda12.txt or envs/cuda13.txt)",
             "start fewer ranks on a node, or use --device cpu",
         )

@@ -140,7 +140,7 @@ def open_communicator(world: Any, device_name: str) -> tuple[Any, Any]:
     if world.size == 1:
         return chainermn.create_communicator("naive"), device
     with shared_errors(world):
-        if getattr(chainer.backends.cuda.cupy.cuda, "nccl", None) is None:
+        if not chainermn.nccl._available:
             raise SynaxialError(
                 "--device gpu",
                 "CuPy finds no NCCL, which the GPUs need to exchange gradients",
