@@ -63,7 +63,9 @@ def make(folder: Path, python: str) -> None:
         # Chainer is built from source, which needs an old setuptools.
         pinned.write_text(locked(lock, ("chainer",)), encoding="utf-8")
         constraints = str(REPOSITORY / "envs" / "build-constraints.txt")
-        environment = {**os.environ, "PIP_CONSTRAINT": constraints}
+        # The first name is that of older pips.
+        names = ("PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT")
+        environment = {**os.environ, **dict.fromkeys(names, constraints)}
         subprocess.run([*build, "-r", str(pinned)], check=True, env=environment)
     for path in sorted((REPOSITORY / "tools" / "gpu_bundle").iterdir()):
         copy(path, folder / path.name)

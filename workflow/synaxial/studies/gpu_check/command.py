@@ -23,14 +23,13 @@ def run(
     device: Annotated[
         str, typer.Option(help="gpu; or cpu, which proves the check itself and no GPU.")
     ] = "gpu",
-    minutes: Annotated[
-        float, typer.Option(min=1, help="Time limit of all steps together.")
-    ] = MINUTES,
+    minutes: Annotated[float, typer.Option(min=1, help="Time limit of all steps.")] = MINUTES,
 ) -> None:
     """Compare a GPU with the CPU, and measure its speed.
 
     It writes gpu-check.json after each step, and prints a table at the end. A step that fails or
-    hangs does not stop the others. The exit status is 1 if a step has failed.
+    hangs does not stop the others, except the first one, which finds the device. The exit status
+    is 1 if a step has failed.
 
     \b
     Example: synaxial study gpu-check --output gpu-check
@@ -41,11 +40,15 @@ def run(
     def after_each(check: GpuCheck) -> None:
         write_json(output / RECORD, check.model_dump(mode="json"))
         step = check.steps[-1]
-        print(f"{step.title}: {step.status}, {step.seconds:.0f} s", flush=True)
+        if check.steps[0].status == "passed":
+            print(f"{step.title}: {step.status}, {step.seconds:.0f} s", flush=True)
 
     check = run_steps(STEPS, chosen, minutes, output / LOG, after_each)
     table = table_of(check)
     write_text(output / TABLE, table)
+    if check.steps[0].status != "passed":
+        # Without a device there is nothing to show.
+        raise SynaxialError(check.steps[0].title, check.steps[0].reason)
     print(f"\n{table}\n{output}", flush=True)
     if check.failed:
         raise typer.Exit(1)

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from typing import Any
 
-from synaxial.compute.devices import use_one_device
+from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.devices import count_gpus, use_one_device, why_no_gpu
 from synaxial.compute.machine import read_machine
 from synaxial.gan.train.outputs import describe_software
 from synaxial.studies.gpu_check.results import GIB, CheckFailedError, Findings
@@ -48,25 +49,21 @@ def version_of(package: str) -> str:
 
 def describe_gpus(findings: Findings) -> None:
     """Note CuPy, CUDA, the driver, NCCL, and the GPUs with their memory."""
-    cupy = import_cupy()
-    runtime = cupy.cuda.runtime
-    try:
-        count = runtime.getDeviceCount()
-    except runtime.CUDARuntimeError as error:
-        raise CheckFailedError(f"CuPy finds no GPU ({error}); {REMEDY}") from None
+    count = count_gpus()
     if count == 0:
-        raise CheckFailedError(f"CuPy finds no GPU; {REMEDY}")
-    cuda, driver = (
+        raise CheckFailedError(f"CuPy finds no GPU ({why_no_gpu() or 'none is there'}); {REMEDY}")
+    cupy = chainer.backends.cuda.cupy
+    runtime, driver = cupy.cuda.runtime, driver_version()
+    cuda, newest = (
         f"{number // 1000}.{number % 1000 // 10}"
         for number in (runtime.runtimeGetVersion(), runtime.driverGetVersion())
     )
     nccl = nccl_version(cupy)
     findings.note(
-        f"CuPy {cupy.__version__}, CUDA {cuda}, driver {driver_version()} for CUDA {driver}, "
-        f"{nccl or 'no NCCL'}",
+        f"CuPy {cupy.__version__}, CUDA {cuda}, driver {driver} for CUDA up to {newest}, {nccl}",
         cuda=cuda,
-        driver_cuda=driver,
-        driver=driver_version(),
+        driver_cuda=newest,
+        driver=driver,
         nccl=nccl,
     )
     for number in range(count):
@@ -79,22 +76,11 @@ def describe_gpus(findings: Findings) -> None:
         )
 
 
-def import_cupy() -> Any:
-    """Import CuPy, with all that Chainer needs of it."""
-    try:
-        import cupy  # noqa: PLC0415
-    except Exception as error:
-        words = " ".join(str(error).split())[:150]
-        raise CheckFailedError(f"CuPy cannot be imported ({words}); {REMEDY}") from None
-    return cupy
-
-
 def nccl_version(cupy: Any) -> str:
-    """Return the version of NCCL; "" if CuPy finds none."""
-    nccl = getattr(cupy.cuda, "nccl", None)
-    if nccl is None or not getattr(nccl, "available", True):
-        return ""
-    number = nccl.get_version()
+    """Return the version of NCCL, or "no NCCL"."""
+    if not chainermn.nccl._available:
+        return "no NCCL"
+    number = cupy.cuda.nccl.get_version()
     return f"NCCL {number // 10000}.{number % 10000 // 100}.{number % 100}"
 
 
