@@ -23,11 +23,15 @@ from synaxial.studies.gpu_check.setting import Setting
 
 ITERATIONS = 20
 
-#: Relative differences at which an iteration agrees: of its losses, of its penalty, of the running
-#: statistics after it, and of the step of each network's weights. Adam takes a whole step where a
-#: gradient is little more than rounding, in the direction that the rounding gives. So steps differ
-#: more than losses: Chainer's functions on the CPU and ours have steps that differ by 0.03.
-LIMITS = {"losses": 1e-3, "penalty": 1e-2, "statistics": 1e-3, "steps": 0.2}
+#: Relative differences at which each iteration agrees: of its losses, of its penalty, and of the
+#: running statistics after it.
+LIMITS = {"losses": 1e-3, "penalty": 1e-2, "statistics": 1e-3}
+
+#: The median of the relative differences of the steps of each network's weights. Adam takes a whole
+#: step where a gradient is little more than rounding, in the direction that the rounding gives, and
+#: most of all in the first iteration. With Chainer's functions on the CPU in place of ours, the
+#: steps of the paper's networks differ by 0.3 there and by 0.04 in the next iteration.
+STEPS = 0.2
 
 #: What the losses are made of; differences are relative to the largest of these.
 COMPARED = ("loss_generator", "loss_discriminator", "score_real", "score_generated")
@@ -71,11 +75,13 @@ def compare_iterations(setting: Setting, findings: Findings, make: Make) -> None
         on_device = make(device, ranks)
         on_cpu.source = on_device.source = HostRandomness
         rows = [compare_iteration(on_cpu, on_device) for _ in range(ITERATIONS)]
-    largest = {name: max(row[name] for row in rows) for name in rows[0]}
+    largest = {name: max(row[name] for row in rows) for name in LIMITS}
+    steps = float(np.median([row["steps"] for row in rows]))
     parts = [f"{name} {largest[name]:.0e}" for name in LIMITS]
     findings.note(
-        f"largest relative differences of {ITERATIONS} iterations: {', '.join(parts)}",
-        **{name: [row[name] for row in rows] for name in LIMITS},
+        f"largest relative differences of {ITERATIONS} iterations: {', '.join(parts)}; median of "
+        f"the steps {steps:.0e}",
+        **{name: [row[name] for row in rows] for name in rows[0]},
     )
     for name, limit in LIMITS.items():
         # NaN is no number below the limit.
@@ -85,6 +91,8 @@ def compare_iterations(setting: Setting, findings: Findings, make: Make) -> None
                 f"{name} differ by more than {limit:g} in {len(wrong)} of {ITERATIONS} "
                 f"iterations, first in number {wrong[0]}"
             )
+    if not steps <= STEPS:
+        raise CheckFailedError(f"the steps of the weights differ by {steps:.2g}, the median")
 
 
 def compare_iteration(on_cpu: Any, on_device: Any) -> dict[str, float]:
