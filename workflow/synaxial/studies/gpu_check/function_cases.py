@@ -260,7 +260,7 @@ def of_chainer() -> list[Case]:
 
 
 def networks() -> list[Case]:
-    """Return small networks of every kind, the penalties of a slope, and steps of Adam."""
+    """Return small networks of every kind."""
     generator = GeneratorSettings(
         channels=[8, 8, 6, 4, 3], upsampling=["transposed", "nearest", "bilinear", "sub_pixel"]
     )
@@ -301,6 +301,13 @@ def networks() -> list[Case]:
             *(normal(1, 1, 24, 40), normal(1, 3)),
             call=lambda link, x, details: link(x, details.array),
         ),
+    ]
+
+
+def training_steps() -> list[Case]:
+    """Return the penalties of a slope, themselves derivatives, and steps of Adam."""
+    coarse, grey = Coarse(channels=[8, 6, 4], first_width=8), normal(3, 1, 16, 16)
+    return [
         of_link(
             "gradient penalty",
             partial(Critic, coarse, 1),
@@ -347,4 +354,5 @@ CASES = (
     *of_images(),
     *of_chainer(),
     *networks(),
+    *training_steps(),
 )

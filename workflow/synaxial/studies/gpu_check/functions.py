@@ -24,7 +24,7 @@ from synaxial.studies.gpu_check.function_cases import CASES, Case
 F = chainer.functions
 
 #: The largest errors at which a function agrees: of its result, of its gradients, and of its second
-#: derivatives. Rounding in another order gives less than a tenth of these
+#: derivatives. Rounding in another order gives less than a fifth of these
 #: (tests/gpu/test_functions.py). TF32 may exceed them: it rounds numbers to 11 bits.
 TOLERANCES = (1e-4, 1e-4, 1e-3)
 
@@ -40,8 +40,8 @@ class FunctionResult:
     The three errors are those of the result, of the gradients of all inputs and parameters, and of
     the second derivatives: the largest difference in an array, as a share of the CPU's largest
     absolute value there (`SMALLEST` bounds it below), and the largest over all arrays. An error is
-    None if the derivative does not exist, and infinite if a shape or a kind of numbers differs or a
-    value is not finite.
+    None if the derivative does not exist, and infinite if a shape or a type differs or a value is
+    not finite.
     """
 
     name: str
@@ -124,7 +124,7 @@ def error_of(actual: Any, expected: Any, least: float) -> float:
     if actual.shape != expected.shape:
         return math.inf
     difference = np.abs(actual.astype(np.float64) - expected).max(initial=0)
-    if actual.dtype.kind != expected.dtype.kind or not np.isfinite(difference):
+    if actual.dtype != expected.dtype or not np.isfinite(difference):
         return math.inf
     largest = max(np.abs(expected).max(initial=0), least)
     return float(difference / largest if largest > 0 else difference)
