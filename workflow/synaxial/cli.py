@@ -69,7 +69,7 @@ GROUPS = {
     "data": "From volumes to the data set of slices.",
     "upsampler": "The network that enlarges the images of a coarse generator.",
     "evaluate": "Compare generated images with unseen real images.",
-    "study": "Further studies: scaling, segmentation, visual Turing test, check of GPUs.",
+    "study": "Further studies: scaling, segmentation, Turing test, GPUs.",
     "study scaling": "Speed of the training on several ranks.",
     "study segment": "Whether generated images with masks help a segmentation model.",
     "study turing": "A visual Turing test with human readers.",
