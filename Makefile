@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo test test-quick test-matrix kernels benchmark lint format docs lock clean
+.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo gpu-check gpu-bundle test test-quick test-matrix kernels benchmark lint format docs lock clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -77,6 +77,12 @@ consult: $(VENV)/installed  ## Look at a catalogue in a browser; make consult CA
 
 slurm-demo: $(VENV)/installed  ## As root on Debian: start a Slurm cluster here and run the demo on it.
 	$(BIN)/python tests/slurm/demo.py
+
+gpu-check: $(VENV)/installed  ## On a node with a GPU: compare it with the CPU and measure its speed, in eight minutes.
+	$(BIN)/synaxial study gpu-check --output results/gpu-check
+
+gpu-bundle: $(VENV)/installed  ## Make results/gpu-bundle: the check for a machine with a GPU and no package registry.
+	$(BIN)/python tools/make_gpu_bundle.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest -n 2

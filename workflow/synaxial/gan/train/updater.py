@@ -80,6 +80,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     what a real one of the batch shows.
     """
 
+    #: The class that draws the random numbers of an iteration.
+    source = BatchRandomness
+
     def __init__(
         self,
         batches: RankBatches,
@@ -141,7 +144,7 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def _update_networks(self) -> tuple[Any, ...]:
         """Update the networks; return this rank's values of `OBSERVED`."""
         training, rank = self.training, self.communicator.rank
-        randomness = BatchRandomness(self.xp, TRAINING, training.seed, self.iteration, rank)
+        randomness = self.source(self.xp, TRAINING, training.seed, self.iteration, rank)
         indices = self.get_iterator("main").next()
         real, labels = self.real_images(indices), self.labels_of(indices)
         asked: tuple[Any, ...] = ()

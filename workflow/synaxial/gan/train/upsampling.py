@@ -98,6 +98,9 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
     `generator` and `discriminator`, as in `AdversarialUpdater`.
     """
 
+    #: The class that draws the random numbers of an iteration.
+    source = BatchRandomness
+
     def __init__(
         self,
         batches: RankBatches,
@@ -150,7 +153,7 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         """Update the networks; return this rank's values of `OBSERVED`."""
         settings, upsampler = self.settings, self.networks.upsampler
         rank = self.communicator.rank
-        randomness = BatchRandomness(self.xp, UPSAMPLING, self.seed, self.iteration, rank)
+        randomness = self.source(self.xp, UPSAMPLING, self.seed, self.iteration, rank)
         indices = self.get_iterator("main").next()
         width = min(settings.crop, self.channels[0].shape[1])
         real = crops_of(self.channels, indices, width, upsampler.factor, randomness)

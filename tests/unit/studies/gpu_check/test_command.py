@@ -1,0 +1,61 @@
+"""The command on the CPU: steps of each kind, the files, and the exit status."""
+
+import pytest
+
+from synaxial.compute.devices import count_gpus
+from synaxial.io.files import read_json
+from synaxial.studies.gpu_check import command
+from synaxial.studies.gpu_check.steps import STEPS, Step
+
+#: Of the longest ones, `functions` and `two ranks` have tests of their own in tests/gpu.
+SOME = ("device", "coarse", "resume", "sampling", "compiled_tf32")
+
+pytestmark = pytest.mark.mpi
+
+
+def test_the_check_passes_on_the_cpu_and_says_that_this_proves_no_gpu(
+    run_synaxial, tmp_path, monkeypatch
+):
+    steps = [step for step in STEPS if step.name in SOME]
+    monkeypatch.setattr(command, "STEPS", steps)
+    output = tmp_path / "check"
+    done = run_synaxial("study", "gpu-check", "--output", output, "--device", "cpu")
+    record = read_json(output / command.RECORD)
+    found = {step["name"]: step for step in record["steps"]}
+    assert {name: step["status"] for name, step in found.items()} == {
+        **dict.fromkeys(SOME, "passed"),
+        "compiled_tf32": "not run",
+    }, done.stdout
+    assert done.returncode == 0
+    assert "It proves nothing about a GPU" in record["proves"]
+    assert record["finished"]
+    assert (output / command.TABLE).read_text() in done.stdout
+    # Something was compared.
+    assert found["device"]["measured"]["device"].startswith("cpu")
+    assert len(found["coarse"]["measured"]["losses"]) == 20
+    assert found["resume"]["measured"]["arrays"] > 100
+    assert found["sampling"]["measured"]["paper_largest"] == 0
+
+
+def test_a_step_that_fails_makes_the_status_1(run_synaxial, tmp_path, monkeypatch):
+    lost = Step("lost", "lost", "synaxial.studies.gpu_check.nowhere:check", 60)
+    monkeypatch.setattr(command, "STEPS", [STEPS[0], lost])
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "cpu")
+    assert done.returncode == 1
+    assert "1 passed, 1 failed, 0 not run" in done.stdout
+    assert "cannot be imported" in done.stdout
+
+
+@pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
+def test_without_a_gpu_one_line_says_what_to_install(run_synaxial, tmp_path, assert_clear_error):
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path)
+    assert_clear_error(done, "CuPy finds no GPU")
+    assert "envs/cuda12.txt or envs/cuda13.txt" in done.stderr
+    assert "--device cpu" in done.stderr
+    record = read_json(tmp_path / command.RECORD)
+    assert {step["status"] for step in record["steps"]} == {"failed", "not run"}
+
+
+def test_another_device_is_refused(run_synaxial, tmp_path, assert_clear_error):
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "auto")
+    assert_clear_error(done, "--device: found 'auto'; expected gpu or cpu")

@@ -1,0 +1,63 @@
+"""`synaxial study gpu-check`: whether a GPU trains right, and how fast."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synaxial.io.errors import SynaxialError
+from synaxial.io.files import write_json, write_text
+from synaxial.studies.gpu_check.results import Device, GpuCheck, table_of
+from synaxial.studies.gpu_check.running import run_steps
+from synaxial.studies.gpu_check.steps import MINUTES, STEPS
+
+#: Raise it when the results of this stage change.
+VERSION = 1
+
+#: The files in the folder of results.
+RECORD, TABLE, LOG = "gpu-check.json", "gpu-check.txt", "gpu-check.log"
+
+
+def run(
+    output: Annotated[Path, typer.Option(help="Folder for the record, the table and the log.")],
+    device: Annotated[
+        str, typer.Option(help="gpu; or cpu, which proves the check itself and no GPU.")
+    ] = "gpu",
+    minutes: Annotated[float, typer.Option(min=1, help="Time limit of all steps.")] = MINUTES,
+) -> None:
+    """Compare a GPU with the CPU, and measure its speed.
+
+    It writes gpu-check.json after each step, and prints a table at the end. A step that fails or
+    hangs does not stop the others, except the first one, which finds the device. The exit status
+    is 1 if a step has failed.
+
+    \b
+    Example: synaxial study gpu-check --output gpu-check
+    """
+    chosen = read_device(device)
+    output.mkdir(parents=True, exist_ok=True)
+
+    def after_each(check: GpuCheck) -> None:
+        write_json(output / RECORD, check.model_dump(mode="json"))
+        step = check.steps[-1]
+        if check.steps[0].status == "passed":
+            print(f"{step.title}: {step.status}, {step.seconds:.0f} s", flush=True)
+
+    check = run_steps(STEPS, chosen, minutes, output / LOG, after_each)
+    table = table_of(check)
+    write_text(output / TABLE, table)
+    if check.steps[0].status != "passed":
+        # Without a device there is nothing to show.
+        raise SynaxialError(check.steps[0].title, check.steps[0].reason)
+    print(f"\n{table}\n{output}", flush=True)
+    if check.failed:
+        raise typer.Exit(1)
+
+
+def read_device(name: str) -> Device:
+    """Return the device of `--device`."""
+    if name == "gpu":
+        return "gpu"
+    if name == "cpu":
+        return "cpu"
+    raise SynaxialError("--device", f"found {name!r}", "gpu or cpu")

@@ -1,0 +1,101 @@
+"""The first step: the versions, the driver and the GPUs."""
+
+import importlib.metadata
+import shutil
+import subprocess
+from typing import Any
+
+from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.devices import count_gpus, use_one_device, why_no_gpu
+from synaxial.compute.machine import read_machine
+from synaxial.gan.train.outputs import describe_software
+from synaxial.studies.gpu_check.results import GIB, CheckFailedError, Findings
+from synaxial.studies.gpu_check.setting import Setting
+
+#: What to do without a GPU.
+REMEDY = (
+    "install CuPy for the CUDA of your driver (envs/cuda12.txt or envs/cuda13.txt) and run the "
+    "check on a node with a GPU; `--device cpu` runs it without one, and proves the check only"
+)
+
+
+def check_device(setting: Setting, findings: Findings) -> None:
+    """Find the versions and the device; without a GPU, say what to install."""
+    software = describe_software()
+    torch = version_of("torch")
+    findings.note("", versions=software["versions"] | {"torch": torch or "none"})
+    versions = software["versions"]
+    named = [f"{name} {versions[name]}" for name in ("python", "numpy", "chainer")]
+    findings.note(", ".join([*named, f"PyTorch {torch}" if torch else "no PyTorch"]))
+    if setting.device == "gpu":
+        describe_gpus(findings)
+    machine = read_machine(use_one_device(setting.device))
+    findings.note(
+        f"{machine.device}, {machine.processor}, {len(machine.cores)} cores",
+        device=machine.device,
+        processor=machine.processor,
+        cores=len(machine.cores),
+    )
+    findings.note(describe_mpi())
+
+
+def version_of(package: str) -> str:
+    """Return the version of an installed package; "" if it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def describe_gpus(findings: Findings) -> None:
+    """Note CuPy, CUDA, the driver, NCCL, and the GPUs with their memory."""
+    count = count_gpus()
+    if count == 0:
+        raise CheckFailedError(f"CuPy finds no GPU ({why_no_gpu() or 'none is there'}); {REMEDY}")
+    cupy = chainer.backends.cuda.cupy
+    runtime, driver = cupy.cuda.runtime, driver_version()
+    cuda, newest = (
+        f"{number // 1000}.{number % 1000 // 10}"
+        for number in (runtime.runtimeGetVersion(), runtime.driverGetVersion())
+    )
+    nccl = nccl_version(cupy)
+    findings.note(
+        f"CuPy {cupy.__version__}, CUDA {cuda}, driver {driver} for CUDA up to {newest}, {nccl}",
+        cuda=cuda,
+        driver_cuda=newest,
+        driver=driver,
+        nccl=nccl,
+    )
+    for number in range(count):
+        properties = runtime.getDeviceProperties(number)
+        name, memory = properties["name"].decode(), int(properties["totalGlobalMem"])
+        capability = f"{properties['major']}.{properties['minor']}"
+        findings.note(
+            f"GPU {number}: {name}, {memory / GIB:.0f} GiB, compute capability {capability}",
+            **{f"gpu_{number}": name, f"gpu_{number}_bytes": memory},
+        )
+
+
+def nccl_version(cupy: Any) -> str:
+    """Return the version of NCCL, or "no NCCL"."""
+    if not chainermn.nccl._available:
+        return "no NCCL"
+    number = cupy.cuda.nccl.get_version()
+    return f"NCCL {number // 10000}.{number % 10000 // 100}.{number % 100}"
+
+
+def driver_version() -> str:
+    """Return the version of NVIDIA's driver by `nvidia-smi`; "unknown" without it."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "unknown"
+    command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return (done.stdout.split() or ["unknown"])[0]
+
+
+def describe_mpi() -> str:
+    """Return the MPI library in one line."""
+    from mpi4py import MPI  # noqa: PLC0415
+
+    return MPI.Get_library_version().splitlines()[0].strip("\0 \n")[:60]

@@ -1,0 +1,131 @@
+"""What the check finds: the results of its steps, gpu-check.json, and the table."""
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from synaxial.io.files import write_json
+
+Device = Literal["gpu", "cpu"]
+Status = Literal["passed", "failed", "not run"]
+
+#: The beginning of a table, which says what it proves.
+PROVES: dict[Device, str] = {
+    "gpu": "The device is a GPU. The CPU is the reference.",
+    "cpu": "The device is the CPU, with small networks, compared with itself. This proves that "
+    "the check runs. It proves nothing about a GPU.",
+}
+
+#: Characters of a line of the table.
+WIDTH = 100
+
+GIB = 1 << 30
+
+
+class StepResult(BaseModel):
+    """The result of one step.
+
+    Attributes
+    ----------
+    found
+        What was found, in words.
+    measured
+        The numbers behind it, by names that end in the unit if there is one. Numbers that are not
+        finite are texts.
+    reason
+        Why the step has failed or was not run.
+    seconds
+        Wall time, with the start of the process.
+    """
+
+    name: str
+    title: str
+    status: Status
+    reason: str = ""
+    found: list[str] = []
+    measured: dict[str, Any] = {}
+    seconds: float = 0.0
+
+
+class GpuCheck(BaseModel):
+    """The content of gpu-check.json. A check that was killed is not `finished`."""
+
+    device: Device
+    proves: str
+    minutes: float
+    finished: bool = False
+    seconds: float = 0.0
+    steps: list[StepResult] = []
+
+    @property
+    def failed(self) -> list[StepResult]:
+        """The steps that have failed."""
+        return [step for step in self.steps if step.status == "failed"]
+
+
+class CheckFailedError(Exception):
+    """What a step compares differs by more than it may."""
+
+
+class NotRunError(Exception):
+    """A step cannot run here; the message says why."""
+
+
+class Findings:
+    """The result of a running step, which is on the disk after each finding.
+
+    So a step that is killed leaves what it has found.
+    """
+
+    def __init__(self, path: Path, name: str, title: str) -> None:
+        self.path = path
+        self.result = StepResult(
+            name=name, title=title, status="failed", reason="its process ended before its end"
+        )
+        self.write()
+
+    def note(self, sentence: str, **measured: Any) -> None:
+        """Add a finding in words, and its numbers: Python numbers, texts, and lists of them."""
+        if sentence:
+            self.result.found.append(sentence)
+        self.result.measured |= {name: finite(value) for name, value in measured.items()}
+        self.write()
+
+    def end(self, status: Status, reason: str = "") -> None:
+        """Set how the step has ended."""
+        self.result.status, self.result.reason = status, reason
+        self.write()
+
+    def write(self) -> None:
+        """Write the result."""
+        write_json(self.path, self.result.model_dump(mode="json"))
+
+
+def finite(value: Any) -> Any:
+    """Return a value in which numbers that are not finite are texts, for JSON has none."""
+    if isinstance(value, list):
+        return [finite(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def table_of(check: GpuCheck) -> str:
+    """Return the table of all steps, and one line that sums it up."""
+    lines = [*textwrap.wrap(check.proves, WIDTH), ""]
+    width = max((len(step.title) for step in check.steps), default=0)
+    indent = " " * (width + 20)
+    for step in check.steps:
+        parts = [step.reason] if step.reason else []
+        text = "; ".join([*parts, *step.found]) or "-"
+        head = f"{step.title:{width}}  {step.status:7}  {step.seconds:5.0f} s  "
+        lines += textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=indent)
+    counts = {
+        status: sum(step.status == status for step in check.steps)
+        for status in ("passed", "failed", "not run")
+    }
+    counted = ", ".join(f"{number} {status}" for status, number in counts.items())
+    return "\n".join([*lines, "", f"{counted}; {check.seconds:.0f} s", ""])

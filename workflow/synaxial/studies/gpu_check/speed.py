@@ -1,0 +1,59 @@
+"""Images a second of our training of the paper's networks, and the memory that it takes."""
+
+from typing import Any
+
+import numpy as np
+
+from synaxial.compute.chainer_compatibility import chainermn
+from synaxial.compute.devices import prepare_alone
+from synaxial.compute.parallel import use_threads
+from synaxial.gan.train.setup import make_updater
+from synaxial.studies.gpu_check.results import Findings
+from synaxial.studies.gpu_check.setting import Setting
+from synaxial.studies.gpu_check.timing import (
+    BATCH_SIZES,
+    check_tf32,
+    note_speed,
+    time_iterations,
+)
+
+
+def measure_ours(setting: Setting, findings: Findings) -> None:
+    """Measure our training in float32."""
+    device, threads = prepare_alone(setting.device, None)
+    ranks = chainermn.create_communicator("naive")
+    images = setting.images()
+    with use_threads(threads):
+        for batch_size in BATCH_SIZES:
+            training = setting.training("paper").model_copy(update={"batch_size": batch_size})
+            updater = make_updater(training, images, ranks, device)
+            seconds = time_iterations(updater.update, lambda: finish(device))
+            note_speed(findings, batch_size, seconds, memory_of(device))
+            # Free them before those of the next batch size are there.
+            del updater
+            free_memory(device)
+
+
+def measure_ours_tf32(setting: Setting, findings: Findings) -> None:
+    """Measure our training with TF32; the process has CUPY_TF32=1."""
+    check_tf32(setting)
+    measure_ours(setting, findings)
+
+
+def finish(device: Any) -> None:
+    """Wait until a GPU has finished its work; a CPU works synchronously."""
+    if device.xp is not np:
+        device.xp.cuda.runtime.deviceSynchronize()
+
+
+def memory_of(device: Any) -> int | None:
+    """Return the bytes of the GPU that CuPy has taken, which it keeps; None on the CPU."""
+    if device.xp is np:
+        return None
+    return int(device.xp.get_default_memory_pool().total_bytes())
+
+
+def free_memory(device: Any) -> None:
+    """Give the free memory that CuPy keeps back to the GPU."""
+    if device.xp is not np:
+        device.xp.get_default_memory_pool().free_all_blocks()

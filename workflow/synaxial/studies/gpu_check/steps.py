@@ -1,0 +1,52 @@
+"""The steps of the check, in their order: the most important ones come first."""
+
+from dataclasses import dataclass
+
+#: Where the functions of the steps are.
+PACKAGE = "synaxial.studies.gpu_check"
+TORCH = f"{PACKAGE}.torch_speed"
+
+#: The time limit of all steps together for which their own limits are.
+MINUTES = 8
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the check.
+
+    Attributes
+    ----------
+    function
+        `module:function`. It is called with a `Setting` and `Findings`.
+    seconds
+        The time limit of its process.
+    tf32
+        Whether CuPy may use TF32 for the products of float32 matrices.
+    """
+
+    name: str
+    title: str
+    function: str
+    seconds: float
+    tf32: bool = False
+
+
+#: The first step: without it the others have no device.
+DEVICE = Step("device", "versions and device", f"{PACKAGE}.device:check_device", 60)
+
+STEPS = (
+    DEVICE,
+    Step("functions", "functions", f"{PACKAGE}.agreement:check_functions", 150),
+    Step("paper", "20 iterations, paper", f"{PACKAGE}.training:check_paper", 100),
+    Step("coarse", "20 iterations, coarse", f"{PACKAGE}.training:check_coarse", 100),
+    Step("upsampler", "20 iterations, up-sampler", f"{PACKAGE}.training:check_upsampler", 80),
+    Step("resume", "resume after kill -9", f"{PACKAGE}.resume:check_resume", 100),
+    Step("sampling", "sampling", f"{PACKAGE}.sampling:check_sampling", 60),
+    Step("ranks", "two ranks", f"{PACKAGE}.ranks:check_ranks", 80),
+    Step("speed", "speed", f"{PACKAGE}.speed:measure_ours", 60),
+    Step("speed_tf32", "speed, TF32", f"{PACKAGE}.speed:measure_ours_tf32", 60, tf32=True),
+    Step("eager", "PyTorch", f"{TORCH}:measure_eager", 60),
+    Step("eager_tf32", "PyTorch, TF32", f"{TORCH}:measure_eager_tf32", 60),
+    Step("compiled", "torch.compile", f"{TORCH}:measure_compiled", 120),
+    Step("compiled_tf32", "torch.compile, TF32", f"{TORCH}:measure_compiled_tf32", 120),
+)
