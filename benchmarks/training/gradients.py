@@ -10,7 +10,6 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.detail import NUMBERS
 from synaxial.gan.ops.hidden import Dropped
 from synaxial.gan.ops.layout import by_channel
-from synaxial.gan.train import updater as updater_module
 
 SEED = 5
 
@@ -83,7 +82,7 @@ def write(updater: Any, output: Path, precision: str) -> None:
         return arrays["real"]
 
     with (
-        patch.object(updater_module, "BatchRandomness", lambda *_: noted),
+        patch.object(updater, "source", lambda *_: noted),
         patch.object(updater, "real_images", real),
         patch.object(optimizers["discriminator"], "update", lambda: note("discriminator")),
         patch.object(optimizers["generator"], "update", lambda: note("generator")),
