@@ -8,9 +8,10 @@ import pytest
 
 from synaxial.cli import make_app
 from synaxial.config.model import Sample, Training
-from synaxial.gan.image_inputs import independent
+from synaxial.gan.image_inputs import independent, interpolation
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.coarse import Growth
+from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness
 from synaxial.gan.networks.saving import (
     calibrate,
@@ -21,6 +22,7 @@ from synaxial.gan.networks.saving import (
     make_upsampler,
     save_network,
 )
+from synaxial.gan.networks.upsampler import Upsampler
 from synaxial.gan.sampling import make_pages, with_statistics
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import read_stack, write_stack
@@ -63,6 +65,33 @@ def test_an_image_is_a_function_of_seed_stack_and_number():
         assert not np.array_equal(long, stack_of(network, training, **other))
     # Batch normalisation has nothing to say here.
     np.testing.assert_array_equal(long, stack_of(network, training, batch_normalization="batch"))
+
+
+def test_images_of_a_series_have_the_detail_of_one(monkeypatch):
+    training = make_training()
+    network = make_trained(training)
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 32, 32)).astype(np.uint8)
+    # From smooth to rough.
+    pixels = (pixels * np.linspace(0.01, 1, 40)[:, None, None]).astype(np.uint8) + 60
+    network.upsampler.learn_details(pixels)
+    used = []
+    enlarge = Upsampler.enlarge
+
+    def noted(self, images, details, randomness):
+        used.append(np.array(details))
+        return enlarge(self, images, details, randomness)
+
+    monkeypatch.setattr(Upsampler, "enlarge", noted)
+    sample = Sample(images=25)
+    way = interpolation(Conditions(()), sample, 0, Path("g"), training.latent, (3, 17), 25)
+    pages = np.stack(list(make_pages(network, training.latent, sample, way)))
+    assert [len(details) for details in used] == [20, 5]
+    assert (np.concatenate(used) == used[0][0]).all()
+    used.clear()
+    # The way begins at that image of the stack.
+    np.testing.assert_array_equal(pages[0], stack_of(network, training)[3])
+    assert len(np.unique(np.concatenate(used), axis=0)) > 5
+    assert network.detail is None
 
 
 @pytest.mark.parametrize("masks", [False, True])

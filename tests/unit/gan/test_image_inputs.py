@@ -37,6 +37,7 @@ def test_a_head_has_one_latent_and_one_noise_at_all_levels(conditions):
     inputs = head_of(conditions, (70, 75))
     assert list(inputs.names) == [(SAMPLE, 3, 2, 0)] * 6
     assert inputs.latents is None
+    assert inputs.detail_of == 3
     np.testing.assert_array_equal(inputs.labels[:, LEVEL], range(70, 76))
     np.testing.assert_array_equal(inputs.labels[:, TUMOUR:], 0)
     assert inputs.descriptions[1] == {
@@ -86,6 +87,7 @@ def test_the_way_goes_from_one_image_to_the_other(conditions):
     inputs = interpolation(conditions, SETTINGS, 2, PATH, LATENT, (4, 17), 5)
     np.testing.assert_allclose(inputs.latents[[0, -1]], latents_of(4, 17), atol=1e-6)
     assert list(inputs.names) == [(SAMPLE, 3, 2, 4)] * 5
+    assert inputs.detail_of == 0
     # Without a detour: all steps are equally long, and no latent is short.
     steps = np.linalg.norm(np.diff(inputs.latents, axis=0), axis=1)
     assert steps.max() < 1.2 * steps.min()

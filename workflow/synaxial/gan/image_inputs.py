@@ -1,7 +1,8 @@
 """What the images of a stack are made from: independent images, a head, or an interpolation.
 
 The images of a head have one latent and one noise, at one level after the other. Those of an
-interpolation have one noise, and latents on the way from one image of a stack to another.
+interpolation have one noise, and latents on the way from one image of a stack to another. In both,
+all images have the fine structure of one scan.
 """
 
 from collections.abc import Sequence
@@ -39,12 +40,16 @@ class ImageInputs:
         What is asked of each image, float32 (N, LABEL); None without conditions.
     latents
         Float32 (N, latent size); None means that the streams give them.
+    detail_of
+        The number of the image whose fine structure all have, as slices of one scan have; None
+        means that each has its own.
     """
 
     names: Sequence[tuple[int, ...]]
     descriptions: Sequence[dict[str, Any]]
     labels: Array | None
     latents: Array | None = None
+    detail_of: int | None = None
 
 
 def independent(
@@ -104,7 +109,8 @@ def head(
     descriptions = [
         {"image": 0, "series": "head"} | described(label, conditions.names) for label in labels
     ]
-    return ImageInputs([(SAMPLE, settings.seed, stack, 0)] * len(labels), descriptions, labels)
+    names = [(SAMPLE, settings.seed, stack, 0)] * len(labels)
+    return ImageInputs(names, descriptions, labels, detail_of=len(labels) // 2)
 
 
 def interpolation(
@@ -147,7 +153,8 @@ def interpolation(
             page | described(label, conditions.names)
             for page, label in zip(descriptions, asked, strict=True)
         ]
-    return ImageInputs([streams[0]] * steps, descriptions, asked, mix(first, last, shares))
+    latents = mix(first, last, shares)
+    return ImageInputs([streams[0]] * steps, descriptions, asked, latents, detail_of=0)
 
 
 def along_line(first: Array, last: Array, shares: Array) -> Array:

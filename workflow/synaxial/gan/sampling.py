@@ -17,6 +17,7 @@ from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample
 from synaxial.gan.image_inputs import ImageInputs, head, independent, interpolation
+from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.generator import generate_images
 from synaxial.gan.networks.randomness import ImageRandomness, draw_latents
@@ -27,7 +28,7 @@ from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 log = logging.getLogger(__name__)
 
@@ -172,17 +173,23 @@ def make_pages(
 
     The generator has the statistics to use, and is on any device.
     """
-    by_batch = settings.batch_normalization == "batch"
-    # The batch's statistics are those of the whole stack, whatever memory that takes.
-    size = len(inputs.names) if by_batch else CHUNK
-    for first in range(0, len(inputs.names), size):
-        some = slice(first, first + size)
+
+    def inputs_of(some: slice) -> tuple[Any, Any, Any]:
         randomness = ImageRandomness(generator.xp, inputs.names[some])
         latents = draw_latents(randomness, len(inputs.names[some]), latent)
         if inputs.latents is not None:
             latents = generator.xp.asarray(inputs.latents[some])
+        return latents, randomness, None if inputs.labels is None else inputs.labels[some]
+
+    if inputs.detail_of is not None and isinstance(generator, Cascade):
+        one = slice(inputs.detail_of, inputs.detail_of + 1)
+        generator = generator.with_detail_of(*inputs_of(one))
+    by_batch = settings.batch_normalization == "batch"
+    # The batch's statistics are those of the whole stack, whatever memory that takes.
+    size = len(inputs.names) if by_batch else CHUNK
+    for first in range(0, len(inputs.names), size):
+        latents, randomness, asked = inputs_of(slice(first, first + size))
         used = randomness if settings.dropout or generator.needs_randomness else None
-        asked = None if inputs.labels is None else inputs.labels[some]
         yield from pages_of(generate_images(generator, latents, used, by_batch, asked))
 
 

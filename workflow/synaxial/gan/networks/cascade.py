@@ -30,6 +30,8 @@ class Cascade(chainer.Chain):
         with self.init_scope():
             self.coarse = coarse
             self.upsampler = upsampler
+        #: The standardised detail of all images, (1, 3); None means that each has its own.
+        self.detail: Any = None
         # A new chain is on the host, wherever its parts are.
         self.to_device(coarse.device)
 
@@ -51,8 +53,26 @@ class Cascade(chainer.Chain):
         `latents` and `labels` are those of the coarse generator. During a training it may not have
         reached its full width; then its images are enlarged bilinearly before the up-sampler.
         """
+        images = self._small(latents, randomness, labels)
+        details = self.upsampler.draw_details(images, randomness)
+        if self.detail is not None:
+            details = self.xp.repeat(self.detail, len(details), axis=0)
+        return self.upsampler.enlarge(images, details, randomness).images
+
+    def with_detail_of(
+        self, latents: Any, randomness: Randomness, labels: np.ndarray | None = None
+    ) -> "Cascade":
+        """Return a copy that gives all images the detail of this one; as `forward`, with N = 1."""
+        copy: Cascade = self.copy(mode="share")
+        with chainer.using_config("train", False), chainer.no_backprop_mode():
+            images = self._small(latents, randomness, labels)
+        copy.detail = self.upsampler.draw_details(images, randomness)
+        return copy
+
+    def _small(self, latents: Any, randomness: Randomness, labels: np.ndarray | None) -> Any:
+        """Make the small images that the up-sampler enlarges."""
         # As the up-sampler's training has them.
         images = F.clip(self.coarse(latents, randomness, labels), *self.output_range)
         while images.shape[-1] < self.coarse.settings.width:
             images = bilinear_upsampling(images)
-        return self.upsampler(images, randomness)
+        return images
