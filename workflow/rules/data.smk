@@ -116,6 +116,7 @@ rule pack:
         index=f"{RESULTS}/dataset/index.csv",
         description=f"{RESULTS}/dataset/dataset.json",
         overview=report(
+        packed=f"{RESULTS}/dataset/packed.csv",
             f"{RESULTS}/dataset/overview.png",
             caption="../report/overview.rst",
             category="Data",
@@ -132,7 +133,9 @@ rule pack:
         folder=subpath(output.images, parent=True),
     shell:
         "synaxial data pack --config {input.settings} --records {params.records}"
-        " --output {params.folder} {params.stacks} > {log} 2>&1"
+        " --output {params.folder} {params.stacks} > {log} 2>&1;"
+        # What was packed, for `Plan.is_packed`: the columns subject, status, record and images.
+        " echo {params.version} | cat - {input.tables} | cut -d, -f1-4 > {output.packed}"
 
 
 use rule pack as pack_held_out with:
@@ -145,6 +148,7 @@ use rule pack as pack_held_out with:
         index=f"{RESULTS}/held_out/index.csv",
         description=f"{RESULTS}/held_out/dataset.json",
         overview=report(
+        packed=f"{RESULTS}/held_out/packed.csv",
             f"{RESULTS}/held_out/overview.png",
             caption="../report/overview.rst",
             category="Data",
