@@ -1,7 +1,11 @@
 """`synaxial data prepare`: the stages from the volume to the images, of many subjects at once."""
 
+import ctypes
 import logging
 import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -47,6 +51,9 @@ COLUMNS = ["subject", "status", "record", "images", "masks"]
 STAGES = {"acquire": acquire, "slice": cutting, "resize": resize, "mask": mask}
 
 logger = logging.getLogger(__name__)
+
+#: The number of the function of prctl that names the signal of a parent's end (linux/prctl.h).
+PR_SET_PDEATHSIG = 1
 
 
 def run(
@@ -96,7 +103,8 @@ def _in_processes(
         return
     # Forked processes need not import NumPy and nibabel again, and no thread runs yet.
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(threads, len(tasks)), fork) as pool:
+    end = partial(_end_with_the_parent, os.getpid())
+    with ProcessPoolExecutor(min(threads, len(tasks)), fork, initializer=end) as pool:
         try:
             yield from pool.map(work, tasks)
         except BrokenProcessPool as error:
@@ -110,6 +118,18 @@ def _in_processes(
 
 def prepare_subject(
     source: Source, study: Study, results: Path, task: tuple[str, str]
+def _end_with_the_parent(parent: int) -> None:
+    """Have Linux end this process when its parent ends, even if that is killed.
+
+    Otherwise it would write files while the same command runs again.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have ended before.
+        if os.getppid() != parent:
+            os._exit(1)
+
+
 ) -> dict[str, str] | str:
     """Run the stages of a subject that are not current.
 
