@@ -62,7 +62,8 @@ rule prepare:
         f"{BENCHMARKS}/prepare/{{batch}}.tsv"
     threads: lambda wildcards: once_fetched(plan.workers_of, wildcards.batch)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 * threads,
+        # The largest volumes, 512 x 512 x 300 with float32, take 1.5 GB in each process.
+        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
     params:
         versions=[
             version_of("data prepare"),
