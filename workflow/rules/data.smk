@@ -116,8 +116,8 @@ rule pack:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
         description=f"{RESULTS}/dataset/dataset.json",
-        overview=report(
         packed=f"{RESULTS}/dataset/packed.csv",
+        overview=report(
             f"{RESULTS}/dataset/overview.png",
             caption="../report/overview.rst",
             category="Data",
@@ -148,8 +148,8 @@ use rule pack as pack_held_out with:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",
         description=f"{RESULTS}/held_out/dataset.json",
-        overview=report(
         packed=f"{RESULTS}/held_out/packed.csv",
+        overview=report(
             f"{RESULTS}/held_out/overview.png",
             caption="../report/overview.rst",
             category="Data",
@@ -182,8 +182,10 @@ rule pack_masks:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.training_subjects),
         folder=subpath(output.masks, parent=True),
+        results=str(plan.results),
     shell:
-        "synaxial data pack-masks --dataset {params.folder} {params.stacks} > {log} 2>&1"
+        "synaxial data pack-masks --dataset {params.folder} --results {params.results}"
+        " {params.stacks} > {log} 2>&1"
 
 
 use rule pack_masks as pack_masks_held_out with:
@@ -201,3 +203,4 @@ use rule pack_masks as pack_masks_held_out with:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.held_out_subjects),
         folder=subpath(output.masks, parent=True),
+        results=str(plan.results),

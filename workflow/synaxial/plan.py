@@ -27,7 +27,7 @@ from synaxial.config import (
     read_study,
 )
 from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
-from synaxial.data.prepared.memory import state_of_subject
+from synaxial.data.prepared.memory import state_of_subject, wanted_stages
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.data.subjects import check_lists, split_subjects
@@ -199,9 +199,13 @@ class Plan:
     def states_of(self, batch: str) -> list[str]:
         """Return the state of each subject of a batch (see `state_of_subject`)."""
         return [
-            state_of_subject(self.source.files(name), self.results, name)
+            state_of_subject(self.source.files(name), self.results, name, self._wanted)
             for name in self.batches[batch]
         ]
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        return wanted_stages(self.study, lambda stage: version_of(f"data {stage}"))
 
     def workers_of(self, batch: str) -> int:
         """Return the number of processes that prepare a batch."""
@@ -361,12 +365,12 @@ def check_cluster(device: str) -> None:
     check_slurm()
 
 
-def _can_segment(study: Study) -> bool:
-    name = study.segment_experiment
-    return name is not None and study.experiments[name].masks and bool(study.acquire.held_out)
 def _lines_of(table: Path) -> list[str]:
     """Return the lines of a batch's table, with the first four columns."""
     lines = table.read_text(encoding="utf-8").splitlines()
     return [",".join(line.split(",")[:4]) for line in lines]
 
 
+def _can_segment(study: Study) -> bool:
+    name = study.segment_experiment
+    return name is not None and study.experiments[name].masks and bool(study.acquire.held_out)
