@@ -105,5 +105,5 @@ def test_a_subject_without_a_segmentation_is_named(tmp_path):
     errors = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line]
     told = [line for line in errors if line.startswith("synaxial data pack-masks: error:")]
     assert told, done.stdout + done.stderr
-    assert f"{SIX_SUBJECTS[1]}: no masks; expected a segmentation" in told[0]
+    assert f"{SIX_SUBJECTS[1]}: no masks (no segmentation); expected a segmentation" in told[0]
     assert not workflow.results("dataset", "masks.npy").exists()

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from .conftest import SUBJECTS, files_of, jobs_of, write_subject
+from .conftest import STUDY, SUBJECTS, files_of, jobs_of, new_study, write_subject
 
 pytestmark = pytest.mark.snakemake
 
@@ -163,6 +163,27 @@ def test_one_more_subject_runs_that_subject_and_the_training(workflow):
     write_subject(workflow.folder / "data", "BraTS20_Training_004", 4)
     assert dry_run(workflow) == {**AFTER_PREPARING, "manifest": 1}
     assert run_again(workflow, "--until", "prepare") == files_of("BraTS20_Training_004")
+
+
+def test_a_batch_less_is_packed_in_the_same_run(tmp_path):
+    names = [f"BraTS20_Training_{number:03d}" for number in range(1, 34)]
+    packed = "results/dataset/images.npy"
+    workflow = new_study(tmp_path, STUDY, names)
+    assert workflow.run(packed).returncode == 0
+    assert dry_run(workflow, packed) == {}
+    # Without the last one, the first batch is what it was.
+    change(workflow, "acquire", subjects="001-032")
+    done = workflow.run(packed)
+    jobs = jobs_of(done.stdout + done.stderr)
+    assert (jobs.get("prepare"), jobs.get("pack")) == (None, 1)
+    description = json.loads(workflow.results("dataset", "dataset.json").read_text())
+    assert description["subjects"] == names[:-1]
+    assert dry_run(workflow, packed) == {}
+
+
+def test_a_table_that_is_written_again_as_it_was_packs_nothing(workflow):
+    workflow.results("prepared", "training_0.csv").touch()
+    assert dry_run(workflow, "--forcerun", "manifest") == {"manifest": 1}
 
 
 def test_a_new_experiment_runs_alone(workflow):

@@ -84,8 +84,9 @@ def of_batches(kind=""):
 def after_manifest(kind, folder):
     """An input function: the manifest, which comes before the data set of a kind is packed.
 
-    A new manifest alone packs nothing. But Snakemake does not look at the other inputs of a job behind an
-    `ancient` one that is made again, so it is not `ancient` while the data set is older than its subjects.
+    A new manifest alone packs nothing. But Snakemake does not look at the other inputs and the parameters
+    of a job behind an `ancient` one that is made again, so it is not `ancient` while the data set is not
+    that of its subjects.
     """
 
     def manifest(wildcards):

@@ -62,7 +62,8 @@ rule prepare:
         f"{BENCHMARKS}/prepare/{{batch}}.tsv"
     threads: lambda wildcards: once_fetched(plan.workers_of, wildcards.batch)
     resources:
-        mem_mb=lambda wildcards, threads: 1000 * threads,
+        # The largest volumes, 512 x 512 x 300 with float32, take 1.5 GB in each process.
+        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
     params:
         versions=[
             version_of("data prepare"),
@@ -115,6 +116,7 @@ rule pack:
         images=f"{RESULTS}/dataset/images.npy",
         index=f"{RESULTS}/dataset/index.csv",
         description=f"{RESULTS}/dataset/dataset.json",
+        packed=f"{RESULTS}/dataset/packed.csv",
         overview=report(
             f"{RESULTS}/dataset/overview.png",
             caption="../report/overview.rst",
@@ -132,7 +134,9 @@ rule pack:
         folder=subpath(output.images, parent=True),
     shell:
         "synaxial data pack --config {input.settings} --records {params.records}"
-        " --output {params.folder} {params.stacks} > {log} 2>&1"
+        " --output {params.folder} {params.stacks} > {log} 2>&1;"
+        # What was packed, for `Plan.is_packed`: the columns subject, status, record and images.
+        " echo {params.version} | cat - {input.tables} | cut -d, -f1-4 > {output.packed}"
 
 
 use rule pack as pack_held_out with:
@@ -144,6 +148,7 @@ use rule pack as pack_held_out with:
         images=f"{RESULTS}/held_out/images.npy",
         index=f"{RESULTS}/held_out/index.csv",
         description=f"{RESULTS}/held_out/dataset.json",
+        packed=f"{RESULTS}/held_out/packed.csv",
         overview=report(
             f"{RESULTS}/held_out/overview.png",
             caption="../report/overview.rst",
@@ -177,8 +182,10 @@ rule pack_masks:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.training_subjects),
         folder=subpath(output.masks, parent=True),
+        results=str(plan.results),
     shell:
-        "synaxial data pack-masks --dataset {params.folder} {params.stacks} > {log} 2>&1"
+        "synaxial data pack-masks --dataset {params.folder} --results {params.results}"
+        " {params.stacks} > {log} 2>&1"
 
 
 use rule pack_masks as pack_masks_held_out with:
@@ -196,3 +203,4 @@ use rule pack_masks as pack_masks_held_out with:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.held_out_subjects),
         folder=subpath(output.masks, parent=True),
+        results=str(plan.results),

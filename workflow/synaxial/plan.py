@@ -27,7 +27,7 @@ from synaxial.config import (
     read_study,
 )
 from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
-from synaxial.data.prepared.memory import state_of_subject
+from synaxial.data.prepared.memory import state_of_subject, wanted_stages
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.data.subjects import check_lists, split_subjects
@@ -178,12 +178,19 @@ class Plan:
         return [name for name in self.batches if name.startswith(kind)]
 
     def is_packed(self, kind: str, folder: str) -> bool:
-        """Tell whether the data set in a folder is newer than the tables of its batches."""
-        images = self.results / folder / "images.npy"
+        """Tell whether the data set in a folder is what the tables of its batches are now.
+
+        The rule `pack` writes `packed.csv`: its version, and the tables without what is not packed.
+        """
         tables = [self.results / "prepared" / f"{name}.csv" for name in self.batches_of(kind)]
-        if not all(path.exists() for path in (images, *tables)):
+        data_set = self.results / folder
+        try:
+            packed = (data_set / "packed.csv").read_text(encoding="utf-8")
+            rows = [line for table in tables for line in _lines_of(table)]
+        except OSError:
             return False
-        return all(path.stat().st_mtime <= images.stat().st_mtime for path in tables)
+        is_same = packed.splitlines() == [str(version_of("data pack")), *rows]
+        return is_same and (data_set / "images.npy").exists()
 
     def subjects_of(self, batch: str) -> list[str]:
         """Return the subjects of a batch."""
@@ -192,9 +199,13 @@ class Plan:
     def states_of(self, batch: str) -> list[str]:
         """Return the state of each subject of a batch (see `state_of_subject`)."""
         return [
-            state_of_subject(self.source.files(name), self.results, name)
+            state_of_subject(self.source.files(name), self.results, name, self._wanted)
             for name in self.batches[batch]
         ]
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        return wanted_stages(self.study, lambda stage: version_of(f"data {stage}"))
 
     def workers_of(self, batch: str) -> int:
         """Return the number of processes that prepare a batch."""
@@ -352,6 +363,12 @@ def check_cluster(device: str) -> None:
     """
     check_environment(device)
     check_slurm()
+
+
+def _lines_of(table: Path) -> list[str]:
+    """Return the lines of a batch's table, with the first four columns."""
+    lines = table.read_text(encoding="utf-8").splitlines()
+    return [",".join(line.split(",")[:4]) for line in lines]
 
 
 def _can_segment(study: Study) -> bool:

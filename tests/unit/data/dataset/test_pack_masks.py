@@ -11,6 +11,7 @@ import pytest
 from synaxial.data.dataset.pack import run as pack
 from synaxial.data.dataset.pack_masks import run
 from synaxial.data.dataset.reading import open_masks
+from synaxial.data.prepared.memory import Memory, remember
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_placeholder
 from synaxial.io.stacks import write_stack
@@ -117,6 +118,14 @@ def test_a_missing_subject_is_named(study: Study) -> None:
 def test_a_subject_without_a_segmentation_is_named(study: Study) -> None:
     write_placeholder(study.masks[2])
     study.refused("A: no masks; expected a segmentation that can be used for each subject")
+
+
+def test_the_error_says_why_if_that_is_remembered(study: Study) -> None:
+    for number, name in ((0, "B"), (2, "A")):
+        write_placeholder(study.masks[number])
+        remember(study.folder, name, Memory(no_masks="the tumour is cut"))
+    with pytest.raises(SynaxialError, match=r"^B, A: no masks \(the tumour is cut\); expected"):
+        run(study.masks, study.dataset, study.folder)
 
 
 @pytest.mark.parametrize(

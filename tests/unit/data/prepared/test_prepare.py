@@ -2,16 +2,22 @@
 
 import csv
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
+from synaxial.config import as_yaml, part_of_study, read_study
 from synaxial.data.prepared import prepare
 from synaxial.data.prepared.batches import cut_into_batches
-from synaxial.data.prepared.memory import files_of, memory_of, state_of_subject
+from synaxial.data.prepared.memory import files_of, memory_of, state_of_subject, wanted_stages
 from synaxial.data.slices import mask, resize
 from synaxial.data.slices import slice as cutting
 from synaxial.data.volumes import acquire
@@ -55,11 +61,13 @@ class Batch:
 
     def states(self) -> list[str]:
         """The state of each subject, as the rule tells it."""
+        wanted = wanted_of(self.folder / "study.yaml")
         return [
             state_of_subject(
                 [path for path in map(self.original, (n, n), ("flair", "seg")) if path.exists()],
                 self.results,
                 name,
+                wanted,
             )
             for n, name in enumerate(NAMES)
         ]
@@ -89,6 +97,10 @@ class Batch:
 
     def written_since(self, before: dict[str, int]) -> set[str]:
         return {name for name, time in self.times().items() if before.get(name) != time}
+
+
+def wanted_of(config: Path) -> dict[str, str]:
+    return wanted_stages(read_study(config), lambda stage: prepare.STAGES[stage].VERSION)
 
 
 def of(subjects: list[str], *stages: str) -> set[str]:
@@ -249,6 +261,21 @@ def test_a_tumour_beyond_the_image_costs_the_masks_alone(
     batch.run()
     assert is_placeholder(batch.results / f"masks/{NAMES[0]}.tif")
     assert f"{NAMES[0]}: there are no masks of this subject: resize: would cut" in caplog.text
+    # What is current is not made again, but the reason is still known.
+    batch.run()
+    reasons = [memory_of(batch.results, name).no_masks for name in NAMES]
+    assert reasons == ["resize: would cut the tumour"] * 2 + ["no segmentation"]
+
+
+def test_a_damaged_file_of_labels_is_no_subject_without_masks(batch: Batch) -> None:
+    batch.run()
+    labels = batch.results / f"volumes/{NAMES[0]}_seg.nii.gz"
+    # Damaged on the disk, with the size that it had.
+    labels.write_bytes(b"\0" * labels.stat().st_size)
+    batch.write(resize={"filter": "nearest"})
+    with pytest.raises(SynaxialError, match=f"{NAMES[0]}_seg.nii.gz: cannot be read"):
+        batch.run()
+    assert not (batch.results / f"masks/{NAMES[0]}.tif").exists()
 
 
 def test_a_fault_of_the_program_costs_one_subject(
@@ -274,6 +301,94 @@ def test_a_killed_process_is_told_in_one_line(
     monkeypatch.setattr(acquire, "make_record", lambda *_: os._exit(9))
     with pytest.raises(SynaxialError, match="prepare: a process was killed; expected enough mem"):
         batch.run(threads=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end processes")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_a_killed_command(batch: Batch, how: signal.Signals) -> None:
+    for number in range(3):
+        # Whoever reads it waits for ever.
+        batch.original(number).unlink()
+        os.mkfifo(batch.original(number))
+    arguments = ["data", "prepare", "--config", batch.folder / "study.yaml", "--threads", 2]
+    arguments += ["--fetched", batch.folder, "--output", batch.results, "--table", batch.table]
+    command = [sys.executable, "-m", "synaxial", *map(str, arguments)]
+    with subprocess.Popen(command) as process:
+        workers: list[psutil.Process] = []
+        until = time.monotonic() + 60
+        while len(workers) < 2:
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+            workers = psutil.Process(process.pid).children()
+        # So that they have asked, too.
+        time.sleep(0.5)
+        process.send_signal(how)
+    gone, alive = psutil.wait_procs(workers, timeout=10)
+    for worker in alive:
+        worker.kill()
+    assert (len(gone), alive) == (2, [])
+
+
+def test_killed_among_new_files_old_settings_make_them_again(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.run()
+    contents = {name: (batch.results / name).read_bytes() for name in ALL}
+    states = batch.states()
+    batch.write(resize={"filter": "nearest"})
+
+    def kill(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(mask, "mask_slices", kill)
+        with pytest.raises(KeyboardInterrupt):
+            batch.run()
+    # As if its new files had the sizes of the old ones.
+    for name in of(NAMES[:1], "resize", "mask"):
+        (batch.results / name).write_bytes(b"\0" * len(contents[name]))
+    batch.write(resize={"filter": "bicubic"})
+    assert [a != b for a, b in zip(states, batch.states(), strict=True)] == [True, False, False]
+    assert batch.run() == of(NAMES[:1], "resize", "mask")
+    assert {name: (batch.results / name).read_bytes() for name in ALL} == contents
+
+
+def test_the_state_tells_of_settings_that_another_batch_had(batch: Batch) -> None:
+    batch.run()
+    states = batch.states()
+    batch.write(resize={"filter": "nearest"})
+    assert not set(states) & set(batch.states())
+    batch.run()
+    batch.write(resize={"filter": "bicubic"})
+    assert not set(states) & set(batch.states())
+
+
+def test_another_version_of_the_table_computes_its_rows(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.run()
+    monkeypatch.setattr(prepare, "VERSION", 99)
+    monkeypatch.setattr(prepare, "_row", lambda _, subject: {"subject": subject, "status": "new"})
+    assert batch.run() == set()
+    assert batch.table.read_text().count(",new,") == 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"source": "directory", "directory": {"path": "here"}},
+        {"source": "dicom", "dicom": {"path": "here"}, "conform": {"skull": False}},
+        {"source": "phantom"},
+    ],
+)
+def test_the_plan_and_the_command_want_the_same(tmp_path: Path, source: dict[str, Any]) -> None:
+    whole, part = tmp_path / "whole.yaml", tmp_path / "part.yaml"
+    study = {"acquire": {**source, "subjects": "001-002"}, "slice": {"first": 1}}
+    study |= {"resize": {"size": 64}, "experiments": {"one": {"masks": True}}}
+    whole.write_text(yaml.safe_dump(study))
+    part.write_text(as_yaml(part_of_study(read_study(whole), "prepare")))
+    assert wanted_of(whole) == wanted_of(part)
 
 
 def test_batches_are_of_one_kind_and_of_32_at_most() -> None:

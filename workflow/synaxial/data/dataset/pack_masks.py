@@ -12,6 +12,7 @@ import typer
 from numpy.typing import NDArray
 
 from synaxial.data.dataset.reading import describe_images, read_dataset
+from synaxial.data.prepared.memory import memory_of
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, sha256_of, write_json, written_whole
 from synaxial.io.stacks import read_stack
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 def run(
     masks: Annotated[list[Path], typer.Argument(help="Stacks written by mask (SUBJECT.tif).")],
     dataset: Annotated[Path, typer.Option(help="Folder written by pack.")],
+    results: Annotated[
+        Path | None, typer.Option(help="Folder written by prepare, to say why masks are missing.")
+    ] = None,
 ) -> None:
     """Add the masks of all images to a data set, in the order of the images.
 
@@ -37,7 +41,7 @@ def run(
     digest = describe_images(dataset)["sha256"]
     images, rows = read_dataset(dataset)
     wanted = [(row["subject"], int(row["slice"])) for row in rows]
-    check_segmentations((subject for subject, _ in wanted), masks)
+    check_segmentations((subject for subject, _ in wanted), masks, results)
     shape = images.pixels.shape
     with ExitStack() as files:
         # The files get their names in the reverse order, so masks.json is the last.
@@ -61,17 +65,24 @@ def run(
     logger.info("%s: %d masks", dataset / "masks.npy", len(images))
 
 
-def check_segmentations(subjects: Iterable[str], stacks: Sequence[Path]) -> None:
-    """Raise a SynaxialError that names the subjects with images whose stack of masks is empty."""
+def check_segmentations(
+    subjects: Iterable[str], stacks: Sequence[Path], results: Path | None = None
+) -> None:
+    """Raise a SynaxialError that names the subjects with images whose stack of masks is empty.
+
+    It says why, as `synaxial data prepare` remembers it in the folder of results.
+    """
     empty = {path.stem for path in stacks if is_placeholder(path)}
     without = [name for name in dict.fromkeys(subjects) if name in empty]
     if without:
         more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        known = [memory_of(results, name).no_masks for name in without[:3]] if results else []
+        why = "; ".join(dict.fromkeys(reason for reason in known if reason))
         raise SynaxialError(
             f"{', '.join(without[:3])}{more}",
-            "no masks",
+            f"no masks ({why})" if why else "no masks",
             "a segmentation that can be used for each subject, because of training.masks",
-            "the warnings in manifest.csv and the logs of prepare say why; leave such subjects out "
+            "see also the warnings in manifest.csv; leave such subjects out "
             "of acquire.subjects and acquire.held_out, or set directory.segmentation_pattern if "
             "the files are elsewhere, or train without masks",
         )

@@ -3,15 +3,17 @@
 Snakemake knows batches of subjects. Which subject of a batch is made again, and by which of its
 stages, is decided here. A stage is current if its settings and its version are the same, its files
 are there with the same sizes, and the stage before it is current. The memory of a subject is a file
-of its own, which is written when all its stages are done.
+of its own. It forgets the stages that are made again before they begin, and is written when all
+stages are done.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from synaxial.config import Study, part_of_study
 from synaxial.data.volumes.originals import state_for_rerun
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
@@ -46,6 +48,10 @@ class Memory:
     sizes: dict[str, int] = field(default_factory=dict)
     #: The row of the subject in the table of its batch.
     row: dict[str, str] = field(default_factory=dict)
+    #: The version of this row.
+    version: int = 0
+    #: Why the subject has no masks; "" if it has some, or is skipped.
+    no_masks: str = ""
 
 
 def memory_of(results: Path, subject: str) -> Memory:
@@ -59,6 +65,16 @@ def memory_of(results: Path, subject: str) -> Memory:
 def remember(results: Path, subject: str, memory: Memory) -> None:
     """Write the memory of a subject."""
     write_json(_path(results, subject), asdict(memory))
+
+
+def forget(results: Path, subject: str, memory: Memory, stages: Sequence[str]) -> None:
+    """Write the memory of a subject without these stages, which are made again now.
+
+    If this process is killed among old and new files, they are not taken for current ones.
+    """
+    kept = {stage: digest for stage, digest in memory.stages.items() if stage not in stages}
+    if kept != memory.stages:
+        remember(results, subject, replace(memory, stages=kept))
 
 
 def record_of(results: Path, subject: str) -> Path:
@@ -82,12 +98,19 @@ def sizes_of(results: Path, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def state_of_subject(originals: Sequence[Path], results: Path, subject: str) -> str:
+def wanted_stages(study: Study, version_of: Callable[[str], int]) -> dict[str, str]:
+    """Return, of each stage, the digest of its settings in a study and of its version."""
+    return {stage: digest_of([version_of(stage), part_of_study(study, stage)]) for stage in FILES}
+
+
+def state_of_subject(
+    originals: Sequence[Path], results: Path, subject: str, wanted: Mapping[str, str]
+) -> str:
     """Return the state of a subject: another one than at its last preparation if it must run again.
 
-    It must if the source's files or its own have changed. Whether settings have changed, Snakemake
-    knows. The state is the same wherever it is asked for, until the subject is prepared: then
-    `synaxial data prepare` writes it into the memory.
+    It must if the source's files or its own have changed, or if it was last prepared with other
+    settings, which may have been in another batch. The state is the same wherever it is asked for,
+    until the subject is prepared: then `synaxial data prepare` writes it into the memory.
 
     Parameters
     ----------
@@ -97,13 +120,13 @@ def state_of_subject(originals: Sequence[Path], results: Path, subject: str) -> 
         The folder of results.
     subject
         Its name.
+    wanted
+        As of `stages_to_run`.
     """
     memory = memory_of(results, subject)
-    now = state_for_rerun(originals, record_of(results, subject))
-    lost = _lost(results, memory)
-    if memory.state and now == memory.originals and not lost:
+    if memory.state and not stages_to_run(originals, results, subject, memory, wanted):
         return memory.state
-    return digest_of([memory.state, now, lost])
+    return digest_of(memory.state)
 
 
 def stages_to_run(
@@ -122,7 +145,7 @@ def stages_to_run(
     memory
         The memory of the subject.
     wanted
-        Of each stage, the digest of its settings and version now.
+        Of each stage, the digest of its settings and version now (see `wanted_stages`).
     """
     lost = _lost(results, memory)
     again: list[str] = []

@@ -1,7 +1,11 @@
 """`synaxial data prepare`: the stages from the volume to the images, of many subjects at once."""
 
+import ctypes
 import logging
 import multiprocessing
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,16 +18,18 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.config import Study, part_of_study, read_study
+from synaxial.config import Study, read_study
 from synaxial.data.prepared.memory import (
     Memory,
     digest_of,
     files_of,
+    forget,
     memory_of,
     record_of,
     remember,
     sizes_of,
     stages_to_run,
+    wanted_stages,
 )
 from synaxial.data.slices import mask, resize
 from synaxial.data.slices import slice as cutting
@@ -45,6 +51,9 @@ COLUMNS = ["subject", "status", "record", "images", "masks"]
 
 #: The stages, in the order in which a subject runs through them.
 STAGES = {"acquire": acquire, "slice": cutting, "resize": resize, "mask": mask}
+
+#: The number of the function of prctl that names the signal of a parent's end (linux/prctl.h).
+PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +105,8 @@ def _in_processes(
         return
     # Forked processes need not import NumPy and nibabel again, and no thread runs yet.
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(threads, len(tasks)), fork) as pool:
+    end = partial(_end_with_the_parent, os.getpid())
+    with ProcessPoolExecutor(min(threads, len(tasks)), fork, initializer=end) as pool:
         try:
             yield from pool.map(work, tasks)
         except BrokenProcessPool as error:
@@ -106,6 +116,18 @@ def _in_processes(
                 "enough memory for all processes",
                 "what is finished is kept; set more mem_mb or fewer threads for the rule prepare",
             ) from error
+
+
+def _end_with_the_parent(parent: int) -> None:
+    """Have Linux end this process when its parent ends, even if that is killed.
+
+    Otherwise it would write files while the same command runs again.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have ended before.
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def prepare_subject(
@@ -133,13 +155,11 @@ def _prepare(
     source: Source, study: Study, results: Path, subject: str, state: str
 ) -> dict[str, str]:
     memory, files = memory_of(results, subject), source.files(subject)
-    wanted = {
-        name: digest_of([module.VERSION, part_of_study(study, name)])
-        for name, module in STAGES.items()
-    }
+    wanted = wanted_stages(study, lambda stage: int(STAGES[stage].VERSION))
     again = stages_to_run(files, results, subject, memory, wanted)
-    originals, row = memory.originals, memory.row
+    originals, row, no_masks = memory.originals, memory.row, memory.no_masks
     if again:
+        forget(results, subject, memory, again)
         # Old files must not stand beside new ones if this process ends here.
         for name in (name for stage in again for name in files_of(stage, subject)):
             (results / name).unlink(missing_ok=True)
@@ -148,9 +168,13 @@ def _prepare(
             getattr(work, stage)()
         if "acquire" in again:
             originals = str(work.record.state)
+        if "mask" in again:
+            no_masks = work.no_masks
+    if again or memory.version != VERSION:
         row = _row(results, subject)
     names = [name for stage in STAGES for name in files_of(stage, subject)]
-    now = Memory(state, originals, wanted, sizes_of(results, names), row)
+    sizes = sizes_of(results, names)
+    now = Memory(state, originals, wanted, sizes, row, VERSION, no_masks)
     if now != memory:
         remember(results, subject, now)
     return row
@@ -164,6 +188,8 @@ class _Subject:
     study: Study
     results: Path
     name: str
+    #: As of `Memory`, once the masks are made.
+    no_masks: str = ""
 
     def acquire(self) -> None:
         state = state_of(self.source.files(self.name))
@@ -195,15 +221,20 @@ class _Subject:
         wanted = cutting.slices_to_cut(self.record, self.study, output)
         if wanted is None:
             return
+        labels = self.labels
+        if labels is None:
+            self.no_masks = "; ".join(self.record.warnings) or "no segmentation"
+            write_placeholder(output)
+            return
         try:
-            if self.labels is not None:
-                masks = mask.mask_slices(self.labels, self.record, wanted, self.study)
-                write_stack(output, masks.pages, masks.descriptions)
-                return
+            masks = mask.mask_slices(labels, self.record, wanted, self.study)
         except SynaxialError as error:
             # No volume is lost because of its segmentation.
+            self.no_masks = str(error)
             logger.warning("%s: there are no masks of this subject: %s", self.name, error)
-        write_placeholder(output)
+            write_placeholder(output)
+            return
+        write_stack(output, masks.pages, masks.descriptions)
 
     # What an earlier run has made is read.
     @cached_property
