@@ -35,7 +35,7 @@ def check_ranks(setting: Setting, findings: Findings) -> None:
     together = train(setting, [mpiexec, "-n", str(RANKS)], "together")
     communicator = str(together.pop("communicator"))
     del alone["communicator"]
-    apart = max(float(np.abs(alone[name] - together[name]).max()) for name in alone)
+    apart = largest_difference(alone, together)
     findings.note(
         f"{RANKS} ranks, {communicator}, synchronised normalisation: the weights differ by "
         f"{apart:.0e} from those of one rank",
@@ -44,6 +44,12 @@ def check_ranks(setting: Setting, findings: Findings) -> None:
     )
     if not apart <= TOLERANCE:
         raise CheckFailedError(f"the weights of {RANKS} ranks differ by more than {TOLERANCE:g}")
+
+
+def largest_difference(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> float:
+    """Return the largest absolute difference of arrays of the same names; NaN if there is one."""
+    # Python's max() passes over NaN.
+    return float(np.max([np.abs(first[name] - second[name]).max() for name in first]))
 
 
 def find_mpiexec() -> str | None:
