@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from synaxial.compute.devices import count_gpus
+from synaxial.studies.gpu_check.lifetime import end_with_parent
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
 
@@ -64,7 +65,8 @@ def train(setting: Setting, launcher: list[str], name: str) -> dict[str, np.ndar
     command = [*launcher, sys.executable, "-m", PROGRAM, setting.device, str(path)]
     # Open MPI starts nothing as root without these.
     permitted = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(command, env={**os.environ, **permitted}, check=False)
+    environment = {**os.environ, **permitted}
+    done = subprocess.run(command, env=environment, check=False, preexec_fn=end_with_parent)
     if done.returncode or not path.exists():
         raise CheckFailedError(f"{' '.join(command[:4])} … ended with status {done.returncode}")
     with np.load(path) as file:

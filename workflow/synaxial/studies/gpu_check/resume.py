@@ -18,6 +18,7 @@ import numpy as np
 from synaxial.config.loading import as_yaml
 from synaxial.gan.train.checkpoint import find_checkpoints
 from synaxial.io.files import write_json, write_text
+from synaxial.studies.gpu_check.lifetime import end_with_parent
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
 
@@ -100,7 +101,12 @@ def started(setting: Setting, folder: Path) -> Iterator[subprocess.Popen[bytes]]
         *("--device", setting.device),
     ]
     with (setting.folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # noqa: PLW1509, see there
+        )
         try:
             yield process
         finally:

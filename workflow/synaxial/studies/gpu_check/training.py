@@ -201,7 +201,7 @@ def weights_of(updater: Any) -> dict[str, Weights]:
 
     With them are the weights and the statistics of the moving average, if there is one.
     """
-    weights = {
+    weights: dict[str, Weights] = {
         name: {path: on_host(weight.array) for path, weight in optimizer.target.namedparams()}
         for name, optimizer in updater.get_all_optimizers().items()
     }
