@@ -47,7 +47,7 @@ STEPS = (
     Step("paper", "20 iterations, paper", f"{PACKAGE}.training:check_paper", 100),
     Step("coarse", "20 iterations, coarse", f"{PACKAGE}.training:check_coarse", 100),
     Step("upsampler", "20 iterations, up-sampler", f"{PACKAGE}.training:check_upsampler", 80),
-    Step("resume", "resume after kill -9", f"{PACKAGE}.resume:check_resume", 100),
+    Step("resume", "resume after kill -9", f"{PACKAGE}.resume:check_resume", 140),
     Step("sampling", "sampling", f"{PACKAGE}.sampling:check_sampling", 60),
     Step("ranks", "two ranks", f"{PACKAGE}.ranks:check_ranks", 80),
     Step("speed", "speed", f"{PACKAGE}.speed:measure_ours", 60, "speed"),
