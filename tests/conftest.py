@@ -1,11 +1,16 @@
 """How the tests are shared out among processes (`pytest -n 2`)."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+# Chainer's checks of types and shapes, which Synaxial switches off. Chainer reads this when it is
+# imported, in this process and in those that the tests start.
+os.environ["CHAINER_TYPE_CHECK"] = "1"
 
 #: The files that take the longest, the longest first. A file begun last would end the run alone.
 #: `pytest --durations=60` shows where time goes.

@@ -1,7 +1,8 @@
-"""The kernels that a training uses, compiled for processors of GPUs; no GPU is needed.
+"""The kernels of Chainer and the engine in a training, compiled for GPUs; no GPU is needed.
 
-The stand-in records each kernel with the types that it is called with. CuPy's own code then makes
-the source of it, and NVRTC compiles that.
+The stand-in records each ElementwiseKernel and RawKernel with the types that it is called with.
+CuPy's own code then makes the source of it, and NVRTC compiles that. A ReductionKernel would be an
+error of the stand-in; a training has none. The kernels of CuPy's own functions are not compiled.
 """
 
 import json
@@ -33,7 +34,7 @@ def interpreter_with_cupy():
     pytest.skip("no CuPy here; `make kernels` makes an environment with it")
 
 
-def test_every_kernel_compiles_for_every_processor(monkeypatch, tmp_path):
+def test_every_elementwise_and_raw_kernel_compiles_for_every_processor(monkeypatch, tmp_path):
     python = interpreter_with_cupy()
     use_stand_in(monkeypatch, gpus=2)
     record = tmp_path / "kernels.jsonl"

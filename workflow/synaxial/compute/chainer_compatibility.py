@@ -58,8 +58,9 @@ def mend_gradient_packing() -> None:
 
 # CuPy 14 has no cuDNN, and Chainer would warn about that at every start.
 os.environ.setdefault("CHAINER_CUDNN", "0")
-# The checks of shapes in each of Chainer's functions take 3 % of a coarse training on a CPU. NumPy
-# and CuPy refuse shapes that do not fit, too.
+# The checks of types and shapes in each of Chainer's functions take 3 % of a coarse training on a
+# CPU. NumPy and CuPy do not replace them: they broadcast (N,) with (N, 1), for example. So the
+# tests have the checks on (tests/conftest.py).
 os.environ.setdefault("CHAINER_TYPE_CHECK", "0")
 skip_environment_check()
 chainer = import_chainer()

@@ -20,6 +20,11 @@ def raises(setting, findings):
     raise ValueError("a mistake of the step")
 
 
+def says_its_environment(setting, findings):
+    names = ("CUPY_TF32", "NVIDIA_TF32_OVERRIDE")
+    findings.note("", **{name: os.environ.get(name, "unset") for name in names})
+
+
 def is_not_run(setting, findings):
     raise NotRunError("there is one GPU")
 
@@ -32,5 +37,6 @@ def crashes(setting, findings):
 def hangs(setting, findings):
     """Hang, with a process of its own that would outlive it."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
-    findings.note("before the hanging", child=child.pid)
+    findings.note("before the hanging", child=child.pid, step=os.getpid())
+    print(f"hanging {os.getpid()} {child.pid}", flush=True)
     time.sleep(300)

@@ -5,6 +5,7 @@ import pytest
 from synaxial.compute.devices import count_gpus
 from synaxial.io.files import read_json
 from synaxial.studies.gpu_check import command
+from synaxial.studies.gpu_check.results import GpuCheck, StepResult
 from synaxial.studies.gpu_check.steps import STEPS, Step
 
 #: Of the longest ones, `functions` and `two ranks` have tests of their own in tests/gpu.
@@ -42,8 +43,23 @@ def test_a_step_that_fails_makes_the_status_1(run_synaxial, tmp_path, monkeypatc
     monkeypatch.setattr(command, "STEPS", [STEPS[0], lost])
     done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "cpu")
     assert done.returncode == 1
-    assert "1 passed, 1 failed, 0 not run" in done.stdout
+    assert "1 passed, 1 failed;" in done.stdout
     assert "cannot be imported" in done.stdout
+
+
+def test_a_check_without_time_for_all_proofs_is_no_success(run_synaxial, tmp_path, monkeypatch):
+    def run_steps(steps, device, minutes, log, after_each):
+        results = [StepResult(name=s.name, title=s.title, status="passed") for s in steps]
+        results[-1].status = "no time"
+        return GpuCheck(device=device, proves="nothing", minutes=minutes, steps=results)
+
+    monkeypatch.setattr(command, "run_steps", run_steps)
+    monkeypatch.setattr(command, "STEPS", STEPS[:3])
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "cpu")
+    assert done.returncode == 1
+    assert f"Not checked: {STEPS[2].title}. Give more --minutes." in done.stdout
+    few = ("--device", "cpu", "--minutes", 3)
+    assert run_synaxial("study", "gpu-check", "--output", tmp_path, *few).returncode != 0
 
 
 @pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")

@@ -1,5 +1,10 @@
 """A step that fails, crashes or hangs costs that step alone, and what it found stays."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -15,9 +20,9 @@ ROOT = Path(__file__).parents[4]
 LIMIT = 12.0
 
 
-def step(name, seconds=100.0):
+def step(name, seconds=100.0, kind="proof"):
     function = f"tests.unit.studies.gpu_check.steps_of_test:{name}"
-    return Step(name, f"it {name}", function, seconds)
+    return Step(name, f"it {name}", function, seconds, kind)
 
 
 @pytest.fixture(autouse=True)
@@ -73,11 +78,90 @@ def test_what_a_crashed_or_hanging_step_has_found_stays(finished):
 def test_no_process_of_a_hanging_step_outlives_it(finished):
     check, _, _ = finished
     child = next(result for result in check.steps if result.name == "hangs").measured["child"]
-    for _ in range(100):
-        if not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie":
-            return
+    assert ends(child)
+
+
+def ends(process):
+    """Whether a process ends within some seconds."""
+    for _ in range(200):
+        try:
+            if psutil.Process(process).status() == "zombie":
+                return True
+        except psutil.NoSuchProcess:
+            return True
         time.sleep(0.05)
-    raise AssertionError(f"{child} is still running")
+    return False
+
+
+def start_a_check_that_hangs(folder):
+    """Start a check; return it, and the numbers of the hanging step and of the step's child."""
+    code = f"""
+from pathlib import Path
+from synaxial.studies.gpu_check.running import run_steps
+from tests.unit.studies.gpu_check.test_running import step
+run_steps([step("hangs")], "cpu", 8, Path({str(folder)!r}, "log"), print)
+"""
+    check = subprocess.Popen([sys.executable, "-c", code])
+    for _ in range(600):
+        log = folder / "log"
+        found = re.search(r"hanging (\d+) (\d+)\n", log.read_text() if log.exists() else "")
+        if found is not None:
+            return check, int(found[1]), int(found[2])
+        time.sleep(0.05)
+    check.kill()
+    raise AssertionError("the step did not start")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_check_ends_its_step_and_all_of_it(number, tmp_path):
+    check, hanging, child = start_a_check_that_hangs(tmp_path)
+    check.send_signal(number)
+    assert check.wait(20) == 128 + number
+    assert ends(hanging)
+    assert ends(child)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can do that")
+def test_a_step_does_not_outlive_a_check_that_was_killed(tmp_path):
+    check, hanging, child = start_a_check_that_hangs(tmp_path)
+    check.kill()
+    check.wait(20)
+    try:
+        assert ends(hanging)
+    finally:
+        # Unlike the processes of the real steps it did not ask to be ended.
+        os.kill(child, signal.SIGKILL)
+
+
+def test_speed_that_cannot_be_measured_is_no_failure(tmp_path):
+    steps = [step("passes"), step("raises", kind="speed"), step("passes", kind="speed")]
+    check = run_steps(steps, "cpu", 8, tmp_path / "log", lambda _: None)
+    assert [result.status for result in check.steps] == ["passed", "not measured", "passed"]
+    assert check.steps[1].reason == "ValueError: a mistake of the step"
+    assert check.failed == check.unproven == []
+    assert "2 passed, 1 not measured" in table_of(check)
+
+
+def test_a_proof_without_time_is_said(tmp_path):
+    """The second step hangs until the time of all is over, and the next ones have none."""
+    # Its own limit is longer than the time that is left.
+    steps = [step("passes", 1000), step("hangs", 1000), step("fails")]
+    steps += [step("passes", kind="speed")]
+    check = run_steps(steps, "cpu", 0.3, tmp_path / "log", lambda _: None)
+    assert [result.status for result in check.steps] == [
+        *("passed", "no time", "no time", "not measured")
+    ]
+    assert check.steps[1].reason.endswith("when the 0.3 minutes were over, killed")
+    assert check.failed == []
+    assert "Not checked: it hangs, it fails. Give more --minutes." in table_of(check)
+
+
+def test_no_setting_of_tf32_reaches_a_step(tmp_path, monkeypatch):
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    monkeypatch.setenv("CUPY_TF32", "1")
+    steps = [step("says_its_environment")]
+    check = run_steps(steps, "cpu", 8, tmp_path / "log", lambda _: None)
+    assert check.steps[0].measured == {"CUPY_TF32": "0", "NVIDIA_TF32_OVERRIDE": "unset"}
 
 
 def test_after_each_step_the_record_has_all_until_then(finished):
@@ -106,4 +190,4 @@ def test_without_a_device_or_time_nothing_more_runs(tmp_path):
     assert [result.status for result in check.steps] == ["failed", "not run"]
     assert check.steps[1].reason == "it fails failed"
     check = run_steps(steps, "gpu", 0.01, tmp_path / "log", lambda _: None)
-    assert {result.reason for result in check.steps} == {"the 0.01 minutes are over"}
+    assert {result.reason for result in check.steps} == {"the 0.01 minutes were over"}

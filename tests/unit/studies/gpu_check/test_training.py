@@ -7,8 +7,9 @@ import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness
+from synaxial.gan.train import updater as updater_module
 from synaxial.gan.train.setup import make_updater
-from synaxial.studies.gpu_check import training
+from synaxial.studies.gpu_check import ranks, training
 from synaxial.studies.gpu_check.host_randomness import HostRandomness
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
@@ -48,7 +49,8 @@ def compare(setting, monkeypatch):
 
 def test_the_cpu_agrees_with_itself(compare):
     measured = compare(lambda updater: None)
-    assert measured["losses"] == measured["steps"] == [0, 0]
+    assert measured["losses"] == measured["steps of generator"] == [0, 0]
+    assert measured["steps of discriminator"] == [0, 0]
 
 
 def test_other_images_are_found(compare):
@@ -64,7 +66,7 @@ def test_a_wrong_optimizer_is_found(compare):
         optimizer = updater.get_optimizer("generator")
         optimizer.alpha *= 1.5
 
-    with pytest.raises(CheckFailedError, match=r"steps of the weights differ by 0\.[45]"):
+    with pytest.raises(CheckFailedError, match=r"by the median: generator 0\.[45]\d?$"):
         compare(mistake)
 
 
@@ -77,6 +79,61 @@ def test_a_loss_that_is_no_number_is_found(compare):
 
     with pytest.raises(CheckFailedError, match="losses"):
         compare(mistake)
+
+
+def row(steps, *, losses=0.0, penalised=False, updated=("discriminator",)):
+    differences = {"losses": losses, "penalty": 0.0, "statistics": 0.0}
+    return training.Row(differences, steps, penalised, (("discriminator",), updated))
+
+
+@pytest.fixture
+def judge(tmp_path):
+    return lambda rows: training.judge(rows, Findings(tmp_path / "result.json", "a", "a"))
+
+
+def test_no_network_hides_behind_another_or_behind_other_iterations(judge):
+    right, wrong = {"discriminator": 0.0, "moving average": 0.0}, {"discriminator": 1.0}
+    judge([row(right)] * 3)
+    with pytest.raises(CheckFailedError, match=r"median: penalised discriminator 1$"):
+        judge([row(right)] * 18 + [row(wrong, penalised=True)] * 2)
+    with pytest.raises(CheckFailedError, match=r"median: moving average 1$"):
+        judge([row({**right, "moving average": 1.0})] * 3)
+    with pytest.raises(CheckFailedError, match="iteration 1 updated none; on the CPU discr"):
+        judge([row(right), row(right, updated=())])
+
+
+def test_nan_in_a_later_iteration_is_found(judge):
+    with pytest.raises(CheckFailedError, match=r"losses differ .* in 1 of 3 .* number 2"):
+        judge([row({}), row({}), row({}, losses=float("nan"))])
+    with pytest.raises(CheckFailedError, match="discriminator nan"):
+        judge([row({"discriminator": 0.0}), row({"discriminator": float("nan")})])
+
+
+def test_nan_in_a_later_array_of_two_ranks_is_found():
+    first = {"a": np.zeros(2), "b": np.zeros(2), "c": np.ones(2)}
+    assert ranks.largest_difference(first, {**first, "c": np.array([1, 3])}) == 2
+    assert np.isnan(ranks.largest_difference(first, {**first, "b": np.array([0, np.nan])}))
+
+
+def test_a_moving_average_that_stands_still_is_found(setting, monkeypatch):
+    monkeypatch.setattr(training, "ITERATIONS", 1)
+    made = []
+
+    def make(device, communicator):
+        images = setting.images()
+        updater = make_updater(setting.training("coarse_to_fine"), images, communicator, device)
+        made.append(updater)
+        return updater
+
+    def follow(average, generator, half_lives):
+        if average is not made[1].networks.average:
+            right(average, generator, half_lives)
+
+    right = updater_module.follow
+    monkeypatch.setattr(updater_module, "follow", follow)
+    findings = Findings(setting.folder / "result.json", "coarse", "coarse")
+    with pytest.raises(CheckFailedError, match=r"median: moving average 1$"):
+        training.compare_iterations(setting, findings, make)
 
 
 def test_host_randomness_is_that_of_the_cpu():

@@ -1,6 +1,7 @@
 """The first step: the versions, the driver and the GPUs."""
 
 import importlib.metadata
+import os
 import shutil
 import subprocess
 from typing import Any
@@ -17,6 +18,9 @@ REMEDY = (
     "install CuPy for the CUDA of your driver (envs/cuda12.txt or envs/cuda13.txt) and run the "
     "check on a node with a GPU; `--device cpu` runs it without one, and proves the check only"
 )
+
+#: Seconds that `nvidia-smi` may take.
+PATIENCE = 20
 
 
 def check_device(setting: Setting, findings: Findings) -> None:
@@ -74,6 +78,12 @@ def describe_gpus(findings: Findings) -> None:
             f"GPU {number}: {name}, {memory / GIB:.0f} GiB, compute capability {capability}",
             **{f"gpu_{number}": name, f"gpu_{number}_bytes": memory},
         )
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    findings.note(
+        "checked: GPU 0" + (f" of CUDA_VISIBLE_DEVICES={visible}" if visible else ""),
+        gpu_checked=0,
+        cuda_visible_devices=visible,
+    )
 
 
 def nccl_version(cupy: Any) -> str:
@@ -85,12 +95,15 @@ def nccl_version(cupy: Any) -> str:
 
 
 def driver_version() -> str:
-    """Return the version of NVIDIA's driver by `nvidia-smi`; "unknown" without it."""
+    """Return the version of NVIDIA's driver by `nvidia-smi`; "unknown" if it does not say it."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return "unknown"
     command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
     return (done.stdout.split() or ["unknown"])[0]
 
 

@@ -24,8 +24,9 @@ from synaxial.studies.gpu_check.function_cases import CASES, Case
 F = chainer.functions
 
 #: The largest errors at which a function agrees: of its result, of its gradients, and of its second
-#: derivatives. Rounding in another order gives less than a fifth of these
-#: (tests/gpu/test_functions.py). TF32 may exceed them: it rounds numbers to 11 bits.
+#: derivatives. On the CPU, rounding in another order gives less than a fifth of these
+#: (tests/gpu/test_functions.py). What a GPU's rounding gives has not been seen. TF32 may exceed
+#: them: it rounds numbers to 11 bits.
 TOLERANCES = (1e-4, 1e-4, 1e-3)
 
 

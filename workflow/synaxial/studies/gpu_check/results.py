@@ -2,15 +2,22 @@
 
 import math
 import textwrap
+from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
 from synaxial.io.files import write_json
 
 Device = Literal["gpu", "cpu"]
-Status = Literal["passed", "failed", "not run"]
+Status = Literal["passed", "failed", "not run", "no time", "not measured"]
+
+#: What a step is for: to prove that a device computes right, or to measure its speed.
+Kind = Literal["proof", "speed"]
+
+#: The most characters of a status.
+STATUS_WIDTH = max(map(len, get_args(Status)))
 
 #: The beginning of a table, which says what it proves.
 PROVES: dict[Device, str] = {
@@ -30,6 +37,9 @@ class StepResult(BaseModel):
 
     Attributes
     ----------
+    status
+        `not run`: it is not possible here. `no time`: the minutes of all steps were over before it
+        ended. A step of the kind `speed` that did not end is `not measured`.
     found
         What was found, in words.
     measured
@@ -43,6 +53,7 @@ class StepResult(BaseModel):
 
     name: str
     title: str
+    kind: Kind = "proof"
     status: Status
     reason: str = ""
     found: list[str] = []
@@ -64,6 +75,11 @@ class GpuCheck(BaseModel):
     def failed(self) -> list[StepResult]:
         """The steps that have failed."""
         return [step for step in self.steps if step.status == "failed"]
+
+    @property
+    def unproven(self) -> list[StepResult]:
+        """The steps that had no time and prove something."""
+        return [step for step in self.steps if step.status == "no time"]
 
 
 class CheckFailedError(Exception):
@@ -117,15 +133,16 @@ def table_of(check: GpuCheck) -> str:
     """Return the table of all steps, and one line that sums it up."""
     lines = [*textwrap.wrap(check.proves, WIDTH), ""]
     width = max((len(step.title) for step in check.steps), default=0)
-    indent = " " * (width + 20)
+    indent = " " * (width + STATUS_WIDTH + 13)
     for step in check.steps:
         parts = [step.reason] if step.reason else []
         text = "; ".join([*parts, *step.found]) or "-"
-        head = f"{step.title:{width}}  {step.status:7}  {step.seconds:5.0f} s  "
+        head = f"{step.title:{width}}  {step.status:{STATUS_WIDTH}}  {step.seconds:5.0f} s  "
         lines += textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=indent)
-    counts = {
-        status: sum(step.status == status for step in check.steps)
-        for status in ("passed", "failed", "not run")
-    }
-    counted = ", ".join(f"{number} {status}" for status, number in counts.items())
-    return "\n".join([*lines, "", f"{counted}; {check.seconds:.0f} s", ""])
+    counts = Counter(step.status for step in check.steps)
+    counted = ", ".join(f"{counts[s]} {s}" for s in get_args(Status) if counts[s])
+    lines += ["", f"{counted}; {check.seconds:.0f} s"]
+    if check.unproven:
+        names = ", ".join(step.title for step in check.unproven)
+        lines += textwrap.wrap(f"Not checked: {names}. Give more --minutes.", WIDTH)
+    return "\n".join([*lines, ""])

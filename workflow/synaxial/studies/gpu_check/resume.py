@@ -2,7 +2,8 @@
 
 Two trainings of the paper's networks start alike. One is killed after some iterations and starts
 again from its checkpoint; the other one is not. Both checkpoints of a later iteration must be
-equal: the weights of both networks, and the moments of their optimizers.
+equal: the weights of both networks, and the moments of their optimizers. If they are not, another
+uninterrupted training shows whether the device computes the same twice.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import numpy as np
 from synaxial.config.loading import as_yaml
 from synaxial.gan.train.checkpoint import find_checkpoints
 from synaxial.io.files import write_json, write_text
+from synaxial.studies.gpu_check.lifetime import end_with_parent
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
 
@@ -52,7 +54,21 @@ def check_resume(setting: Setting, findings: Findings) -> None:
         differing=differing,
     )
     if differing:
-        raise CheckFailedError(f"{len(differing)} arrays differ, such as {differing[0]}")
+        fault = f"{len(differing)} arrays differ, such as {differing[0]}"
+        raise CheckFailedError(f"{fault}; {control(setting, straight)}")
+
+
+def control(setting: Setting, straight: Path) -> str:
+    """Train once more without an interruption; say what makes a resumed training differ."""
+    again = setting.folder / "again"
+    train_until(setting, again, COMPARED)
+    differing, _ = compare(checkpoint(straight, COMPARED), checkpoint(again, COMPARED))
+    if differing:
+        return (
+            f"the device is not deterministic: {len(differing)} arrays of two uninterrupted "
+            "trainings differ, too"
+        )
+    return "two uninterrupted trainings are equal: resuming loses state"
 
 
 def write_study(setting: Setting) -> None:
@@ -100,7 +116,12 @@ def started(setting: Setting, folder: Path) -> Iterator[subprocess.Popen[bytes]]
         *("--device", setting.device),
     ]
     with (setting.folder / "output.txt").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            preexec_fn=end_with_parent,  # noqa: PLW1509, see there
+        )
         try:
             yield process
         finally:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO
 
 from synaxial.io.models import read_model
-from synaxial.studies.gpu_check.results import PROVES, Device, GpuCheck, StepResult
+from synaxial.studies.gpu_check.lifetime import end_with_parent, signals_as_exceptions
+from synaxial.studies.gpu_check.results import PROVES, Device, GpuCheck, Status, StepResult
 from synaxial.studies.gpu_check.steps import MINUTES, Step
 
 #: The module that runs one step.
@@ -40,36 +41,61 @@ def run_steps(
     minutes
         The time limit of all steps together; their own limits grow with it.
     log
-        The file to which all output of the steps is appended.
+        The file of all output of the steps, which is written anew.
     after_each
         Called with what was found so far, after each step.
     """
     began = time.monotonic()
     check = GpuCheck(device=device, proves=PROVES[device], minutes=minutes)
-    with log.open("w", encoding="utf-8") as output:
+    with signals_as_exceptions(), log.open("w", encoding="utf-8") as output:
         for step in steps:
             left = began + 60 * minutes - time.monotonic()
+            limit = step.seconds * minutes / MINUTES
+            over = f"the {minutes:g} minutes were over"
             if check.steps and check.steps[0].status == "failed":
-                result = not_run(step, f"{check.steps[0].title} failed")
+                result = without_run(step, "not run", f"{check.steps[0].title} failed")
             elif left < LEAST_SECONDS:
-                result = not_run(step, f"the {minutes:g} minutes are over")
+                result = without_run(step, "no time", over)
+            elif left < limit:
+                result = run_step(step, device, left, output, "no time", f", when {over}")
             else:
-                limit = min(step.seconds * minutes / MINUTES, left)
                 result = run_step(step, device, limit, output)
-            check.steps.append(result)
+            check.steps.append(without_consequence(result))
             check.seconds = time.monotonic() - began
             check.finished = len(check.steps) == len(steps)
             after_each(check)
     return check
 
 
-def not_run(step: Step, reason: str) -> StepResult:
+def without_run(step: Step, status: Status, reason: str) -> StepResult:
     """Return the result of a step that was not run."""
-    return StepResult(name=step.name, title=step.title, status="not run", reason=reason)
+    return StepResult(
+        name=step.name, title=step.title, kind=step.kind, status=status, reason=reason
+    )
 
 
-def run_step(step: Step, device: Device, seconds: float, output: IO[str]) -> StepResult:
-    """Run one step in a process of its own for at most some seconds, and return its result."""
+def without_consequence(result: StepResult) -> StepResult:
+    """Return the result of a step; of one of speed that has failed, that it was not measured.
+
+    A fault of PyTorch, or a GPU with little memory, says nothing about whether a training is right.
+    """
+    if result.kind == "speed" and result.status in {"failed", "no time"}:
+        return result.model_copy(update={"status": "not measured"})
+    return result
+
+
+def run_step(
+    step: Step,
+    device: Device,
+    seconds: float,
+    output: IO[str],
+    late: Status = "failed",
+    why: str = "",
+) -> StepResult:
+    """Run one step in a process of its own, and return its result.
+
+    After some seconds it is killed; then it has the status `late`, and a reason that has `why`.
+    """
     output.write(f"\n===== {step.title}: {step.function}\n")
     output.flush()
     began = time.monotonic()
@@ -82,21 +108,31 @@ def run_step(step: Step, device: Device, seconds: float, output: IO[str]) -> Ste
             stderr=subprocess.STDOUT,
             # The group of all processes that the step starts.
             start_new_session=True,
-            env={**os.environ, "CUPY_TF32": "1" if step.tf32 else "0"},
+            preexec_fn=end_with_parent,  # noqa: PLW1509, see there
+            env=environment_of(step),
         )
         try:
             status = process.wait(seconds)
-            ended = ""
+            ended, verdict = "", "failed"
         except subprocess.TimeoutExpired:
-            status, ended = 0, f"still running after {seconds:.0f} s, killed"
+            status, verdict = 0, late
+            ended = f"still running after {seconds:.0f} s{why}, killed"
         finally:
             kill_group(process)
         if status:
             ended = describe_status(status)
         result = read_result(step, folder)
     if ended:
-        result = result.model_copy(update={"status": "failed", "reason": ended})
-    return result.model_copy(update={"seconds": round(time.monotonic() - began, 1)})
+        result = result.model_copy(update={"status": verdict, "reason": ended})
+    seconds = round(time.monotonic() - began, 1)
+    return result.model_copy(update={"kind": step.kind, "seconds": seconds})
+
+
+def environment_of(step: Step) -> dict[str, str]:
+    """Return the environment of a step: TF32 is what the step says, whatever the user has set."""
+    # NVIDIA's libraries follow this one before what a program asks for.
+    kept = {name: value for name, value in os.environ.items() if name != "NVIDIA_TF32_OVERRIDE"}
+    return {**kept, "CUPY_TF32": "1" if step.tf32 else "0"}
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

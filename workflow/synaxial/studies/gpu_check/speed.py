@@ -11,8 +11,8 @@ from synaxial.gan.train.setup import make_updater
 from synaxial.studies.gpu_check.results import Findings
 from synaxial.studies.gpu_check.setting import Setting
 from synaxial.studies.gpu_check.timing import (
-    BATCH_SIZES,
     check_tf32,
+    for_each_batch_size,
     note_speed,
     time_iterations,
 )
@@ -23,15 +23,18 @@ def measure_ours(setting: Setting, findings: Findings) -> None:
     device, threads = prepare_alone(setting.device, None)
     ranks = chainermn.create_communicator("naive")
     images = setting.images()
+
+    def measure(batch_size: int) -> None:
+        # Of the batch size before, which may have left it by an error.
+        free_memory(device)
+        training = setting.training("paper").model_copy(update={"batch_size": batch_size})
+        updater = make_updater(training, images, ranks, device)
+        seconds = time_iterations(updater.update, lambda: finish(device))
+        note_speed(findings, batch_size, seconds, memory_of(device))
+
     with use_threads(threads):
-        for batch_size in BATCH_SIZES:
-            training = setting.training("paper").model_copy(update={"batch_size": batch_size})
-            updater = make_updater(training, images, ranks, device)
-            seconds = time_iterations(updater.update, lambda: finish(device))
-            note_speed(findings, batch_size, seconds, memory_of(device))
-            # Free them before those of the next batch size are there.
-            del updater
-            free_memory(device)
+        # CuPy's OutOfMemoryError is a MemoryError.
+        for_each_batch_size(measure, findings, MemoryError)
 
 
 def measure_ours_tf32(setting: Setting, findings: Findings) -> None:

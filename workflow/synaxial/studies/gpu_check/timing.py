@@ -10,19 +10,43 @@ from typing import Any
 
 import numpy as np
 
+from synaxial.compute.chainer_compatibility import chainer
 from synaxial.studies.gpu_check.results import GIB, Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
 
 BATCH_SIZES = (8, 64)
+
+#: The compute capability of Ampere, times 10.
+FIRST_WITH_TF32 = 80
 
 #: Iterations that do not count, the most that count, and the seconds after which no more do.
 WARM_UPS, MOST, SECONDS = 3, 50, 6.0
 
 
 def check_tf32(setting: Setting) -> None:
-    """Raise a NotRunError on the CPU."""
+    """Raise a NotRunError if the device has no TF32."""
     if setting.device == "cpu":
         raise NotRunError("TF32 needs a GPU")
+    # "75", or "100".
+    capability = chainer.backends.cuda.cupy.cuda.Device().compute_capability
+    if int(capability) < FIRST_WITH_TF32:
+        raise NotRunError(
+            f"TF32 needs compute capability 8.0; this GPU has {capability[:-1]}.{capability[-1]}"
+        )
+
+
+def for_each_batch_size(
+    measure: Callable[[int], None], findings: Findings, out_of_memory: type[Exception]
+) -> None:
+    """Measure each batch size; the device may have too little memory for one."""
+    for batch_size in BATCH_SIZES:
+        try:
+            measure(batch_size)
+        except out_of_memory as error:
+            print(error)
+            findings.note(
+                f"batch {batch_size}: not enough memory", **{f"fits_batch_{batch_size}": False}
+            )
 
 
 def time_iterations(

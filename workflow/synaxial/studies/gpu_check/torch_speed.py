@@ -6,8 +6,8 @@ import time
 from synaxial.studies.gpu_check.results import Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
 from synaxial.studies.gpu_check.timing import (
-    BATCH_SIZES,
     check_tf32,
+    for_each_batch_size,
     note_speed,
     time_iterations,
 )
@@ -51,7 +51,13 @@ def measure_torch(setting: Setting, findings: Findings, tf32: bool, compiled: bo
         raise NotRunError("PyTorch finds no GPU")
     allow_tf32(tf32)
     keys = setting.training("paper").model_dump(mode="json")
-    for batch_size in BATCH_SIZES:
+
+    def measure(batch_size: int) -> None:
+        # Or this batch size would be compiled for any size.
+        torch.compiler.reset()
+        if kind == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
         twin = Twin(keys | {"batch_size": batch_size}, setting.images(), kind, compiled)
         began = time.perf_counter()
         twin.step()
@@ -60,9 +66,5 @@ def measure_torch(setting: Setting, findings: Findings, tf32: bool, compiled: bo
         memory = torch.cuda.max_memory_reserved() if kind == "cuda" else None
         note_speed(findings, batch_size, seconds, memory)
         findings.note("", **{f"first_iteration_seconds_batch_{batch_size}": round(first, 2)})
-        del twin
-        # Or the next batch size would be compiled for any size.
-        torch.compiler.reset()
-        if kind == "cuda":
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
+
+    for_each_batch_size(measure, findings, torch.cuda.OutOfMemoryError)
