@@ -20,5 +20,5 @@ def test_results_change_with_the_version_alone(name, tmp_path, caplog):
 
 
 def test_every_command_that_writes_results_is_here():
-    without_results = {"check", "catalogue consult", "catalogue send"}
+    without_results = {"check", "catalogue consult", "catalogue send", "study gpu-check"}
     assert set(STAGES) == set(COMMANDS) - without_results

@@ -33,7 +33,7 @@ def hosts(record):
 
 def test_the_whole_study_with_four_ranks_on_two_nodes(finished):
     assert submissions(finished.output) == [
-        "group_subjects_acquire_resize_slice",
+        "group_subjects_prepare",
         "rule_pack",
         "rule_train",
         "group_pictures_render_sample",

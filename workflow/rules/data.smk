@@ -80,7 +80,7 @@ rule prepare:
             f"--path {quote(str(study.acquire.folder))}" if study.acquire.folder else ""
         ),
         fetched=str(plan.results / "source"),
-        folder=str(plan.results),
+        folder=subpath(output.table, ancestor=2),
     shell:
         "synaxial data prepare --config {input.settings} {params.path} --fetched {params.fetched}"
         " --states {params.states} --threads {threads} --output {params.folder}"
