@@ -182,7 +182,7 @@ rule pack_masks:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.training_subjects),
         folder=subpath(output.masks, parent=True),
-        results=str(plan.results),
+        results=subpath(input.images, ancestor=2),
     shell:
         "synaxial data pack-masks --dataset {params.folder} --results {params.results}"
         " {params.stacks} > {log} 2>&1"
@@ -203,4 +203,4 @@ use rule pack_masks as pack_masks_held_out with:
         version=version_of("data pack-masks"),
         stacks=of_subjects("masks/{subject}.tif", plan.held_out_subjects),
         folder=subpath(output.masks, parent=True),
-        results=str(plan.results),
+        results=subpath(input.images, ancestor=2),
