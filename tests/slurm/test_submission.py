@@ -57,10 +57,10 @@ def asked_for(line, workflow):
 
 
 def test_small_jobs_ask_for_little(workflow):
-    """A batch of subjects: as many cores and as much memory as it has processes."""
+    """A batch of subjects: a core and 2 GB for each of its processes."""
     workflow.start("--until", "prepare", "--forcerun", "prepare", "--verbose")
     workflow.wait_for(lambda: last_submitted(workflow), "submission")
     line = re.search(r"sbatch call: (sbatch .*?) --wrap=", workflow.said())[1]
     assert asked_for(line, workflow) == (
-        "-p cpu -t 30 --mem 3000 --requeue --ntasks=1 --cpus-per-task=3 -D FOLDER"
+        "-p cpu -t 30 --mem 6000 --requeue --ntasks=1 --cpus-per-task=3 -D FOLDER"
     )

@@ -63,6 +63,29 @@ def test_a_check_without_time_for_all_proofs_is_no_success(run_synaxial, tmp_pat
 
 
 @pytest.mark.skipif(count_gpus() > 0, reason="this machine has a GPU")
+def test_an_interrupted_check_leaves_no_table_of_an_earlier_one(
+    run_synaxial, tmp_path, monkeypatch
+):
+    def run_steps(steps, device, minutes, log, after_each):
+        after_each(GpuCheck(device=device, proves="nothing", minutes=minutes))
+        raise SystemExit(143)
+
+    (tmp_path / command.TABLE).write_text("9 passed")
+    monkeypatch.setattr(command, "run_steps", run_steps)
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "cpu")
+    assert done.returncode == 143
+    assert f"interrupted; what was checked is in {tmp_path / command.RECORD}" in done.stderr
+    assert not (tmp_path / command.TABLE).exists()
+    assert not read_json(tmp_path / command.RECORD)["finished"]
+
+
+def test_a_file_is_no_folder_of_results(run_synaxial, tmp_path, assert_clear_error):
+    (tmp_path / "file").touch()
+    done = run_synaxial("study", "gpu-check", "--output", tmp_path / "file")
+    assert_clear_error(done, "--output: ")
+    assert "is a file; expected a folder" in done.stderr
+
+
 def test_without_a_gpu_one_line_says_what_to_install(run_synaxial, tmp_path, assert_clear_error):
     done = run_synaxial("study", "gpu-check", "--output", tmp_path)
     assert_clear_error(done, "CuPy finds no GPU")

@@ -166,7 +166,7 @@ def test_no_setting_of_tf32_reaches_a_step(tmp_path, monkeypatch):
 
 def test_after_each_step_the_record_has_all_until_then(finished):
     check, after, log = finished
-    assert [len(record["steps"]) for record in after] == list(range(1, len(check.steps) + 1))
+    assert [len(record["steps"]) for record in after] == list(range(len(check.steps) + 1))
     assert [record["finished"] for record in after] == [False] * (len(after) - 1) + [True]
     assert "a mistake of the step" in log
     assert "Traceback" in log

@@ -86,7 +86,7 @@ def run(
     """
     study = read_study(config)
     source = open_source(acquire.settings_for(study.acquire, subjects, path), fetched)
-    told = dict(zip(subjects or [], states.split(","), strict=True)) if states else {}
+    told = states_told(subjects or [], states)
     tasks = [(name, told.get(name, "")) for name in source.people()]
     work = partial(prepare_subject, source, study, output)
     found = list(_in_processes(work, tasks, threads))
@@ -94,6 +94,16 @@ def run(
     if errors:
         raise SeveralError(errors)
     write_csv(table, COLUMNS, (result for result in found if not isinstance(result, str)))
+
+
+def states_told(subjects: list[str], states: str) -> dict[str, str]:
+    """Return the state of each subject that `--states` gives; none without it."""
+    if not states:
+        return {}
+    words = states.split(",")
+    if len(words) != len(subjects):
+        raise SynaxialError("--states", f"has {len(words)}", f"{len(subjects)}, one a subject")
+    return dict(zip(subjects, words, strict=True))
 
 
 def _in_processes(

@@ -62,11 +62,16 @@ class StepResult(BaseModel):
 
 
 class GpuCheck(BaseModel):
-    """The content of gpu-check.json. A check that was killed is not `finished`."""
+    """The content of gpu-check.json. A check that was killed is not `finished`.
+
+    `host` is the name of the node, `started` the time in UTC.
+    """
 
     device: Device
     proves: str
     minutes: float
+    host: str = ""
+    started: str = ""
     finished: bool = False
     seconds: float = 0.0
     steps: list[StepResult] = []
@@ -132,6 +137,8 @@ def finite(value: Any) -> Any:
 def table_of(check: GpuCheck) -> str:
     """Return the table of all steps, and one line that sums it up."""
     lines = [*textwrap.wrap(check.proves, WIDTH), ""]
+    if check.host:
+        lines[-1:] = [f"{check.host}, {check.started}", ""]
     width = max((len(step.title) for step in check.steps), default=0)
     indent = " " * (width + STATUS_WIDTH + 13)
     for step in check.steps:

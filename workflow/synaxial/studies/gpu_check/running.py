@@ -1,12 +1,14 @@
 """Each step in a process of its own, which is killed at its time limit."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -43,10 +45,17 @@ def run_steps(
     log
         The file of all output of the steps, which is written anew.
     after_each
-        Called with what was found so far, after each step.
+        Called with what was found so far, before the first step and after each.
     """
     began = time.monotonic()
-    check = GpuCheck(device=device, proves=PROVES[device], minutes=minutes)
+    check = GpuCheck(
+        device=device,
+        proves=PROVES[device],
+        minutes=minutes,
+        host=platform.node(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    after_each(check)
     with signals_as_exceptions(), log.open("w", encoding="utf-8") as output:
         for step in steps:
             left = began + 60 * minutes - time.monotonic()

@@ -11,7 +11,7 @@ TORCH = f"{PACKAGE}.torch_speed"
 #: The time limit of all steps together for which their own limits are, and the least one: starting
 #: the processes and compiling the first kernels takes minutes.
 MINUTES = 8
-LEAST_MINUTES = 4
+LEAST_MINUTES, MOST_MINUTES = 4, 24 * 60
 
 
 @dataclass(frozen=True)
