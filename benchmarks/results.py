@@ -131,10 +131,10 @@ def write_page(parts: list[str]) -> None:
 
 
 def section(part: str) -> str:
-    """Return a part of the page; of one that was not measured it says so."""
+    """Return a part of the page; one that was not measured here stays as it is on the page."""
     measured = MEASURED / f"{part}.json"
     if not measured.exists():
-        return f"## {part.capitalize()}\n\nNot measured for this page.\n"
+        return kept(part)
     content = json.loads(measured.read_text())
     rows = [Row(**row) for row in content["rows"]]
     lines = [f"## {part.capitalize()}", ""]
@@ -155,6 +155,15 @@ def section(part: str) -> str:
     lines += [line(number, row, busy) for number, row in enumerate(rows, 1)]
     lines += ["", *(f"{number}. {row.how}" for number, row in enumerate(rows, 1)), ""]
     return "\n".join(lines)
+
+
+def kept(part: str) -> str:
+    """Return a part of the page as it is; if it has none, that the part was not measured."""
+    title = f"## {part.capitalize()}\n"
+    before = PAGE.read_text() if PAGE.exists() else ""
+    if title not in before:
+        return f"{title}\nNot measured for this page.\n"
+    return title + before.partition(title)[2].partition("\n## ")[0].rstrip("\n") + "\n"
 
 
 def line(number: int, row: Row, busy: bool) -> str:
