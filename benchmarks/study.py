@@ -24,6 +24,16 @@ KEEPING_MEMORY = {
 }
 
 
+#: What a PyTorch user would try, in float32. All but the first keep freed memory as ours does, by
+#: glibc's variables.
+TRIED = {
+    "eager": (),
+    "eager that keeps freed memory": (),
+    "torch.compile": ("--compiled",),
+    "channels-last": ("--channels-last",),
+}
+
+
 def paper() -> Training:
     """Return the paper's settings."""
     return Training()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.comparison import alternate, rate, row_of_rates
 from benchmarks.preprocessing.rows import Row
-from benchmarks.study import coarse, paper, start_ours, start_twin, write_study
+from benchmarks.study import TRIED, coarse, paper, start_ours, start_twin, write_study
 
 from synaxial.config.model import Sample, Training
 from synaxial.gan.sampling import CHUNK
@@ -23,14 +23,6 @@ MANY, MANY_REPEATS = 1000, 3
 #: The largest difference of an enlarged pixel, of which the range is 2, and the share of pixels
 #: that may differ more: those for which a rounding decides whether they are background.
 TOLERANCE, DECIDED_BY_ROUNDING = 1e-4, 1e-3
-
-#: What a PyTorch user would try.
-TRIED = {
-    "eager": (),
-    "eager that keeps freed memory": (),
-    "torch.compile": ("--compiled",),
-    "channels-last": ("--channels-last",),
-}
 
 
 def measure(torch_python: Path, repeats: int = 7) -> tuple[list[Row], list[str]]:

@@ -19,7 +19,7 @@ from benchmarks.comparison import (
 )
 from benchmarks.partner import Partner
 from benchmarks.preprocessing.rows import Row
-from benchmarks.study import coarse, paper, start_ours, start_twin, write_study
+from benchmarks.study import TRIED, coarse, paper, start_ours, start_twin, write_study
 from benchmarks.training import agreement, allreduce, whereabouts
 from benchmarks.training.arithmetic import multiplications_per_second
 from threadpoolctl import threadpool_limits
@@ -68,14 +68,6 @@ PAPER = Networks("the paper's networks", paper(), 1)
 #: So many that one of them has R1.
 COARSE = Networks("the coarse networks", coarse(), coarse().r1_interval)
 
-#: What a PyTorch user would try, in float32. All but the first keep freed memory as ours does, by
-#: glibc's variables.
-TRIED = {
-    "eager": (),
-    "eager that keeps freed memory": (),
-    "torch.compile": ("--compiled",),
-    "channels-last": ("--channels-last",),
-}
 BFLOAT16 = "autocast to bfloat16"
 
 

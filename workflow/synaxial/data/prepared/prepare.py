@@ -1,11 +1,8 @@
 """`synaxial data prepare`: the stages from the volume to the images, of many subjects at once."""
 
-import ctypes
 import logging
 import multiprocessing
 import os
-import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +15,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from synaxial.compute.parent import end_with_parent
 from synaxial.config import Study, read_study
 from synaxial.data.prepared.memory import (
     Memory,
@@ -51,9 +49,6 @@ COLUMNS = ["subject", "status", "record", "images", "masks"]
 
 #: The stages, in the order in which a subject runs through them.
 STAGES = {"acquire": acquire, "slice": cutting, "resize": resize, "mask": mask}
-
-#: The number of the function of prctl that names the signal of a parent's end (linux/prctl.h).
-PR_SET_PDEATHSIG = 1
 
 logger = logging.getLogger(__name__)
 
@@ -129,15 +124,11 @@ def _in_processes(
 
 
 def _end_with_the_parent(parent: int) -> None:
-    """Have Linux end this process when its parent ends, even if that is killed.
-
-    Otherwise it would write files while the same command runs again.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        # The parent may have ended before.
-        if os.getppid() != parent:
-            os._exit(1)
+    """End this process when its parent ends: it would write files while the command runs again."""
+    end_with_parent()
+    # The parent may have ended before.
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def prepare_subject(

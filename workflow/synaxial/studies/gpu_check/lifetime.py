@@ -1,30 +1,12 @@
-"""No process of the check outlives it."""
+"""A signal that ends the check ends its step first."""
 
-import ctypes
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 #: The signals that end a check, of `kill`, of a scheduler, and of a terminal that is closed.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
-#: The option of Linux's prctl by which a process gets a signal when its parent ends.
-PR_SET_PDEATHSIG = 1
-
-#: Loaded here, because nothing may be loaded between fork and exec.
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def end_with_parent() -> None:
-    """Let Linux kill this process when its parent ends, even by SIGKILL.
-
-    It is for `preexec_fn`: `exec` keeps the setting. It calls one function of the C library, which
-    takes no lock, so threads of the parent do no harm.
-    """
-    if LIBC is not None:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from synaxial.compute.devices import count_gpus
-from synaxial.studies.gpu_check.lifetime import end_with_parent
+from synaxial.compute.parent import end_with_parent
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from synaxial.compute.parent import end_with_parent
 from synaxial.config.loading import as_yaml
 from synaxial.gan.train.checkpoint import find_checkpoints
 from synaxial.io.files import write_json, write_text
-from synaxial.studies.gpu_check.lifetime import end_with_parent
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
 
