@@ -22,7 +22,7 @@ RECORD, TABLE, LOG = "gpu-check.json", "gpu-check.txt", "gpu-check.log"
 def run(
     output: Annotated[Path, typer.Option(help="Folder for the record, the table and the log.")],
     device: Annotated[
-        str, typer.Option(help="gpu; or cpu, which proves the check itself and no GPU.")
+        str, typer.Option(help="gpu; or cpu, to try the check itself without a GPU.")
     ] = "gpu",
     minutes: Annotated[
         float, typer.Option(min=LEAST_MINUTES, max=MOST_MINUTES, help="Time limit of all steps.")
