@@ -68,15 +68,16 @@ def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_backgrou
 
 
 def test_all_weights_have_gradients():
-    upsampler, critic = Upsampler(8, 4, 2), PatchCritic(2)
+    upsampler, critic = Upsampler(8, 4, 2), PatchCritic()
     x = as_input(small_images(channels=2))
     upsampler.known[...] = np.random.default_rng(1).normal(size=(256, 6))
     details = np.random.default_rng(2).normal(size=(3, 3)).astype(np.float32)
-    scores = critic(upsampler.enlarge(x, details, BatchRandomness(np, 1)).images, details)
+    enlarged = upsampler.enlarge(x, details, BatchRandomness(np, 1)).images
+    scores = critic(enlarged[:, :1], details)
     assert scores.shape == (3, 1, 4, 4)
     upsampler.cleargrads()
     critic.cleargrads()
-    chainer.functions.sum(scores).backward()
+    (chainer.functions.sum(scores) + chainer.functions.sum(enlarged[:, 1:])).backward()
     for network in (upsampler, critic):
         for name, parameter in network.namedparams():
             assert np.abs(parameter.grad).max() > 0, name

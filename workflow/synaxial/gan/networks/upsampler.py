@@ -168,12 +168,13 @@ class PatchCritic(chainer.Chain):
     """Scores patches of images; each score sees a part of the image only (Isola et al., 2017).
 
     It is told how fine the image is to be, after the first layer. A score sees 62 x 62 pixels. All
-    convolutions have spectral normalisation (Miyato et al., 2018).
+    convolutions have spectral normalisation (Miyato et al., 2018). It does not see masks: they are
+    -1 or 1 almost everywhere, so the norm of the first layer would be spent on them.
     """
 
-    def __init__(self, channels: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        inputs = [channels, *(number for number, _ in CRITIC)]
+        inputs = [1, *(number for number, _ in CRITIC)]
         inputs[1] += NUMBERS
         layers = [*CRITIC, (1, 3)]
         with self.init_scope():
@@ -187,7 +188,7 @@ class PatchCritic(chainer.Chain):
             layer.add_hook(chainer.link_hooks.SpectralNormalization())
 
     def forward(self, images: Any, details: Any) -> Any:
-        """Score float32 (N, channels, w, w): (N, 1, w / 8, w / 8), larger for real patches.
+        """Score float32 (N, 1, w, w): (N, 1, w / 8, w / 8), larger for real patches.
 
         `details` are standardised, float32 (N, 3).
         """

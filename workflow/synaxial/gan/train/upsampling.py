@@ -161,21 +161,22 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         small = degrade(small, settings.degradation, randomness)
         details = self.details[self.xp.asarray(indices)]
         enlarged = upsampler.enlarge(small, details, randomness)
+        image, real_image = without_mask(enlarged.images), real[:, :1]
 
-        loss_pixels = pixel_loss(enlarged.images, real)
-        loss = loss_pixels + TEXTURE * texture_loss(enlarged.images, real)
+        loss_pixels = pixel_loss(image, real_image)
+        loss = loss_pixels + TEXTURE * texture_loss(image, real_image)
         loss += LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
         used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
         if used:
-            of_critic = self._update_critic(real, enlarged.images.array, details)
+            of_critic = self._update_critic(real_image, image.array, details)
             adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
-                self.networks.critic(enlarged.images, details)
+                self.networks.critic(image, details)
             )
             loss_value = loss_value + adversarial.array
-            # Only with respect to the images: the critic's weights need no gradient here.
-            (gradient,) = chainer.grad([adversarial], [enlarged.images])
-            loss += F.sum(gradient.array * enlarged.images)
+            # Only with respect to the image: the critic's weights need no gradient here.
+            (gradient,) = chainer.grad([adversarial], [image])
+            loss += F.sum(gradient.array * image)
         upsampler.cleargrads()
         loss.backward()
         self.get_optimizer("generator").update()
@@ -200,13 +201,17 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         self.networks.average.serialize(serializer["moving_average"])
 
 
+def without_mask(images: Any) -> Any:
+    """Return the first channel of a variable (N, channels, W, W), as (N, 1, W, W)."""
+    return F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
+
+
 def pixel_loss(images: Any, real: Any) -> Any:
     """Return the mean absolute difference of half-size averages, plus 0.3 times that at full size.
 
-    Both are (N, channels, W, W), of which only the image counts, not the mask.
+    Both are (N, 1, W, W).
     """
-    image = F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
-    difference = image - real[:, :1]
+    difference = images - real
     averages = area_reduction(difference, 2)
     return F.mean(F.absolute(averages)) + FULL_SIZE * F.mean(F.absolute(difference))
 
@@ -218,7 +223,7 @@ def texture_loss(images: Any, real: Any) -> Any:
     texture's lines lie makes no difference, as in the statistics of Gatys et al., 2015 ("Texture
     synthesis using convolutional neural networks").
     """
-    both = [F.split_axis(x, x.shape[1], axis=1, force_tuple=True)[0] for x in (images, real)]
+    both = [images, real]
     loss = 0.0
     for side in (WINDOW, WINDOW // 2):
         ours, theirs = (strengths(image, side) for image in both)
@@ -291,7 +296,7 @@ def make_upsampler_networks(
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     with seeded_initialisers(UPSAMPLER_INITIALISATION, seed):
         upsampler = Upsampler(settings.width, settings.factor, channels)
-        critic = PatchCritic(channels)
+        critic = PatchCritic()
     average = upsampler.copy(mode="copy")
     for network in (upsampler, critic, average):
         network.to_device(device)

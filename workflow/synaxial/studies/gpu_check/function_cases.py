@@ -241,8 +241,8 @@ def of_chainer() -> list[Case]:
         plain(
             "difference of images",
             pixel_loss,
-            normal(1, 2, 6, 8),
-            normal(1, 2, 8, 6).swapaxes(2, 3),
+            normal(1, 1, 6, 8),
+            normal(1, 1, 8, 6).swapaxes(2, 3),
         ),
     ]
     for images in (1, 3, 4):
