@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import wasserstein_distance
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
@@ -202,13 +203,25 @@ def test_the_texture_loss_is_its_formula():
             for x in (images, real)
         )
         ours, theirs = (
-            np.abs(F.convolution_2d(np.pad(x, EDGES, "edge"), FILTERS[:, None]).array)
-            .reshape(3, 9, 2, side, 2, side)
-            .mean(axis=(3, 5))
-            for x in averages
+            F.convolution_2d(np.pad(x, EDGES, "edge"), FILTERS[:, None]).array for x in averages
         )
-        expected += np.abs(ours - theirs).mean()
+        strengths = (
+            np.abs(x).reshape(3, 9, 2, side, 2, side).mean(axis=(3, 5)) for x in (ours, theirs)
+        )
+        expected += np.abs(np.subtract(*strengths)).mean()
+        pairs = zip(ours.reshape(27, -1), theirs.reshape(27, -1), strict=True)
+        expected += np.mean([wasserstein_distance(*pair) for pair in pairs])
     assert float(texture_loss(images, real).array) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_texture_loss_tells_a_few_strong_lines_from_weak_noise_of_the_same_strength():
+    generator = np.random.default_rng(0)
+    lines, others, noise = generator.normal(0, 0.1, (3, 4, 1, 64, 64)).astype(np.float32)
+    lines, others = (x * (generator.random(x.shape) < 0.1) for x in (lines, others))
+    sum_of = [np.abs(F.convolution_2d(x, FILTERS[:, None]).array).sum() for x in (lines, noise)]
+    noise *= sum_of[0] / sum_of[1]
+    alike, different = (float(texture_loss(x, lines).array) for x in (others, noise))
+    assert alike < 0.7 * different
 
 
 def test_the_texture_loss_wants_as_much_texture_and_does_not_ask_where():

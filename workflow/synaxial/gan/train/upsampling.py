@@ -56,6 +56,9 @@ CONSTANT, LAST_RATE = 0.7, 0.1
 #: it.
 FULL_SIZE, TEXTURE, LOGITS = 0.3, 1.0, 0.1
 
+#: Weight of the distribution of a texture beside its strength.
+DISTRIBUTION = 1.0
+
 #: Filters of 3 x 3 pixels with the norm 1: edges in four directions, lines in four, a point.
 FILTERS = normalised(
     [
@@ -217,23 +220,29 @@ def pixel_loss(images: Any, real: Any) -> Any:
 
 
 def texture_loss(images: Any, real: Any) -> Any:
-    """Return how much the strength of edges and texture differs, averaged over 8 x 8 pixels.
+    """Return how much edges and texture differ in strength and in distribution.
 
-    The strength is the absolute response to each of `FILTERS`, at full and at half size. Where a
-    texture's lines lie makes no difference, as in the statistics of Gatys et al., 2015 ("Texture
-    synthesis using convolutional neural networks").
+    Both are (N, 1, W, W), `real` an array. They are compared by their responses to each of
+    `FILTERS`, at full and at half size. The strength is the mean absolute response of 8 x 8 pixels:
+    where in them a line lies makes no difference (as in the statistics of Gatys et al., 2015,
+    "Texture synthesis using convolutional neural networks"). The distribution is that of the
+    responses of a whole image (Wasserstein distance; Heitz et al., 2021, "A sliced Wasserstein loss
+    for neural texture synthesis"): real texture is a few strong lines between smooth areas, and the
+    same strength can also be had by weak noise everywhere.
     """
     both = [images, real]
     loss = 0.0
     for side in (WINDOW, WINDOW // 2):
-        ours, theirs = (strengths(image, side) for image in both)
-        loss += F.mean(F.absolute(ours - theirs.array))
+        ours, theirs = (responses(image) for image in both)
+        strengths = [area_reduction(F.absolute(each), side) for each in (ours, theirs)]
+        loss += F.mean(F.absolute(strengths[0] - strengths[1].array))
+        loss += DISTRIBUTION * F.mean(F.absolute(ours - matched(theirs.array, ours.array)))
         both = [area_reduction(image, 2) for image in both]
     return loss
 
 
-def strengths(image: Any, side: int) -> Any:
-    """Return the mean absolute response to each filter over squares of `side` pixels.
+def responses(image: Any) -> Any:
+    """Return the responses of (N, 1, W, W) to `FILTERS`: (N, filters, W, W).
 
     The border's pixels are repeated, so that the border is no edge.
     """
@@ -241,7 +250,21 @@ def strengths(image: Any, side: int) -> Any:
     filters = xp.asarray(FILTERS)[:, None]
     padded = F.concat([image[:, :, :1], image, image[:, :, -1:]], axis=2)
     padded = F.concat([padded[..., :1], padded, padded[..., -1:]], axis=3)
-    return area_reduction(F.absolute(convolution(padded, filters, None, 1, 0)), side)
+    return convolution(padded, filters, None, 1, 0)
+
+
+def matched(values: Any, places: Any) -> Any:
+    """Return the values of each image and channel in the order of those of `places`.
+
+    Both are arrays (N, C, H, W). The largest value is put where `places` has its largest, and so
+    on. The mean absolute difference to `places` is then the Wasserstein distance of both.
+    """
+    xp = chainer.backend.get_array_module(values)
+    rows = (values.shape[0] * values.shape[1], -1)
+    order = xp.argsort(places.reshape(rows), axis=1, kind="stable")
+    result = xp.empty_like(order, values.dtype)
+    result[xp.arange(len(order))[:, None], order] = xp.sort(values.reshape(rows), axis=1)
+    return result.reshape(values.shape)
 
 
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
