@@ -5,6 +5,7 @@ import html
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -200,6 +201,19 @@ def change(path, **differences):
     other = path.with_name(f"changed_{path.name}")
     other.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
     return other
+
+
+def test_the_check_knows_how_large_each_tumour_is(finished):
+    content = json.loads(finished[2].read_text())
+    folder = finished[2].parent / "held_out"
+    with (folder / "index.csv").open(newline="") as file:
+        subjects = [row["subject"] for row in csv.DictReader(file)]
+    pixels = (np.load(folder / "masks.npy") > 0).sum(axis=(1, 2))
+    expected = Counter()
+    for subject, count in zip(subjects, pixels.tolist(), strict=True):
+        expected[subject] += count
+    assert content["tumour_pixels"] == {name: count for name, count in expected.items() if count}
+    assert len(content["tumour_pixels"]) == 3
 
 
 def test_unequal_trainings_are_not_compared(finished):

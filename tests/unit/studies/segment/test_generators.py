@@ -1,6 +1,7 @@
 """What the comparison makes of generators: which cannot be mixed, and whose seeds are no draws."""
 
 import html
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,10 @@ def make_results(generators):
     masks = {which: dict.fromkeys(NUMBERS, interval) for which in ("generated", "real")}
     floors = {name: dict.fromkeys(PEOPLE, 0.1) for name in ("threshold", "empty")}
     images = {"generated": 40, "real": 30}
-    check = Check(images=images, masks=masks, floors=floors, generators=made_by)
+    pixels = dict(zip(PEOPLE, (70, 20, 60, 10, 50, 30), strict=True))
+    check = Check(
+        images=images, masks=masks, floors=floors, generators=made_by, tumour_pixels=pixels
+    )
     held_out = HeldOut(
         images=9, people=7, people_without_tumour=1, images_sha256="1", masks_sha256="2"
     )
@@ -156,3 +160,18 @@ def test_masks_of_other_generators_are_refused():
     training, check = make_training("both", 1, ["c"]), make_results({1: ["a"]}).check
     with pytest.raises(SynaxialError, match=r"^masks\.json: does not check the generator"):
         check_sources([Path("both.json")], [training], Path("masks.json"), check)
+
+
+def test_the_difference_for_smaller_tumours_is_of_the_half_of_the_people_with_the_fewest_pixels():
+    results = make_results({1: ["a"], 2: ["b"]})
+    row = by_number(results)["both - real, smaller tumours"]
+    small = [PEOPLE[number] for number in (1, 3, 5)]
+    dice = {(t.kind, t.seed): np.array([t.dice[name] for name in small]) for t in results.trainings}
+    gains = np.array([dice["both", seed] - dice["real", seed] for seed in (1, 2)])
+    assert row.value == pytest.approx(gains.mean())
+    assert (row.low, row.high) == pytest.approx(crossed_interval(gains, -1.0))
+    assert row.held_out == 3
+    assert row.is_difference
+    # Half of three people is one, who says nothing about others.
+    few = results.check.model_copy(update={"tumour_pixels": {"a": 1, "b": 2, "c": 3}})
+    assert not [name for name in by_number(replace(results, check=few)) if "smaller" in name]

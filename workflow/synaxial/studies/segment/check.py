@@ -8,7 +8,12 @@ import typer
 
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json, written_whole
-from synaxial.studies.segment.mask_numbers import bright_masks, dice_of_people, summarise
+from synaxial.studies.segment.mask_numbers import (
+    bright_masks,
+    dice_of_people,
+    pixels_of,
+    summarise,
+)
 from synaxial.studies.segment.results import PROTOCOL
 from synaxial.studies.segment.slices import (
     SHOWN,
@@ -19,7 +24,7 @@ from synaxial.studies.segment.slices import (
 )
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 
 def run(
@@ -56,6 +61,7 @@ def run(
             "threshold": bright,
             "empty": dice_of_people(np.zeros_like(truth.masks), truth),
         },
+        "tumour_pixels": {person: pixels_of(truth, person) for person in bright},
         "held_out": describe_held_out(held_out, truth, bright),
     }
     write_json(output, result)

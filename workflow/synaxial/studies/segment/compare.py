@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 from synaxial.io.files import write_csv, write_json, write_text, written_whole
 from synaxial.io.pages import make_page, markdown_of, table_of
-from synaxial.studies.segment.comparison import COLUMNS, DIFFERENCES, Row, compare, table_rows
+from synaxial.studies.segment.comparison import COLUMNS, Row, compare, table_rows
 from synaxial.studies.segment.intervals import clusters_of
 from synaxial.studies.segment.limits import NONE
 from synaxial.studies.segment.mask_numbers import NUMBERS
 from synaxial.studies.segment.results import PROTOCOL, Check, Results, read_results
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 #: A heading, then rows with the same number of cells.
 Table = list[list[str]]
@@ -42,8 +42,9 @@ augmentation. The weights after the last update are used, and the held-out subje
 once. A Dice coefficient is computed over all pixels of all slices of one subject, at a probability
 threshold of 0.5. A value is the mean over subjects and seeds.</p>
 <p>Brackets give 95 % confidence intervals over subjects and seeds. A difference is taken within the
-same seed and subject. If its interval contains 0, the trainings do not show a difference. With a
-single seed, the interval does not include the variation between trainings.</p>
+same seed and subject. <i>Smaller tumours</i> are the half of the subjects whose tumours have the
+fewest pixels. If an interval contains 0, the trainings do not show a difference. With a single
+seed, the interval does not include the variation between trainings.</p>
 """
 
 LIMITS = """
@@ -187,8 +188,8 @@ def _generators(results: Results) -> str:
 
 def draw_comparison(rows: list[Row]) -> Figure:
     """Draw each number with its interval, and each seed as a dot."""
-    values = [row for row in rows if row.number not in DIFFERENCES]
-    differences = [row for row in rows if row.number in DIFFERENCES]
+    values = [row for row in rows if not row.is_difference]
+    differences = [row for row in rows if row.is_difference]
     height = 1.6 + 0.32 * max(len(values), len(differences))
     with mpl.rc_context({"font.size": 9}):
         figure = Figure(figsize=(11, height), layout="constrained")
@@ -224,9 +225,9 @@ def _label(row: Row) -> str:
 
 def _dice_line(row: Row) -> list[str]:
     name = f"{row.number}: {FLOORS[row.number]}" if row.number in FLOORS else row.number
-    sign = "+" if row.number in DIFFERENCES else ""
+    sign = "+" if row.is_difference else ""
     counts = ["", "", ""]
-    if row.number in DIFFERENCES:
+    if row.is_difference:
         counts[0] = _people(row)
     elif row.number not in FLOORS:
         counts = [_people(row), str(row.real_images), str(row.synthetic_images)]

@@ -20,6 +20,9 @@ COLUMNS = [
 #: The two kinds of each difference, at the same number of people.
 DIFFERENCES = {"both - real": ("both", "real"), "synthetic - real": ("synthetic", "real")}
 
+#: Ends the name of a difference on the half of the held-out people with the smaller tumours.
+SMALLER = ", smaller tumours"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -55,6 +58,11 @@ class Row:
     synthetic_images: int
     generators: int
 
+    @property
+    def is_difference(self) -> bool:
+        """Whether it is a difference of two kinds."""
+        return self.number.removesuffix(SMALLER) in DIFFERENCES
+
 
 def table_rows(rows: list[Row], budget: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of segmentation.csv, with the columns `COLUMNS`."""
@@ -73,9 +81,11 @@ def table_rows(rows: list[Row], budget: dict[str, Any]) -> list[dict[str, Any]]:
 def compare(results: Results) -> list[Row]:
     """Return the floors, each kind at each number of people, and the differences at each number.
 
-    A difference is taken within the same seeds and people, so that their common effects cancel.
+    A difference is taken within the same seeds and people, so that their common effects cancel. It
+    is also given for the people with the smaller tumours, at least two.
     """
     people = sorted(results.trainings[0].dice)
+    halves = {"": people, SMALLER: people_with_smaller_tumours(results.check.tumour_pixels)}
     sets: dict[tuple[str, str], dict[int, Training]] = {}
     for training in results.trainings:
         sets.setdefault((training.subjects, training.kind), {})[training.seed] = training
@@ -94,8 +104,17 @@ def compare(results: Results) -> list[Row]:
                 sets.get((NONE if kind == "synthetic" else subjects, kind)) for kind in pair
             )
             if left is not None and right is not None:
-                rows.append(_difference(subjects, number, left, right, people))
+                rows += [
+                    _difference(subjects, number + half, left, right, chosen)
+                    for half, chosen in halves.items()
+                    if len(chosen) >= 2
+                ]
     return rows
+
+
+def people_with_smaller_tumours(pixels: dict[str, int]) -> list[str]:
+    """Return the half of the people whose tumours have the fewest pixels, rounded down."""
+    return sorted(sorted(pixels, key=lambda person: (pixels[person], person))[: len(pixels) // 2])
 
 
 def _difference(
@@ -131,7 +150,7 @@ def _row(
     drawn = values
     if trainings:
         drawn = means_of_clusters(values, clusters_of([each.generators for each in trainings]))
-    interval = crossed_interval(drawn, -1.0 if number in DIFFERENCES else 0.0)
+    interval = crossed_interval(drawn, -1.0 if number.removesuffix(SMALLER) in DIFFERENCES else 0.0)
     return Row(
         subjects,
         max((len(training.people) for training in trainings), default=0),

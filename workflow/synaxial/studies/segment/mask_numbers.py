@@ -47,6 +47,11 @@ def dice_of_people(found: NDArray[np.bool_], truth: Slices) -> dict[str, float]:
     return result
 
 
+def pixels_of(slices: Slices, person: str) -> int:
+    """Return how many pixels the masks of a person's slices have."""
+    return int(slices.masks[slices.groups == slices.names.index(person)].sum())
+
+
 def bright_masks(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return the pixels of each image that a threshold finds as bright as a tumour."""
     return np.stack([hyperintense_mask(image, brain_mask(image)) for image in images])

@@ -103,12 +103,14 @@ class Check(_Content):
     """The `NUMBERS` of generated and real masks, and the Dice coefficients without training.
 
     `floors` are those of a `threshold` and of the `empty` mask. `generators` are digests.
+    `tumour_pixels` are those of each person with a tumour, in all slices.
     """
 
     images: dict[Literal["generated", "real"], int]
     masks: dict[Literal["generated", "real"], dict[str, Estimate | None]]
     floors: dict[Literal["threshold", "empty"], Scores]
     generators: tuple[str, ...]
+    tumour_pixels: dict[str, int] = {}
 
 
 class CheckFile(Check):
