@@ -261,7 +261,7 @@ def matched(values: Any, places: Any) -> Any:
     """
     xp = chainer.backend.get_array_module(values)
     rows = (values.shape[0] * values.shape[1], -1)
-    order = xp.argsort(places.reshape(rows), axis=1, kind="stable")
+    order = places.reshape(rows).argsort(axis=1)
     result = xp.empty_like(order, values.dtype)
     result[xp.arange(len(order))[:, None], order] = xp.sort(values.reshape(rows), axis=1)
     return result.reshape(values.shape)
