@@ -57,9 +57,7 @@ wildcard_constraints:
     # Snakemake then says that no rule makes the files of another experiment.
     experiment="|".join(map(re.escape, study.experiments)),
     seed=r"\d+",
-    stack=r"\d+",
     stage=r"[a-z]+",
-    control=r"[a-z]+",
 
 
 def settings_of(stage):
@@ -81,30 +79,6 @@ def of_batches(kind=""):
     )
 
 
-def after_manifest(kind, folder):
-    """An input function: the manifest, which comes before the data set of a kind is packed.
-
-    A new manifest alone packs nothing. But Snakemake does not look at the other inputs and the parameters
-    of a job behind an `ancient` one that is made again, so it is not `ancient` while the data set is not
-    that of its subjects.
-    """
-
-    def manifest(wildcards):
-        table = rules.manifest.output.table
-        return ancient(table) if once_fetched(plan.is_packed, kind, folder) else table
-
-    return manifest
-
-
-def of_subjects(name, subjects):
-    """A parameter function: this file of each of the subjects that a function returns.
-
-    The files are in no rule's output; see the rule `prepare`.
-    """
-    pattern = f"{plan.results}/{name}"
-    return lambda wildcards: expand(pattern, subject=once_fetched(subjects))
-
-
 def after_check(check, *paths):
     """An input function: these files, if a check finds no mistake in the study."""
 
@@ -116,21 +90,15 @@ def after_check(check, *paths):
 
 
 def of_trainings(pattern, trainings):
-    """The pattern's files of these trainings, each an experiment and a seed, and of their stacks."""
+    """The pattern's files of these trainings, each an experiment and a seed."""
     return [
-        path
-        for name, seed in trainings
-        for path in expand(pattern, experiment=name, seed=seed, stack=STACKS, allow_missing=True)
+        path for name, seed in trainings for path in expand(pattern, experiment=name, seed=seed)
     ]
 
 
-def pictures_of(trainings):
-    """The pictures of these trainings' stacks."""
-    return [
-        path
-        for rule, training in plan.pictures(trainings)
-        for path in of_trainings(list(getattr(rules, rule).output), [training])
-    ]
+def synaxial_for_each(word, values, commands):
+    """A command line that runs these commands for each value of a word, in one process."""
+    return "synaxial " + " then ".join(commands.replace(word, str(value)) for value in values)
 
 
 def masks_of_training(experiment):
