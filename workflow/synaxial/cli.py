@@ -172,10 +172,12 @@ def split_commands(words: Sequence[str]) -> list[list[str]]:
 def run_command(words: list[str]) -> None:
     """Run one command. A user's mistake ends in one line and a status of its own."""
     command = find_command(words)
-    # Imports leave no garbage, but its collection takes a twentieth of the start of a command.
+    # Imports leave no garbage, but its collection takes a twentieth of the start of a command, and
+    # each later one would look through the modules again.
     gc.disable()
     try:
         app = make_app(command)
+        gc.freeze()
         gc.enable()
         app(words, prog_name="synaxial")
     except SystemExit as end:
