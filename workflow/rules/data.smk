@@ -5,30 +5,6 @@ from shlex import quote
 from synaxial.data.prepared.batches import HELD_OUT, TRAINED
 
 
-def after_manifest(kind, folder):
-    """An input function: the manifest, which comes before the data set of a kind is packed.
-
-    A new manifest alone packs nothing. But Snakemake does not look at the other inputs and the parameters
-    of a job behind an `ancient` one that is made again, so it is not `ancient` while the data set is not
-    that of its subjects.
-    """
-
-    def manifest(wildcards):
-        table = rules.manifest.output.table
-        return ancient(table) if once_fetched(plan.is_packed, kind, folder) else table
-
-    return manifest
-
-
-def of_subjects(name, subjects):
-    """A parameter function: this file of each of the subjects that a function returns.
-
-    The files are in no rule's output; see the rule `prepare`.
-    """
-    pattern = f"{plan.results}/{name}"
-    return lambda wildcards: expand(pattern, subject=once_fetched(subjects))
-
-
 # Each stage reads a file with its own part of the study. Snakemake writes the file again only if that
 # part has changed, so a change in config.yaml reruns only that stage and the stages that depend on
 # it.
