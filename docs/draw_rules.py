@@ -13,7 +13,7 @@ from pathlib import Path
 HIDDEN = re.compile(r"all|settings|experiment|resolved_configuration|manifest|report_.*")
 
 #: Rules that are drawn as one, because they run the same command.
-SAME = {"pack_held_out": "pack", "measure_control": "measure", "evaluate_control": "evaluate"}
+SAME = {"pack_held_out": "pack"}
 
 STYLE = (
     'graph [rankdir=LR, bgcolor=white, nodesep=0.25, ranksep=0.35]; edge [color="#64748b"];'

@@ -22,7 +22,8 @@ from benchmarks.partner import REPOSITORY
 from benchmarks.preprocessing.rows import Row
 from mpi4py import MPI
 
-from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.machine import keep_freed_memory
 from synaxial.config.model import Training
 from synaxial.gan.train.setup import make_networks

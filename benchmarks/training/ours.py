@@ -17,7 +17,8 @@ import numpy as np
 from benchmarks.memory import anonymous_memory, peak_memory
 from benchmarks.training import arithmetic, gradients, stock, whereabouts
 
-from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.machine import keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training

@@ -40,7 +40,7 @@ def test_the_full_study_is_planned_in_a_few_seconds(dry_run):
     assert {rule: jobs[rule] for rule in ("prepare", "train", "sample")} == {
         "prepare": 12,
         "train": 25,
-        "sample": 75,
+        "sample": 25,
     }
     assert seconds < 6
 
@@ -50,7 +50,7 @@ def test_hundreds_of_subjects_are_few_jobs(dry_run):
     groups = re.findall(r"Group job (\w+)", output)
     assert {name: groups.count(name) for name in groups} == {
         "subjects": 6,
-        "pictures": 75,
+        "pictures": 25,
         "numbers": 25,
         "controls": 1,
     }
@@ -67,12 +67,12 @@ def test_masks_need_no_jobs_of_their_own(tmp_path):
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     jobs = jobs_of(output)
-    expected = {"prepare": 12, "pack_masks": 1, "render_masks": 3, "render_nifti_masks": 3}
+    expected = {"prepare": 12, "pack_masks": 1, "render_masks": 1}
     assert {rule: jobs[rule] for rule in expected} == expected
     groups = re.findall(r"Group job (\w+)", output)
     assert {name: groups.count(name) for name in ("subjects", "pictures")} == {
         "subjects": 6,
-        "pictures": 3,
+        "pictures": 1,
     }
 
 

@@ -43,3 +43,26 @@ def test_a_group_without_a_command_shows_its_help(run_synaxial):
     done = run_synaxial("slice")
     assert done.returncode == 2
     assert "No such command 'slice'" in done.stderr
+
+
+def test_commands_of_one_process_run_one_after_the_other(run_process, tmp_path):
+    pages = [tmp_path / f"{name}.html" for name in ("first", "second", "third")]
+    (tmp_path / "text.yaml").write_text("key: value\n")
+
+    def report(page, source="text.yaml"):
+        return ["report", "--source", tmp_path / source, "--title", "Title", "--output", page]
+
+    done = run_process(*report(pages[0]), "then", *report(pages[1]))
+    assert done.returncode == 0, done.stderr
+    assert pages[0].read_text() == pages[1].read_text()
+    # What comes after a mistake does not run.
+    for path in pages[:2]:
+        path.unlink()
+    mistake = report(pages[1], "none.yaml")
+    done = run_process(*report(pages[0]), "then", *mistake, "then", *report(pages[2]))
+    assert done.returncode == 65
+    assert "synaxial report: error: " in done.stderr
+    assert [page.exists() for page in pages] == [True, False, False]
+    done = run_process("report", "then", *report(pages[2]))
+    assert done.returncode == 2
+    assert not pages[2].exists()

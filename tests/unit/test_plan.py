@@ -132,17 +132,11 @@ def test_an_archive_is_not_asked_for_its_subjects_before_it_is_fetched():
         plan.subjects()
 
 
-def test_trainings_and_what_is_drawn_of_them():
-    plan = plan_of(render={"images": True, "nifti": True})
-    assert plan.trainings(["final", "relu"]) == [
+def test_trainings_have_a_seed():
+    assert plan_of().trainings(["final", "relu"]) == [
         *(("final", 1), ("final", 2)),
         *(("relu", 2), ("relu", 3)),
     ]
-    plain = ["render", "render_images", "render_nifti"]
-    assert [rule for rule, _ in plan.pictures([("final", 1)])] == plain
-    masked = ["render_masks", "render_nifti_masks"]
-    assert plan.pictures([("pairs", 2)]) == [(rule, ("pairs", 2)) for rule in [*plain, *masked]]
-    assert [rule for rule, _ in plan_of().pictures([("pairs", 1)])] == ["render", "render_masks"]
 
 
 def test_pairs_have_a_seed_of_the_base():
@@ -317,12 +311,14 @@ def test_a_folder_of_results_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_every_rule_runs_again_with_the_version_of_its_command():
     commands = {}
+    first = r'synaxial |synaxial_for_each\(\s*"[A-Z]+",\s*[A-Z]+,\s*"'
     for path in REPOSITORY.glob("workflow/rules/**/*.smk"):
         start = r"^(?:rule|checkpoint|use rule (\w+) as) (\w+)"
         # The text before the first rule, then for each its base, its name and its text.
         _, *parts = re.split(start, path.read_text(), flags=re.MULTILINE)
         for base, rule, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
-            commands[rule] = re.findall(r"synaxial ([a-z]+(?: [a-z-]+)*?) (?:--|\{)", text)
+            found = re.findall(rf"(?:{first}|then )([a-z]+(?: [a-z-]+)*?) (?:--|\{{)", text)
+            commands[rule] = found
             if rule == "prepare":
                 commands[rule] += [f"data {stage}" for stage in STAGES]
             if base:

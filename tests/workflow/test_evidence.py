@@ -28,14 +28,8 @@ def table_of(path):
 
 def test_a_run_evaluates_the_default_experiments(evaluated):
     jobs = jobs_of(evaluated.output)
-    expected = {"train": 1, "sample": 2, "control": 7, "measure": 1, "measure_control": 7}
-    expected |= {
-        "evaluate": 1,
-        "evaluate_control": 6,
-        "compare": 1,
-        "cases": 1,
-        "catalogue_load": 1,
-    }
+    expected = {"train": 1, "sample": 1, "judge": 1, "reference": 1, "controls": 1}
+    expected |= {"evaluate": 1, "compare": 1, "catalogue_load": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     # Nobody gets a further study or masks without asking for them.
     assert not [rule for rule in jobs if re.search("mask|segment|turing|scaling", rule)]
@@ -100,13 +94,13 @@ def test_held_out_subjects_are_not_trained_with(evaluated):
 def test_figures_train_what_is_missing_and_nothing_else(changed):
     done = changed.run("figures", "--dry-run")
     jobs = jobs_of(done.stdout + done.stderr)
-    assert {rule: jobs.get(rule) for rule in ("train", "sample", "measure", "pair")} == {
+    assert {rule: jobs.get(rule) for rule in ("train", "sample", "evaluate", "pair")} == {
         "train": 1,
-        "sample": 2,
-        "measure": 1,
+        "sample": 1,
+        "evaluate": 1,
         "pair": 1,
     }
-    assert "control" not in jobs
+    assert not {"reference", "controls"} & set(jobs)
     done = changed.run("figures")
     assert done.returncode == 0, done.stdout + done.stderr
     rows = table_of(changed.results("figures", "comparison.csv"))
@@ -121,4 +115,4 @@ def test_figures_train_what_is_missing_and_nothing_else(changed):
     done = changed.run("figures", "--dry-run")
     jobs = jobs_of(done.stdout + done.stderr)
     assert (jobs["train"], jobs["evaluate"], jobs["pair"]) == (2, 2, 1)
-    assert not {"acquire", "pack", "control", "evaluate_control"} & set(jobs)
+    assert not {"prepare", "pack", "reference", "controls"} & set(jobs)

@@ -28,9 +28,8 @@ def test_masks_of_held_out_subjects_are_made_for_whoever_asks(tmp_path):
 def test_a_run_makes_masks_where_they_are_wanted(tmp_path):
     done = new_study(tmp_path, MASKED, SIX_SUBJECTS).run("--dry-run")
     jobs = jobs_of(done.stdout + done.stderr)
-    expected = {"prepare": 2, "pack_masks": 1, "train": 1, "sample": 2, "measure": 1}
-    expected |= {"render": 2, "render_images": 2, "render_nifti": 2}
-    expected |= {"render_masks": 2, "render_nifti_masks": 2, "catalogue_load": 1}
+    expected = {"prepare": 2, "pack_masks": 1, "train": 1, "sample": 1, "evaluate": 1}
+    expected |= {"render": 1, "render_masks": 1, "catalogue_load": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     assert "pack_masks_held_out" not in jobs
 

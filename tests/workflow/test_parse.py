@@ -31,7 +31,7 @@ from .conftest import (
 pytestmark = pytest.mark.snakemake
 
 STUDIES = {
-    "the paper's, embedded data": ({}, {"prepare": 2, "train": 1, "sample": 3}),
+    "the paper's, embedded data": ({}, {"prepare": 2, "train": 1, "sample": 1}),
     "two experiments, all pictures": (
         {
             "acquire": {"source": "phantom", "subjects": ["1", "7"]},
@@ -39,10 +39,7 @@ STUDIES = {
             "render": {"images": True, "nifti": True},
             "sample": {"stacks": 2},
         },
-        {
-            **{"prepare": 1, "pack": 1, "train": 2, "experiment": 2, "sample": 4},
-            **{"render": 4, "render_images": 4, "render_nifti": 4},
-        },
+        {"prepare": 1, "pack": 1, "train": 2, "experiment": 2, "sample": 2, "render": 2},
     ),
     "no experiment, only data": (
         {"acquire": {"subjects": ["1", "7"]}, "default_experiments": []},

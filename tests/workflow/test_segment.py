@@ -36,7 +36,7 @@ def test_it_trains_each_kind_at_each_size(tmp_path):
     jobs = jobs_of(output)
     expected = {"segment_training": 10, "segment_check": 1, "segment": 1}
     # Not of the experiment without masks.
-    expected |= {"train": 2, "sample": 4, "pack_masks": 1, "pack_masks_held_out": 1}
+    expected |= {"train": 2, "sample": 2, "pack_masks": 1, "pack_masks_held_out": 1}
     assert {rule: jobs.get(rule) for rule in expected} == expected
     stacks = inputs_of(output)
     for people in ("all", "quarter"):

@@ -96,7 +96,7 @@ def test_every_job_has_a_log(finished):
         "pack.log",
         "manifest.log",
         "train/small/seed_1.log",
-        "sample/small/seed_1_0.log",
+        "sample/small/seed_1.log",
     } <= logs
 
 

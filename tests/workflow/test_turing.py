@@ -22,7 +22,7 @@ def test_it_asks_for_what_it_needs_and_no_more(tmp_path):
         "sample": 2,
         "pack_held_out": 1,
     }
-    assert not {"evaluate", "measure", "control", "render"} & set(jobs)
+    assert not {"evaluate", "reference", "controls", "render"} & set(jobs)
 
 
 def test_a_mistake_is_told_before_any_work(tmp_path):

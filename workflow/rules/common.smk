@@ -57,9 +57,7 @@ wildcard_constraints:
     # Snakemake then says that no rule makes the files of another experiment.
     experiment="|".join(map(re.escape, study.experiments)),
     seed=r"\d+",
-    stack=r"\d+",
     stage=r"[a-z]+",
-    control=r"[a-z]+",
 
 
 def settings_of(stage):
@@ -116,21 +114,15 @@ def after_check(check, *paths):
 
 
 def of_trainings(pattern, trainings):
-    """The pattern's files of these trainings, each an experiment and a seed, and of their stacks."""
+    """The pattern's files of these trainings, each an experiment and a seed."""
     return [
-        path
-        for name, seed in trainings
-        for path in expand(pattern, experiment=name, seed=seed, stack=STACKS, allow_missing=True)
+        path for name, seed in trainings for path in expand(pattern, experiment=name, seed=seed)
     ]
 
 
-def pictures_of(trainings):
-    """The pictures of these trainings' stacks."""
-    return [
-        path
-        for rule, training in plan.pictures(trainings)
-        for path in of_trainings(list(getattr(rules, rule).output), [training])
-    ]
+def synaxial_for_each(word, values, commands):
+    """A command line that runs these commands for each value of a word, in one process."""
+    return "synaxial " + " then ".join(commands.replace(word, str(value)) for value in values)
 
 
 def masks_of_training(experiment):

@@ -8,29 +8,6 @@ ENLARGING = [pair for pair in CHOSEN if study.experiments[pair[0]].enlarges_imag
 ASKED = [pair for pair in CHOSEN if study.experiments[pair[0]].conditions]
 
 
-rule control:
-    input:
-        settings=lambda wildcards: settings_of(
-            "reference" if wildcards.control in ("reference", "real") else "control"
-        ),
-        training=rules.pack.output.images,
-        index=rules.pack.output.index,
-        held_out=rules.pack_held_out.output.images,
-        held_out_index=rules.pack_held_out.output.index,
-    output:
-        images=f"{RESULTS}/controls/{{control}}/images.tif",
-    log:
-        f"{LOGS}/control/{{control}}.log",
-    params:
-        version=version_of("evaluate controls"),
-        training=subpath(input.training, parent=True),
-        held_out=subpath(input.held_out, parent=True),
-    shell:
-        "synaxial evaluate controls --config {input.settings} --kind {wildcards.control}"
-        " --training {params.training} --held-out {params.held_out} --output {output.images}"
-        " > {log} 2>&1"
-
-
 rule judge:
     input:
         settings=settings_of("judge"),
@@ -53,52 +30,99 @@ rule judge:
         " --output {output.network} --record {output.record} > {log} 2>&1"
 
 
-rule measure:
+# What every set of images is compared with.
+rule reference:
     input:
-        stacks=expand(rules.sample.output.stack, stack=STACKS, allow_missing=True),
-        reference=expand(rules.control.output.images, control="reference"),
+        settings=settings_of("reference"),
         training=rules.pack.output.images,
+        index=rules.pack.output.index,
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
         judge=rules.judge.output.network,
     output:
-        measurements=f"{TRAINING}/measurements.npz",
+        images=f"{RESULTS}/controls/reference/images.tif",
+        measurements=f"{RESULTS}/controls/reference/measurements.npz",
     log:
-        f"{LOGS}/measure/{{experiment}}/seed_{{seed}}.log",
+        f"{LOGS}/reference.log",
     benchmark:
-        f"{BENCHMARKS}/measure/{{experiment}}/seed_{{seed}}.tsv"
+        f"{BENCHMARKS}/reference.tsv"
     threads: 4
     resources:
         mem_mb=4000,
     params:
-        version=version_of("evaluate measure"),
+        versions=[version_of("evaluate controls"), version_of("evaluate measure")],
         training=subpath(input.training, parent=True),
+        held_out=subpath(input.held_out, parent=True),
     shell:
-        "synaxial evaluate measure --reference {input.reference} --training {params.training}"
-        " --judge {input.judge} --threads {threads} --output {output.measurements} {input.stacks}"
+        "synaxial evaluate controls --config {input.settings} --kind reference"
+        " --training {params.training} --held-out {params.held_out} --output {output.images}"
+        " then evaluate measure --reference {output.images} --training {params.training}"
+        " --judge {input.judge} --threads {threads} --output {output.measurements} {output.images}"
         " > {log} 2>&1"
 
 
-use rule measure as measure_control with:
+# Sets of real images, and of images with a known defect: made, measured and compared.
+rule controls:
     input:
-        stacks=rules.control.output.images,
-        reference=expand(rules.control.output.images, control="reference"),
+        settings=settings_of("control"),
+        evaluate=settings_of("evaluate"),
         training=rules.pack.output.images,
+        index=rules.pack.output.index,
+        held_out=rules.pack_held_out.output.images,
+        held_out_index=rules.pack_held_out.output.index,
         judge=rules.judge.output.network,
+        reference=rules.reference.output.images,
+        measurements=rules.reference.output.measurements,
     output:
-        measurements=f"{RESULTS}/controls/{{control}}/measurements.npz",
+        images=expand(f"{RESULTS}/controls/{{control}}/images.tif", control=CONTROLS),
+        measurements=expand(f"{RESULTS}/controls/{{control}}/measurements.npz", control=CONTROLS),
+        values=expand(f"{RESULTS}/controls/{{control}}/evaluation.json", control=CONTROLS),
+        nearest=expand(f"{RESULTS}/controls/{{control}}/nearest.png", control=CONTROLS),
     log:
-        f"{LOGS}/measure/{{control}}.log",
+        f"{LOGS}/controls.log",
     benchmark:
-        f"{BENCHMARKS}/measure/{{control}}.tsv"
+        f"{BENCHMARKS}/controls.tsv"
+    threads: 4
+    resources:
+        mem_mb=4000,
+    params:
+        versions=[
+            version_of("evaluate controls"),
+            version_of("evaluate measure"),
+            version_of("evaluate score"),
+        ],
+        training=subpath(input.training, parent=True),
+        held_out=subpath(input.held_out, parent=True),
+        folder=subpath(input.reference, ancestor=2),
+    shell:
+        synaxial_for_each(
+            "CONTROL",
+            CONTROLS,
+            "evaluate controls --config {input.settings} --kind CONTROL"
+            " --training {params.training} --held-out {params.held_out}"
+            " --output {params.folder}/CONTROL/images.tif"
+            " then evaluate measure --reference {input.reference} --training {params.training}"
+            " --judge {input.judge} --threads {threads}"
+            " --output {params.folder}/CONTROL/measurements.npz {params.folder}/CONTROL/images.tif"
+            " then evaluate score --config {input.evaluate} --name CONTROL"
+            " --measurements {params.folder}/CONTROL/measurements.npz"
+            " --reference {input.measurements} --training {params.training} --threads {threads}"
+            " --output {params.folder}/CONTROL/evaluation.json"
+            " --nearest {params.folder}/CONTROL/nearest.png {params.folder}/CONTROL/images.tif",
+        )
+        + " > {log} 2>&1"
 
 
 rule evaluate:
     input:
         settings=settings_of("evaluate"),
-        measurements=rules.measure.output.measurements,
-        reference=expand(rules.measure_control.output.measurements, control="reference"),
-        stacks=rules.measure.input.stacks,
+        stacks=rules.sample.output.stacks,
         training=rules.pack.output.images,
+        judge=rules.judge.output.network,
+        reference=rules.reference.output.images,
+        measurements=rules.reference.output.measurements,
     output:
+        measurements=f"{TRAINING}/measurements.npz",
         values=f"{TRAINING}/evaluation.json",
         nearest=report(
             f"{TRAINING}/nearest.png",
@@ -106,6 +130,13 @@ rule evaluate:
             category="Evaluation",
             subcategory="{experiment}, seed {seed}",
             labels={"what": "nearest training images"},
+        ),
+        cases=report(
+            f"{TRAINING}/cases.png",
+            caption="../report/cases.rst",
+            category="Evaluation",
+            subcategory="{experiment}, seed {seed}",
+            labels={"what": "real images, best and worst cases"},
         ),
     log:
         f"{LOGS}/evaluate/{{experiment}}/seed_{{seed}}.log",
@@ -115,98 +146,75 @@ rule evaluate:
     resources:
         mem_mb=4000,
     params:
-        version=version_of("evaluate score"),
-        name="{experiment} --seed {seed}",
+        versions=[
+            version_of("evaluate measure"),
+            version_of("evaluate score"),
+            version_of("evaluate cases"),
+        ],
         training=subpath(input.training, parent=True),
     shell:
-        "synaxial evaluate score --config {input.settings} --name {params.name}"
-        " --measurements {input.measurements} --reference {input.reference}"
+        "synaxial evaluate measure --reference {input.reference} --training {params.training}"
+        " --judge {input.judge} --threads {threads} --output {output.measurements} {input.stacks}"
+        " then evaluate score --config {input.settings}"
+        " --name {wildcards.experiment} --seed {wildcards.seed}"
+        " --measurements {output.measurements} --reference {input.measurements}"
         " --training {params.training} --threads {threads}"
-        " --output {output.values} --nearest {output.nearest} {input.stacks} > {log} 2>&1"
-
-
-use rule evaluate as evaluate_control with:
-    input:
-        settings=settings_of("evaluate"),
-        measurements=rules.measure_control.output.measurements,
-        reference=expand(rules.measure_control.output.measurements, control="reference"),
-        stacks=rules.control.output.images,
-        training=rules.pack.output.images,
-    output:
-        values=f"{RESULTS}/controls/{{control}}/evaluation.json",
-        nearest=f"{RESULTS}/controls/{{control}}/nearest.png",
-    log:
-        f"{LOGS}/evaluate/{{control}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate/{{control}}.tsv"
-    params:
-        version=version_of("evaluate score"),
-        name="{control}",
-        training=subpath(input.training, parent=True),
+        " --output {output.values} --nearest {output.nearest} {input.stacks}"
+        " then evaluate cases --measurements {output.measurements}"
+        " --reference {input.measurements} --real {input.reference}"
+        " --output {output.cases} {input.stacks} > {log} 2>&1"
 
 
 # How far the up-sampler of a coarse-to-fine experiment alone is from real images: those of the control
 # `real`, made small and enlarged again.
-rule enlarge:
+rule evaluate_upsampler:
     input:
-        stack=expand(rules.control.output.images, control="real"),
+        settings=settings_of("evaluate"),
+        real=rules.controls.output.images[CONTROLS.index("real")],
         upsampler=rules.train_upsampler.output.upsampler,
+        training=rules.pack.output.images,
+        judge=rules.judge.output.network,
+        reference=rules.reference.output.images,
+        measurements=rules.reference.output.measurements,
     output:
         stack=f"{TRAINING}/upsampler/real.tif",
+        measurements=f"{TRAINING}/upsampler/measurements.npz",
+        values=f"{TRAINING}/upsampler/evaluation.json",
+        nearest=f"{TRAINING}/upsampler/nearest.png",
     log:
-        f"{LOGS}/enlarge/{{experiment}}/seed_{{seed}}.log",
+        f"{LOGS}/evaluate_upsampler/{{experiment}}/seed_{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate_upsampler/{{experiment}}/seed_{{seed}}.tsv"
     threads: 4
     resources:
         device="auto",
         gpu=0,
         mem_mb=4000,
     params:
-        version=version_of("upsampler apply"),
-    shell:
-        "synaxial upsampler apply --reduce --upsampler {input.upsampler} {input.stack}"
-        " --output {output.stack} --device {resources.device} --threads {threads} > {log} 2>&1"
-
-
-use rule measure as measure_enlarged with:
-    input:
-        stacks=rules.enlarge.output.stack,
-        reference=expand(rules.control.output.images, control="reference"),
-        training=rules.pack.output.images,
-        judge=rules.judge.output.network,
-    output:
-        measurements=f"{TRAINING}/upsampler/measurements.npz",
-    log:
-        f"{LOGS}/measure/{{experiment}}/upsampler_{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/measure/{{experiment}}/upsampler_{{seed}}.tsv"
-
-
-use rule evaluate as evaluate_enlarged with:
-    input:
-        settings=settings_of("evaluate"),
-        measurements=rules.measure_enlarged.output.measurements,
-        reference=expand(rules.measure_control.output.measurements, control="reference"),
-        stacks=rules.enlarge.output.stack,
-        training=rules.pack.output.images,
-    output:
-        values=f"{TRAINING}/upsampler/evaluation.json",
-        nearest=f"{TRAINING}/upsampler/nearest.png",
-    log:
-        f"{LOGS}/evaluate/{{experiment}}/upsampler_{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/evaluate/{{experiment}}/upsampler_{{seed}}.tsv"
-    params:
-        version=version_of("evaluate score"),
-        name="{experiment}.enlarged --seed {seed}",
+        versions=[
+            version_of("upsampler apply"),
+            version_of("evaluate measure"),
+            version_of("evaluate score"),
+        ],
         training=subpath(input.training, parent=True),
+    shell:
+        "synaxial upsampler apply --reduce --upsampler {input.upsampler} {input.real}"
+        " --output {output.stack} --device {resources.device} --threads {threads}"
+        " then evaluate measure --reference {input.reference} --training {params.training}"
+        " --judge {input.judge} --threads {threads} --output {output.measurements} {output.stack}"
+        " then evaluate score --config {input.settings}"
+        " --name {wildcards.experiment}.enlarged --seed {wildcards.seed}"
+        " --measurements {output.measurements} --reference {input.measurements}"
+        " --training {params.training} --threads {threads}"
+        " --output {output.values} --nearest {output.nearest} {output.stack} > {log} 2>&1"
 
 
 rule compare:
     input:
-        controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        controls=rules.controls.output.values,
         judge=rules.judge.output.record,
         experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
-        enlarged=of_trainings(rules.evaluate_enlarged.output.values, ENLARGING),
+        enlarged=of_trainings(rules.evaluate_upsampler.output.values, ENLARGING),
     output:
         table=f"{RESULTS}/comparison.csv",
         page=report(
@@ -234,11 +242,11 @@ rule compare:
 
 use rule compare as compare_all with:
     input:
-        controls=expand(rules.evaluate_control.output.values, control=CONTROLS),
+        controls=rules.controls.output.values,
         judge=rules.judge.output.record,
         experiments=of_trainings(rules.evaluate.output.values, ALL),
         enlarged=of_trainings(
-            rules.evaluate_enlarged.output.values,
+            rules.evaluate_upsampler.output.values,
             [pair for pair in ALL if study.experiments[pair[0]].enlarges_images],
         ),
     output:
@@ -262,12 +270,9 @@ use rule compare as compare_all with:
 # Both halves use the same latents if both experiments have a training with this seed.
 rule pair:
     input:
-        left=expand(rules.sample.output.stack, stack=0, allow_missing=True),
+        left=rules.sample.output.stacks[0],
         right=expand(
-            rules.sample.output.stack,
-            experiment=study.base_experiment,
-            stack=0,
-            allow_missing=True,
+            rules.sample.output.stacks[0], experiment=study.base_experiment, allow_missing=True
         ),
     output:
         picture=report(
@@ -288,35 +293,10 @@ rule pair:
         " --output {output.picture} > {log} 2>&1"
 
 
-rule cases:
-    input:
-        measurements=rules.measure.output.measurements,
-        reference=expand(rules.measure_control.output.measurements, control="reference"),
-        real=expand(rules.control.output.images, control="reference"),
-        stacks=rules.measure.input.stacks,
-    output:
-        picture=report(
-            f"{TRAINING}/cases.png",
-            caption="../report/cases.rst",
-            category="Evaluation",
-            subcategory="{experiment}, seed {seed}",
-            labels={"what": "real images, best and worst cases"},
-        ),
-    log:
-        f"{LOGS}/cases/{{experiment}}/seed_{{seed}}.log",
-    resources:
-        mem_mb=4000,
-    params:
-        version=version_of("evaluate cases"),
-    shell:
-        "synaxial evaluate cases --measurements {input.measurements} --reference {input.reference}"
-        " --real {input.real} --output {output.picture} {input.stacks} > {log} 2>&1"
-
-
 # Only for experiments with `conditions`.
 rule conditions:
     input:
-        stacks=rules.measure.input.stacks,
+        stacks=rules.sample.output.stacks,
         held_out=rules.pack_held_out.output.images,
         held_out_index=rules.pack_held_out.output.index,
         judge=rules.judge.output.network,
@@ -339,7 +319,7 @@ rule figures:
     input:
         comparison=rules.compare_all.output if study.acquire.held_out else [],
         cases=(
-            of_trainings(rules.cases.output.picture, plan.trainings([study.base_experiment]))
+            of_trainings(rules.evaluate.output.cases, plan.trainings([study.base_experiment]))
             if study.acquire.held_out
             else []
         ),

@@ -7,10 +7,9 @@ rule report_summary:
     input:
         study=rules.resolved_configuration.output.study,
         dataset=rules.pack.output.description,
-        sheet=of_trainings(list(rules.render.output), CHOSEN)[:1],
+        sheet=of_trainings(rules.render.output.sheets, CHOSEN)[:1],
         evaluations=(
-            expand(rules.evaluate_control.output.values, control=CONTROLS)
-            + of_trainings(rules.evaluate.output.values, CHOSEN)
+            rules.controls.output.values + of_trainings(rules.evaluate.output.values, CHOSEN)
             if study.acquire.held_out
             else []
         ),

@@ -1,5 +1,6 @@
 # From the data set to generators, stacks of generated images, and pictures of the stacks.
 
+MASKED = [pair for pair in CHOSEN if study.experiments[pair[0]].masks]
 COARSE_TO_FINE = [pair for pair in CHOSEN if study.experiments[pair[0]].is_coarse_to_fine]
 
 
@@ -154,11 +155,11 @@ rule sample:
         settings=settings_of("sample"),
         generator=rules.train.output.generator,
     output:
-        stack=f"{TRAINING}/samples/stack_{{stack}}.tif",
+        stacks=[f"{TRAINING}/samples/stack_{stack}.tif" for stack in STACKS],
     log:
-        f"{LOGS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+        f"{LOGS}/sample/{{experiment}}/seed_{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/sample/{{experiment}}/seed_{{seed}}_{{stack}}.tsv"
+        f"{BENCHMARKS}/sample/{{experiment}}/seed_{{seed}}.tsv"
     threads: 4
     resources:
         device="auto",
@@ -167,76 +168,87 @@ rule sample:
     params:
         version=version_of("sample"),
     shell:
-        "synaxial sample --config {input.settings} --generator {input.generator}"
-        " --stack {wildcards.stack} --device {resources.device} --threads {threads}"
-        " --output {output.stack}"
-        " > {log} 2>&1"
+        synaxial_for_each(
+            "STACK",
+            STACKS,
+            "sample --config {input.settings} --generator {input.generator} --stack STACK"
+            " --device {resources.device} --threads {threads} --output {output.stacks[STACK]}",
+        )
+        + " > {log} 2>&1"
 
 
 rule render:
     input:
         settings=settings_of("render"),
-        stack=rules.sample.output.stack,
+        stacks=rules.sample.output.stacks,
     output:
-        report(
-            f"{TRAINING}/samples/stack_{{stack}}.png",
-            caption="../report/sheet.rst",
-            category="Generated images",
-            subcategory="{experiment}, seed {seed}",
-            labels={"what": "stack {stack}"},
+        sheets=[
+            report(
+                f"{TRAINING}/samples/stack_{stack}.png",
+                caption="../report/sheet.rst",
+                category="Generated images",
+                subcategory="{experiment}, seed {seed}",
+                labels={"what": f"stack {stack}"},
+            )
+            for stack in STACKS
+        ],
+        images=(
+            [directory(f"{TRAINING}/samples/stack_{stack}_images") for stack in STACKS]
+            if study.render.images
+            else []
+        ),
+        volumes=(
+            [f"{TRAINING}/samples/stack_{stack}.nii.gz" for stack in STACKS]
+            if study.render.nifti
+            else []
         ),
     log:
-        f"{LOGS}/render/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+        f"{LOGS}/render/{{experiment}}/seed_{{seed}}.log",
     params:
         version=version_of("render"),
-        kind="sheet",
     shell:
-        "synaxial render --config {input.settings} --stack {input.stack} --{params.kind} {output}"
-        " > {log} 2>&1"
+        synaxial_for_each(
+            "STACK",
+            STACKS,
+            "render --config {input.settings} --stack {input.stacks[STACK]}"
+            " --sheet {output.sheets[STACK]}"
+            + (" --images {output.images[STACK]}" if study.render.images else "")
+            + (" --nifti {output.volumes[STACK]}" if study.render.nifti else ""),
+        )
+        + " > {log} 2>&1"
 
 
-use rule render as render_images with:
+# Only for experiments with `masks: true`.
+rule render_masks:
+    input:
+        settings=settings_of("render"),
+        stacks=rules.sample.output.stacks,
     output:
-        directory(f"{TRAINING}/samples/stack_{{stack}}_images"),
-    log:
-        f"{LOGS}/render_images/{{experiment}}/seed_{{seed}}_{{stack}}.log",
-    params:
-        version=version_of("render"),
-        kind="images",
-
-
-use rule render as render_nifti with:
-    output:
-        f"{TRAINING}/samples/stack_{{stack}}.nii.gz",
-    log:
-        f"{LOGS}/render_nifti/{{experiment}}/seed_{{seed}}_{{stack}}.log",
-    params:
-        version=version_of("render"),
-        kind="nifti",
-
-
-# The next two rules are only for experiments with `masks: true`.
-use rule render as render_masks with:
-    output:
-        report(
-            f"{TRAINING}/samples/stack_{{stack}}_masks.png",
-            caption="../report/masks.rst",
-            category="Generated images",
-            subcategory="{experiment}, seed {seed}",
-            labels={"what": "stack {stack} with its masks"},
+        sheets=[
+            report(
+                f"{TRAINING}/samples/stack_{stack}_masks.png",
+                caption="../report/masks.rst",
+                category="Generated images",
+                subcategory="{experiment}, seed {seed}",
+                labels={"what": f"stack {stack} with its masks"},
+            )
+            for stack in STACKS
+        ],
+        volumes=(
+            [f"{TRAINING}/samples/stack_{stack}_mask.nii.gz" for stack in STACKS]
+            if study.render.nifti
+            else []
         ),
     log:
-        f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
+        f"{LOGS}/render_masks/{{experiment}}/seed_{{seed}}.log",
     params:
         version=version_of("render"),
-        kind="outlines",
-
-
-use rule render as render_nifti_masks with:
-    output:
-        f"{TRAINING}/samples/stack_{{stack}}_mask.nii.gz",
-    log:
-        f"{LOGS}/render_nifti_masks/{{experiment}}/seed_{{seed}}_{{stack}}.log",
-    params:
-        version=version_of("render"),
-        kind="nifti-masks",
+    shell:
+        synaxial_for_each(
+            "STACK",
+            STACKS,
+            "render --config {input.settings} --stack {input.stacks[STACK]}"
+            " --outlines {output.sheets[STACK]}"
+            + (" --nifti-masks {output.volumes[STACK]}" if study.render.nifti else ""),
+        )
+        + " > {log} 2>&1"

@@ -1,4 +1,7 @@
-"""The command line, `synaxial GROUP COMMAND …`, and where each command's code is."""
+"""The command line, `synaxial GROUP COMMAND …`, and where each command's code is.
+
+`synaxial COMMAND … then COMMAND …` runs several commands in one process.
+"""
 
 import ast
 import atexit
@@ -20,6 +23,9 @@ from synaxial.io.errors import (
     SynaxialError,
     in_words,
 )
+
+#: The word between two commands of one process.
+THEN = "then"
 
 #: The module of each command. Its function `run` is the command.
 COMMANDS = {
@@ -135,7 +141,10 @@ def _help_of(module: str) -> str | None:
 
 
 def main() -> None:
-    """Run one command. A user's mistake ends in one line and a status of its own."""
+    """Run the commands of a command line, which the word `then` separates.
+
+    Commands of one process import their libraries once. The first that fails ends the process.
+    """
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO
     )
@@ -145,13 +154,36 @@ def main() -> None:
         os.environ.setdefault("MPLCONFIGDIR", str(folder))
     # Python would search all loaded modules for garbage at its end, which takes 50 to 80 ms.
     atexit.register(gc.freeze)
-    command = find_command(sys.argv[1:])
-    # Imports leave no garbage, but its collection takes a twentieth of the start of a command.
+    for words in split_commands(sys.argv[1:]):
+        run_command(words)
+
+
+def split_commands(words: Sequence[str]) -> list[list[str]]:
+    """Return the words of each command of a command line."""
+    commands: list[list[str]] = [[]]
+    for word in words:
+        if word == THEN:
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return commands
+
+
+def run_command(words: list[str]) -> None:
+    """Run one command. A user's mistake ends in one line and a status of its own."""
+    command = find_command(words)
+    # Imports leave no garbage, but its collection takes a twentieth of the start of a command, and
+    # each later one would look through the modules again.
     gc.disable()
     try:
         app = make_app(command)
+        gc.freeze()
         gc.enable()
-        app(prog_name="synaxial")
+        app(words, prog_name="synaxial")
+    except SystemExit as end:
+        # Click ends each command so.
+        if end.code:
+            raise
     except SynaxialError as error:
         for line in str(error).splitlines():
             print(f"synaxial {command}: error: {line}", file=sys.stderr)

@@ -215,21 +215,6 @@ class Plan:
         """Return the experiment and the seed of each training of these experiments."""
         return [(name, seed) for name in experiments for seed in self.study.experiments[name].seeds]
 
-    def pictures(self, trainings: list[Training]) -> list[tuple[str, Training]]:
-        """Return the rules that draw the stacks of each training, with the training."""
-        found = []
-        for training in trainings:
-            masks, nifti = self.study.experiments[training[0]].masks, self.study.render.nifti
-            wanted = {
-                "render": True,
-                "render_images": self.study.render.images,
-                "render_nifti": nifti,
-                "render_masks": masks,
-                "render_nifti_masks": masks and nifti,
-            }
-            found += [(rule, training) for rule, is_wanted in wanted.items() if is_wanted]
-        return found
-
     def pairs(self) -> list[Training]:
         """Return the experiments to show beside the base, with the seeds that both have."""
         base = self.study.base_experiment

@@ -10,9 +10,9 @@ rule catalogue_load:
     input:
         settings=settings_of("catalogue"),
         run=rules.train.output.run,
-        measurements=rules.measure.output.measurements,
-        reference=expand(rules.measure_control.output.measurements, control="reference"),
-        stacks=rules.measure.input.stacks,
+        measurements=rules.evaluate.output.measurements,
+        reference=rules.reference.output.measurements,
+        stacks=rules.sample.output.stacks,
         training=rules.pack.output.images,
         index=rules.pack.output.index,
     output:

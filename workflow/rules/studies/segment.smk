@@ -9,7 +9,7 @@ rule segment_training:
             [] if wildcards.kind == "synthetic" else [*rules.pack.output, *rules.pack_masks.output]
         ),
         stacks=lambda wildcards: of_trainings(
-            rules.sample.output.stack,
+            rules.sample.output.stacks,
             plan.segment_generators(wildcards.kind, int(wildcards.seed)),
         ),
         held_out=after_check(
@@ -56,7 +56,7 @@ rule segment_training:
 rule segment_check:
     input:
         stacks=lambda wildcards: of_trainings(
-            rules.sample.output.stack, plan.trainings([plan.segment_experiment()])
+            rules.sample.output.stacks, plan.trainings([plan.segment_experiment()])
         ),
         held_out=after_check(
             plan.check_segment, *rules.pack_held_out.output, *rules.pack_masks_held_out.output

@@ -6,10 +6,9 @@ rule turing:
     input:
         settings=settings_of("turing"),
         stacks=expand(
-            rules.sample.output.stack,
+            rules.sample.output.stacks,
             experiment=study.base_experiment,
             seed=study.experiments[study.base_experiment].seeds[0],
-            stack=STACKS,
         ),
         training=rules.pack.output.index,
         held_out=after_check(plan.check_turing, rules.pack_held_out.output.images),

@@ -1,15 +1,14 @@
 """Chainer 7.8.1 on much newer libraries.
 
 The last release of Chainer cannot be imported with NumPy 2 or Python 3.12. This module makes
-`import chainer` and `import chainermn` work there, and imports both. The rest of the package
-imports them from here, so that the workarounds are in one place.
+`import chainer` work there, and imports it. The rest of the package imports it from here, so that
+the workarounds are in one place. `chainermn_compatibility` does the same for ChainerMN.
 
 What is missing for Chainer:
 
 * `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn about
   unknown versions: the whole check is skipped.
 * `numpy.sctypes`, used when `chainer.functions.array.as_strided` is imported.
-* the name `half` in CuPy 14's headers, used by the kernels of ChainerMN that pack gradients.
 """
 
 import importlib
@@ -39,23 +38,6 @@ def import_chainer() -> Any:
         del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
 
 
-def mend_gradient_packing() -> None:
-    """Include the header of `half` in the CUDA kernels of ChainerMN; CuPy 14 no longer does."""
-    # This import starts MPI, on the CPU too. With Slurm's PMI2 it must be early: ranks were seen to
-    # hang when MPI started after all imports.
-    memory_utility = importlib.import_module("chainermn.communicators._memory_utility")
-    chainer_of_module = vars(memory_utility)["chainer"]
-    if not chainer_of_module.cuda.available:
-        return
-
-    def raw(source: str, name: str) -> Any:
-        return chainer_of_module.cuda.cupy.RawKernel("#include <cuda_fp16.h>\n" + source, name)
-
-    cuda = types.SimpleNamespace(**{**vars(chainer_of_module.cuda), "raw": raw})
-    stand_in = types.SimpleNamespace(**{**vars(chainer_of_module), "cuda": cuda})
-    vars(memory_utility)["chainer"] = stand_in
-
-
 # CuPy 14 has no cuDNN, and Chainer would warn about that at every start.
 os.environ.setdefault("CHAINER_CUDNN", "0")
 # The checks of types and shapes in each of Chainer's functions take 3 % of a coarse training on a
@@ -65,7 +47,5 @@ os.environ.setdefault("CHAINER_TYPE_CHECK", "0")
 skip_environment_check()
 chainer = import_chainer()
 importlib.import_module("chainer.link_hooks")
-chainermn = importlib.import_module("chainermn")
-mend_gradient_packing()
 
-__all__ = ["chainer", "chainermn"]
+__all__ = ["chainer"]

@@ -34,7 +34,7 @@ SHOWN = 12
 
 REMEDY = (
     "give the measured files, or measure again (`synaxial evaluate measure`; with Snakemake, "
-    "--forcerun measure measure_control)"
+    "--forcerun evaluate reference controls)"
 )
 
 

@@ -1,4 +1,4 @@
-"""Chainer on this stack: what the compatibility module mends, and that it leaves no trace."""
+"""Chainer on this stack: what the compatibility modules mend, and that they leave no trace."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ F = chainer.functions
 
 def test_it_imports_without_a_warning_and_leaves_numpy_alone():
     code = (
-        "import numpy as np, synaxial.compute.chainer_compatibility as c;"
+        "import numpy as np, synaxial.compute.chainermn_compatibility as c;"
         "assert not hasattr(np, 'sctypes') and not hasattr(np, 'float');"
         "print(c.chainer.__version__, c.chainermn.__name__)"
     )

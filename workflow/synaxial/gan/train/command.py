@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
+import synaxial.compute.chainermn_compatibility  # noqa: F401 - MPI starts early
 from synaxial.compute.machine import announce_machine, keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study

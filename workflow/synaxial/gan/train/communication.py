@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.devices import check_device_name, check_gpus, count_gpus
 from synaxial.compute.machine import Machine, read_machine
 from synaxial.gan.networks.layers import running_values

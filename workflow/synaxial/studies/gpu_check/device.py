@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from typing import Any
 
-from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.devices import count_gpus, use_one_device, why_no_gpu
 from synaxial.compute.machine import read_machine
 from synaxial.gan.train.outputs import describe_software

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.compute.chainer_compatibility import chainermn
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.train.setup import make_updater

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from synaxial.compute.chainer_compatibility import chainer, chainermn
+from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.devices import prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.networks.layers import running_values

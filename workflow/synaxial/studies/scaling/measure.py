@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+import synaxial.compute.chainermn_compatibility  # noqa: F401 - MPI starts early
 from synaxial.compute.machine import (
     Machine,
     announce_machine,
