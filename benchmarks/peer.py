@@ -37,8 +37,8 @@ SETTINGS = {
     "fmap_max": 64,
 }
 
-#: What does not change the network: no experiment tracker, and small previews.
-ADDED = {"use_aim": False, "num_image_tiles": 1, "num_workers": 0}
+#: What does not change the network: no experiment tracker, and the smallest previews that it makes.
+ADDED = {"use_aim": False, "num_image_tiles": 3, "num_workers": 0}
 
 #: The default of its command line.
 SEED = 42

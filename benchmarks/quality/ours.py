@@ -55,7 +55,7 @@ class Clock:
     @property
     def seconds(self) -> NDArray[np.float64]:
         """Processor time and time of the clock so far, float64 (2,)."""
-        return self._added + [time.process_time(), time.monotonic()]
+        return self._added + np.array([time.process_time(), time.monotonic()])
 
     @property
     def minutes(self) -> float:
