@@ -163,7 +163,8 @@ def take_snapshots(training: Training, minutes: list[float], count: int, folder:
     if (folder / STATE).exists():
         training.load(folder / STATE)
         print(f"going on from minute {training.minutes:.1f}", flush=True)
-    for mark in sorted(mark for mark in minutes if mark > training.minutes):
+    while left := [mark for mark in minutes if mark > training.minutes]:
+        mark = min(left)
         training.train_until(mark)
         file = f"minute_{mark:g}.npy"
         np.save(folder / file, training.sample(count))
