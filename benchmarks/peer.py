@@ -168,9 +168,10 @@ def take_snapshots(training: Training, minutes: list[float], count: int, folder:
         training.train_until(mark)
         file = f"minute_{mark:g}.npy"
         np.save(folder / file, training.sample(count))
-        training.save(folder / STATE)
         with (folder / SNAPSHOTS).open("a") as lines:
             lines.write(json.dumps({"file": file, **training.progress()}) + "\n")
+        # Last: without its line, images would not be made again.
+        training.save(folder / STATE)
 
 
 def main() -> None:

@@ -43,8 +43,8 @@ HOW = (
     "floor is the distance of 300 images of the ten other held-out patients. The "
     "minutes of `preset: modern` begin with the training of its up-sampler, without which it "
     "makes no full image: its curve begins where that one is finished. lightweight-gan has smaller "
-    "networks and batches than its defaults (benchmarks/peer.py), with which two cores do some "
-    "twenty updates an hour. One training each, of one seed."
+    "networks and batches than its defaults (benchmarks/peer.py says why). One training each, of "
+    "one seed."
 )
 
 
