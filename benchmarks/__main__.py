@@ -11,6 +11,8 @@ from benchmarks import preprocessing, sampling, scale
 from benchmarks.partner import REPOSITORY
 from benchmarks.preprocessing.__main__ import as_line
 from benchmarks.preprocessing.rows import Row
+from benchmarks.quality import measurement as quality
+from benchmarks.quality.__main__ import STUDY
 from benchmarks.results import PAGE, busy_cores, keep, write_page
 from benchmarks.training import measurement as training
 
@@ -33,24 +35,32 @@ def main() -> None:
     )
     parser.add_argument("--real", type=Path, help="folder of real volumes, laid out as BraTS 2020")
     parser.add_argument("--repeats", type=int, default=7, help="of training and sampling (7)")
-    parts = ("training", "sampling", "preprocessing", "scale")
+    parser.add_argument("--runs", type=Path, help="for quality: what benchmarks.quality wrote")
+    parser.add_argument("--results", type=Path, help="for quality: results of its study (folder)")
+    parts = ("quality", "training", "sampling", "preprocessing", "scale")
     parser.add_argument("--only", choices=parts, action="append", help="this part only")
     given = parser.parse_args()
     if not given.other_python.exists():
         sys.exit(f"{given.other_python}: not found; expected an interpreter; run make benchmark")
+    # Its trainings take hours, and were started before.
+    chosen = given.only or [part for part in parts if part != "quality" or given.runs]
+    if "quality" in chosen and not (given.runs and given.results):
+        parser.error("quality needs --runs and --results")
     works: dict[str, Callable[[], tuple[list[Row], Notes]]] = {
+        "quality": lambda: quality.measure(given.runs, given.results, STUDY),
         "training": partial(training.measure, given.other_python, given.repeats),
         "sampling": partial(sampling.measure, given.other_python, given.repeats),
         "preprocessing": lambda: (measure_preprocessing(given.other_python, given.real), []),
         "scale": lambda: (scale.measure(), []),
     }
-    for part in given.only or parts:
+    for part in chosen:
         load = busy_cores()
         print(f"{part}: {load:.1f} cores busy with other things", flush=True)
         rows, notes = works[part]()
         for row in rows:
             print(as_line(row), flush=True)
-        keep(part, rows, notes, given.other_python, load)
+        # The minutes of quality are of processor time, and of earlier days.
+        keep(part, rows, notes, given.other_python, None if part == "quality" else load)
         write_page(list(parts))
     print(PAGE)
 

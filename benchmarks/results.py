@@ -23,7 +23,7 @@ PAGE = REPOSITORY / "benchmarks" / "RESULTS.md"
 MEASURED = REPOSITORY / "benchmarks" / "measured"
 
 OURS = ("chainer", "numba", "mpi4py", "cupy-cuda12x", "cupy-cuda13x")
-OTHERS = ("torch", "numpy", "monai", "torchio")
+OTHERS = ("torch", "numpy", "monai", "torchio", "lightweight-gan")
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ machine may have been more or less busy: compare within a row.
 
     make benchmark                                      # all of it: half an hour
     .venv/bin/python -m benchmarks --only training      # one part, the others as they were
+    .venv/bin/python -m benchmarks.quality --help       # trainings for the part `quality`: hours
 
 Networks, noise, dropout, normalisation, loss and optimizer are the paper's, or those of the coarse
 stage at its full width, with random weights and images, which do not change the time.
@@ -97,7 +98,9 @@ def target_of(row: Row) -> Target | None:
     return None
 
 
-def keep(part: str, rows: list[Row], notes: list[str], other_python: Path, load: float) -> None:
+def keep(
+    part: str, rows: list[Row], notes: list[str], other_python: Path, load: float | None
+) -> None:
     """Keep what a part has measured.
 
     Parameters
@@ -109,14 +112,14 @@ def keep(part: str, rows: list[Row], notes: list[str], other_python: Path, load:
     other_python
         The interpreter of the environment with the others' packages.
     load
-        The machine's load before the part began, in busy cores.
+        The machine's load before the part began, in busy cores; None if it makes no difference.
     """
     MEASURED.mkdir(exist_ok=True)
     content = {
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "commit": commit(),
         "machine": machine(),
-        "load": f"{load:.2f}",
+        "load": None if load is None else f"{load:.2f}",
         "versions": f"{versions_here()}; beside it {versions_there(other_python)}",
         "notes": notes,
         "rows": [asdict(row) for row in rows],
@@ -138,12 +141,14 @@ def section(part: str) -> str:
     content = json.loads(measured.read_text())
     rows = [Row(**row) for row in content["rows"]]
     lines = [f"## {part.capitalize()}", ""]
+    load = content["load"]
+    of_load = "" if load is None else f"; {load} cores were busy with other things at the start"
     lines += [
         f"{content['machine']}. {content['versions']}. {content['date']}, commit "
-        f"{content['commit']}; {content['load']} cores were busy with other things at the start.",
+        f"{content['commit']}{of_load}.",
         "",
     ]
-    busy = float(content["load"]) > MOST_BUSY
+    busy = load is not None and float(load) > MOST_BUSY
     if busy:
         lines += [BUSY, ""]
     for note in content["notes"]:
