@@ -29,7 +29,7 @@ PROGRAM = "synaxial.studies.gpu_check.one_of_ranks"
 def check_ranks(setting: Setting, findings: Findings) -> None:
     """Train a few iterations on one and on two ranks, and compare the weights."""
     if setting.device == "gpu" and count_gpus() < RANKS:
-        raise NotRunError("there is one GPU")
+        raise NotRunError("one GPU, and NCCL needs two")
     mpiexec = find_mpiexec()
     if mpiexec is None:
         raise NotRunError("there is no mpiexec on the PATH")
@@ -43,7 +43,7 @@ def check_ranks(setting: Setting, findings: Findings) -> None:
         f"{RANKS} ranks{places}, {communicator}, synchronised normalisation: the weights differ "
         f"by {apart:.0e} from those of one rank",
         communicator=communicator,
-        largest_difference=apart,
+        largest_difference={"value": apart, "limit": TOLERANCE},
     )
     if not apart <= TOLERANCE:
         raise CheckFailedError(f"the weights of {RANKS} ranks differ by more than {TOLERANCE:g}")

@@ -1,0 +1,89 @@
+"""The whole check on the stand-in: it passes, and it fails if kernels are wrong."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from synaxial.io.files import read_json
+from synaxial.studies.gpu_check import command, running
+from synaxial.studies.gpu_check.steps import STEPS
+
+from ..conftest import ROOT
+from .conftest import use_stand_in
+
+pytestmark = pytest.mark.mpi
+
+#: The kernels of convolutions, and the one that averages the gradients of ranks.
+KERNELS_TO_BREAK = "im2col,col2im,div_by_size"
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path):
+    """Run steps of the check on two devices of the stand-in; its status and its steps by name."""
+    use_stand_in(monkeypatch, gpus=2)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(running, "PROCESS", "tests.gpu.small_step")
+
+    def run(steps):
+        monkeypatch.setattr(command, "STEPS", steps)
+        status = 0
+        try:
+            command.run(tmp_path / "check", "gpu", minutes=60)
+        except typer.Exit as end:
+            status = end.exit_code
+        record = read_json(tmp_path / "check" / command.RECORD)
+        return status, {step["name"]: step for step in record["steps"]}
+
+    return run
+
+
+def test_the_whole_check_passes_where_all_is_right(check, capsys):
+    shared = set(Path("/dev/shm").glob("mpich_*"))
+    status, steps = check(STEPS)
+    table = capsys.readouterr().out
+    assert status == 0, table
+    # The stand-in has compute capability 0, and no memory to count; PyTorch does not know it.
+    speeds = {name for name, step in steps.items() if step["kind"] == "speed"}
+    assert {name for name, step in steps.items() if step["status"] != "passed"} == speeds - {
+        "speed"
+    }
+    assert "Passed: 9 of 14 steps" in table
+    assert "Not checked: speed in TF32 (TF32 needs compute capability 8.0" in table
+    assert steps["ranks"]["measured"]["communicator"] == "PureNcclCommunicator"
+    assert steps["ranks"]["measured"]["largest_difference"]["limit"] == 1e-5
+    blur = steps["functions"]["measured"]["blur, 3 images"]
+    assert 0 <= blur["second derivatives"]["value"] <= blur["second derivatives"]["limit"] == 1e-3
+    assert len(steps["coarse"]["measured"]["losses"]["values"]) == 10
+    assert steps["resume"]["measured"]["arrays"] > 100
+    found = steps["device"]["measured"]
+    assert found["gpu_0_uuid"] == found["driver"] == "unknown"
+    assert len(found["commit"].removesuffix("-dirty")) == 40
+    # Other tests may run beside this one: some of their segments are new, but not left by us.
+    left = set(Path("/dev/shm").glob("mpich_*")) - shared
+    assert not [path for path in left if not any_process_has(path)]
+
+
+def any_process_has(path):
+    """Whether a process has a file of shared memory open."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        try:
+            if str(path) in maps.read_text():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def test_wrong_kernels_make_it_fail(check, monkeypatch, capsys):
+    monkeypatch.setenv("STAND_IN_FAULT", KERNELS_TO_BREAK)
+    names = ("device", "functions", "paper", "ranks")
+    status, steps = check([step for step in STEPS if step.name in names])
+    assert status == 1
+    assert [step["status"] for step in steps.values()] == ["passed", "failed", "failed", "failed"]
+    functions = steps["functions"]["reason"]
+    assert "convolution 3 x 3" in functions
+    assert "bilinear" not in functions
+    table = " ".join(capsys.readouterr().out.split())
+    assert "Passed: 1 of 4 steps" in table
+    assert "Failed: functions, 20 iterations: paper, two ranks." in table
