@@ -50,21 +50,21 @@ def test_nothing_is_compared_after_an_error_of_cuda(
 
 
 @pytest.mark.parametrize(
-    ("script", "version"),
+    ("script", "said"),
     [
-        ("echo 580.65.06; echo 580.65.06", "580.65.06"),
-        ("echo NVIDIA-SMI has failed; exit 9", "unknown"),
-        ("exec sleep 60", "unknown"),
-        ("exit 0", "unknown"),
+        ('[ "$3" = --id=0000:3B:00.0 ] && echo 580.65.06, GPU-1a2b', ("580.65.06", "GPU-1a2b")),
+        ("echo NVIDIA-SMI has failed; exit 9", ("unknown", "unknown")),
+        ("exec sleep 60", ("unknown", "unknown")),
+        ("exit 0", ("unknown", "unknown")),
     ],
 )
-def test_a_driver_that_does_not_answer_is_unknown(script, version, tmp_path, monkeypatch):
+def test_a_driver_that_does_not_answer_is_unknown(script, said, tmp_path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(device, "PATIENCE", 2)
-    assert device.driver_version() == version
+    assert device.ask_driver("0000:3B:00.0") == said
 
 
 def test_too_little_memory_for_a_batch_size_is_a_finding(findings):
