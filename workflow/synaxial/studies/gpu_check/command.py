@@ -79,6 +79,14 @@ def run(
     except (KeyboardInterrupt, SystemExit):
         print(f"interrupted; what was checked is in {output / RECORD}", file=sys.stderr, flush=True)
         raise
+    report(check, output, lost)
+
+
+def report(check: GpuCheck, output: Path, lost: list[OSError]) -> None:
+    """Write and print the table, and end with the exit status of the check.
+
+    `lost` are the errors of files that could not be written.
+    """
     table = table_of(check)
     try:
         write_text(output / TABLE, table)
