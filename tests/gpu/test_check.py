@@ -52,8 +52,12 @@ def test_the_whole_check_passes_where_all_is_right(check, capsys):
     assert "Not checked: speed in TF32 (TF32 needs compute capability 8.0" in table
     assert steps["ranks"]["measured"]["communicator"] == "PureNcclCommunicator"
     assert steps["ranks"]["measured"]["largest_difference"]["limit"] == 1e-5
-    blur = steps["functions"]["measured"]["blur, 3 images"]
-    assert 0 <= blur["second derivatives"]["value"] <= blur["second derivatives"]["limit"] == 1e-3
+    # The stand-in computes with Chainer's functions what the CPU computes with the engine's: the
+    # errors are those of rounding in another order, and the limits leave room for a GPU's.
+    functions = steps["functions"]["measured"].values()
+    errors = [error for orders in functions for error in orders.values() if error["value"]]
+    assert len(errors) > 50
+    assert all(error["value"] < error["limit"] / 5 for error in errors)
     assert len(steps["coarse"]["measured"]["losses"]["values"]) == 10
     assert steps["resume"]["measured"]["arrays"] > 100
     found = steps["device"]["measured"]

@@ -100,13 +100,6 @@ def test_a_disk_that_becomes_full_costs_no_result(run_synaxial, tmp_path, monkey
     assert done.stderr.startswith(full)
 
 
-def test_a_log_on_a_full_disk_is_no_failed_step(run_synaxial, tmp_path, monkeypatch):
-    (tmp_path / command.LOG).symlink_to("/dev/full")
-    monkeypatch.setattr(command, "STEPS", STEPS[:1])
-    done = run_synaxial("study", "gpu-check", "--output", tmp_path, "--device", "cpu")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_a_folder_that_cannot_be_written_is_said_at_once(
     device, run_synaxial, tmp_path, assert_clear_error

@@ -143,6 +143,13 @@ def test_speed_that_cannot_be_measured_is_no_failure(tmp_path):
     assert "Not checked: it raises (ValueError: a mistake of the step)." in table_of(check)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full")
+def test_a_log_on_a_full_disk_costs_the_log_only():
+    check = run_steps([step("passes"), step("raises")], "cpu", 8, Path("/dev/full"), lambda _: None)
+    assert [result.status for result in check.steps] == ["passed", "failed"]
+    assert check.steps[1].reason == "ValueError: a mistake of the step"
+
+
 def test_a_proof_without_time_is_said(tmp_path):
     """The second step hangs until the time of all is over, and the next ones have none."""
     # Its own limit is longer than the time that is left.

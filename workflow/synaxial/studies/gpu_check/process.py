@@ -5,7 +5,6 @@ It writes result.json into the folder.
 
 import importlib
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,12 +48,6 @@ def main() -> None:
         findings.end("failed", f"{module} cannot be imported: {error}"[:LONGEST_REASON])
     else:
         run(loaded, setting, findings)
-    # With its log on a full disk Python would end with a status of its own.
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":
