@@ -1,7 +1,5 @@
 """The whole check on the stand-in: it passes, and it fails if kernels are wrong."""
 
-from pathlib import Path
-
 import pytest
 import typer
 
@@ -39,7 +37,6 @@ def check(monkeypatch, tmp_path):
 
 
 def test_the_whole_check_passes_where_all_is_right(check, capsys):
-    shared = set(Path("/dev/shm").glob("mpich_*"))
     status, steps = check(STEPS)
     table = capsys.readouterr().out
     assert status == 0, table
@@ -63,20 +60,6 @@ def test_the_whole_check_passes_where_all_is_right(check, capsys):
     found = steps["device"]["measured"]
     assert found["gpu_0_uuid"] == found["driver"] == "unknown"
     assert len(found["commit"].removesuffix("-dirty")) == 40
-    # Other tests may run beside this one: some of their segments are new, but not left by us.
-    left = set(Path("/dev/shm").glob("mpich_*")) - shared
-    assert not [path for path in left if not any_process_has(path)]
-
-
-def any_process_has(path):
-    """Whether a process has a file of shared memory open."""
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        try:
-            if str(path) in maps.read_text():
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def test_wrong_kernels_make_it_fail(check, monkeypatch, capsys):

@@ -1,7 +1,11 @@
 """What single steps do with what only a GPU does: errors of CUDA, small memory, chance."""
 
 import os
+import sys
+import tempfile
+import time
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -113,6 +117,35 @@ def test_what_makes_a_resumed_training_differ_is_found_out(
     with pytest.raises(CheckFailedError, match=f"1 arrays differ, such as weights; .*{verdict}"):
         resume.check_resume(setting, findings)
     assert started == ["straight", "resumed", "resumed", "again"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows shared memory as files")
+def test_a_killed_training_leaves_no_shared_memory(setting, tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        # A user's temporary files can be there, too.
+        shared, temporary = Path(f"{folder}-shared"), Path(folder, "temporary")
+        program = tmp_path / "program"
+        program.write_text(
+            f"""#!{sys.executable}
+import mmap, pathlib, time
+maps = []
+for path in {str(shared)!r}, {str(temporary)!r}:
+    with open(path, "w+b") as file:
+        file.truncate(4096)
+        maps.append(mmap.mmap(file.fileno(), 4096))
+pathlib.Path({str(tmp_path / "ready")!r}).touch()
+time.sleep(60)
+"""
+        )
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        with resume.started(setting, tmp_path) as process:
+            while not (tmp_path / "ready").exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            assert shared.exists()
+        assert not shared.exists()
+        assert temporary.exists()
 
 
 def test_flat_images_prove_nothing(setting, findings, monkeypatch):
