@@ -9,6 +9,7 @@ The versions are those of envs/cpu.txt.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def make(folder: Path, python: str) -> None:
         sources = work / "synaxial"
         for source in SOURCES:
             copy(REPOSITORY / source, sources / source)
+        name_commit(sources / "pyproject.toml")
         build = [*pip, "wheel", "--quiet", "--no-deps", "-w", str(wheels)]
         subprocess.run([*build, str(sources)], check=True)
         # Chainer is built from source, which needs an old setuptools.
@@ -69,6 +71,22 @@ def make(folder: Path, python: str) -> None:
         subprocess.run([*build, "-r", str(pinned)], check=True, env=environment)
     for path in sorted((REPOSITORY / "tools" / "gpu_bundle").iterdir()):
         copy(path, folder / path.name)
+
+
+def name_commit(project: Path) -> None:
+    """Add the commit of the work tree, if there is one, to the version in a pyproject.toml.
+
+    So a record of the bundle's check says it, though the bundle has no work tree.
+    """
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return
+    commit = done.stdout.strip().replace("-", ".")
+    text = project.read_text(encoding="utf-8")
+    text = re.sub(r'^version = "(.*)"$', rf'version = "\1+{commit}"', text, flags=re.MULTILINE)
+    project.write_text(text, encoding="utf-8")
 
 
 def locked(lock: str, packages: tuple[str, ...]) -> str:
@@ -130,7 +148,10 @@ def main() -> None:
     if given.folder.exists():
         sys.exit(f"{given.folder}: is there already; expected a new folder; delete it first")
     make(given.folder, given.python)
+    name = given.folder.name
     print(f"{given.folder}: {check_size(given.folder) / 1e6:.1f} MB")
+    print(f"Copy this folder to the machine with the GPU, and run there: bash {name}/run.sh FOLDER")
+    print(f"FOLDER is for the results. `bash {name}/run.sh --help` says what Python it needs.")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,7 @@ def need_gpus(count):
     """Skip a test without as many GPUs."""
     found = count_gpus()
     if found < count:
-        reason = why_no_gpu() if found == 0 else ""
-        pytest.skip(f"CuPy finds {found} GPUs, {count} needed" + (f" ({reason})" if reason else ""))
+        pytest.skip(why_no_gpu() or f"CuPy finds {found} GPUs, {count} needed")
 
 
 def use_stand_in(monkeypatch, gpus=1):

@@ -130,8 +130,27 @@ def test_without_nccl_two_ranks_say_what_is_missing(monkeypatch, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_cupy_without_a_driver_is_no_gpu(monkeypatch):
-    use_stand_in(monkeypatch, gpus="none")
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"STAND_IN_GPUS": "none"},
+            "CuPy finds no NVIDIA driver or no GPU here (cudaErrorInsufficientDriver: CUDA driver "
+            "version is insufficient for CUDA runtime version); use a node with a GPU that "
+            "`nvidia-smi` shows; or use --device cpu",
+        ),
+        (
+            {"STAND_IN_LIBRARIES": "none"},
+            'CuPy cannot load its CUDA libraries (Failure finding "libcublasLt.so.13 or '
+            'libcublasLt.so.12": No such file); install envs/cuda12.txt or envs/cuda13.txt, as '
+            "your driver needs; or use --device cpu",
+        ),
+    ],
+)
+def test_cupy_that_cannot_work_is_no_gpu(variables, said, monkeypatch):
+    use_stand_in(monkeypatch)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     code = (
         "from synaxial.compute.devices import *\n"
         "print(use_one_device('auto'))\n"
@@ -143,4 +162,4 @@ def test_cupy_without_a_driver_is_no_gpu(monkeypatch):
     )
     auto, gpu = done.stdout.splitlines()
     assert auto == "@numpy"
-    assert "CuPy finds 0 GPUs on this node for 1 ranks (cudaErrorInsufficientDriver" in gpu
+    assert gpu == f"--device gpu: {said}"

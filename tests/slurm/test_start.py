@@ -96,5 +96,5 @@ def test_gpus_for_an_environment_without_cupy(tmp_path):
         pytest.skip("CuPy is installed here")
     done, _ = Outside(tmp_path).run(PATH="/usr/bin:/bin")
     assert done.returncode == 1
-    assert told(done.stdout).startswith("gpus_per_rank in the profile: GPUs are requested")
+    assert told(done.stdout).startswith("gpus_per_rank in the profile: CuPy is not installed")
     assert "set gpus_per_rank = 0" in told(done.stdout)

@@ -1,16 +1,17 @@
-"""Print which of some wheels this Python needs: those of packages that are missing or older.
+"""Print which wheels of a folder this Python needs: those of packages that are missing or older.
 
-Started by run.sh with the paths of the wheels. Without what the bundle takes from this Python, it
-says so and prints nothing.
+Started by run.sh with the folder and with the options of the check. Without what the bundle takes
+from this Python, it says so in one line and prints nothing.
 """
 
 import importlib.metadata
+import importlib.util
 import re
 import sys
 from pathlib import Path
 
-#: What the bundle takes from this Python.
-EXPECTED = ("numpy", "mpi4py", "numba", "scipy")
+#: The modules that the bundle takes from this Python. CuPy comes with them, for a GPU.
+EXPECTED = ("pip", "numpy", "mpi4py", "numba", "scipy")
 
 #: Installed in any case: this project, and the Chainer that it was tested with.
 ALWAYS = ("synaxial", "chainer")
@@ -48,17 +49,30 @@ def needed(paths: list[Path]) -> list[Path]:
     ]
 
 
+def complaint(options: list[str]) -> str:
+    """Return what this Python lacks, and what to do, in one line; "" if it lacks nothing."""
+    on_cpu = "--device cpu" in " ".join(options).replace("=", " ")
+    expected = [*EXPECTED, *([] if on_cpu else ["cupy"])]
+    lacking = [module for module in expected if importlib.util.find_spec(module) is None]
+    if not lacking and sys.version_info[:2] == (3, 12):
+        return ""
+    without = f" without {', '.join(lacking)}" if lacking else ""
+    line = (
+        f"run.sh: {sys.executable} is Python {sys.version.split()[0]}{without}; expected Python "
+        f"3.12 with {', '.join(expected)}; name another with PYTHON=/path/to/python"
+    )
+    if lacking == ["cupy"]:
+        line += ", or try the check without a GPU by --device cpu"
+    return line
+
+
 def main() -> None:
     """Print the wheels, one a line."""
-    lacking = [package for package in EXPECTED if not installed_version(package)]
-    if lacking or sys.version_info[:2] != (3, 12):
-        found = f"Python {sys.version.split()[0]}"
-        without = f" without {', '.join(lacking)}" if lacking else ""
-        sys.exit(
-            f"run.sh: {sys.executable} is {found}{without}; expected Python 3.12 with "
-            f"{', '.join(EXPECTED)} and CuPy; name another with PYTHON=/path/to/python"
-        )
-    for path in needed([Path(word) for word in sys.argv[1:]]):
+    folder, *options = sys.argv[1:]
+    line = complaint(options)
+    if line:
+        sys.exit(line)
+    for path in needed(sorted(Path(folder).glob("*.whl"))):
         print(path)
 
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.gpus import INSTALL, NO_CUPY, NO_GPU, NO_LIBRARIES, SEE, has_cupy
 from synaxial.compute.machine import (
     announce_machine,
+    counted,
     keep_freed_memory,
     read_machine,
     usable_cores,
@@ -30,15 +32,24 @@ def count_gpus() -> int:
 
 
 def why_no_gpu() -> str:
-    """Return what CuPy or the driver says if there is no GPU, in one line; "" if nothing."""
+    """Return in one line why there is no GPU, and what to do; "" if there is one."""
+    if count_gpus() > 0:
+        return ""
+    if not has_cupy():
+        return f"{NO_CUPY}; {INSTALL}"
     cuda = chainer.backends.cuda
     if not cuda.available:
-        return str(cuda._resolution_error).partition("\n")[0]
+        return f"{NO_LIBRARIES} ({first_line(cuda._resolution_error)}); {INSTALL}"
     try:
         cuda.cupy.cuda.runtime.getDeviceCount()
     except cuda.cupy.cuda.runtime.CUDARuntimeError as error:
-        return str(error).partition("\n")[0]
-    return ""
+        return f"{NO_GPU} ({first_line(error)}); {SEE}"
+    return f"{NO_GPU}; {SEE}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().partition("\n")[0]
 
 
 def use_one_device(name: str) -> Any:
@@ -64,12 +75,12 @@ def prepare_alone(name: str, threads: int | None) -> tuple[Any, int]:
 
 def check_gpus(gpus: int, ranks: int) -> None:
     """Raise a SynaxialError if a node has fewer GPUs than ranks."""
+    if gpus == 0:
+        raise SynaxialError("--device gpu", why_no_gpu(), remedy="or use --device cpu")
     if gpus < ranks:
-        reason = why_no_gpu()
         raise SynaxialError(
             "--device gpu",
-            f"CuPy finds {gpus} GPUs on this node for {ranks} ranks"
-            + (f" ({reason})" if reason else ""),
-            "one GPU for each rank, and CuPy (install envs/cuda12.txt or envs/cuda13.txt)",
+            f"CuPy finds {counted(gpus, 'GPU')} on this node for {ranks} ranks",
+            "one GPU for each rank",
             "start fewer ranks on a node, or use --device cpu",
         )

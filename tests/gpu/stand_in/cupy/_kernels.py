@@ -2,6 +2,9 @@
 
 With STAND_IN_RECORD=FILE it appends each kernel to a file, as a line of JSON: its parameters,
 source and types, for which `tests/gpu/test_nvrtc.py` compiles it for GPUs.
+
+With STAND_IN_FAULT=NAME,... the ElementwiseKernels of these names are wrong: every hundredth value
+of their results is 0.
 """
 
 import ctypes
@@ -22,6 +25,9 @@ CACHE = Path(os.environ.get("STAND_IN_CACHE") or tempfile.mkdtemp(prefix="stand-
 
 #: Where kernels are recorded, if they are.
 RECORD = os.environ.get("STAND_IN_RECORD")
+
+#: The kernels that are wrong.
+FAULTY = os.environ.get("STAND_IN_FAULT", "").split(",")
 
 #: What the source of a kernel finds in CuPy's headers, and the indices of a thread.
 PRELUDE = """
@@ -212,7 +218,10 @@ class ElementwiseKernel:
                 lines.append(f"{constant}{parameter.type}* {parameter.name} = {array};")
             else:
                 lines.append(f"{constant}{parameter.type}& {parameter.name} = {array}[i];")
-        lines += [self.source[2], ";}}}"]
+        lines += [self.source[2], ";"]
+        if self.source[3] in FAULTY:
+            lines += [f"if (i % 100 == 0) {p.name} = 0;" for p in self.outputs]
+        lines += ["}}}"]
         lines += ['extern "C" void run(long long n, void** p) { device::compute(n, p); }']
         return "\n".join(lines)
 

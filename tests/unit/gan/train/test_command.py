@@ -200,7 +200,7 @@ def test_the_compared_alternatives_run(job, loss, optimizer):
 
 #: Each is an error of one rank, raised in this process.
 MISTAKES = {
-    "gpu": ({"options": ["--device", "gpu"]}, "--device gpu: CuPy finds 0 GPUs on this node"),
+    "gpu": ({"options": ["--device", "gpu"]}, "--device gpu: CuPy is not installed; install"),
     "experiment": ({"options": ["--experiment", "other"]}, "'other'; expected one of tiny"),
     "dataset": ({"options": ["--dataset", "nowhere"]}, "nowhere/images.npy: cannot be read"),
     "width": (

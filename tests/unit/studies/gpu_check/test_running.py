@@ -139,7 +139,15 @@ def test_speed_that_cannot_be_measured_is_no_failure(tmp_path):
     assert [result.status for result in check.steps] == ["passed", "not measured", "passed"]
     assert check.steps[1].reason == "ValueError: a mistake of the step"
     assert check.failed == check.unproven == []
-    assert "2 passed, 1 not measured" in table_of(check)
+    assert "Passed: 2 of 3 steps" in table_of(check)
+    assert "Not checked: it raises (ValueError: a mistake of the step)." in table_of(check)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /dev/full")
+def test_a_log_on_a_full_disk_costs_the_log_only():
+    check = run_steps([step("passes"), step("raises")], "cpu", 8, Path("/dev/full"), lambda _: None)
+    assert [result.status for result in check.steps] == ["passed", "failed"]
+    assert check.steps[1].reason == "ValueError: a mistake of the step"
 
 
 def test_a_proof_without_time_is_said(tmp_path):
@@ -180,7 +188,10 @@ def test_the_table_has_a_line_for_each_step(finished):
     for result in check.steps:
         line = next(line for line in table.splitlines() if line.startswith(result.title))
         assert result.status in line
-    assert "2 passed, 4 failed, 1 not run" in table
+    verdict = " ".join(table.rpartition("\n\n")[2].split())
+    assert verdict.startswith("Passed: 2 of 7 steps, in ")
+    assert "Failed: it fails, it raises, it crashes, it hangs." in verdict
+    assert verdict.endswith("Not checked: it is_not_run (there is one GPU).")
     assert max(map(len, table.splitlines())) <= 100
 
 

@@ -1,7 +1,11 @@
 """What single steps do with what only a GPU does: errors of CUDA, small memory, chance."""
 
 import os
+import sys
+import tempfile
+import time
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -50,21 +54,21 @@ def test_nothing_is_compared_after_an_error_of_cuda(
 
 
 @pytest.mark.parametrize(
-    ("script", "version"),
+    ("script", "said"),
     [
-        ("echo 580.65.06; echo 580.65.06", "580.65.06"),
-        ("echo NVIDIA-SMI has failed; exit 9", "unknown"),
-        ("exec sleep 60", "unknown"),
-        ("exit 0", "unknown"),
+        ('[ "$3" = --id=0000:3B:00.0 ] && echo 580.65.06, GPU-1a2b', ("580.65.06", "GPU-1a2b")),
+        ("echo NVIDIA-SMI has failed; exit 9", ("unknown", "unknown")),
+        ("exec sleep 60", ("unknown", "unknown")),
+        ("exit 0", ("unknown", "unknown")),
     ],
 )
-def test_a_driver_that_does_not_answer_is_unknown(script, version, tmp_path, monkeypatch):
+def test_a_driver_that_does_not_answer_is_unknown(script, said, tmp_path, monkeypatch):
     program = tmp_path / "nvidia-smi"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(device, "PATIENCE", 2)
-    assert device.driver_version() == version
+    assert device.ask_driver("0000:3B:00.0") == said
 
 
 def test_too_little_memory_for_a_batch_size_is_a_finding(findings):
@@ -113,6 +117,35 @@ def test_what_makes_a_resumed_training_differ_is_found_out(
     with pytest.raises(CheckFailedError, match=f"1 arrays differ, such as weights; .*{verdict}"):
         resume.check_resume(setting, findings)
     assert started == ["straight", "resumed", "resumed", "again"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows shared memory as files")
+def test_a_killed_training_leaves_no_shared_memory(setting, tmp_path, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        # A user's temporary files can be there, too.
+        shared, temporary = Path(f"{folder}-shared"), Path(folder, "temporary")
+        program = tmp_path / "program"
+        program.write_text(
+            f"""#!{sys.executable}
+import mmap, pathlib, time
+maps = []
+for path in {str(shared)!r}, {str(temporary)!r}:
+    with open(path, "w+b") as file:
+        file.truncate(4096)
+        maps.append(mmap.mmap(file.fileno(), 4096))
+pathlib.Path({str(tmp_path / "ready")!r}).touch()
+time.sleep(60)
+"""
+        )
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        with resume.started(setting, tmp_path) as process:
+            while not (tmp_path / "ready").exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            assert shared.exists()
+        assert not shared.exists()
+        assert temporary.exists()
 
 
 def test_flat_images_prove_nothing(setting, findings, monkeypatch):

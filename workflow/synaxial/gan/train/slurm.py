@@ -1,6 +1,5 @@
 """The Slurm job of a training, and the earlier job that used the same checkpoints."""
 
-import importlib.util
 import logging
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synaxial.compute.gpus import INSTALL, NO_CUPY, has_cupy
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -80,12 +80,11 @@ def check_slurm(seconds: float = ANSWER_SECONDS) -> None:
 
 def check_environment(device: str) -> None:
     """Check that CuPy is installed if `device` is `gpu`; jobs use this environment."""
-    if device == "gpu" and importlib.util.find_spec("cupy") is None:
+    if device == "gpu" and not has_cupy():
         raise SynaxialError(
             "gpus_per_rank in the profile",
-            "GPUs are requested, but this environment has no CuPy",
-            remedy="set gpus_per_rank = 0 to train on CPUs, or install envs/cuda12.txt or "
-            "envs/cuda13.txt in place of envs/cpu.txt",
+            f"{NO_CUPY}, but GPUs are requested",
+            remedy=f"{INSTALL}; or set gpus_per_rank = 0 to train on CPUs",
         )
 
 

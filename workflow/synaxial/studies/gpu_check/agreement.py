@@ -1,12 +1,15 @@
 """Each function of the engine on the device, beside the same on the CPU."""
 
-import traceback
+import logging
+from typing import Any
 
 from synaxial.compute.devices import use_one_device
 from synaxial.studies.gpu_check.function_cases import CASES
 from synaxial.studies.gpu_check.functions import TOLERANCES, FunctionResult, compare_functions
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
+
+log = logging.getLogger(__name__)
 
 #: What a function's three errors are of.
 ORDERS = ("result", "gradients", "second derivatives")
@@ -24,15 +27,14 @@ def check_functions(setting: Setting, findings: Findings) -> None:
         try:
             (result,) = compare_functions(device, [case])
         except Exception as error:
-            print(f"{case.name}:")
-            traceback.print_exc()
+            log.exception("%s", case.name)
             findings.note("", **{case.name: None})
             wrong.append(case.name)
             if is_of_cuda(error):
                 after = f"; the {len(CASES) - number} functions after it were not compared"
                 break
             continue
-        findings.note("", **{case.name: list(result.errors)})
+        findings.note("", **{case.name: with_limits(result)})
         results.append(result)
         if not result.agrees:
             wrong.append(case.name)
@@ -42,6 +44,12 @@ def check_functions(setting: Setting, findings: Findings) -> None:
         raise CheckFailedError(
             f"an error, or more than {limits} from the CPU: {', '.join(wrong)}{after}"
         )
+
+
+def with_limits(result: FunctionResult) -> dict[str, Any]:
+    """Return the errors of a function by name, each with its limit."""
+    pairs = zip(ORDERS, result.errors, TOLERANCES, strict=True)
+    return {order: {"value": error, "limit": limit} for order, error, limit in pairs}
 
 
 def is_of_cuda(error: Exception) -> bool:

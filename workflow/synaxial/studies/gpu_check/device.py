@@ -4,21 +4,22 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.chainermn_compatibility import chainermn
 from synaxial.compute.devices import count_gpus, use_one_device, why_no_gpu
 from synaxial.compute.machine import read_machine
-from synaxial.gan.train.outputs import describe_software
+from synaxial.gan.train import outputs
 from synaxial.studies.gpu_check.results import GIB, CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
 
-#: What to do without a GPU.
-REMEDY = (
-    "install CuPy for the CUDA of your driver (envs/cuda12.txt or envs/cuda13.txt) and run the "
-    "check on a node with a GPU; `--device cpu` runs it without one, and proves the check only"
-)
+#: What else can be done without a GPU.
+WITHOUT = "`--device cpu` tries the check without a GPU, and proves nothing about one"
+
+#: What nvidia-smi does not say.
+UNKNOWN = "unknown"
 
 #: Seconds that `nvidia-smi` may take.
 PATIENCE = 20
@@ -26,11 +27,12 @@ PATIENCE = 20
 
 def check_device(setting: Setting, findings: Findings) -> None:
     """Find the versions and the device; without a GPU, say what to install."""
-    software = describe_software()
+    software = outputs.describe_software()
     torch = version_of("torch")
-    findings.note("", versions=software["versions"] | {"torch": torch or "none"})
     versions = software["versions"]
-    named = [f"{name} {versions[name]}" for name in ("python", "numpy", "chainer")]
+    commit = outputs.git_commit(Path(outputs.__file__)) or UNKNOWN
+    findings.note("", versions=versions | {"torch": torch or "none"}, commit=commit)
+    named = [f"{name} {versions[name]}" for name in ("synaxial", "python", "numpy", "chainer")]
     findings.note(", ".join([*named, f"PyTorch {torch}" if torch else "no PyTorch"]))
     if setting.device == "gpu":
         describe_gpus(findings)
@@ -56,9 +58,11 @@ def describe_gpus(findings: Findings) -> None:
     """Note CuPy, CUDA, the driver, NCCL, and the GPUs with their memory."""
     count = count_gpus()
     if count == 0:
-        raise CheckFailedError(f"CuPy finds no GPU ({why_no_gpu() or 'none is there'}); {REMEDY}")
+        raise CheckFailedError(f"{why_no_gpu()}; {WITHOUT}")
     cupy = chainer.backends.cuda.cupy
-    runtime, driver = cupy.cuda.runtime, driver_version()
+    runtime = cupy.cuda.runtime
+    known = [ask_driver(runtime.deviceGetPCIBusId(number)) for number in range(count)]
+    driver = known[0][0]
     cuda, newest = (
         f"{number // 1000}.{number % 1000 // 10}"
         for number in (runtime.runtimeGetVersion(), runtime.driverGetVersion())
@@ -77,7 +81,11 @@ def describe_gpus(findings: Findings) -> None:
         capability = f"{properties['major']}.{properties['minor']}"
         findings.note(
             f"GPU {number}: {name}, {memory / GIB:.0f} GiB, compute capability {capability}",
-            **{f"gpu_{number}": name, f"gpu_{number}_bytes": memory},
+            **{
+                f"gpu_{number}": name,
+                f"gpu_{number}_uuid": known[number][1],
+                f"gpu_{number}_bytes": memory,
+            },
         )
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     findings.note(
@@ -95,17 +103,24 @@ def nccl_version(cupy: Any) -> str:
     return f"NCCL {number // 10000}.{number % 10000 // 100}.{number % 100}"
 
 
-def driver_version() -> str:
-    """Return the version of NVIDIA's driver by `nvidia-smi`; "unknown" if it does not say it."""
+def ask_driver(bus: str) -> tuple[str, str]:
+    """Return the version of NVIDIA's driver and the UUID of the GPU at a PCI bus id.
+
+    `nvidia-smi` says them. They are "unknown" if it does not.
+    """
+    # CuPy has the bytes of the UUID too, but only those before the first zero.
     program = shutil.which("nvidia-smi")
     if program is None:
-        return "unknown"
-    command = [program, "--query-gpu=driver_version", "--format=csv,noheader"]
+        return UNKNOWN, UNKNOWN
+    query = ["--query-gpu=driver_version,uuid", "--format=csv,noheader", f"--id={bus}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return (done.stdout.split() or ["unknown"])[0]
+        done = subprocess.run(
+            [program, *query], capture_output=True, text=True, timeout=PATIENCE, check=True
+        )
+        version, uuid = done.stdout.strip().split(", ")
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return UNKNOWN, UNKNOWN
+    return version, uuid
 
 
 def describe_mpi() -> str:

@@ -25,7 +25,7 @@ F = chainer.functions
 
 #: The largest errors at which a function agrees: of its result, of its gradients, and of its second
 #: derivatives. On the CPU, rounding in another order gives less than a fifth of these
-#: (tests/gpu/test_functions.py). What a GPU's rounding gives has not been seen. TF32 may exceed
+#: (tests/gpu/test_check.py). What a GPU's rounding gives has not been seen. TF32 may exceed
 #: them: it rounds numbers to 11 bits.
 TOLERANCES = (1e-4, 1e-4, 1e-3)
 

@@ -6,12 +6,13 @@ It writes result.json into the folder.
 import importlib
 import logging
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
+
+log = logging.getLogger(__name__)
 
 #: The longest reason, in characters. Compilers of kernels write pages.
 LONGEST_REASON = 300
@@ -26,7 +27,7 @@ def run(function: Any, setting: Setting, findings: Findings) -> None:
     except CheckFailedError as error:
         findings.end("failed", str(error))
     except Exception as error:
-        traceback.print_exc()
+        log.exception("the step has failed")
         words = " ".join(f"{type(error).__name__}: {error}".split())
         findings.end("failed", words[:LONGEST_REASON])
     else:
@@ -43,7 +44,7 @@ def main() -> None:
     try:
         loaded = getattr(importlib.import_module(module), function)
     except Exception as error:
-        traceback.print_exc()
+        log.exception("%s cannot be imported", module)
         findings.end("failed", f"{module} cannot be imported: {error}"[:LONGEST_REASON])
     else:
         run(loaded, setting, findings)

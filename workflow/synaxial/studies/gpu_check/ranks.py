@@ -20,7 +20,8 @@ from synaxial.studies.gpu_check.setting import Setting
 RANKS = 2
 
 #: The largest difference of any weight or running statistic, which are 0.01 to 1. The networks are
-#: the same small ones on all devices; the bound was seen to hold on the CPU only.
+#: the same small ones on all devices. With Chainer's functions on the CPU it was 6e-7. What a GPU's
+#: rounding gives has not been seen.
 TOLERANCE = 1e-5
 
 PROGRAM = "synaxial.studies.gpu_check.one_of_ranks"
@@ -29,7 +30,7 @@ PROGRAM = "synaxial.studies.gpu_check.one_of_ranks"
 def check_ranks(setting: Setting, findings: Findings) -> None:
     """Train a few iterations on one and on two ranks, and compare the weights."""
     if setting.device == "gpu" and count_gpus() < RANKS:
-        raise NotRunError("there is one GPU")
+        raise NotRunError("one GPU, and NCCL needs two")
     mpiexec = find_mpiexec()
     if mpiexec is None:
         raise NotRunError("there is no mpiexec on the PATH")
@@ -43,7 +44,7 @@ def check_ranks(setting: Setting, findings: Findings) -> None:
         f"{RANKS} ranks{places}, {communicator}, synchronised normalisation: the weights differ "
         f"by {apart:.0e} from those of one rank",
         communicator=communicator,
-        largest_difference=apart,
+        largest_difference={"value": apart, "limit": TOLERANCE},
     )
     if not apart <= TOLERANCE:
         raise CheckFailedError(f"the weights of {RANKS} ranks differ by more than {TOLERANCE:g}")

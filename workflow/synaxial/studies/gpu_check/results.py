@@ -2,7 +2,6 @@
 
 import math
 import textwrap
-from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,8 +25,8 @@ PROVES: dict[Device, str] = {
     "the check runs. It proves nothing about a GPU.",
 }
 
-#: Characters of a line of the table.
-WIDTH = 100
+#: Characters of a line of the table, and of a reason in its last lines.
+WIDTH, LONGEST_REASON = 100, 80
 
 GIB = 1 << 30
 
@@ -109,7 +108,11 @@ class Findings:
         self.write()
 
     def note(self, sentence: str, **measured: Any) -> None:
-        """Add a finding in words, and its numbers: Python numbers, texts, and lists of them."""
+        """Add a finding in words, and what was measured.
+
+        That is Python numbers, texts, and lists and dictionaries of them. A number that a step
+        judges has its limit beside it.
+        """
         if sentence:
             self.result.found.append(sentence)
         self.result.measured |= {name: finite(value) for name, value in measured.items()}
@@ -129,13 +132,15 @@ def finite(value: Any) -> Any:
     """Return a value in which numbers that are not finite are texts, for JSON has none."""
     if isinstance(value, list):
         return [finite(one) for one in value]
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
 
 
 def table_of(check: GpuCheck) -> str:
-    """Return the table of all steps, and one line that sums it up."""
+    """Return the table of all steps, and the verdict."""
     lines = [*textwrap.wrap(check.proves, WIDTH), ""]
     if check.host:
         lines[-1:] = [f"{check.host}, {check.started}", ""]
@@ -146,10 +151,25 @@ def table_of(check: GpuCheck) -> str:
         text = "; ".join([*parts, *step.found]) or "-"
         head = f"{step.title:{width}}  {step.status:{STATUS_WIDTH}}  {step.seconds:5.0f} s  "
         lines += textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=indent)
-    counts = Counter(step.status for step in check.steps)
-    counted = ", ".join(f"{counts[s]} {s}" for s in get_args(Status) if counts[s])
-    lines += ["", f"{counted}; {check.seconds:.0f} s"]
+    return "\n".join([*lines, "", *textwrap.wrap(verdict_of(check), WIDTH), ""])
+
+
+def verdict_of(check: GpuCheck) -> str:
+    """Return what passed, what failed, and what was not checked and why."""
+    passed = [step for step in check.steps if step.status == "passed"]
+    parts = [f"Passed: {len(passed)} of {len(check.steps)} steps, in {check.seconds:.0f} s."]
+    if check.failed:
+        parts.append(f"Failed: {', '.join(step.title for step in check.failed)}.")
+    unchecked: dict[str, list[str]] = {}
+    for step in check.steps:
+        if step.status not in {"passed", "failed"}:
+            unchecked.setdefault(step.reason, []).append(step.title)
+    if unchecked:
+        named = [
+            f"{', '.join(titles)} ({textwrap.shorten(reason, LONGEST_REASON, placeholder=' …')})"
+            for reason, titles in unchecked.items()
+        ]
+        parts.append(f"Not checked: {'; '.join(named)}.")
     if check.unproven:
-        names = ", ".join(step.title for step in check.unproven)
-        lines += textwrap.wrap(f"Not checked: {names}. Give more --minutes.", WIDTH)
-    return "\n".join([*lines, ""])
+        parts.append("Give more --minutes.")
+    return " ".join(parts)

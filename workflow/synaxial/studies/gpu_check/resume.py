@@ -7,6 +7,7 @@ uninterrupted training shows whether the device computes the same twice.
 """
 
 import hashlib
+import logging
 import subprocess
 import sys
 import time
@@ -23,11 +24,16 @@ from synaxial.io.files import write_json, write_text
 from synaxial.studies.gpu_check.results import CheckFailedError, Findings
 from synaxial.studies.gpu_check.setting import Setting
 
+log = logging.getLogger(__name__)
+
 #: The iteration after which a training is killed, and the one that is compared.
 KILLED, COMPARED = 4, 8
 
 #: Seconds between two looks at the folder of checkpoints.
 PAUSE = 0.05
+
+#: Where Linux shows shared memory.
+SHARED_MEMORY = Path("/dev/shm")
 
 #: What a checkpoint says about times, by name.
 TIMES = ("extensions/log/state", "_snapshot_elapsed_time")
@@ -98,7 +104,7 @@ def train_until(setting: Setting, folder: Path, iteration: int) -> str:
                 break
             time.sleep(PAUSE)
     output = (setting.folder / "output.txt").read_text(encoding="utf-8", errors="replace")
-    print(output)
+    log.info("%s", output)
     if not any(iteration_of(path) >= iteration for path in checkpoints(folder)):
         last = (output.strip().splitlines() or ["it said nothing"])[-1]
         raise CheckFailedError(f"the training ended by itself: {last}"[:300])
@@ -125,8 +131,25 @@ def started(setting: Setting, folder: Path) -> Iterator[subprocess.Popen[bytes]]
         try:
             yield process
         finally:
+            segments = shared_memory_of(process.pid)
             process.kill()
             process.wait()
+            # A killed process leaves those of MPI.
+            for segment in segments:
+                segment.unlink(missing_ok=True)
+
+
+def shared_memory_of(process: int) -> set[Path]:
+    """Return the files of shared memory that a process has open, as Linux knows them."""
+    try:
+        lines = Path("/proc", str(process), "maps").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    # Not those in folders, which can be a user's temporary files.
+    files = (line.partition(f"{SHARED_MEMORY}/")[2] for line in lines)
+    return {
+        SHARED_MEMORY / name for name in files if name and "/" not in name and " (del" not in name
+    }
 
 
 def checkpoints(folder: Path) -> list[Path]:

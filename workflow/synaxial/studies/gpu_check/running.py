@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -57,7 +58,7 @@ def run_steps(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     after_each(check)
-    with signals_as_exceptions(), log.open("w", encoding="utf-8") as output:
+    with signals_as_exceptions(), log.open("wb", buffering=0) as output:
         for step in steps:
             left = began + 60 * minutes - time.monotonic()
             limit = step.seconds * minutes / MINUTES
@@ -98,7 +99,7 @@ def run_step(
     step: Step,
     device: Device,
     seconds: float,
-    output: IO[str],
+    output: IO[bytes],
     late: Status = "failed",
     why: str = "",
 ) -> StepResult:
@@ -106,8 +107,9 @@ def run_step(
 
     After some seconds it is killed; then it has the status `late`, and a reason that has `why`.
     """
-    output.write(f"\n===== {step.title}: {step.function}\n")
-    output.flush()
+    # A full disk costs the log, not the check.
+    with suppress(OSError):
+        output.write(f"\n===== {step.title}: {step.function}\n".encode())
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu-check-", ignore_cleanup_errors=True) as name:
         folder = Path(name)

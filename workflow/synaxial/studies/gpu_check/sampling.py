@@ -50,7 +50,11 @@ def check_sampling(setting: Setting, findings: Findings) -> None:
             findings.note(
                 f"{experiment}: {part:.0e} of the pixels differ by more than one grey level, the "
                 f"largest difference is {apart.max()}, the contrast {contrast:.0f}",
-                **{experiment: part, f"{experiment}_largest": int(apart.max())},
+                **{
+                    experiment: {"value": part, "limit": DIFFERENT},
+                    f"{experiment}_largest": int(apart.max()),
+                    f"{experiment}_contrast": {"value": contrast, "least": LEAST_CONTRAST},
+                },
             )
             if contrast < LEAST_CONTRAST:
                 raise CheckFailedError(f"the images of {experiment} have no contrast")

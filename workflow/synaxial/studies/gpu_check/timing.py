@@ -4,6 +4,7 @@ A step of the check measures one side at both batch sizes. All compute in float3
 rounds the factors of matrix products to 11 bits. On the CPU there is no TF32.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.studies.gpu_check.results import GIB, Findings, NotRunError
 from synaxial.studies.gpu_check.setting import Setting
+
+log = logging.getLogger(__name__)
 
 BATCH_SIZES = (8, 64)
 
@@ -43,7 +46,7 @@ def for_each_batch_size(
         try:
             measure(batch_size)
         except out_of_memory as error:
-            print(error)
+            log.warning("%s", error)
             findings.note(
                 f"batch {batch_size}: not enough memory", **{f"fits_batch_{batch_size}": False}
             )

@@ -120,8 +120,11 @@ def judge(rows: Sequence[Row], findings: Findings) -> None:
     findings.note(
         f"largest relative differences of {len(rows)} iterations: {largest}; medians of the "
         f"steps: {steps}",
-        **columns,
-        **{f"steps of {name}": group for name, group in groups.items()},
+        **{name: {"values": columns[name], "limit": limit} for name, limit in LIMITS.items()},
+        **{
+            f"steps of {name}": {"values": group, "median": medians[name], "limit": STEPS}
+            for name, group in groups.items()
+        },
     )
     for number, row in enumerate(rows):
         if row.updated[0] != row.updated[1]:

@@ -34,6 +34,10 @@ def getDeviceProperties(device):  # noqa: N802
     }
 
 
+def deviceGetPCIBusId(device):  # noqa: N802
+    return f"0000:{device:02x}:00.0"
+
+
 def runtimeGetVersion():  # noqa: N802
     return 0
 

@@ -1,0 +1,85 @@
+"""The check on the stand-in: it passes, and it fails if kernels are wrong."""
+
+import pytest
+import typer
+
+from synaxial.io.files import read_json
+from synaxial.studies.gpu_check import command, running
+from synaxial.studies.gpu_check.steps import STEPS
+
+from ..conftest import ROOT
+from .conftest import use_stand_in
+
+pytestmark = pytest.mark.mpi
+
+#: The steps that ordinary CI runs: the others are trainings, which have tests of their own, and
+#: speed. All of them take minutes.
+SOME = ("device", "functions", "sampling", "ranks")
+ALL = tuple(step.name for step in STEPS)
+
+#: The stand-in has compute capability 0, and there is no PyTorch.
+NEED_MORE = {"speed_tf32", "eager", "eager_tf32", "compiled", "compiled_tf32"}
+
+#: The kernels of convolutions, and the one that averages the gradients of ranks.
+KERNELS_TO_BREAK = "im2col,col2im,div_by_size"
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path):
+    """Run steps of the check on two devices of the stand-in; its status and its steps by name."""
+    use_stand_in(monkeypatch, gpus=2)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(running, "PROCESS", "tests.gpu.small_step")
+
+    def run(steps):
+        monkeypatch.setattr(command, "STEPS", steps)
+        status = 0
+        try:
+            command.run(tmp_path / "check", "gpu", minutes=60)
+        except typer.Exit as end:
+            status = end.exit_code
+        record = read_json(tmp_path / "check" / command.RECORD)
+        return status, {step["name"]: step for step in record["steps"]}
+
+    return run
+
+
+@pytest.mark.parametrize("names", [SOME, pytest.param(ALL, marks=pytest.mark.long)], ids=len)
+def test_the_check_passes_where_all_is_right(names, check, capsys):
+    status, steps = check([step for step in STEPS if step.name in names])
+    table = capsys.readouterr().out
+    assert status == 0, table
+    passed = [name for name in names if steps[name]["status"] == "passed"]
+    assert set(names) - set(passed) == set(names) & NEED_MORE
+    verdict = " ".join(table.split())
+    assert f"Passed: {len(passed)} of {len(names)} steps" in verdict
+    if names is ALL:
+        assert "Not checked: speed in TF32, " in verdict
+        assert "(TF32 needs compute capability 8.0; this GPU has 0.0)" in verdict
+        assert steps["resume"]["measured"]["arrays"] > 100
+        assert len(steps["coarse"]["measured"]["losses"]["values"]) == 10
+    assert steps["ranks"]["measured"]["communicator"] == "PureNcclCommunicator"
+    assert steps["ranks"]["measured"]["largest_difference"]["limit"] == 1e-5
+    # The stand-in computes with Chainer's functions what the CPU computes with the engine's: the
+    # errors are those of rounding in another order, and the limits leave room for a GPU's.
+    functions = steps["functions"]["measured"].values()
+    errors = [error for orders in functions for error in orders.values() if error["value"]]
+    assert len(errors) > 50
+    assert all(error["value"] < error["limit"] / 5 for error in errors)
+    found = steps["device"]["measured"]
+    assert found["gpu_0_uuid"] == found["driver"] == "unknown"
+    assert len(found["commit"].removesuffix("-dirty")) == 40
+
+
+def test_wrong_kernels_make_it_fail(check, monkeypatch, capsys):
+    monkeypatch.setenv("STAND_IN_FAULT", KERNELS_TO_BREAK)
+    names = ("device", "functions", "paper", "ranks")
+    status, steps = check([step for step in STEPS if step.name in names])
+    assert status == 1
+    assert [step["status"] for step in steps.values()] == ["passed", "failed", "failed", "failed"]
+    functions = steps["functions"]["reason"]
+    assert "convolution 3 x 3" in functions
+    assert "bilinear" not in functions
+    table = " ".join(capsys.readouterr().out.split())
+    assert "Passed: 1 of 4 steps" in table
+    assert "Failed: functions, 20 iterations: paper, two ranks." in table
