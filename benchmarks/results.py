@@ -231,7 +231,8 @@ def versions_there(python: Path) -> str:
     """Return the versions of what is compared with."""
     program = (
         "import importlib.metadata as m, json, platform, sys;"
-        "found = {d.metadata['name'].lower(): d.version for d in m.distributions()};"
+        # An environment may hide packages of the interpreter below it: the first counts.
+        "found = {d.metadata['name'].lower(): d.version for d in [*m.distributions()][::-1]};"
         "print(json.dumps({n: found.get(n) for n in sys.argv[1:]} | "
         "{'Python': platform.python_version()}))"
     )
