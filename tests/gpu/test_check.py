@@ -12,8 +12,8 @@ from .conftest import use_stand_in
 
 pytestmark = pytest.mark.mpi
 
-#: The steps that ordinary CI runs: the others are trainings and images, which have tests of their own,
-#: and speed. All of them take more than a minute.
+#: The steps that ordinary CI runs. The others are trainings and images, which have tests of their
+#: own, and speed. All steps together take more than a minute.
 SOME = ("device", "functions", "ranks")
 ALL = tuple(step.name for step in STEPS)
 
