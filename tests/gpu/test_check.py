@@ -12,9 +12,9 @@ from .conftest import use_stand_in
 
 pytestmark = pytest.mark.mpi
 
-#: The steps that ordinary CI runs: the others are trainings, which have tests of their own, and
-#: speed. All of them take minutes.
-SOME = ("device", "functions", "sampling", "ranks")
+#: The steps that ordinary CI runs. The others are trainings and images, which have tests of their
+#: own, and speed. All steps together take more than a minute.
+SOME = ("device", "functions", "ranks")
 ALL = tuple(step.name for step in STEPS)
 
 #: The stand-in has compute capability 0, and there is no PyTorch.
