@@ -12,7 +12,9 @@ from synaxial.cli import COMMANDS
 SLOW = "chainer cupy joblib matplotlib mpi4py numba nibabel pandas pydicom scipy skimage sklearn"
 SMALL = ("data slice", "data resize", "data mask", "data pack", "data pack-masks", "report")
 
-#: What commands with a network need of these. Importing mpi4py would start MPI, too.
+#: What commands with a network need of these. Importing mpi4py would start MPI, too. From the
+#: command line to one image of a `modern` generator, `sample` takes 1.2 s of processor time on an
+#: AMD EPYC.
 OF_NETWORKS = {"chainer", "cupy", "joblib", "numba", "scipy"}
 
 
