@@ -88,7 +88,7 @@ test: $(VENV)/installed-dev lint  ## Run every check and every test.
 	$(BIN)/python -m pytest -n 2
 
 test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Snakemake and no MPI.
-	$(BIN)/python -m pytest -n 2 -m "not (slurm or snakemake or mpi or long)"
+	$(BIN)/python -m pytest -n 2 -m "not (slurm or snakemake or mpi)"
 
 test-matrix:  ## Run the unit tests on each Python here, with locked and with newest versions.
 	@PYTHONS="$(PYTHONS)" $(PYTHON) tests/matrix.py $(TESTS)

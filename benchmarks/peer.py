@@ -151,6 +151,7 @@ class Training:
         return {
             "minutes": round(self.minutes, 2),
             "wall_minutes": round(self.wall / 60, 2),
+            "cores": self.threads,
             "steps": self.trainer.steps,
             "trained_images": self.trainer.steps * SETTINGS["batch_size"],
         }

@@ -39,6 +39,8 @@ class Point:
     ----------
     minutes, wall_minutes
         Processor time of a core, and the minutes that went by.
+    cores
+        Those that the training had.
     steps, trained_images
         Updates of the generator so far, and how many images the discriminator saw in them.
     distance
@@ -47,6 +49,7 @@ class Point:
 
     minutes: float
     wall_minutes: float
+    cores: int
     steps: int
     trained_images: int
     distance: Distance

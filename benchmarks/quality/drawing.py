@@ -31,7 +31,7 @@ def draw(contenders: Mapping[str, Sequence[Point]], floor: Distance) -> Figure:
     # Plain numbers, not powers of ten.
     for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis_format(ScalarFormatter())
-    axes.set_xlabel("minutes of two cores")
+    axes.set_xlabel("minutes, all cores busy")
     axes.set_ylabel("sliced Wasserstein distance x 1000 (low is good)")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -37,10 +37,10 @@ PICTURE = REPOSITORY / "docs" / "results" / "patients" / "time_to_quality.png"
 HOW = (
     "A minute is one of processor time, divided by the number of cores: other work on the machine "
     "takes nothing from a training, and a core that a training leaves idle does not count. All "
-    "train on the same images of 256 x 256 pixels of 15 patients (docs/results/patients), on two "
-    "cores, ours in one rank of two threads. At each time, 300 images are made, which is not "
-    "counted, and compared with 300 of ten held-out patients, as `synaxial evaluate` does. The "
-    "floor is the distance of 300 images of the ten other held-out patients. The "
+    "train on the same images of 256 x 256 pixels of 15 patients (docs/results/patients), on "
+    "{cores} cores, ours in one rank with a thread a core. At each time, 300 images are made, "
+    "which is not counted, and compared with 300 of ten held-out patients, as `synaxial evaluate` "
+    "does. The floor is the distance of 300 images of the ten other held-out patients. The "
     "minutes of `preset: modern` begin with the training of its up-sampler, without which it "
     "makes no full image: its curve begins where that one is finished. lightweight-gan has smaller "
     "networks and batches than its defaults (benchmarks/peer.py says why). One training each, of "
@@ -83,9 +83,17 @@ def measure(
         contenders = {
             title: measure_points(runs / name, reference, settings) for name, title in there.items()
         }
+    cores = {point.cores for points in contenders.values() for point in points}
+    if len(cores) > 1:
+        found = f"has trainings on {sorted(cores)} cores"
+        raise SynaxialError(runs, found, "the same number", "train all again")
     write_picture(picture, contenders, floor)
     link = os.path.relpath(picture, REPOSITORY / "benchmarks")
-    notes = [HOW, f"![Distance against minutes]({link})", table(contenders, floor)]
+    notes = [
+        HOW.format(cores=cores.pop()),
+        f"![Distance against minutes]({link})",
+        table(contenders, floor),
+    ]
     return rows_of(contenders, floor), notes
 
 

@@ -121,6 +121,7 @@ class Snapshots(chainer.training.Extension):
                 "file": file,
                 "minutes": round(minutes, 2),
                 "wall_minutes": round(wall, 2),
+                "cores": self.clock.cores,
                 "steps": updater.iteration,
                 "trained_images": updater.iteration * inputs.batch_size,
             }

@@ -52,17 +52,17 @@ def test_commands_of_one_process_run_one_after_the_other(run_process, tmp_path):
     def report(page, source="text.yaml"):
         return ["report", "--source", tmp_path / source, "--title", "Title", "--output", page]
 
-    done = run_process(*report(pages[0]), "then", *report(pages[1]))
+    done = run_process(*report(pages[0]), "--then", *report(pages[1]))
     assert done.returncode == 0, done.stderr
     assert pages[0].read_text() == pages[1].read_text()
     # What comes after a mistake does not run.
     for path in pages[:2]:
         path.unlink()
     mistake = report(pages[1], "none.yaml")
-    done = run_process(*report(pages[0]), "then", *mistake, "then", *report(pages[2]))
+    done = run_process(*report(pages[0]), "--then", *mistake, "--then", *report(pages[2]))
     assert done.returncode == 65
     assert "synaxial report: error: " in done.stderr
     assert [page.exists() for page in pages] == [True, False, False]
-    done = run_process("report", "then", *report(pages[2]))
+    done = run_process("report", "--then", *report(pages[2]))
     assert done.returncode == 2
     assert not pages[2].exists()

@@ -36,7 +36,9 @@ installed() {
         if [ ! -w "$bundle" ]; then
             place=${TMPDIR:-/tmp}/synaxial-gpu-check-$(id -u)
             mkdir -p -m 700 "$place"
-            [ -O "$place" ] || { echo "run.sh: $place belongs to another user; set TMPDIR" >&2; exit 1; }
+            # A link of another user's would lead to what they choose, also later.
+            [ ! -L "$place" ] && [ -O "$place" ] && chmod 700 "$place" ||
+                { echo "run.sh: $place is a link or belongs to another user; set TMPDIR" >&2; exit 1; }
         fi
         if [ ! -d "$place/$name" ]; then
             [ "$place" = "$bundle" ] || echo "run.sh: $bundle cannot be written; installing into $place" >&2

@@ -122,7 +122,7 @@ def of_trainings(pattern, trainings):
 
 def synaxial_for_each(word, values, commands):
     """A command line that runs these commands for each value of a word, in one process."""
-    return "synaxial " + " then ".join(commands.replace(word, str(value)) for value in values)
+    return "synaxial " + " --then ".join(commands.replace(word, str(value)) for value in values)
 
 
 def masks_of_training(experiment):

@@ -56,7 +56,7 @@ rule reference:
     shell:
         "synaxial evaluate controls --config {input.settings} --kind reference"
         " --training {params.training} --held-out {params.held_out} --output {output.images}"
-        " then evaluate measure --reference {output.images} --training {params.training}"
+        " --then evaluate measure --reference {output.images} --training {params.training}"
         " --judge {input.judge} --threads {threads} --output {output.measurements} {output.images}"
         " > {log} 2>&1"
 
@@ -101,10 +101,10 @@ rule controls:
             "evaluate controls --config {input.settings} --kind CONTROL"
             " --training {params.training} --held-out {params.held_out}"
             " --output {params.folder}/CONTROL/images.tif"
-            " then evaluate measure --reference {input.reference} --training {params.training}"
+            " --then evaluate measure --reference {input.reference} --training {params.training}"
             " --judge {input.judge} --threads {threads}"
             " --output {params.folder}/CONTROL/measurements.npz {params.folder}/CONTROL/images.tif"
-            " then evaluate score --config {input.evaluate} --name CONTROL"
+            " --then evaluate score --config {input.evaluate} --name CONTROL"
             " --measurements {params.folder}/CONTROL/measurements.npz"
             " --reference {input.measurements} --training {params.training} --threads {threads}"
             " --output {params.folder}/CONTROL/evaluation.json"
@@ -155,12 +155,12 @@ rule evaluate:
     shell:
         "synaxial evaluate measure --reference {input.reference} --training {params.training}"
         " --judge {input.judge} --threads {threads} --output {output.measurements} {input.stacks}"
-        " then evaluate score --config {input.settings}"
+        " --then evaluate score --config {input.settings}"
         " --name {wildcards.experiment} --seed {wildcards.seed}"
         " --measurements {output.measurements} --reference {input.measurements}"
         " --training {params.training} --threads {threads}"
         " --output {output.values} --nearest {output.nearest} {input.stacks}"
-        " then evaluate cases --measurements {output.measurements}"
+        " --then evaluate cases --measurements {output.measurements}"
         " --reference {input.measurements} --real {input.reference}"
         " --output {output.cases} {input.stacks} > {log} 2>&1"
 
@@ -200,9 +200,9 @@ rule evaluate_upsampler:
     shell:
         "synaxial upsampler apply --reduce --upsampler {input.upsampler} {input.real}"
         " --output {output.stack} --device {resources.device} --threads {threads}"
-        " then evaluate measure --reference {input.reference} --training {params.training}"
+        " --then evaluate measure --reference {input.reference} --training {params.training}"
         " --judge {input.judge} --threads {threads} --output {output.measurements} {output.stack}"
-        " then evaluate score --config {input.settings}"
+        " --then evaluate score --config {input.settings}"
         " --name {wildcards.experiment}.enlarged --seed {wildcards.seed}"
         " --measurements {output.measurements} --reference {input.measurements}"
         " --training {params.training} --threads {threads}"

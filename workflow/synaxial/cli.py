@@ -24,8 +24,8 @@ from synaxial.io.errors import (
     in_words,
 )
 
-#: The word between two commands of one process.
-THEN = "then"
+#: The word between two commands of one process. No experiment, file or value has such a name.
+THEN = "--then"
 
 #: The module of each command. Its function `run` is the command.
 COMMANDS = {
@@ -141,7 +141,7 @@ def _help_of(module: str) -> str | None:
 
 
 def main() -> None:
-    """Run the commands of a command line, which the word `then` separates.
+    """Run the commands of a command line, which `--then` separates.
 
     Commands of one process import their libraries once. The first that fails ends the process.
     """
@@ -154,7 +154,11 @@ def main() -> None:
         os.environ.setdefault("MPLCONFIGDIR", str(folder))
     # Python would search all loaded modules for garbage at its end, which takes 50 to 80 ms.
     atexit.register(gc.freeze)
-    for words in split_commands(sys.argv[1:]):
+    first, *others = split_commands(sys.argv[1:])
+    run_command(first)
+    for words in others:
+        # Or what the last command left would be frozen with the imports of this one.
+        gc.collect()
         run_command(words)
 
 

@@ -14,6 +14,7 @@ from benchmarks.quality.distances import Distance, Point, read_snapshots
 
 from synaxial.evaluation.measurements import SET, write_measurements
 from synaxial.evaluation.metrics import sliced_wasserstein
+from synaxial.io.errors import SynaxialError
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import read_stack
 
@@ -140,7 +141,7 @@ def test_the_peer_goes_on_from_its_last_images(tmp_path):
 
 
 def point(minutes, value):
-    return Point(minutes, minutes, 1, 1, Distance(value, value, value))
+    return Point(minutes, minutes, 2, 1, 1, Distance(value, value, value))
 
 
 @pytest.fixture
@@ -162,7 +163,8 @@ def runs(tmp_path, phantoms):
             images = np.clip(real.pixels + noise, 0, 255).astype(np.uint8)
             np.save(folder / f"{number}.npy", images)
             line = {"file": f"{number}.npy", "minutes": 10.0 * number, "steps": number}
-            lines.append(json.dumps(line | {"wall_minutes": 12.0 * number, "trained_images": 8}))
+            line |= {"wall_minutes": 12.0 * number, "cores": 2, "trained_images": 8}
+            lines.append(json.dumps(line))
         (folder / "snapshots.jsonl").write_text("\n".join(lines) + "\n")
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({"evaluate": {"repeats": 20}}))
     return tmp_path
@@ -184,6 +186,13 @@ def test_the_floor_and_the_distances_are_those_of_the_metric(runs, phantoms):
 def test_sets_of_other_sizes_are_not_compared(runs):
     np.save(runs / "peer" / "2.npy", np.load(runs / "peer" / "2.npy")[:-1])
     with pytest.raises(ValueError, match="35 images against 36"):
+        measurement.measure(runs, runs, runs / "study.yaml", runs / "picture.png")
+
+
+def test_trainings_on_other_cores_are_not_compared(runs):
+    record = runs / "peer" / "snapshots.jsonl"
+    record.write_text(record.read_text().replace('"cores": 2', '"cores": 4'))
+    with pytest.raises(SynaxialError, match=r"has trainings on \[2, 4\] cores"):
         measurement.measure(runs, runs, runs / "study.yaml", runs / "picture.png")
 
 

@@ -212,7 +212,16 @@ def test_a_bundle_that_cannot_be_written_installs_into_a_folder_of_the_user(bund
     assert site.parent == bundle.temporary / f"synaxial-gpu-check-{os.getuid()}"
     assert site.parent.stat().st_mode & 0o777 == 0o700
     assert said == f"run.sh: {bundle.folder} cannot be written; installing into {site.parent}\n"
+    site.parent.chmod(0o777)
     assert bundle.run()[2] == ""
+    assert site.parent.stat().st_mode & 0o777 == 0o700
+    # Who made a link can lead it to another folder later.
+    site.parent.rename(bundle.temporary / "elsewhere")
+    site.parent.symlink_to(bundle.temporary / "elsewhere")
+    process = bundle.start()
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert said == f"run.sh: {site.parent} is a link or belongs to another user; set TMPDIR\n"
 
 
 def test_an_installation_that_fails_leaves_nothing(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from synaxial.studies.gpu_check.results import GpuCheck, StepResult
 from synaxial.studies.gpu_check.steps import STEPS, Step
 
 #: tests/gpu/test_check.py runs all of them, on a stand-in for a GPU.
-SOME = ("device", "sampling", "compiled_tf32")
+SOME = ("device", "resume", "sampling", "compiled_tf32")
 
 pytestmark = pytest.mark.mpi
 

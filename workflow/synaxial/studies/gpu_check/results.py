@@ -26,7 +26,7 @@ PROVES: dict[Device, str] = {
 }
 
 #: Characters of a line of the table, and of a reason in its last lines.
-WIDTH, LONGEST_REASON = 100, 80
+WIDTH, SHOWN_REASON = 100, 80
 
 GIB = 1 << 30
 
@@ -166,7 +166,7 @@ def verdict_of(check: GpuCheck) -> str:
             unchecked.setdefault(step.reason, []).append(step.title)
     if unchecked:
         named = [
-            f"{', '.join(titles)} ({textwrap.shorten(reason, LONGEST_REASON, placeholder=' …')})"
+            f"{', '.join(titles)} ({textwrap.shorten(reason, SHOWN_REASON, placeholder=' …')})"
             for reason, titles in unchecked.items()
         ]
         parts.append(f"Not checked: {'; '.join(named)}.")

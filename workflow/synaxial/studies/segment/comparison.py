@@ -61,7 +61,12 @@ class Row:
     @property
     def is_difference(self) -> bool:
         """Whether it is a difference of two kinds."""
-        return self.number.removesuffix(SMALLER) in DIFFERENCES
+        return is_difference(self.number)
+
+
+def is_difference(number: str) -> bool:
+    """Return whether this is the name of a difference of two kinds."""
+    return number.removesuffix(SMALLER) in DIFFERENCES
 
 
 def table_rows(rows: list[Row], budget: dict[str, Any]) -> list[dict[str, Any]]:
@@ -150,7 +155,7 @@ def _row(
     drawn = values
     if trainings:
         drawn = means_of_clusters(values, clusters_of([each.generators for each in trainings]))
-    interval = crossed_interval(drawn, -1.0 if number.removesuffix(SMALLER) in DIFFERENCES else 0.0)
+    interval = crossed_interval(drawn, -1.0 if is_difference(number) else 0.0)
     return Row(
         subjects,
         max((len(training.people) for training in trainings), default=0),
