@@ -19,7 +19,7 @@ def test_it_asks_for_what_it_needs_and_no_more(tmp_path):
     assert {rule: jobs[rule] for rule in ("turing", "train", "sample", "pack_held_out")} == {
         "turing": 1,
         "train": 1,
-        "sample": 2,
+        "sample": 1,
         "pack_held_out": 1,
     }
     assert not {"evaluate", "reference", "controls", "render"} & set(jobs)
