@@ -15,10 +15,11 @@ from synaxial.gan.sampling import CHUNK
 
 __all__ = ["measure"]
 
-WARM_UPS = 2
+#: Chunks of images that do not count, before all others.
+WARM_UPS = 4
 
-#: Images of the coarse-to-fine recipe, and of how many repeats.
-MANY, MANY_REPEATS = 1000, 3
+#: Images of the coarse-to-fine recipe, and of how many repeats; each takes a minute or more.
+MANY, MANY_REPEATS = 1000, 2
 
 #: The largest difference of an enlarged pixel, of which the range is 2, and the share of pixels
 #: that may differ more: those for which a rounding decides whether they are background.
@@ -92,7 +93,8 @@ def rows_of(
     with ExitStack() as stack:
         for side in sides.values():
             stack.enter_context(side)
-        seconds = alternate(works, WARM_UPS, repeats)
+            side.ask("sample", count=WARM_UPS * CHUNK, batch=CHUNK)
+        seconds = alternate(works, 0, repeats)
     rates = {name: rate(images, values) for name, values in seconds.items()}
     networks = "the coarse-to-fine recipe" if training.is_coarse_to_fine else "the paper's networks"
     best = max(TRIED, key=lambda name: rates[name].median)
