@@ -75,7 +75,8 @@ class Upsampler(nn.Module):
         return F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), self.blur)
 
 
-@torch.compiler.disable  # SciPy is not PyTorch's.
+# SciPy is not PyTorch's.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def without_holes(chosen: torch.Tensor) -> torch.Tensor:
     """Add the pixels from which no path leads to the border; PyTorch has no labels of regions."""
     parts, count = scipy.ndimage.label(~chosen[:, 0].numpy(), PATHS)
