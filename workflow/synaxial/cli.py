@@ -1,6 +1,6 @@
 """The command line, `synaxial GROUP COMMAND …`, and where each command's code is.
 
-`synaxial COMMAND … then COMMAND …` runs several commands in one process.
+`synaxial COMMAND … --then COMMAND …` runs several commands in one process.
 """
 
 import ast

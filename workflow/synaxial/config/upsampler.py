@@ -11,7 +11,7 @@ class Upsampler(Section):
     """The network that enlarges small images to full size.
 
     It learns from real images and their reductions, beside each other: to be like them in each
-    pixel and in the strength of their texture, and later to a critic of small patches too.
+    pixel and in their texture, and later to a critic of small patches too.
     """
 
     width: Annotated[int, Field(gt=0, multiple_of=2)] = 32
