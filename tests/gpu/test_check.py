@@ -1,4 +1,4 @@
-"""The check on the stand-in: it passes, and it fails if kernels are wrong."""
+"""The check passes on the stand-in and on a GPU, and it fails if kernels are wrong."""
 
 import pytest
 import typer
@@ -8,7 +8,7 @@ from synaxial.studies.gpu_check import command, running
 from synaxial.studies.gpu_check.steps import STEPS
 
 from ..conftest import ROOT
-from .conftest import use_stand_in
+from .conftest import need_gpus, use_stand_in
 
 pytestmark = pytest.mark.mpi
 
@@ -83,3 +83,14 @@ def test_wrong_kernels_make_it_fail(check, monkeypatch, capsys):
     table = " ".join(capsys.readouterr().out.split())
     assert "Passed: 1 of 4 steps" in table
     assert "Failed: functions, 20 iterations: paper, two ranks." in table
+
+
+@pytest.mark.gpu
+def test_the_check_passes_on_this_gpu(tmp_path, capsys):
+    """All its steps, as `make gpu-check` runs them."""
+    need_gpus(1)
+    try:
+        command.run(tmp_path, "gpu", minutes=8)
+    except typer.Exit:
+        pytest.fail(capsys.readouterr().out)
+    assert read_json(tmp_path / command.RECORD)["finished"]
