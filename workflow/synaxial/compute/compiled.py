@@ -26,3 +26,8 @@ def compiled(function: Function) -> Function:
     except RuntimeError:
         # Numba finds no folder for its cache.
         return cast(Function, compile_it()(function))
+
+
+def inlined(function: Function) -> Function:
+    """Insert a function wherever compiled code calls it: numbers it is called with are known there."""
+    return cast(Function, numba.njit(inline="always")(function))

@@ -9,6 +9,7 @@ otherwise each of our threads would start as many BLAS threads.
 """
 
 import itertools
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
@@ -31,6 +33,7 @@ class Workers:
 
 workers = Workers()
 _busy = threading.local()
+_memory = threading.local()
 
 
 @contextmanager
@@ -86,3 +89,12 @@ def cut(length: int, largest: int) -> list[slice]:
     parts = max(1, -(-length // max(1, largest)))
     bounds = [length * part // parts for part in range(parts + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
+
+
+def scratch(dtype: np.dtype, *shape: int) -> np.ndarray:
+    """Return uninitialised memory of this thread, which the next call reuses."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = getattr(_memory, "bytes", None)
+    if memory is None or memory.size < size:
+        memory = _memory.bytes = np.empty(size, np.uint8)
+    return memory[:size].view(dtype).reshape(shape)

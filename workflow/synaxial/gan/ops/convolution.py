@@ -8,18 +8,22 @@ The gradients of each of these three functions are the other two:
 
 On a GPU, Chainer's own functions are used instead. On the CPU the three are `correlate`, its
 transpose `scatter`, and `weight_gradient`, on arrays in the layout (channels, height, width,
-images): products of plain matrices, in blocks that fit into a core's cache and that the cores
-share. The blocks depend on the shapes alone.
+images). Where there are few pixels, and usually many weights, they are products of plain matrices:
+each weight is used too seldom to be worth sorting. All others are computed by `direct.py`. The way
+depends on the shapes alone.
 """
 
-import math
-import threading
 from typing import Any
 
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.compute.parallel import cut, for_each
+from synaxial.compute.parallel import cut, for_each, scratch
+from synaxial.gan.ops.direct import (
+    correlate_directly,
+    scatter_directly,
+    weight_gradient_directly,
+)
 from synaxial.gan.ops.layout import (
     Geometry,
     add_patches,
@@ -28,20 +32,14 @@ from synaxial.gan.ops.layout import (
     on_cpu,
     take_patches,
 )
+from synaxial.gan.ops.tiles import lanes
 
 F = chainer.functions
 
-#: Values of a block of patches: 1 MB, the size of a core's own cache. In a convolution, whose
-#: results do not depend on it, a quarter: where channels are few, the result needs room there too.
-BLOCK, BLOCK_OF_CONVOLUTION = 1 << 18, 1 << 16
-#: Products of matrices with fewer columns or rows are slow.
-LEAST_COLUMNS, LEAST_ROWS = 512, 256
-#: The most rows of patches in one product, if the channels are cut.
-WIDEST = 512
-#: Up to this number of weights, each of `GROUPS` groups of rows of pixels has a sum of its own.
-SMALL_WEIGHTS, GROUPS = 1 << 18, 8
-
-_memory = threading.local()
+#: With fewer pixels, or rows shorter than a vector, matrices are faster.
+LEAST_PIXELS = 512
+#: The largest part of a product that one core computes: outputs, pixels, channels times taps.
+OUTPUTS, PIXELS, WIDEST = 256, 256, 512
 
 
 def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
@@ -149,22 +147,11 @@ def sum_of_channels(g: Any) -> Any:
     return F.sum(g, axis=(0, 2, 3))
 
 
-def scratch(dtype: np.dtype, *shape: int) -> np.ndarray:
-    """Return uninitialised memory of this thread, which the next call reuses."""
-    size = math.prod(shape) * dtype.itemsize
-    memory = getattr(_memory, "bytes", None)
-    if memory is None or memory.size < size:
-        memory = _memory.bytes = np.empty(size, np.uint8)
-    return memory[:size].view(dtype).reshape(shape)
-
-
-def see(x: np.ndarray, geometry: Geometry, rows: slice, columns: int) -> np.ndarray:
-    """Return the patches in some rows of places, in `scratch`: (C taps, rows columns N)."""
-    kernel = (geometry.height, geometry.width)
-    shape = (len(x), *kernel, rows.stop - rows.start, columns, x.shape[3])
-    patches = scratch(x.dtype, *shape)
-    take_patches(x, geometry.stride, geometry.pad, rows.start, patches)
-    return patches.reshape(len(x) * geometry.taps, -1)
+def many_pixels(y: np.ndarray, geometry: Geometry) -> bool:
+    """Return whether a convolution whose result is like y, (O, rows, columns, N), has many pixels."""
+    row = y.shape[2] * y.shape[3]
+    wide = min(geometry.height, geometry.width) >= geometry.stride
+    return wide and row >= lanes(y.dtype) and y.shape[1] * row >= LEAST_PIXELS
 
 
 def correlate(
@@ -176,39 +163,28 @@ def correlate(
     (O, rows, columns, N).
     """
     rows, columns = geometry.places(*x.shape[1:3])
-    row = columns * x.shape[3]
-    matrix = weights.reshape(len(weights), -1)
     y = np.empty((len(weights), rows, columns, x.shape[3]), x.dtype)
-    result = y.reshape(len(y), -1)
-
-    def multiply(outputs: slice, patches: np.ndarray, pixels: slice) -> None:
-        part = result[outputs, pixels]
-        np.matmul(matrix[outputs], patches, out=part)
-        if bias is not None:
-            part += bias[outputs, None]
-
-    def of_rows(some: slice) -> None:
-        patches = see(x, geometry, some, columns)
-        multiply(slice(None), patches, slice(some.start * row, some.stop * row))
-
-    blocks = cut(rows, max(LEAST_COLUMNS, BLOCK_OF_CONVOLUTION // matrix.shape[1]) // row)
-    if len(blocks) >= 4:
-        for_each(of_rows, blocks)
+    if many_pixels(y, geometry):
+        correlate_directly(x, weights, geometry, bias, y)
         return y
 
-    # Few pixels, and usually many weights: the patches are made once for all products.
+    # The patches are made once for all products.
     patches = np.empty((len(x), *weights.shape[2:], rows, columns, x.shape[3]), x.dtype)
     for_each(
         lambda some: take_patches(x[some], geometry.stride, geometry.pad, 0, patches[some]),
         cut(len(x), -(-len(x) // 8)),
     )
+    matrix = weights.reshape(len(weights), -1)
     seen = patches.reshape(len(x) * geometry.taps, -1)
-    tiles = [
-        (outputs, pixels)
-        for pixels in cut(rows * row, LEAST_COLUMNS // 2)
-        for outputs in cut(len(y), LEAST_ROWS)
-    ]
-    for_each(lambda tile: multiply(tile[0], seen[:, tile[1]], tile[1]), tiles)
+    result = y.reshape(len(y), -1)
+
+    def multiply(tile: tuple[slice, slice]) -> None:
+        np.matmul(matrix[tile[0]], seen[:, tile[1]], out=result[tile])
+        if bias is not None:
+            result[tile] += bias[tile[0], None]
+
+    tiles = [(o, p) for p in cut(result.shape[1], PIXELS) for o in cut(len(y), OUTPUTS)]
+    for_each(multiply, tiles)
     return y
 
 
@@ -225,36 +201,22 @@ def scatter(
     the height and width of the result, which is (C, height, width, N).
     """
     channels, taps = weights.shape[1], geometry.taps
-    rows, columns, images = y.shape[1:]
-    row = columns * images
-    matrix = weights.reshape(len(weights), -1)
-    values = y.reshape(len(y), -1)
-    x = np.empty((channels, *size, images), y.dtype)
+    x = np.empty((channels, *size, y.shape[3]), y.dtype)
+    if many_pixels(y, geometry):
+        scatter_directly(y, weights, geometry, bias, x)
+        return x
+    matrix, values = weights.reshape(len(weights), -1), y.reshape(len(y), -1)
 
-    def begin(some: slice) -> None:
+    def add(some: slice) -> None:
         x[some] = 0 if bias is None else bias[some, None, None, None]
-
-    def add(block: tuple[slice, slice]) -> None:
-        some, part = block
         kernel = (geometry.height, geometry.width)
-        shape = (some.stop - some.start, *kernel, part.stop - part.start, columns, images)
-        patches = scratch(y.dtype, *shape)
-        np.matmul(
-            matrix[:, some.start * taps : some.stop * taps].T,
-            values[:, part.start * row : part.stop * row],
-            out=patches.reshape(shape[0] * taps, -1),
-        )
-        add_patches(patches, geometry.stride, geometry.pad, part.start, x[some])
+        patches = scratch(y.dtype, some.stop - some.start, *kernel, *y.shape[1:])
+        columns = slice(some.start * taps, some.stop * taps)
+        product = patches.reshape((some.stop - some.start) * taps, -1)
+        np.matmul(matrix[:, columns].T, values, out=product)
+        add_patches(patches, geometry.stride, geometry.pad, 0, x[some])
 
-    together = max(1, WIDEST // taps)
-    tallest = max(LEAST_COLUMNS, BLOCK // (taps * min(channels, together))) // row
-    overlap = (geometry.height - 1) // geometry.stride
-    # 3/2 because `cut` makes some blocks shorter, and an inner one must not be below `overlap`.
-    blocks = cut(rows, max(tallest, 3 * overlap // 2, 1))
-    for_each(begin, cut(channels, -(-channels // 8)))
-    # Neighbouring blocks of rows overlap in the image: first all even ones, then all odd ones.
-    for first in (0, 1):
-        for_each(add, [(c, r) for r in blocks[first::2] for c in cut(channels, together)])
+    for_each(add, cut(channels, max(1, WIDEST // taps)))
     return x
 
 
@@ -263,32 +225,18 @@ def weight_gradient(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.nda
 
     x is (C, H, W, N), gy (O, rows, columns, N), the result (O, C, kernel height, kernel width).
     """
+    if many_pixels(gy, geometry):
+        return weight_gradient_directly(x, gy, geometry)
     channels, taps = len(x), geometry.taps
-    outputs, rows, columns, images = gy.shape
-    row = columns * images
-    values = gy.reshape(outputs, -1)
-    shape = (outputs, channels, geometry.height, geometry.width)
-
-    if outputs * channels * taps <= SMALL_WEIGHTS and rows >= GROUPS:
-        sums = np.zeros((GROUPS, channels * taps, outputs), x.dtype)
-        groups = cut(rows, -(-rows // GROUPS))
-        tallest = max(LEAST_COLUMNS, BLOCK // (channels * taps)) // row
-
-        def of_rows(group: int) -> None:
-            first, last = groups[group].start, groups[group].stop
-            for part in cut(last - first, tallest):
-                pixels = slice(first + part.start, first + part.stop)
-                patches = see(x, geometry, pixels, columns)
-                sums[group] += patches @ values[:, pixels.start * row : pixels.stop * row].T
-
-        for_each(of_rows, range(len(groups)))
-        return np.ascontiguousarray(sums.sum(axis=0).T).reshape(shape)
-
-    gradient = np.empty((outputs, channels * taps), x.dtype)
+    values = gy.reshape(len(gy), -1)
+    gradient = np.empty((len(gy), channels * taps), x.dtype)
 
     def of_channels(some: slice) -> None:
-        patches = see(x[some], geometry, slice(0, rows), columns)
-        np.matmul(values, patches.T, out=gradient[:, some.start * taps : some.stop * taps])
+        kernel = (geometry.height, geometry.width)
+        patches = scratch(x.dtype, some.stop - some.start, *kernel, *gy.shape[1:])
+        take_patches(x[some], geometry.stride, geometry.pad, 0, patches)
+        seen = patches.reshape((some.stop - some.start) * taps, -1)
+        np.matmul(values, seen.T, out=gradient[:, some.start * taps : some.stop * taps])
 
     for_each(of_channels, cut(channels, max(1, WIDEST // taps)))
-    return gradient.reshape(shape)
+    return gradient.reshape(len(gy), channels, geometry.height, geometry.width)

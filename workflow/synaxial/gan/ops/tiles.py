@@ -1,0 +1,234 @@
+"""The innermost loops of a convolution, written for vector registers.
+
+`multiply_tile` computes a tile of outputs by pixels in registers, and `correlate_tile` a tile of
+weights' gradients. A compiler does not find these loops by itself, so they are written as LLVM's
+intermediate language, with vectors of a fixed size. LLVM makes them the machine code of any
+processor: where a vector is longer than a register, it takes several.
+
+A tile of R rows and V vectors needs R V registers for its sums. Each number that is loaded is used
+R or V times, so that the processor multiplies all the time and does not wait for its cache.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+#: Bytes of a vector: those of a register. With AVX-512 there are 32 of them, otherwise 16.
+WIDE = bool(get_host_cpu_features().get("avx512f", False))
+BYTES = 64 if WIDE else 32
+
+INTEGER = ir.IntType(64)
+#: The types of LLVM for those of NumPy, and the ends of the names of its functions on vectors.
+FLOATS = {types.float32: (ir.FloatType(), "f32"), types.float64: (ir.DoubleType(), "f64")}
+
+
+def lanes(dtype: np.dtype) -> int:
+    """Return the number of values of a vector."""
+    return BYTES // dtype.itemsize
+
+
+class Writer:
+    """Writes vector instructions for one type of array into a function that Numba compiles."""
+
+    def __init__(self, context: Any, builder: Any, dtype: Any) -> None:
+        self.context = context
+        self.builder = builder
+        self.float, self.suffix = FLOATS[dtype]
+        self.lanes = BYTES * 8 // dtype.bitwidth
+        #: Vectors begin at any value.
+        self.align = BYTES // self.lanes
+        self.vector = ir.VectorType(self.float, self.lanes)
+
+    def pointer(self, kind: Any, array: Any, offset: Any) -> Any:
+        """Return the address of a value of an array."""
+        data = self.context.make_array(kind)(self.context, self.builder, array).data
+        return self.builder.gep(data, [offset])
+
+    def step(self, kind: Any, array: Any, axis: int) -> Any:
+        """Return how many values apart the elements of an axis are."""
+        strides = self.context.make_array(kind)(self.context, self.builder, array).strides
+        size = INTEGER(self.align)
+        return self.builder.sdiv(self.builder.extract_value(strides, axis), size)
+
+    def element(self, kind: Any, array: Any, index: Any) -> Any:
+        """Return the address of the first value of array[index]."""
+        return self.pointer(kind, array, self.builder.mul(self.step(kind, array, 0), index))
+
+    def at(self, pointer: Any, offset: Any) -> Any:
+        """Return an address some values further on."""
+        if isinstance(offset, int):
+            offset = INTEGER(offset)
+        return self.builder.gep(pointer, [offset])
+
+    def load(self, pointer: Any) -> Any:
+        """Load a vector."""
+        return self.builder.load(
+            self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.align
+        )
+
+    def store(self, vector: Any, pointer: Any) -> None:
+        """Store a vector."""
+        self.builder.store(
+            vector, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.align
+        )
+
+    def repeated(self, pointer: Any) -> Any:
+        """Load one number into all lanes of a vector."""
+        nothing = ir.Constant(self.vector, ir.Undefined)
+        one = self.builder.insert_element(nothing, self.builder.load(pointer), ir.IntType(32)(0))
+        places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(one, nothing, places)
+
+    def multiplied(self, a: Any, b: Any, c: Any) -> Any:
+        """Compute a b + c, rounded once where the processor can."""
+        return self.builder.call(self.function("fmuladd", [self.vector] * 3, self.vector), [a, b, c])
+
+    def total(self, vector: Any) -> Any:
+        """Add the lanes of a vector."""
+        add = self.function("vector.reduce.fadd", [self.float, self.vector], self.float)
+        return self.builder.call(add, [self.float(-0.0), vector], fastmath=("reassoc",))
+
+    def function(self, name: str, arguments: list[Any], result: Any) -> Any:
+        """Return one of LLVM's own functions."""
+        kind = ir.FunctionType(result, arguments)
+        return cgutils.get_or_insert_function(
+            self.builder.module, kind, f"llvm.{name}.v{self.lanes}{self.suffix}"
+        )
+
+    def loop(
+        self, count: Any, sums: list[Any], step: Callable[[Any, list[Any]], list[Any]]
+    ) -> list[Any]:
+        """Call `step` with each number below `count`, at least once, and the sums so far."""
+        before, body = self.builder.block, self.builder.append_basic_block("loop")
+        self.builder.branch(body)
+        self.builder.position_at_end(body)
+        number = self.builder.phi(INTEGER)
+        held = [self.builder.phi(value.type) for value in sums]
+        after = step(number, held)
+        following, end = self.builder.add(number, INTEGER(1)), self.builder.block
+        for phi, first, last in zip(
+            [number, *held], [INTEGER(0), *sums], [following, *after], strict=True
+        ):
+            phi.add_incoming(first, before)
+            phi.add_incoming(last, end)
+        done = self.builder.append_basic_block("done")
+        self.builder.cbranch(self.builder.icmp_signed("<", following, count), body, done)
+        self.builder.position_at_end(done)
+        return after
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def multiply_tile(
+    typing: Any,
+    height: Any,
+    vectors: Any,
+    pixels: Any,
+    pixel: Any,
+    offsets: Any,
+    weights: Any,
+    weight: Any,
+    bias: Any,
+    output: Any,
+    target: Any,
+    to: Any,
+    step: Any,
+) -> Any:
+    """Compute `height` outputs of some vectors of pixels.
+
+    target[to + m step + j] = bias[output + m] + sum over k of
+    weights[weight + k height + m] pixels[pixel + offsets[k] + j],
+    for m below `height` and j below `vectors` vectors. All arrays are flat, the offsets int64. The
+    sum is in the order of k, from the bias on, whatever the tile.
+    """
+    rows, columns = height.literal_value, vectors.literal_value
+    kinds = [height, vectors, pixels, types.intp, offsets, weights, types.intp, bias, types.intp]
+    kinds += [target, types.intp, types.intp]
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, pixels.dtype)
+        _, _, x, x0, k0, a, a0, b, b0, y, y0, y_step = values
+        begin, numbers = w.pointer(pixels, x, x0), w.pointer(weights, a, a0)
+        biases, end = w.pointer(bias, b, b0), w.pointer(target, y, y0)
+        sums = [w.repeated(w.at(biases, m)) for m in range(rows) for _ in range(columns)]
+
+        def step_of(k: Any, sums: list[Any]) -> list[Any]:
+            seen = w.at(begin, builder.load(w.pointer(offsets, k0, k)))
+            loaded = [w.load(w.at(seen, v * w.lanes)) for v in range(columns)]
+            of_term = w.at(numbers, builder.mul(k, INTEGER(rows)))
+            factors = [w.repeated(w.at(of_term, m)) for m in range(rows)]
+            pairs = [(number, vector) for number in factors for vector in loaded]
+            return [w.multiplied(a, b, c) for (a, b), c in zip(pairs, sums, strict=True)]
+
+        terms = context.make_array(offsets)(context, builder, k0).nitems
+        sums = w.loop(terms, sums, step_of)
+        for m in range(rows):
+            row = w.at(end, builder.mul(y_step, INTEGER(m)))
+            for v in range(columns):
+                w.store(sums[m * columns + v], w.at(row, v * w.lanes))
+        return context.get_dummy_value()
+
+    return types.void(*kinds), write
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def correlate_tile(
+    typing: Any,
+    height: Any,
+    width: Any,
+    gradients: Any,
+    output: Any,
+    pixels: Any,
+    offsets: Any,
+    term: Any,
+    pixel_row: Any,
+    rows: Any,
+    vectors: Any,
+    sums: Any,
+) -> Any:
+    """Add the products of `height` outputs' gradients with the pixels that `width` terms see.
+
+    sums[output + m, term + k] += sum over r below `rows` and j below `vectors` vectors of
+    gradients[output + m, r, j] pixels[offsets[term + k] + r pixel_row + j].
+    """
+    outputs, terms = height.literal_value, width.literal_value
+    kinds = [height, width, gradients, types.intp, pixels, offsets, types.intp, types.intp]
+    kinds += [types.intp, types.intp, sums]
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        w = Writer(context, builder, pixels.dtype)
+        _, _, g, o, x, offset_array, k0, x_row, row_count, count, s = values
+        starts = [w.element(gradients, g, builder.add(o, INTEGER(m))) for m in range(outputs)]
+        g_row = w.step(gradients, g, 1)
+        seen = []
+        for k in range(terms):
+            place = w.pointer(offsets, offset_array, builder.add(k0, INTEGER(k)))
+            seen.append(w.pointer(pixels, x, builder.load(place)))
+        zero = ir.Constant(w.vector, [w.float(0.0)] * w.lanes)
+
+        def row(r: Any, held: list[Any]) -> list[Any]:
+            down, across = builder.mul(r, g_row), builder.mul(r, x_row)
+
+            def step(j: Any, held: list[Any]) -> list[Any]:
+                along = builder.mul(j, INTEGER(w.lanes))
+                left = [w.load(w.at(start, builder.add(down, along))) for start in starts]
+                right = [w.load(w.at(place, builder.add(across, along))) for place in seen]
+                pairs = [(a, b) for a in left for b in right]
+                return [w.multiplied(a, b, c) for (a, b), c in zip(pairs, held, strict=True)]
+
+            return w.loop(count, held, step)
+
+        held = w.loop(row_count, [zero] * (outputs * terms), row)
+        for m in range(outputs):
+            of_output = w.element(sums, s, builder.add(o, INTEGER(m)))
+            for k in range(terms):
+                place = w.at(of_output, builder.add(k0, INTEGER(k)))
+                total = w.total(held[m * terms + k])
+                builder.store(builder.fadd(builder.load(place), total), place)
+        return context.get_dummy_value()
+
+    return types.void(*kinds), write
