@@ -1,61 +1,31 @@
-"""The blocks that the products of a convolution are cut into."""
+"""The two ways to compute a convolution, and the blocks they are cut into."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synaxial.compute.parallel import for_each, use_threads
-from synaxial.gan.ops import convolution
+from synaxial.compute.parallel import use_threads
+from synaxial.gan.ops import convolution, direct
 from synaxial.gan.ops.convolution import correlate, scatter, weight_gradient
 from synaxial.gan.ops.layout import Geometry
 
 from .comparison import assert_close
 
 
-def draw(seed, *shapes):
+def draw(seed, *shapes, dtype=np.float32):
     random = np.random.default_rng(seed)
-    return [random.standard_normal(shape, dtype=np.float32) for shape in shapes]
+    return [random.standard_normal(shape, dtype=dtype) for shape in shapes]
 
 
 geometries = st.builds(
     Geometry, st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.integers(0, 3)
 )
-
-
-@given(geometries, st.integers(1, 30), st.integers(1, 4), st.sampled_from([1, 90, 700]))
-@settings(max_examples=150)
-def test_blocks_that_are_added_at_once_never_meet(geometry, rows, columns, images):
-    height, width = geometry.covered(rows, columns)
-    if min(height, width) < 1:
-        return
-    waves = []
-
-    def record(function, items):
-        waves.append(items)
-        for_each(function, items)
-
-    y, weights = draw(0, (1, rows, columns, images), (1, 1500 // geometry.taps, *geometry[:2]))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "for_each", record)
-        scatter(y, weights, geometry, (height, width))
-    done = set()
-    for wave in waves[1:]:
-        # Rows of the image by channel; with the taps of the last row of places.
-        covered = [
-            (c, geometry.stride * r.start, geometry.stride * (r.stop - 1) + geometry.height)
-            for some, r in wave
-            for c in range(some.start, some.stop)
-        ]
-        for (c, _, last), (d, first, _) in zip(sorted(covered), sorted(covered)[1:], strict=False):
-            assert c != d or last <= first
-        done |= {
-            (c, r)
-            for some, part in wave
-            for c in range(weights.shape[1])[some]
-            for r in range(rows)[part]
-        }
-    assert done == {(c, r) for c in range(weights.shape[1]) for r in range(rows)}
 
 
 def test_large_kernels_on_wide_images_do_not_depend_on_threads():
@@ -73,7 +43,7 @@ def test_large_kernels_on_wide_images_do_not_depend_on_threads():
     st.tuples(*(st.integers(1, 5) for _ in range(2)), *(st.integers(1, 9) for _ in range(2))),
     st.sampled_from([1, 3, 8, 16]),
 )
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_the_three_are_transposes_of_each_other(geometry, sizes, images):
     channels, outputs, height, width = sizes
     rows, columns = geometry.places(height, width)
@@ -90,25 +60,97 @@ def test_the_three_are_transposes_of_each_other(geometry, sizes, images):
     assert along_weights == pytest.approx(along_y, rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize(("block", "columns"), [(1, 1), (1 << 18, 512), (1 << 30, 1 << 30)])
-@pytest.mark.parametrize("small_weights", [0, 1 << 30])
-def test_the_size_of_blocks_changes_rounding_only(monkeypatch, block, columns, small_weights):
-    geometry = Geometry(3, 4, 2, 1)
-    x, weights, b, c = draw(2, (9, 41, 18, 5), (7, 9, 3, 4), (7,), (9,))
-    gy = draw(3, (7, *geometry.places(41, 18), 5))[0]
+sizes = st.tuples(*(st.integers(1, 13) for _ in range(2)), st.integers(4, 24), st.integers(4, 24))
 
-    def results():
-        return [
-            correlate(x, weights, geometry, b),
-            scatter(gy, weights, geometry, (41, 18), c),
-            weight_gradient(x, gy, geometry),
-        ]
 
-    expected = results()
-    monkeypatch.setattr(convolution, "BLOCK", block)
-    monkeypatch.setattr(convolution, "LEAST_COLUMNS", columns)
-    monkeypatch.setattr(convolution, "LEAST_ROWS", max(columns // 2, 1))
-    monkeypatch.setattr(convolution, "WIDEST", columns)
-    monkeypatch.setattr(convolution, "SMALL_WEIGHTS", small_weights)
-    for actual, wanted in zip(results(), expected, strict=True):
-        assert_close(actual, wanted)
+@given(geometries, sizes, st.sampled_from([5, 8, 16, 21]), st.sampled_from([np.float32, float]))
+@settings(max_examples=150, deadline=None)
+def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
+    channels, outputs, height, width = sizes
+    rows, columns = geometry.places(height, width)
+    if min(rows, columns) < 1 or min(geometry.height, geometry.width) < geometry.stride:
+        return
+    x, weights, gy, b, c = draw(
+        *(3, (channels, height, width, images), (outputs, channels, *geometry[:2])),
+        *((outputs, rows, columns, images), (outputs,), (channels,)),
+        dtype=dtype,
+    )
+
+    def results(least):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(convolution, "LEAST_PIXELS", least)
+            return [
+                correlate(x, weights, geometry, b),
+                scatter(gy, weights, geometry, (height, width), c),
+                weight_gradient(x, gy, geometry),
+            ]
+
+    for directly, by_matrices in zip(results(0), results(1 << 30), strict=True):
+        assert_close(directly, by_matrices, 1e-5 if dtype == np.float32 else 1e-13)
+
+
+GEOMETRY = Geometry(3, 4, 2, 1)
+
+
+def results_of_many_pixels():
+    x, weights, b, c = draw(2, (9, 41, 18, 8), (7, 9, 3, 4), (7,), (9,))
+    gy = draw(3, (7, *GEOMETRY.places(41, 18), 8))[0]
+    assert convolution.many_pixels(gy, GEOMETRY)
+    return [
+        correlate(x, weights, GEOMETRY, b),
+        scatter(gy, weights, GEOMETRY, (41, 18), c),
+        weight_gradient(x, gy, GEOMETRY),
+    ]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("block", [1, 1 << 30])
+def test_blocks_and_threads_change_no_byte(monkeypatch, block, threads):
+    expected = results_of_many_pixels()
+    monkeypatch.setattr(direct, "BLOCK", block)
+    with use_threads(threads):
+        for actual, wanted in zip(results_of_many_pixels(), expected, strict=True):
+            np.testing.assert_array_equal(actual, wanted)
+
+
+@pytest.mark.parametrize(("part", "least"), [(1, 1), (1 << 30, 1 << 30)])
+def test_the_groups_of_rows_change_rounding_only(monkeypatch, part, least):
+    expected = results_of_many_pixels()[2]
+    monkeypatch.setattr(direct, "PART", part)
+    monkeypatch.setattr(direct, "LEAST_OF_GROUP", least)
+    assert_close(results_of_many_pixels()[2], expected)
+
+
+def test_the_first_sum_of_a_pixel_is_its_bias_and_the_others_follow_in_order():
+    # In float32 the order of a sum shows: 1e8 + 1 - 1e8 is 0 from the left.
+    x = np.ones((3, 8, 8, 8), np.float32)
+    weights = np.array([[1.0, -1e8, 3.0]], np.float32).reshape(1, 3, 1, 1)
+    y = correlate(x, weights, Geometry(1, 1, 1, 0), np.array([1e8], np.float32))
+    np.testing.assert_array_equal(y, np.float32(3))
+
+
+NARROW = """
+import sys
+import numpy as np
+import llvmlite.binding
+features = llvmlite.binding.get_host_cpu_features()
+features["avx512f"] = False
+llvmlite.binding.get_host_cpu_features = lambda: features
+from synaxial.gan.ops import tiles
+from tests.unit.gan.ops.test_correlation import results_of_many_pixels
+assert not tiles.WIDE
+np.savez(sys.argv[1], *results_of_many_pixels())
+"""
+
+
+def test_shorter_vectors_give_the_same_images(tmp_path):
+    file = tmp_path / "narrow.npz"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    root = Path(__file__).parents[4]
+    subprocess.run([sys.executable, "-c", NARROW, file], env=environment, cwd=root, check=True)
+    y, gx, gradient = np.load(file).values()
+    expected = results_of_many_pixels()
+    np.testing.assert_array_equal(y, expected[0])
+    np.testing.assert_array_equal(gx, expected[1])
+    # Summed in more parts.
+    assert_close(gradient, expected[2])

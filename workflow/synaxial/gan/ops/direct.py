@@ -2,8 +2,8 @@
 
 In the layout (C, H, W, N) a row of an image is one run of W N values, and what a tap of the kernel
 sees of it is the same run, some multiple of N values further on. So a row of outputs is a sum of
-runs times numbers, and `tiles.py` computes it in registers. Each sum has the same order whatever
-the blocks: the results do not depend on the number of threads.
+runs times numbers, which `rows.py` and `tiles.py` compute in registers. The order of a sum depends
+on shapes alone, not on the number of threads.
 
 With a stride, the columns of the padded image are sorted by their remainder, so that a tap sees a
 run again. A transposed convolution of stride s is s x s convolutions of stride 1, each with the
@@ -16,20 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synaxial.compute.compiled import compiled, inlined
 from synaxial.compute.parallel import cut, for_each, scratch, workers
-from synaxial.gan.ops.layout import Geometry, clear, copy, copy_runs
-from synaxial.gan.ops.tiles import WIDE, correlate_tile, lanes, multiply_tile
+from synaxial.gan.ops.layout import Geometry
+from synaxial.gan.ops.rows import correlate_rows, multiply_rows, pack_weights, pad_rows
+from synaxial.gan.ops.tiles import lanes
 
 #: Values of a block of padded rows: 1 MB, the size of a core's own cache.
 BLOCK = 1 << 18
 #: Values of an output's rows of which weights' gradients are summed in registers, and the least of
 #: a group of rows. Each of up to `GROUPS` groups has a sum of its own.
 PART, LEAST_OF_GROUP, GROUPS = 1 << 12, 1 << 13, 8
-#: Values of a vector of float32, for compiled code.
-LANES = lanes(np.dtype(np.float32))
-#: Vectors of a tile of four outputs.
-LONGEST = 4 if WIDE else 2
 
 
 class Kernel(NamedTuple):
@@ -110,7 +106,7 @@ def apply_kernels(
 def blocks_of(x: np.ndarray, kernels: list[Kernel]) -> list[slice]:
     """Cut rows of places so that the rows they see fit into a core's cache."""
     rows = max(kernel.places[0] for kernel in kernels)
-    channels, height, *row = Frame.of(kernels).shape(x, slice(0, 1))
+    channels, _, *row = Frame.of(kernels).shape(x, slice(0, 1))
     of_cache = BLOCK // (channels * kernels[0].stride * math.prod(row))
     return cut(rows, min(of_cache, -(-rows // (2 * workers.threads))))
 
@@ -191,169 +187,6 @@ def apply_to_rows(
         )
 
 
-@compiled
-def pack_weights(weights: np.ndarray) -> np.ndarray:
-    """Sort (O, C, height, width) by tiles of outputs, as `multiply_rows` reads them: flat.
-
-    In a tile of R outputs, the R weights of a term follow each other.
-    """
-    outputs, channels, rows, columns = weights.shape
-    packed = np.empty(weights.size, weights.dtype)
-    o, to = 0, 0
-    while o < outputs:
-        height = tile_height(outputs - o)
-        for c in range(channels):
-            for i in range(rows):
-                for j in range(columns):
-                    for m in range(height):
-                        packed[to] = weights[o + m, c, i, j]
-                        to += 1
-        o += height
-    return packed
-
-
-@compiled
-def tile_height(outputs: int) -> int:
-    """Return the height of the next tile, if so many outputs are left."""
-    if WIDE and outputs >= 8:
-        return 8
-    return 4 if outputs >= 4 else 2 if outputs >= 2 else 1
-
-
-@compiled
-def pad_rows(
-    x: np.ndarray, stride: int, first_row: int, first_column: int, padded: np.ndarray
-) -> None:
-    """Copy rows of x, (C, H, W, N), with zeros around it, and sort their columns by remainder.
-
-    padded[c, r, f, k] = x[c, first_row + r, first_column + stride k + f].
-    """
-    channels, rows, remainders, columns, images = padded.shape
-    height, width = x.shape[1], x.shape[2]
-    run, skip = np.uintp(images), np.uintp(stride * images)
-    for c in range(channels):
-        for r in range(rows):
-            h = first_row + r
-            if h < 0 or h >= height:
-                padded[c, r] = 0
-                continue
-            source = x[c, h].reshape(-1)
-            for f in range(remainders):
-                begin = first_column + f
-                left = min(columns, max(0, -(begin // stride)))
-                right = max(left, min(columns, (width - 1 - begin) // stride + 1))
-                target = padded[c, r, f].reshape(-1)
-                to, end = np.uintp(left * images), np.uintp(right * images)
-                start = np.uintp((begin + stride * left) * images)
-                clear(target, np.uintp(0), to)
-                clear(target, end, np.uintp(columns * images) - end)
-                if stride == 1:
-                    copy(target, to, source, start, end - to)
-                else:
-                    copy_runs(target, to, run, source, start, skip, run, right - left)
-
-
-@compiled
-def multiply_rows(
-    padded: np.ndarray,
-    padded_row: int,
-    offsets: np.ndarray,
-    tiles: np.ndarray,
-    bias: np.ndarray,
-    y: np.ndarray,
-    images: int,
-    first_row: int,
-    first_column: int,
-    spread: int,
-    rows: int,
-    columns: int,
-    width: int,
-) -> None:
-    """Compute y, (O, rows of `width` N), at `rows` x `columns` places from (first_row, …) on."""
-    outputs, length = len(y), columns * images
-    target, channel = y.reshape(-1), y.shape[1]
-    line = np.empty(8 * length if spread > 1 else 0, y.dtype)
-    o = 0
-    while o < outputs:
-        height = tile_height(outputs - o)
-        for r in range(rows):
-            pixel = r * padded_row
-            to = o * channel + ((first_row + spread * r) * width + first_column) * images
-            if spread == 1:
-                multiply_row(
-                    height, padded, pixel, tiles, bias, o, offsets, target, to, channel, length
-                )
-                continue
-            multiply_row(height, padded, pixel, tiles, bias, o, offsets, line, 0, length, length)
-            run, skip = np.uintp(images), np.uintp(spread * images)
-            for m in range(height):
-                place, start = np.uintp(to + m * channel), np.uintp(m * length)
-                copy_runs(target, place, skip, line, start, run, run, columns)
-        o += height
-
-
-@compiled
-def multiply_row(
-    height: int,
-    padded: np.ndarray,
-    pixel: int,
-    tiles: np.ndarray,
-    bias: np.ndarray,
-    o: int,
-    offsets: np.ndarray,
-    target: np.ndarray,
-    to: int,
-    channel: int,
-    length: int,
-) -> None:
-    """Compute a row of `height` outputs, from output `o` on."""
-    x, k, t = padded, offsets, target
-    vector = LANES if padded.itemsize == 4 else LANES // 2
-    if height == 8 and length >= 2 * vector:
-        multiply_tiles(8, 2, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 8:
-        multiply_tiles(8, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 4 and length >= LONGEST * vector:
-        multiply_tiles(4, LONGEST, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 4:
-        multiply_tiles(4, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 2 and length >= 4 * vector:
-        multiply_tiles(2, 4, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 2:
-        multiply_tiles(2, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif length >= 4 * vector:
-        multiply_tiles(1, 4, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    else:
-        multiply_tiles(1, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-
-
-@inlined
-def multiply_tiles(
-    height: int,
-    vectors: int,
-    vector: int,
-    padded: np.ndarray,
-    pixel: int,
-    tiles: np.ndarray,
-    bias: np.ndarray,
-    o: int,
-    offsets: np.ndarray,
-    target: np.ndarray,
-    to: int,
-    channel: int,
-    length: int,
-) -> None:
-    """Compute a row in tiles of some vectors. The last one may overlap the one before it."""
-    weights, last = o * len(offsets), length - vectors * vector
-    j = 0
-    while j < length:
-        j = min(j, last)
-        multiply_tile(
-            height, vectors, padded, pixel + j, offsets, tiles, weights, bias, o, target, to + j, channel
-        )
-        j += vectors * vector
-
-
 def weight_gradient_directly(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.ndarray:
     """Compute what `convolution.weight_gradient` does."""
     outputs, rows, columns, images = gy.shape
@@ -397,38 +230,3 @@ def weight_gradient_directly(x: np.ndarray, gy: np.ndarray, geometry: Geometry) 
     shares = cut(outputs, -(-outputs // max(1, workers.threads // len(groups))))
     for_each(of_group, [(group, share) for group in range(len(groups)) for share in shares])
     return np.sum(sums, axis=0, out=weights.reshape(outputs, -1)).reshape(weights.shape)
-
-
-@compiled
-def correlate_rows(
-    gradients: np.ndarray,
-    padded: np.ndarray,
-    padded_row: int,
-    offsets: np.ndarray,
-    vectors: int,
-    sums: np.ndarray,
-) -> None:
-    """Add to sums, (O, terms), the products of gradients, (O, rows, length), with what taps see."""
-    outputs, rows = gradients.shape[0], gradients.shape[1]
-    terms = len(offsets)
-    o = 0
-    while o < outputs:
-        height = 4 if outputs - o >= 4 else 2 if outputs - o >= 2 else 1
-        k = 0
-        while k < terms:
-            width = 4 if terms - k >= 4 else 1
-            g, x, n = gradients, padded, padded_row
-            if height == 4 and width == 4:
-                correlate_tile(4, 4, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif height == 4:
-                correlate_tile(4, 1, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif height == 2 and width == 4:
-                correlate_tile(2, 4, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif height == 2:
-                correlate_tile(2, 1, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif width == 4:
-                correlate_tile(1, 4, g, o, x, offsets, k, n, rows, vectors, sums)
-            else:
-                correlate_tile(1, 1, g, o, x, offsets, k, n, rows, vectors, sums)
-            k += width
-        o += height

@@ -10,7 +10,7 @@ R or V times, so that the processor multiplies all the time and does not wait fo
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -86,7 +86,9 @@ class Writer:
 
     def multiplied(self, a: Any, b: Any, c: Any) -> Any:
         """Compute a b + c, rounded once where the processor can."""
-        return self.builder.call(self.function("fmuladd", [self.vector] * 3, self.vector), [a, b, c])
+        return self.builder.call(
+            self.function("fmuladd", [self.vector] * 3, self.vector), [a, b, c]
+        )
 
     def total(self, vector: Any) -> Any:
         """Add the lanes of a vector."""
@@ -96,8 +98,9 @@ class Writer:
     def function(self, name: str, arguments: list[Any], result: Any) -> Any:
         """Return one of LLVM's own functions."""
         kind = ir.FunctionType(result, arguments)
-        return cgutils.get_or_insert_function(
-            self.builder.module, kind, f"llvm.{name}.v{self.lanes}{self.suffix}"
+        name = f"llvm.{name}.v{self.lanes}{self.suffix}"
+        return cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            self.builder.module, kind, name
         )
 
     def loop(
@@ -122,7 +125,12 @@ class Writer:
         return after
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+def written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function for compiled code of one that writes its instructions."""
+    return cast(Callable[..., Any], intrinsic(prefer_literal=True)(function))
+
+
+@written
 def multiply_tile(
     typing: Any,
     height: Any,
@@ -175,7 +183,7 @@ def multiply_tile(
     return types.void(*kinds), write
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[misc]
+@written
 def correlate_tile(
     typing: Any,
     height: Any,
