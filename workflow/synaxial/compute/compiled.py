@@ -29,5 +29,5 @@ def compiled(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """Insert a function wherever compiled code calls it, which then knows its constant arguments."""
+    """Insert a function where compiled code calls it, so that it knows constant arguments."""
     return cast(Function, numba.njit(inline="always")(function))

@@ -148,7 +148,7 @@ def sum_of_channels(g: Any) -> Any:
 
 
 def many_pixels(y: np.ndarray, geometry: Geometry) -> bool:
-    """Return whether `direct.py` computes a convolution with the result y, (O, rows, columns, N)."""
+    """Return whether `direct.py` computes a convolution to y, (O, rows, columns, N)."""
     row = y.shape[2] * y.shape[3]
     wide = min(geometry.height, geometry.width) >= geometry.stride
     return wide and row >= lanes(y.dtype) and y.shape[1] * row >= LEAST_PIXELS

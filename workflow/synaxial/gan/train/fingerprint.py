@@ -7,8 +7,8 @@ from typing import Any
 from synaxial.config.model import Training
 
 #: Raise it when the same settings and data give other weights, or when a checkpoint's content
-#: changes its meaning: trainings then start afresh. Raise the command's `VERSION` too. Rounding does
-#: not count: it differs from one type of processor to the next, too.
+#: changes its meaning: trainings then start afresh. Raise the command's `VERSION` too. Rounding
+#: does not count: it differs from one type of processor to the next, too.
 VERSION = 1
 
 #: The same for trainings of a coarse generator and of an up-sampler alone.
