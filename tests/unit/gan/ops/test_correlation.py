@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.ops import convolution, direct
+from synaxial.gan.ops import convolution, direct, pairs
 from synaxial.gan.ops.convolution import correlate, scatter, weight_gradient
 from synaxial.gan.ops.layout import Geometry
 
@@ -23,8 +23,10 @@ def draw(seed, *shapes, dtype=np.float32):
     return [random.standard_normal(shape, dtype=dtype) for shape in shapes]
 
 
-geometries = st.builds(
-    Geometry, st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.integers(0, 3)
+geometries = st.one_of(
+    st.builds(Geometry, st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.integers(0, 3)),
+    # Computed in pairs of rows.
+    st.builds(Geometry, st.just(3), st.integers(1, 5), st.just(1), st.integers(0, 3)),
 )
 
 
@@ -79,6 +81,7 @@ def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
     def results(least):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(convolution, "LEAST_PIXELS", least)
+            patch.setattr(pairs, "LEAST_CHANNELS", 2)
             return [
                 correlate(x, weights, geometry, b),
                 scatter(gy, weights, geometry, (height, width), c),
@@ -89,36 +92,41 @@ def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
         assert_close(directly, by_matrices, 1e-5 if dtype == np.float32 else 1e-13)
 
 
-GEOMETRY = Geometry(3, 4, 2, 1)
+#: Of rows one by one, and in pairs.
+GEOMETRIES = [Geometry(3, 4, 2, 1), Geometry(3, 3, 1, 1)]
 
 
-def results_of_many_pixels():
-    x, weights, b, c = draw(2, (9, 41, 18, 8), (7, 9, 3, 4), (7,), (9,))
-    gy = draw(3, (7, *GEOMETRY.places(41, 18), 8))[0]
-    assert convolution.many_pixels(gy, GEOMETRY)
+def results_of_many_pixels(geometry):
+    x, weights, b, c = draw(2, (19, 41, 18, 8), (21, 19, *geometry[:2]), (21,), (19,))
+    gy = draw(3, (21, *geometry.places(41, 18), 8))[0]
+    assert convolution.many_pixels(gy, geometry)
+    assert pairs.suits(weights.shape, geometry) == (geometry.stride == 1)
     return [
-        correlate(x, weights, GEOMETRY, b),
-        scatter(gy, weights, GEOMETRY, (41, 18), c),
-        weight_gradient(x, gy, GEOMETRY),
+        correlate(x, weights, geometry, b),
+        scatter(gy, weights, geometry, (41, 18), c),
+        weight_gradient(x, gy, geometry),
     ]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("block", [1, 1 << 30])
-def test_blocks_and_threads_change_no_byte(monkeypatch, block, threads):
-    expected = results_of_many_pixels()
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_blocks_and_threads_change_no_byte(monkeypatch, geometry, block, threads):
+    expected = results_of_many_pixels(geometry)
     monkeypatch.setattr(direct, "BLOCK", block)
+    monkeypatch.setattr(pairs, "BLOCK", block)
     with use_threads(threads):
-        for actual, wanted in zip(results_of_many_pixels(), expected, strict=True):
+        for actual, wanted in zip(results_of_many_pixels(geometry), expected, strict=True):
             np.testing.assert_array_equal(actual, wanted)
 
 
 @pytest.mark.parametrize(("part", "least"), [(1, 1), (1 << 30, 1 << 30)])
-def test_the_groups_of_rows_change_rounding_only(monkeypatch, part, least):
-    expected = results_of_many_pixels()[2]
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_the_groups_of_rows_change_rounding_only(monkeypatch, geometry, part, least):
+    expected = results_of_many_pixels(geometry)[2]
     monkeypatch.setattr(direct, "PART", part)
     monkeypatch.setattr(direct, "LEAST_OF_GROUP", least)
-    assert_close(results_of_many_pixels()[2], expected)
+    assert_close(results_of_many_pixels(geometry)[2], expected)
 
 
 def test_the_first_sum_of_a_pixel_is_its_bias_and_the_others_follow_in_order():
@@ -137,9 +145,9 @@ features = llvmlite.binding.get_host_cpu_features()
 features["avx512f"] = False
 llvmlite.binding.get_host_cpu_features = lambda: features
 from synaxial.gan.ops import tiles
-from tests.unit.gan.ops.test_correlation import results_of_many_pixels
+from tests.unit.gan.ops.test_correlation import GEOMETRIES, results_of_many_pixels
 assert not tiles.WIDE
-np.savez(sys.argv[1], *results_of_many_pixels())
+np.savez(sys.argv[1], *(y for geometry in GEOMETRIES for y in results_of_many_pixels(geometry)))
 """
 
 
@@ -148,9 +156,11 @@ def test_shorter_vectors_give_the_same_images(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     root = Path(__file__).parents[4]
     subprocess.run([sys.executable, "-c", NARROW, file], env=environment, cwd=root, check=True)
-    y, gx, gradient = np.load(file).values()
-    expected = results_of_many_pixels()
-    np.testing.assert_array_equal(y, expected[0])
-    np.testing.assert_array_equal(gx, expected[1])
-    # Summed in more parts.
-    assert_close(gradient, expected[2])
+    found = list(np.load(file).values())
+    for at, geometry in enumerate(GEOMETRIES):
+        y, gx, gradient = found[3 * at : 3 * at + 3]
+        expected = results_of_many_pixels(geometry)
+        np.testing.assert_array_equal(y, expected[0])
+        np.testing.assert_array_equal(gx, expected[1])
+        # Summed in more parts.
+        assert_close(gradient, expected[2])

@@ -22,6 +22,7 @@ from synaxial.compute.parallel import cut, for_each, scratch
 from synaxial.gan.ops.direct import (
     correlate_directly,
     scatter_directly,
+    transposed_kernels,
     weight_gradient_directly,
 )
 from synaxial.gan.ops.layout import (
@@ -32,6 +33,7 @@ from synaxial.gan.ops.layout import (
     on_cpu,
     take_patches,
 )
+from synaxial.gan.ops.pairs import correlate_in_pairs, suits, weight_gradient_in_pairs
 from synaxial.gan.ops.tiles import lanes
 
 F = chainer.functions
@@ -165,7 +167,10 @@ def correlate(
     rows, columns = geometry.places(*x.shape[1:3])
     y = np.empty((len(weights), rows, columns, x.shape[3]), x.dtype)
     if many_pixels(y, geometry):
-        correlate_directly(x, weights, geometry, bias, y)
+        if suits(weights.shape, geometry):
+            correlate_in_pairs(x, weights, (-geometry.pad, -geometry.pad), bias, y)
+        else:
+            correlate_directly(x, weights, geometry, bias, y)
         return y
 
     # The patches are made once for all products.
@@ -203,7 +208,11 @@ def scatter(
     channels, taps = weights.shape[1], geometry.taps
     x = np.empty((channels, *size, y.shape[3]), y.dtype)
     if many_pixels(y, geometry):
-        scatter_directly(y, weights, geometry, bias, x)
+        if suits(weights.shape, geometry):
+            (kernel,) = transposed_kernels(weights, geometry, size)
+            correlate_in_pairs(y, kernel.weights, kernel.first, bias, x)
+        else:
+            scatter_directly(y, weights, geometry, bias, x)
         return x
     matrix, values = weights.reshape(len(weights), -1), y.reshape(len(y), -1)
 
@@ -226,6 +235,8 @@ def weight_gradient(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.nda
     x is (C, H, W, N), gy (O, rows, columns, N), the result (O, C, kernel height, kernel width).
     """
     if many_pixels(gy, geometry):
+        if suits((len(gy), len(x)), geometry):
+            return weight_gradient_in_pairs(x, gy, geometry)
         return weight_gradient_directly(x, gy, geometry)
     channels, taps = len(x), geometry.taps
     values = gy.reshape(len(gy), -1)

@@ -11,7 +11,7 @@ taps that meet one kind of pixel.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -122,10 +122,10 @@ class Frame(NamedTuple):
     @classmethod
     def of(cls, kernels: list[Kernel]) -> "Frame":
         """Return what all of the kernels see."""
-        first = np.min([kernel.first for kernel in kernels], axis=0)
-        last = np.max([np.add(k.first, k.weights.shape[2:]) for k in kernels], axis=0)
+        first = [min(kernel.first[axis] for kernel in kernels) for axis in (0, 1)]
+        last = [max(k.first[axis] + k.weights.shape[2 + axis] for k in kernels) for axis in (0, 1)]
         columns = max(kernel.places[1] for kernel in kernels)
-        return cls(tuple(first.tolist()), tuple(last.tolist()), kernels[0].stride, columns)
+        return cls((first[0], first[1]), (last[0], last[1]), kernels[0].stride, columns)
 
     def shape(self, x: np.ndarray, rows: slice) -> tuple[int, ...]:
         """Return the shape of what they see of x, (C, H, W, N), at the places in some rows.
@@ -201,11 +201,8 @@ def weight_gradient_directly(x: np.ndarray, gy: np.ndarray, geometry: Geometry) 
         weights, geometry.stride, (-geometry.pad, -geometry.pad), (0, 0), 1, (rows, columns)
     )
     frame = Frame.of([kernel])
-    groups = cut(rows, -(-rows // min(GROUPS, max(1, rows * length // LEAST_OF_GROUP))))
-    sums = np.zeros((len(groups), outputs, weights[0].size), x.dtype)
 
-    def add(group: int, part: slice, of_outputs: slice) -> None:
-        some = slice(groups[group].start + part.start, groups[group].start + part.stop)
+    def add(some: slice, of_outputs: slice, sums: np.ndarray) -> None:
         shape = frame.shape(x, some)
         # A vector more, because the last one of a row may end behind it.
         memory = scratch(x.dtype, math.prod(shape) + vector)
@@ -217,16 +214,34 @@ def weight_gradient_directly(x: np.ndarray, gy: np.ndarray, geometry: Geometry) 
             math.prod(shape[2:]) * geometry.stride,
             frame.offsets(kernel, shape),
             gradients.shape[2] // vector,
-            sums[group, of_outputs],
+            sums[of_outputs],
         )
+
+    sums = sum_in_groups(rows, length, (outputs, weights[0].size), x.dtype, add)
+    return sums.reshape(weights.shape)
+
+
+def sum_in_groups(
+    rows: int,
+    length: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+    add: Callable[[slice, slice, np.ndarray], None],
+) -> np.ndarray:
+    """Sum over rows: `add` adds what some rows contribute to some of the outputs of an array.
+
+    `length` are the values of a row, `shape` is that of the sums, with the outputs first.
+    """
+    groups = cut(rows, -(-rows // min(GROUPS, max(1, rows * length // LEAST_OF_GROUP))))
+    sums = np.zeros((len(groups), *shape), dtype)
 
     def of_group(item: tuple[int, slice]) -> None:
         group, of_outputs = item
-        rows_of_group = groups[group].stop - groups[group].start
-        for part in cut(rows_of_group, max(1, PART // length)):
-            add(group, part, of_outputs)
+        first = groups[group].start
+        for part in cut(groups[group].stop - first, max(1, PART // length)):
+            add(slice(first + part.start, first + part.stop), of_outputs, sums[group])
 
     # A group's outputs are shared by cores only if there are more cores than groups.
-    shares = cut(outputs, -(-outputs // max(1, workers.threads // len(groups))))
+    shares = cut(shape[0], -(-shape[0] // max(1, workers.threads // len(groups))))
     for_each(of_group, [(group, share) for group in range(len(groups)) for share in shares])
-    return np.sum(sums, axis=0, out=weights.reshape(outputs, -1)).reshape(weights.shape)
+    return np.asarray(sums.sum(axis=0))

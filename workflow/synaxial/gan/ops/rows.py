@@ -42,6 +42,33 @@ def pack_weights(weights: np.ndarray) -> np.ndarray:
 
 
 @compiled
+def pack_combined_weights(weights: np.ndarray) -> np.ndarray:
+    """Combine the rows f, g, h of each (O, C, 3, width), and sort them as `pack_weights` does.
+
+    The four kinds are f, (f + g + h) / 2, (f - g + h) / 2 and -h.
+    """
+    outputs, channels, _, columns = weights.shape
+    kind = outputs * channels * columns
+    packed = np.empty(4 * kind, weights.dtype)
+    half = weights.dtype.type(0.5)
+    o, to = 0, 0
+    while o < outputs:
+        height = tile_height(outputs - o)
+        for c in range(channels):
+            for j in range(columns):
+                for m in range(o, o + height):
+                    upper, lower = weights[m, c, 0, j], weights[m, c, 2, j]
+                    middle = weights[m, c, 1, j]
+                    packed[to] = upper
+                    packed[to + kind] = half * (upper + lower + middle)
+                    packed[to + 2 * kind] = half * (upper + lower - middle)
+                    packed[to + 3 * kind] = -lower
+                    to += 1
+        o += height
+    return packed
+
+
+@compiled
 def pad_rows(
     x: np.ndarray, stride: int, first_row: int, first_column: int, padded: np.ndarray
 ) -> None:
@@ -92,98 +119,211 @@ def multiply_rows(
 ) -> None:
     """Compute y, (O, rows of `width` N), at `rows` x `columns` places from (first_row, …) on."""
     outputs, length = len(y), columns * images
-    target, channel = y.reshape(-1), y.shape[1]
+    x, t, k, b = padded, tiles, offsets, bias
+    flat, channel = y.reshape(-1), y.shape[1]
     line = np.empty(8 * length if spread > 1 else 0, y.dtype)
+    run, skip = np.uintp(images), np.uintp(spread * images)
     o = 0
     while o < outputs:
         height = tile_height(outputs - o)
         for r in range(rows):
-            pixel = r * padded_row
-            to = o * channel + ((first_row + spread * r) * width + first_column) * images
+            p, c = r * padded_row, channel
+            to = o * c + ((first_row + spread * r) * width + first_column) * images
             if spread == 1:
-                multiply_row(
-                    height, padded, pixel, tiles, bias, o, offsets, target, to, channel, length
-                )
+                multiply_row(1, height, x, p, 0, t, 0, b, o, k, flat, to, c, 0, length)
                 continue
-            multiply_row(height, padded, pixel, tiles, bias, o, offsets, line, 0, length, length)
-            run, skip = np.uintp(images), np.uintp(spread * images)
+            multiply_row(1, height, x, p, 0, t, 0, b, o, k, line, 0, length, 0, length)
             for m in range(height):
-                place, start = np.uintp(to + m * channel), np.uintp(m * length)
-                copy_runs(target, place, skip, line, start, run, run, columns)
+                place, start = np.uintp(to + m * c), np.uintp(m * length)
+                copy_runs(flat, place, skip, line, start, run, run, columns)
         o += height
 
 
 @compiled
+def multiply_pairs(
+    combined: np.ndarray,
+    row: int,
+    offsets: np.ndarray,
+    tiles: np.ndarray,
+    bias: np.ndarray,
+    y: np.ndarray,
+    first: int,
+    pairs: int,
+) -> None:
+    """Compute pairs of rows of y, (O, rows, length), from pair `first` on.
+
+    `combined` are the four kinds of combined rows of each channel and pair, each `row` values long;
+    `tiles` are the weights of the four kinds.
+    """
+    outputs, rows, length = y.shape
+    target, channel, kind = y.reshape(-1), rows * length, len(tiles) // 4
+    o = 0
+    while o < outputs:
+        height = tile_height(outputs - o)
+        for q in range(pairs):
+            upper = 2 * (first + q)
+            to = o * channel + upper * length
+            # Where there is no lower row, the upper one is written over it.
+            down = length if upper + 1 < rows else 0
+            x, k, b, w = combined, offsets, bias, length
+            p, step = q * row, pairs * row
+            multiply_row(4, height, x, p, step, tiles, kind, b, o, k, target, to, channel, down, w)
+        o += height
+
+
+@inlined
 def multiply_row(
+    kinds: int,
     height: int,
     padded: np.ndarray,
     pixel: int,
+    pixel_kind: int,
     tiles: np.ndarray,
+    tile_kind: int,
     bias: np.ndarray,
     o: int,
     offsets: np.ndarray,
     target: np.ndarray,
     to: int,
     channel: int,
+    down: int,
     length: int,
 ) -> None:
-    """Compute a row of `height` outputs, from output `o` on."""
-    x, k, t = padded, offsets, target
-    vector = LANES if padded.itemsize == 4 else LANES // 2
-    if height == 8 and length >= 2 * vector:
-        multiply_tiles(8, 2, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
+    """Compute a row, or a pair of rows, of `height` outputs, from output `o` on."""
+    x, p, pk, t, tk, b, k, y = padded, pixel, pixel_kind, tiles, tile_kind, bias, offsets, target
+    v = LANES if padded.itemsize == 4 else LANES // 2
+    n, c, d, w = kinds, channel, down, length
+    if height == 8 and length >= 2 * v:
+        multiply_tiles(n, 8, 2, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
     elif height == 8:
-        multiply_tiles(8, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 4 and length >= LONGEST * vector:
-        multiply_tiles(4, LONGEST, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
+        multiply_tiles(n, 8, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+    elif height == 4 and length >= LONGEST * v:
+        multiply_tiles(n, 4, LONGEST, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
     elif height == 4:
-        multiply_tiles(4, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif height == 2 and length >= 4 * vector:
-        multiply_tiles(2, 4, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
+        multiply_tiles(n, 4, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+    elif height == 2 and length >= 4 * v:
+        multiply_tiles(n, 2, 4, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
     elif height == 2:
-        multiply_tiles(2, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
-    elif length >= 4 * vector:
-        multiply_tiles(1, 4, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
+        multiply_tiles(n, 2, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+    elif length >= 4 * v:
+        multiply_tiles(n, 1, 4, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
     else:
-        multiply_tiles(1, 1, vector, x, pixel, tiles, bias, o, k, t, to, channel, length)
+        multiply_tiles(n, 1, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
 
 
 @inlined
 def multiply_tiles(
+    kinds: int,
     height: int,
     vectors: int,
     vector: int,
     padded: np.ndarray,
     pixel: int,
+    pixel_kind: int,
     tiles: np.ndarray,
+    tile_kind: int,
     bias: np.ndarray,
     o: int,
     offsets: np.ndarray,
     target: np.ndarray,
     to: int,
     channel: int,
+    down: int,
     length: int,
 ) -> None:
     """Compute a row in tiles of some vectors. The last one may overlap the one before it."""
-    weights, last = o * len(offsets), length - vectors * vector
+    last = length - vectors * vector
     j = 0
     while j < length:
         j = min(j, last)
         multiply_tile(
+            kinds,
             height,
             vectors,
             padded,
             pixel + j,
+            pixel_kind,
             offsets,
             tiles,
-            weights,
+            o * len(offsets),
+            tile_kind,
             bias,
             o,
             target,
             to + j,
             channel,
+            down,
         )
         j += vectors * vector
+
+
+@compiled
+def combine_pixels(x: np.ndarray, first_row: int, first_column: int, combined: np.ndarray) -> None:
+    """Combine rows of x, (C, H, W, N), with zeros around it, for pairs of rows.
+
+    Pair q sees the rows a, b, c, d from `first_row` + 2 q on. Its four kinds are a - c, b + c,
+    c - b and b - d: combined[c, kind, q], each (columns, N), from `first_column` on.
+    """
+    channels, _, pairs, columns, images = combined.shape
+    width = x.shape[2]
+    left = min(columns, max(0, -first_column))
+    right = max(left, min(columns, width - first_column))
+    begin, count = left * images, (right - left) * images
+    start = (first_column + left) * images
+    nothing = np.zeros(width * images, x.dtype)
+    for channel in range(channels):
+        for q in range(pairs):
+            h = first_row + 2 * q
+            a, b, c, d = (
+                row_or(x, channel, h, nothing)[start:],
+                row_or(x, channel, h + 1, nothing)[start:],
+                row_or(x, channel, h + 2, nothing)[start:],
+                row_or(x, channel, h + 3, nothing)[start:],
+            )
+            for kind in range(4):
+                target = combined[channel, kind, q].reshape(-1)
+                clear(target, np.uintp(0), np.uintp(begin))
+                end = begin + count
+                clear(target, np.uintp(end), np.uintp(columns * images - end))
+            zero = combined[channel, 0, q].reshape(-1)[begin:]
+            one = combined[channel, 1, q].reshape(-1)[begin:]
+            two = combined[channel, 2, q].reshape(-1)[begin:]
+            three = combined[channel, 3, q].reshape(-1)[begin:]
+            for k in range(np.uintp(count)):
+                zero[k] = a[k] - c[k]
+                one[k] = b[k] + c[k]
+                two[k] = c[k] - b[k]
+                three[k] = b[k] - d[k]
+
+
+@inlined
+def row_or(x: np.ndarray, channel: int, h: int, nothing: np.ndarray) -> np.ndarray:
+    """Return a row of a channel of x, flat, or `nothing` where there is none."""
+    return x[channel, h].reshape(-1) if 0 <= h < x.shape[1] else nothing
+
+
+@compiled
+def combine_gradients(gy: np.ndarray, first: int, combined: np.ndarray) -> None:
+    """Combine pairs of rows of gy, (O, rows, length), from row `first` on.
+
+    The rows a and b become a, a + b, a - b and -b: combined[o, kind, pair], with zeros behind them.
+    """
+    outputs, _, pairs, longer = combined.shape
+    rows, length = gy.shape[1], gy.shape[2]
+    nothing = np.zeros(length, gy.dtype)
+    for o in range(outputs):
+        for q in range(pairs):
+            r = first + 2 * q
+            a, b = gy[o, r], gy[o, r + 1] if r + 1 < rows else nothing
+            zero, one = combined[o, 0, q], combined[o, 1, q]
+            two, three = combined[o, 2, q], combined[o, 3, q]
+            for k in range(np.uintp(length)):
+                zero[k] = a[k]
+                one[k] = a[k] + b[k]
+                two[k] = a[k] - b[k]
+                three[k] = -b[k]
+            for kind in range(4):
+                combined[o, kind, q, length:longer] = 0
 
 
 @compiled

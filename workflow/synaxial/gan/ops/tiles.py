@@ -5,6 +5,8 @@ weights' gradients. A compiler does not find these loops by itself, so they are 
 intermediate language, with vectors of a fixed size. LLVM makes them the machine code of any
 processor: where a vector is longer than a register, it takes several.
 
+(Numba's cache ignores a change here: delete the `.nbi` files in `__pycache__` after one.)
+
 A tile of R rows and V vectors needs R V registers for its sums. Each number that is loaded is used
 R or V times, so that the processor multiplies all the time and does not wait for its cache.
 """
@@ -43,6 +45,7 @@ class Writer:
         #: Vectors begin at any value.
         self.align = BYTES // self.lanes
         self.vector = ir.VectorType(self.float, self.lanes)
+        self.zero = ir.Constant(self.vector, [self.float(0.0)] * self.lanes)
 
     def pointer(self, kind: Any, array: Any, offset: Any) -> Any:
         """Return the address of a value of an array."""
@@ -71,11 +74,14 @@ class Writer:
             self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.align
         )
 
-    def store(self, vector: Any, pointer: Any) -> None:
-        """Store a vector."""
-        self.builder.store(
-            vector, self.builder.bitcast(pointer, self.vector.as_pointer()), align=self.align
-        )
+    def store_tile(self, vectors: list[Any], pointer: Any, rows: int, step: Any) -> None:
+        """Store vectors in rows, `step` values apart."""
+        columns = len(vectors) // rows
+        for place, vector in enumerate(vectors):
+            row = self.at(pointer, self.builder.mul(step, INTEGER(place // columns)))
+            at = self.at(row, place % columns * self.lanes)
+            at = self.builder.bitcast(at, self.vector.as_pointer())
+            self.builder.store(vector, at, align=self.align)
 
     def repeated(self, pointer: Any) -> Any:
         """Load one number into all lanes of a vector."""
@@ -84,11 +90,44 @@ class Writer:
         places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, nothing, places)
 
+    def kept(self, vectors: list[Any]) -> list[Any]:
+        """Put vectors into memory of the function; return where they are."""
+        places = [
+            cgutils.alloca_once(self.builder, self.vector)  # type: ignore[no-untyped-call]
+            for _ in vectors
+        ]
+        for vector, place in zip(vectors, places, strict=True):
+            self.builder.store(vector, place)
+        return places
+
+    def again(self, places: list[Any]) -> list[Any]:
+        """Load what `kept` has put away."""
+        return [self.builder.load(place) for place in places]
+
+    def each(self, add: Callable[[Any, Any], Any], a: list[Any], b: list[Any]) -> list[Any]:
+        """Apply a function to each pair of vectors of two lists."""
+        return [add(left, right) for left, right in zip(a, b, strict=True)]
+
     def multiplied(self, a: Any, b: Any, c: Any) -> Any:
         """Compute a b + c, rounded once where the processor can."""
         return self.builder.call(
             self.function("fmuladd", [self.vector] * 3, self.vector), [a, b, c]
         )
+
+    def products(
+        self, rows: int, numbers: Any, pixels: Any, offsets: Any, count: Any, sums: list[Any]
+    ) -> list[Any]:
+        """Add to a tile's sums numbers[k rows + m] pixels[offsets[k] + j], for k below `count`."""
+
+        def step(k: Any, sums: list[Any]) -> list[Any]:
+            seen = self.at(pixels, self.builder.load(self.at(offsets, k)))
+            loaded = [self.load(self.at(seen, v * self.lanes)) for v in range(len(sums) // rows)]
+            of_term = self.at(numbers, self.builder.mul(k, INTEGER(rows)))
+            factors = [self.repeated(self.at(of_term, m)) for m in range(rows)]
+            pairs = [(number, vector) for number in factors for vector in loaded]
+            return [self.multiplied(a, b, c) for (a, b), c in zip(pairs, sums, strict=True)]
+
+        return self.loop(count, sums, step)
 
     def total(self, vector: Any) -> Any:
         """Add the lanes of a vector."""
@@ -133,54 +172,64 @@ def written(function: Callable[..., Any]) -> Callable[..., Any]:
 @written
 def multiply_tile(
     typing: Any,
+    kinds: Any,
     height: Any,
     vectors: Any,
     pixels: Any,
     pixel: Any,
+    pixel_kind: Any,
     offsets: Any,
     weights: Any,
     weight: Any,
+    weight_kind: Any,
     bias: Any,
     output: Any,
     target: Any,
     to: Any,
     step: Any,
+    row: Any,
 ) -> Any:
     """Compute `height` outputs of some vectors of pixels.
 
-    target[to + m step + j] = bias[output + m] + sum over k of
-    weights[weight + k height + m] pixels[pixel + offsets[k] + j],
-    for m below `height` and j below `vectors` vectors. All arrays are flat, the offsets int64. The
-    sum is in the order of k, from the bias on, whatever the tile.
+    With one kind of products, target[to + m step + j] = bias[output + m] + p(0, m, j), with
+
+        p(i, m, j) = sum over k of weights[weight + i weight_kind + k height + m]
+                                   pixels[pixel + i pixel_kind + offsets[k] + j]
+
+    for m below `height` and j below `vectors` vectors. With four kinds, that is the upper row of
+    bias + p(0) + p(1) + p(2), and the lower one, `row` values further on, is
+    bias + p(1) - p(2) + p(3); the upper one is written last. All arrays are flat, the offsets
+    int64. The order of a sum is that of k, whatever the tile.
     """
-    rows, columns = height.literal_value, vectors.literal_value
-    kinds = [height, vectors, pixels, types.intp, offsets, weights, types.intp, bias, types.intp]
-    kinds += [target, types.intp, types.intp]
+    rows, columns, four = height.literal_value, vectors.literal_value, kinds.literal_value == 4
+    arguments = [kinds, height, vectors, pixels, types.intp, types.intp, offsets, weights]
+    arguments += [types.intp, types.intp, bias, types.intp, target, *[types.intp] * 4]
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         w = Writer(context, builder, pixels.dtype)
-        _, _, x, x0, k0, a, a0, b, b0, y, y0, y_step = values
-        begin, numbers = w.pointer(pixels, x, x0), w.pointer(weights, a, a0)
-        biases, end = w.pointer(bias, b, b0), w.pointer(target, y, y0)
-        sums = [w.repeated(w.at(biases, m)) for m in range(rows) for _ in range(columns)]
+        _, _, _, x, x0, x_kind, k0, a, a0, a_kind, b, b0, y, y0, y_step, y_row = values
+        count = context.make_array(offsets)(context, builder, k0).nitems
+        terms = w.pointer(offsets, k0, INTEGER(0))
 
-        def step_of(k: Any, sums: list[Any]) -> list[Any]:
-            seen = w.at(begin, builder.load(w.pointer(offsets, k0, k)))
-            loaded = [w.load(w.at(seen, v * w.lanes)) for v in range(columns)]
-            of_term = w.at(numbers, builder.mul(k, INTEGER(rows)))
-            factors = [w.repeated(w.at(of_term, m)) for m in range(rows)]
-            pairs = [(number, vector) for number in factors for vector in loaded]
-            return [w.multiplied(a, b, c) for (a, b), c in zip(pairs, sums, strict=True)]
+        def products(kind: int, sums: list[Any]) -> list[Any]:
+            seen = w.pointer(pixels, x, builder.add(x0, builder.mul(x_kind, INTEGER(kind))))
+            numbers = w.pointer(weights, a, builder.add(a0, builder.mul(a_kind, INTEGER(kind))))
+            return w.products(rows, numbers, seen, terms, count, sums)
 
-        terms = context.make_array(offsets)(context, builder, k0).nitems
-        sums = w.loop(terms, sums, step_of)
-        for m in range(rows):
-            row = w.at(end, builder.mul(y_step, INTEGER(m)))
-            for v in range(columns):
-                w.store(sums[m * columns + v], w.at(row, v * w.lanes))
+        biases = w.pointer(bias, b, b0)
+        first = [w.repeated(w.at(biases, m)) for m in range(rows) for _ in range(columns)]
+        upper = w.pointer(target, y, y0)
+        if four:
+            # Put away: the next products need the registers.
+            one = w.kept(products(1, [w.zero] * len(first)))
+            two = w.kept(products(2, [w.zero] * len(first)))
+            lower = w.each(builder.fadd, first, w.each(builder.fsub, w.again(one), w.again(two)))
+            w.store_tile(products(3, lower), w.at(upper, y_row), rows, y_step)
+            first = w.each(builder.fadd, first, w.each(builder.fadd, w.again(one), w.again(two)))
+        w.store_tile(products(0, first), upper, rows, y_step)
         return context.get_dummy_value()
 
-    return types.void(*kinds), write
+    return types.void(*arguments), write
 
 
 @written
@@ -216,7 +265,6 @@ def correlate_tile(
         for k in range(terms):
             place = w.pointer(offsets, offset_array, builder.add(k0, INTEGER(k)))
             seen.append(w.pointer(pixels, x, builder.load(place)))
-        zero = ir.Constant(w.vector, [w.float(0.0)] * w.lanes)
 
         def row(r: Any, held: list[Any]) -> list[Any]:
             down, across = builder.mul(r, g_row), builder.mul(r, x_row)
@@ -230,7 +278,7 @@ def correlate_tile(
 
             return w.loop(count, held, step)
 
-        held = w.loop(row_count, [zero] * (outputs * terms), row)
+        held = w.loop(row_count, [w.zero] * (outputs * terms), row)
         for m in range(outputs):
             of_output = w.element(sums, s, builder.add(o, INTEGER(m)))
             for k in range(terms):
