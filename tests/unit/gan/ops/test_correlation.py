@@ -92,6 +92,18 @@ def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
         assert_close(directly, by_matrices, 1e-5 if dtype == np.float32 else 1e-13)
 
 
+@pytest.mark.parametrize(
+    ("geometry", "columns"), [(Geometry(3, 3, 2, 1), 3), (Geometry(3, 3, 1, 3), 1)]
+)
+def test_rows_of_an_image_that_are_shorter_than_a_vector(monkeypatch, geometry, columns):
+    # A tile of such a row would end outside of it, and write over other values.
+    y, weights = draw(5, (20, *geometry.places(64, columns), 8), (20, 24, *geometry[:2]))
+    assert convolution.many_pixels(y, geometry)
+    actual = scatter(y, weights, geometry, (64, columns))
+    monkeypatch.setattr(convolution, "LEAST_PIXELS", 1 << 30)
+    assert_close(actual, scatter(y, weights, geometry, (64, columns)))
+
+
 #: Of rows one by one, and in pairs.
 GEOMETRIES = [Geometry(3, 4, 2, 1), Geometry(3, 3, 1, 1)]
 

@@ -20,8 +20,8 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import cut, for_each, scratch
 from synaxial.gan.ops.direct import (
+    apply_kernels,
     correlate_directly,
-    scatter_directly,
     transposed_kernels,
     weight_gradient_directly,
 )
@@ -207,12 +207,13 @@ def scatter(
     """
     channels, taps = weights.shape[1], geometry.taps
     x = np.empty((channels, *size, y.shape[3]), y.dtype)
-    if many_pixels(y, geometry):
+    kernels = list(transposed_kernels(weights, geometry, size))
+    shortest = min(kernel.places[1] for kernel in kernels) * y.shape[3]
+    if many_pixels(y, geometry) and shortest >= lanes(y.dtype):
         if suits(weights.shape, geometry):
-            (kernel,) = transposed_kernels(weights, geometry, size)
-            correlate_in_pairs(y, kernel.weights, kernel.first, bias, x)
+            correlate_in_pairs(y, kernels[0].weights, kernels[0].first, bias, x)
         else:
-            scatter_directly(y, weights, geometry, bias, x)
+            apply_kernels(y, kernels, bias, x)
         return x
     matrix, values = weights.reshape(len(weights), -1), y.reshape(len(y), -1)
 

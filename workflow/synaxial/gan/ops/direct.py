@@ -55,22 +55,13 @@ def correlate_directly(
     apply_kernels(x, [kernel], bias, y)
 
 
-def scatter_directly(
-    y: np.ndarray,
-    weights: np.ndarray,
-    geometry: Geometry,
-    bias: np.ndarray | None,
-    x: np.ndarray,
-) -> None:
-    """Compute what `convolution.scatter` does, into x. Kernels are at least as wide as a stride."""
-    size = (x.shape[1], x.shape[2])
-    apply_kernels(y, list(transposed_kernels(weights, geometry, size)), bias, x)
-
-
 def transposed_kernels(
     weights: np.ndarray, geometry: Geometry, size: tuple[int, int]
 ) -> Iterator[Kernel]:
-    """Cut a transposed convolution into convolutions, one for each kind of pixel."""
+    """Cut a transposed convolution into convolutions, one for each kind of pixel.
+
+    `size` is that of its result. `convolution.scatter` has the other arguments.
+    """
     stride = geometry.stride
     for row in range(stride):
         for column in range(stride):
