@@ -1,14 +1,17 @@
 """dcm2niix on made series: sides, forms of series, and what fails."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
+import SimpleITK
 from nibabel.affines import apply_affine
-from pydicom.uid import RLELossless
+from pydicom import dcmread
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from synaxial.config.model import VolumeCheck
 from synaxial.data.dicom import convert as module
@@ -16,9 +19,46 @@ from synaxial.data.dicom.convert import convert, find_dcm2niix, same_pixels
 from synaxial.data.volumes.canonical import make_canonical
 from synaxial.io.errors import BadVolumeError, SynaxialError
 
+from ...studies.catalogue.conftest import required
 from ..exports import SECRETS, make_scan, write_multi_frame, write_series
 
 ANY = VolumeCheck(shape=None, spacing=None)
+
+
+def compress_by_itk(file: Path, compressor: str) -> None:
+    """Compress the pixels of a file as ITK does; the header stays."""
+    packed = file.with_name("packed.dcm")
+    writer = SimpleITK.ImageFileWriter()
+    writer.SetFileName(str(packed))
+    writer.SetImageIO("GDCMImageIO")
+    writer.UseCompressionOn()
+    writer.SetCompressor(compressor)
+    writer.Execute(SimpleITK.ReadImage(str(file)))
+    image, other = dcmread(file), dcmread(packed)
+    image["PixelData"] = other["PixelData"]
+    image.file_meta.TransferSyntaxUID = other.file_meta.TransferSyntaxUID
+    image.save_as(file)
+    packed.unlink()
+
+
+def compress_by_dcmtk(file: Path) -> None:
+    if shutil.which("dcmcjpls") is None:
+        required("dcmcjpls is not installed (Debian: apt install dcmtk)")
+    subprocess.run(["dcmcjpls", file, file], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("frames", [False, True], ids=["slices", "frames"])
+@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless])
+def test_each_common_compression_is_read(tmp_path: Path, syntax: str, frames: bool) -> None:
+    files = [write_multi_frame(tmp_path / "a.dcm")] if frames else write_series(tmp_path)
+    for file in files:
+        if syntax == JPEGLSLossless:
+            compress_by_dcmtk(file)
+        else:
+            compress_by_itk(file, "JPEG2000" if syntax == JPEG2000Lossless else "JPEG")
+        assert dcmread(file).file_meta.TransferSyntaxUID == syntax
+    volume = make_canonical(convert(files, "a"), ANY, "a")
+    np.testing.assert_array_equal(volume.voxels, make_scan())
 
 
 @pytest.mark.parametrize("kind", ["axial", "sagittal", "compressed", "frames"])
