@@ -2,13 +2,13 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import nibabel
 import numpy as np
 import pytest
-import SimpleITK
 from nibabel.affines import apply_affine
 from pydicom import dcmread
 from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
@@ -25,38 +25,46 @@ from ..exports import SECRETS, make_scan, write_multi_frame, write_series
 ANY = VolumeCheck(shape=None, spacing=None)
 
 
-def compress_by_itk(file: Path, compressor: str) -> None:
-    """Compress the pixels of a file as ITK does; the header stays."""
-    packed = file.with_name("packed.dcm")
-    writer = SimpleITK.ImageFileWriter()
-    writer.SetFileName(str(packed))
-    writer.SetImageIO("GDCMImageIO")
-    writer.UseCompressionOn()
-    writer.SetCompressor(compressor)
-    writer.Execute(SimpleITK.ReadImage(str(file)))
-    image, other = dcmread(file), dcmread(packed)
-    image["PixelData"] = other["PixelData"]
-    image.file_meta.TransferSyntaxUID = other.file_meta.TransferSyntaxUID
-    image.save_as(file)
-    packed.unlink()
+#: Programs of dcmtk that compress a file in place.
+DCMTK = {JPEGLosslessSV1: ("dcmcjpeg", "+e1"), JPEGLSLossless: ("dcmcjpls",)}
+
+#: ITK writes files with its own header. It changes the locale of its process.
+ITK = """
+import sys, SimpleITK
+writer = SimpleITK.ImageFileWriter()
+writer.SetImageIO("GDCMImageIO")
+writer.UseCompressionOn()
+writer.SetCompressor("JPEG2000")
+for file in sys.argv[1:]:
+    writer.SetFileName(f"{file}.packed")
+    writer.Execute(SimpleITK.ReadImage(file))
+"""
 
 
-def compress_by_dcmtk(file: Path) -> None:
-    if shutil.which("dcmcjpls") is None:
-        required("dcmcjpls is not installed (Debian: apt install dcmtk)")
-    subprocess.run(["dcmcjpls", file, file], check=True, timeout=60)
+def compress(files: list[Path], syntax: str) -> None:
+    """Compress the pixels of files, by dcmtk or ITK; the headers stay."""
+    if syntax == JPEG2000Lossless:
+        subprocess.run([sys.executable, "-c", ITK, *files], check=True, timeout=120)
+        for file in files:
+            packed = dcmread(f"{file}.packed")
+            image = dcmread(file)
+            image["PixelData"] = packed["PixelData"]
+            image.file_meta.TransferSyntaxUID = packed.file_meta.TransferSyntaxUID
+            image.save_as(file)
+        return
+    program, *options = DCMTK[syntax]
+    if shutil.which(program) is None:
+        required(f"{program} is not installed (Debian: apt install dcmtk)")
+    for file in files:
+        subprocess.run([program, *options, file, file], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("frames", [False, True], ids=["slices", "frames"])
-@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless])
+@pytest.mark.parametrize("syntax", [*DCMTK, JPEG2000Lossless])
 def test_each_common_compression_is_read(tmp_path: Path, syntax: str, frames: bool) -> None:
     files = [write_multi_frame(tmp_path / "a.dcm")] if frames else write_series(tmp_path)
-    for file in files:
-        if syntax == JPEGLSLossless:
-            compress_by_dcmtk(file)
-        else:
-            compress_by_itk(file, "JPEG2000" if syntax == JPEG2000Lossless else "JPEG")
-        assert dcmread(file).file_meta.TransferSyntaxUID == syntax
+    compress(files, syntax)
+    assert {dcmread(file).file_meta.TransferSyntaxUID for file in files} == {syntax}
     volume = make_canonical(convert(files, "a"), ANY, "a")
     np.testing.assert_array_equal(volume.voxels, make_scan())
 
