@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from nibabel.affines import apply_affine
 from pydicom import dcmread
-from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from synaxial.config.model import VolumeCheck
 from synaxial.data.dicom import convert as module
@@ -67,6 +73,16 @@ def test_each_common_compression_is_read(tmp_path: Path, syntax: str, frames: bo
     assert {dcmread(file).file_meta.TransferSyntaxUID for file in files} == {syntax}
     volume = make_canonical(convert(files, "a"), ANY, "a")
     np.testing.assert_array_equal(volume.voxels, make_scan())
+
+
+def test_a_compression_that_dcm2niix_does_not_know_is_one_error(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    for file in files:
+        image = dcmread(file)
+        image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        image.save_as(file)
+    with pytest.raises(BadVolumeError, match=r"dcm2niix made 0 volumes of 16 files.* without comp"):
+        convert(files, "a")
 
 
 @pytest.mark.parametrize("kind", ["axial", "sagittal", "compressed", "frames"])
