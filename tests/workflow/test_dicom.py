@@ -1,5 +1,6 @@
-"""A DICOM export through Snakemake to the first sheet of images, and what of it runs again."""
+"""A DICOM export through Snakemake to the report, and what of it runs again."""
 
+import base64
 import csv
 import re
 
@@ -48,7 +49,7 @@ def test_an_export_becomes_images_without_names(tmp_path):
     again = tmp_path / "export" / "again"
     write_series(again, make_head(9), patient=HANS, study="second", when=LATER)
     workflow = Workflow(tmp_path, STUDY)
-    done = workflow.run(*TARGETS, SHEET)
+    done = workflow.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert jobs_of(done.stdout + done.stderr)["fetch"] == 1
     with Image.open(workflow.folder / SHEET) as sheet:
@@ -63,9 +64,17 @@ def test_an_export_becomes_images_without_names(tmp_path):
     }
     images = [np.load(workflow.folder / path) for path in TARGETS]
     assert sum(map(len, images)) == 7 * 8
+    report = workflow.run("--report", "results/report.html")
+    assert report.returncode == 0, report.stdout + report.stderr
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     written = [path for path in written if not path.is_relative_to(tmp_path / "export")]
     texts = [str(path).encode() + path.read_bytes() for path in written]
+    # The files in the report, such as the manifest.
+    page = workflow.results("report.html").read_bytes()
+    packed = [*map(base64.b64decode, re.findall(rb"base64,([A-Za-z0-9+/=]{4,})", page))]
+    assert any(b"sub-001_ses-1" in content for content in packed)
+    texts += packed
+    texts.append((report.stdout + report.stderr).encode())
     for content in (*texts, (done.stdout + done.stderr).encode()):
         # As words: `moving_average` has the name of one of them.
         found = [

@@ -44,17 +44,18 @@ def test_a_profile_is_found_by_its_name(tmp_path):
     for name in ("local", "slurm"):
         assert (tmp_path / "settings/snakemake" / name).resolve() == REPOSITORY / "profiles" / name
     workflow = new_study(tmp_path / "study")
-    done = subprocess.run(
-        [
-            *(SNAKEMAKE, "--profile", "local", "--snakefile", str(REPOSITORY / "Snakefile")),
-            *("--directory", str(workflow.folder), "--dry-run"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        cwd=tmp_path,
-        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "settings")},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert jobs_of(done.stdout)["train"] == 1
+    for name in ("local", "slurm"):
+        done = subprocess.run(
+            [
+                *(SNAKEMAKE, "--profile", name, "--snakefile", str(REPOSITORY / "Snakefile")),
+                *("--directory", str(workflow.folder), "--dry-run"),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "settings")},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert jobs_of(done.stdout)["train"] == 1

@@ -1,14 +1,20 @@
-"""Exported files as ITK sees them, which 3D Slicer and ITK-SNAP read with.
+"""Exported files as other readers see them: ITK, of 3D Slicer and ITK-SNAP, and dcmtk.
 
 ITK's coordinates run to the patient's left, to posterior and to superior, in mm.
 """
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 import SimpleITK
+from PIL import Image
 
 from synaxial.gan.rendering import compressed, make_volume
 from synaxial.studies.catalogue.dicom import write_dicom
+
+from .catalogue.conftest import required
 
 #: A pixel at the front of the patient's left, which is on the right of the picture, of 3.75 mm.
 ROW, COLUMN, PIXEL = 10, 50, 3.75
@@ -50,3 +56,23 @@ def test_an_image_as_dicom(tmp_path):
     # Rows run to the patient's left, columns to posterior.
     assert known["0020|0020"] == "L\\P"
     assert (known["0028|1050"], known["0028|1051"]) == ("128", "256")
+
+
+def test_an_image_as_dcmtk_shows_it(tmp_path):
+    if shutil.which("dcm2pnm") is None:
+        required("dcm2pnm is not installed (Debian: apt install dcmtk)")
+    write_dicom(tmp_path / "image.dcm", pages()[1], ORIGIN, PIXEL)
+
+    def run(*words):
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    # Through the first window of the file.
+    run("dcm2pnm", "+Wi", "1", tmp_path / "image.dcm", tmp_path / "image.pgm")
+    with Image.open(tmp_path / "image.pgm") as shown:
+        np.testing.assert_array_equal(np.asarray(shown), pages()[1])
+    dump = run("dcmdump", "+L", tmp_path / "image.dcm")
+    names = ("PatientOrientation", "NominalScannedPixelSpacing", "WindowCenter", "WindowWidth")
+    values = (r"[L\P]", rf"[{PIXEL}\{PIXEL}]", "[128]", "[256]")
+    for name, value in zip(names, values, strict=True):
+        (line,) = (line for line in dump.splitlines() if line.endswith(name))
+        assert value in line

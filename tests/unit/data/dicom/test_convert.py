@@ -1,6 +1,8 @@
 """dcm2niix on made series: sides, forms of series, and what fails."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,7 +10,14 @@ import nibabel
 import numpy as np
 import pytest
 from nibabel.affines import apply_affine
-from pydicom.uid import RLELossless
+from pydicom import dcmread
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from synaxial.config.model import VolumeCheck
 from synaxial.data.dicom import convert as module
@@ -16,9 +25,64 @@ from synaxial.data.dicom.convert import convert, find_dcm2niix, same_pixels
 from synaxial.data.volumes.canonical import make_canonical
 from synaxial.io.errors import BadVolumeError, SynaxialError
 
+from ...studies.catalogue.conftest import required
 from ..exports import SECRETS, make_scan, write_multi_frame, write_series
 
 ANY = VolumeCheck(shape=None, spacing=None)
+
+
+#: Programs of dcmtk that compress a file in place.
+DCMTK = {JPEGLosslessSV1: ("dcmcjpeg", "+e1"), JPEGLSLossless: ("dcmcjpls",)}
+
+#: ITK writes files with its own header. It changes the locale of its process.
+ITK = """
+import sys, SimpleITK
+writer = SimpleITK.ImageFileWriter()
+writer.SetImageIO("GDCMImageIO")
+writer.UseCompressionOn()
+writer.SetCompressor("JPEG2000")
+for file in sys.argv[1:]:
+    writer.SetFileName(f"{file}.packed")
+    writer.Execute(SimpleITK.ReadImage(file))
+"""
+
+
+def compress(files: list[Path], syntax: str) -> None:
+    """Compress the pixels of files, by dcmtk or ITK; the headers stay."""
+    if syntax == JPEG2000Lossless:
+        subprocess.run([sys.executable, "-c", ITK, *files], check=True, timeout=120)
+        for file in files:
+            packed = dcmread(f"{file}.packed")
+            image = dcmread(file)
+            image["PixelData"] = packed["PixelData"]
+            image.file_meta.TransferSyntaxUID = packed.file_meta.TransferSyntaxUID
+            image.save_as(file)
+        return
+    program, *options = DCMTK[syntax]
+    if shutil.which(program) is None:
+        required(f"{program} is not installed (Debian: apt install dcmtk)")
+    for file in files:
+        subprocess.run([program, *options, file, file], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("frames", [False, True], ids=["slices", "frames"])
+@pytest.mark.parametrize("syntax", [*DCMTK, JPEG2000Lossless])
+def test_each_common_compression_is_read(tmp_path: Path, syntax: str, frames: bool) -> None:
+    files = [write_multi_frame(tmp_path / "a.dcm")] if frames else write_series(tmp_path)
+    compress(files, syntax)
+    assert {dcmread(file).file_meta.TransferSyntaxUID for file in files} == {syntax}
+    volume = make_canonical(convert(files, "a"), ANY, "a")
+    np.testing.assert_array_equal(volume.voxels, make_scan())
+
+
+def test_a_compression_that_dcm2niix_does_not_know_is_one_error(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    for file in files:
+        image = dcmread(file)
+        image.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        image.save_as(file)
+    with pytest.raises(BadVolumeError, match=r"dcm2niix made 0 volumes of 16 files.* without comp"):
+        convert(files, "a")
 
 
 @pytest.mark.parametrize("kind", ["axial", "sagittal", "compressed", "frames"])

@@ -21,7 +21,8 @@ def header(place: int = 0, at: float = 0.0, **keys: Any) -> Header:
         **{"instance": f"1.1.{place}", "number": 3, "image": place + 1},
         **{"descriptions": ("t2_flair_tra", "")},
         **{"image_type": frozenset(["ORIGINAL", "PRIMARY"]), "inversion": True},
-        **{"inversion_time": 2500.0, "echo_time": 120.0, "lossy": False, "thickness": 5.0},
+        **{"inversion_time": 2500.0, "echo_time": 120.0, "thickness": 5.0},
+        **{"lossy": False, "burned_in": False},
         **{"grid": (24, 20, 0.5, 0.5, *directions), "positions": (position,), **keys},
     }
     known = {"label": known["descriptions"][0], "private": frozenset(), **known}

@@ -146,6 +146,8 @@ def write_problem(root: Path, problem: str) -> None:
             image = dcmread(other)
             image.SOPInstanceUID = dcmread(one).SOPInstanceUID
             save(other, image)
+        case "text":
+            write_series(root, BurnedInAnnotation="YES")
         case "birth dates":
             write_series(root / "a")
             write_series(root / "b", patient=(*HANS[:2], "19700101"), study="other")
@@ -163,6 +165,7 @@ PROBLEMS = {
     "localiser": "no FLAIR series among 1: series 4 'localizer'",
     "two": "2 FLAIR series: series 4 't2_flair_tra', series 9 't2_flair_tra_km'; expected one",
     "same uid": "two different images have the same UID",
+    "text": "its headers say that text is burned into the images; expected images without text",
     "birth dates": "2 dates of birth under its patient ID; expected one patient for each ID",
     "study of two": "its study UID is that of sub-00",
 }

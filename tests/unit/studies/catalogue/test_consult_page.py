@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 from zipfile import ZipFile
 
@@ -57,9 +58,9 @@ def catalogue(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def served(catalogue):
-    """The address of the page, served by the command itself."""
+@contextmanager
+def serving(catalogue):
+    """The server that the command itself starts, as a process, and its address."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "synaxial", "catalogue", "consult", "--port", "0"),
@@ -73,10 +74,17 @@ def served(catalogue):
         line = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+/", line)
         assert address, line + (process.stdout.read() if process.poll() is not None else "")
-        yield address.group()
+        yield process, address.group()
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def served(catalogue):
+    """The address of the page."""
+    with serving(catalogue) as (_, address):
+        yield address
 
 
 def get(address, method="GET", data=None, **headers):
@@ -101,6 +109,22 @@ def test_pictures_are_those_of_the_catalogue(served, catalogue):
             assert headers["Content-Type"] == "image/png"
     assert get(f"{served}picture/999999.png")[0] == 404
     assert get(f"{served}image/999999")[0] == 404
+
+
+def test_an_unknown_address_is_one_line_on_the_page_and_none_on_the_terminal(catalogue):
+    unknown = {
+        "nowhere": b"Database not found",
+        "image/one": b"Database not found",
+        "catalogue/nothing": b"Table not found",
+        "catalogue/images/999999": b"Record not found",
+    }
+    with serving(catalogue) as (process, address):
+        for path, line in unknown.items():
+            status, content, _ = get(f"{address}{path}")
+            assert status == 404
+            assert line in content
+        process.terminate()
+        assert process.stdout.read() == ""
 
 
 def test_the_page_cannot_change_the_catalogue(served, catalogue):

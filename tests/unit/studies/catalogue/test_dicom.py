@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image as Picture
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.dicom import make_dataset, read_synthetic, uid_of, write_dicom
@@ -183,7 +184,7 @@ def test_a_server_holds_what_was_sent(orthanc, tmp_path):
     images = {n: pixels_of(n, (64, 64, 3) if n == 2 else (64, 64)) for n in range(3)}
     for n, pixels in images.items():
         origin = {**ORIGIN, "image": n, "sha256": f"{n:064x}"}
-        write_dicom(folder / f"{n}.dcm", pixels, origin, None)
+        write_dicom(folder / f"{n}.dcm", pixels, origin, 0.9375)
     with pytest.raises(SynaxialError, match="rejects the titles 'OTHER', 'SYNAXIAL'"):
         run([folder], to=f"127.0.0.1:{port}", called_title="OTHER")
     for _ in range(2):
@@ -198,4 +199,10 @@ def test_a_server_holds_what_was_sent(orthanc, tmp_path):
         with urllib.request.urlopen(f"{address}/instances/{instance}/file", timeout=20) as answer:
             held = pydicom.dcmread(io.BytesIO(answer.read()))
         np.testing.assert_array_equal(held.pixel_array, images[held.InstanceNumber - 1])
+        assert tags["PatientOrientation"] == "L\\P"
+        assert tags["NominalScannedPixelSpacing"] == "0.9375\\0.9375"
+        # Orthanc's own picture, through the window of the file. It rounds down.
+        with urllib.request.urlopen(f"{address}/instances/{instance}/rendered", timeout=20) as file:
+            shown = np.asarray(Picture.open(io.BytesIO(file.read())), float)
+        np.testing.assert_allclose(shown, held.pixel_array, rtol=0, atol=1)
     assert len(read_json(f"{address}/series")) == 1

@@ -21,6 +21,7 @@ from synaxial.io.stacks import images_of, read_stack, write_stack
 from synaxial.studies.catalogue.database import open_catalogue
 from synaxial.studies.catalogue.exporting import export, from_png
 from synaxial.studies.catalogue.load import run
+from synaxial.studies.catalogue.search import table_of
 from synaxial.studies.catalogue.searching import Question, find
 from synaxial.studies.catalogue.tables import (
     Experiment,
@@ -428,6 +429,16 @@ def test_what_was_asked_is_found_and_exported(files, url, tmp_path):
         asked = [hits[2][f"asked_{name}"] for name in ("level", "tumour", "side", "size")]
         assert asked == [63, True, "right", 30]
         assert hits[3]["asked_side"] is None
+        heading, *rows, _ = table_of(hits).splitlines()
+        for name, texts in {
+            "level": ["63", "64", "63", "64"],
+            "tumour": ["yes", "no", "yes", "no"],
+            "side": ["left", "-", "right", "-"],
+            "size": ["30", "-", "30", "-"],
+        }.items():
+            start = heading.index(f"asked {name}")
+            column = [row[start : start + len(f"asked {name}")].strip() for row in rows]
+            assert column == texts
         for kind in ("png", "nifti", "dicom"):
             export(session, hits[2:3], tmp_path / kind, kind)
     (png,), (nifti,), (dicom,) = (list((tmp_path / k).iterdir()) for k in ("png", "nifti", "dicom"))

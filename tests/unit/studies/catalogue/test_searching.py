@@ -100,6 +100,7 @@ def test_the_command_shows_a_table_or_json(files, tmp_path, run_synaxial):
     assert done.returncode == 0, done.stderr
     heading, *rows, total = done.stdout.splitlines()
     assert heading.split()[:6] == ["id", "experiment", "seed", "stack", "image", "area"]
+    assert "asked" not in heading
     assert total == f"{len(rows)} images"
     assert all("left" in row and "no" in row for row in rows)
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,15 +85,9 @@ def read_participants(folder):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
-    voxels = write_results(folder / "results")
-    done = export(
-        *(run_synaxial, folder, "--real", folder / "results"),
-        *(folder / "stack.tif", folder / "head.tif"),
-    )
-    assert done.returncode == 0, done.stderr
+def assert_valid(dataset):
     checked = subprocess.run(
-        [VALIDATOR, folder / "bids", "--json"],
+        [VALIDATOR, dataset, "--json"],
         capture_output=True,
         text=True,
         timeout=300,
@@ -101,6 +96,16 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     issues = json.loads(checked.stdout)["issues"]["issues"]
     assert [issue for issue in issues if issue["severity"] == "error"] == []
     assert checked.returncode == 0
+
+
+def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
+    voxels = write_results(folder / "results")
+    done = export(
+        *(run_synaxial, folder, "--real", folder / "results"),
+        *(folder / "stack.tif", folder / "head.tif"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert_valid(folder / "bids")
 
     rows = read_participants(folder)
     starts = [*(f"sub-ab12cd34s2i00{n}x" for n in range(3)), "sub-ab12cd34s2headx", "sub-P1"]
@@ -124,6 +129,26 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     canonical, about = load(folder, "P1", "desc-canonical_FLAIR")
     np.testing.assert_array_equal(np.asarray(canonical.dataobj), voxels)
     assert about["Description"] == "Volume in canonical orientation. clipped"
+
+
+def test_a_person_scanned_twice_is_a_participant_with_two_sessions(folder, run_synaxial):
+    write_results(folder / "results")
+    for part, ends in {"volumes": (".json", "_flair.nii.gz"), "images": (".tif",)}.items():
+        for end in ends:
+            one = folder / "results" / part / f"sub-P_1{end}"
+            for session in (1, 2):
+                shutil.copy(one, one.with_name(f"sub-001_ses-{session}{end}"))
+            one.unlink()
+    done = export(run_synaxial, folder, "--real", folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert_valid(folder / "bids")
+    assert [row["participant_id"] for row in read_participants(folder)] == ["sub-001"]
+    found = sorted(str(path.relative_to(folder / "bids")) for path in folder.glob("bids/**/*.gz"))
+    assert found == [
+        f"sub-001/ses-{session}/anat/sub-001_ses-{session}_desc-{kind}_FLAIR.nii.gz"
+        for session in (1, 2)
+        for kind in ("canonical", "slices")
+    ]
 
 
 def test_slices_lie_over_their_volume(folder, run_synaxial):

@@ -128,7 +128,8 @@ def test_what_is_known_is_filled_in(tmp_path, run_synaxial):
 
 def test_a_commit_that_nobody_knows_is_left(tmp_path, run_synaxial):
     known, _ = make_card(tmp_path, run_synaxial, PAPER)
-    unknown, _ = make_card(tmp_path, run_synaxial, PAPER, git_commit=None)
+    unknown, _ = make_card(tmp_path, run_synaxial, PAPER, git_commit=None, ranks=[{}])
+    assert "minutes on 1 rank |" in unknown
     assert unknown.count(TO_FILL_IN) == known.count(TO_FILL_IN) + 1
 
 

@@ -36,6 +36,7 @@ ELEMENTS = (
     "InstanceNumber",
     *("SeriesDescription", "ProtocolName", "SequenceName", "ImageType", "ScanningSequence"),
     *("EchoTime", "InversionTime", "LossyImageCompression", "Rows", "Columns", "NumberOfFrames"),
+    "BurnedInAnnotation",
     *("PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
@@ -90,6 +91,8 @@ class Header:
     inversion_time: float | None
     echo_time: float | None
     lossy: bool
+    #: Whether the header says that text is part of the pixels: perhaps the patient's name.
+    burned_in: bool
     thickness: float | None
     #: Rows and columns, size of a pixel (mm), and the directions of rows and columns in LPS. All
     #: images of a volume share them.
@@ -185,6 +188,7 @@ def read_header(path: Path, place: int) -> Header | None:
         inversion_time=_number(dataset, first, "MRModifierSequence", "InversionTime"),
         echo_time=_number(dataset, first, "MREchoSequence", "EchoTime"),
         lossy=str(dataset.get("LossyImageCompression") or "") == "01",
+        burned_in=str(dataset.get("BurnedInAnnotation") or "").upper() == "YES",
         thickness=_number(dataset, first, "PixelMeasuresSequence", "SliceThickness"),
         grid=(int(dataset.Rows), int(dataset.Columns), *pixel, *directions),
         positions=_positions_of(dataset, shared, frames),

@@ -154,9 +154,10 @@ def check_series(
     Raises
     ------
     BadVolumeError
-        Two images have one UID, images differ in size or direction, a place has several images or
-        none, or axial slices cannot be cut from it.
+        Text is part of its images, two images have one UID, images differ in size or direction, a
+        place has several images or none, or axial slices cannot be cut from it.
     """
+    _check_no_text(series)
     headers, notes = _without_copies(series, are_same)
     kinds = Counter((header.grid, len(header.grid)) for header in headers)
     if len(kinds) > 1 or len(headers[0].grid) != 10:
@@ -186,6 +187,17 @@ def check_series(
             "name another series by acquire.dicom.series",
         )
     return list(dict.fromkeys(file for _, file in places)), [*notes, *_notes_on(headers, apart)]
+
+
+def _check_no_text(series: Series) -> None:
+    """Raise a BadVolumeError if the headers say that the images have text in their pixels."""
+    if any(header.burned_in for header in series.headers):
+        raise BadVolumeError(
+            series.name,
+            "its headers say that text is burned into the images",
+            "images without text, which may name the patient",
+            "name another series by acquire.dicom.series, or correct BurnedInAnnotation",
+        )
 
 
 def _notes_on(headers: Sequence[Header], apart: float) -> list[str]:

@@ -73,6 +73,8 @@ def application(engine: Engine, path: Path, hosts: Sequence[str] | None) -> Appl
     one of `hosts` are answered; None is any. So a foreign site that points its own name here (DNS
     rebinding) gets no image.
     """
+    # With rich, Datasette prints a traceback for each unknown address; without, for failures alone.
+    pm.get_plugin("datasette.handle_exception").rich = None
     pm.register(Pages(engine), name="synaxial")
     served = Datasette(
         files=[str(path)],

@@ -24,6 +24,10 @@ SHOWN = {
     "seed": "seed",
     "stack": "stack",
     "image": "image",
+    "asked_level": "asked level",
+    "asked_tumour": "asked tumour",
+    "asked_side": "asked side",
+    "asked_size": "asked size",
     "tumour_area_pixels": "area",
     "tumour_area_mm2": "area mm2",
     "tumour_side": "side",
@@ -36,8 +40,13 @@ SHOWN = {
     "nearest_slice": "slice",
 }
 
+#: Columns that are shown only if they have a value: most experiments ask for nothing.
+OPTIONAL = {"asked_level", "asked_tumour", "asked_side", "asked_size"}
+
 #: Columns of text, which are left-aligned.
-TEXTS = {"experiment", "tumour_side", "memorised", "nearest_subject"}
+TEXTS = {
+    *("experiment", "asked_tumour", "asked_side", "tumour_side", "memorised", "nearest_subject")
+}
 
 
 class Format(StrEnum):
@@ -149,12 +158,16 @@ def _export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind
 
 def table_of(hits: Sequence[dict[str, Any]]) -> str:
     """Return hits as a table in plain text, and their number below."""
-    rows = [list(SHOWN.values()), *([_text_of(hit[name]) for name in SHOWN] for hit in hits)]
+    names = [
+        name for name in SHOWN if name not in OPTIONAL or any(hit[name] is not None for hit in hits)
+    ]
+    rows = [[SHOWN[name] for name in names]]
+    rows += [[_text_of(hit[name]) for name in names] for hit in hits]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
             text.ljust(width) if name in TEXTS else text.rjust(width)
-            for name, text, width in zip(SHOWN, row, widths, strict=True)
+            for name, text, width in zip(names, row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]

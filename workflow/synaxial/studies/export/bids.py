@@ -77,11 +77,15 @@ class File:
 
 @dataclass(frozen=True)
 class Participant:
-    """A participant: its label, its row of participants.tsv, and its files."""
+    """A participant: its label, its row of participants.tsv, and its files, of one session or none.
+
+    A person who was scanned several times is a participant with several sessions.
+    """
 
     label: str
     row: dict[str, Any]
     files: list[File] = field(default_factory=list)
+    session: str = ""
 
 
 def run(
@@ -136,19 +140,23 @@ def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
     Raises
     ------
     SynaxialError
-        Two participants have one label.
+        Two participants have one label, and no sessions that differ.
     """
     rows: dict[str, dict[str, Any]] = {}
+    names = set()
     for participant in participants:
         label = f"sub-{participant.label}"
-        if label in rows:
-            raise SynaxialError(label, "is twice in the data set", "each image and subject once")
+        session = f"ses-{participant.session}" if participant.session else ""
+        name = f"{label}_{session}" if session else label
+        if name in names:
+            raise SynaxialError(name, "is twice in the data set", "each image and subject once")
+        names.add(name)
         rows[label] = participant.row
         for file in participant.files:
-            path = folder / label / "anat" / f"{label}_{file.ending}.nii.gz"
+            path = folder / label / session / "anat" / f"{name}_{file.ending}.nii.gz"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(compressed(file.volume))
-            write_json(path.with_name(f"{label}_{file.ending}.json"), file.sidecar)
+            write_json(path.with_name(f"{name}_{file.ending}.json"), file.sidecar)
     table = [{"participant_id": label} | row for label, row in rows.items()]
     write_csv(folder / "participants.tsv", ["participant_id", *COLUMNS], table, delimiter="\t")
     columns = {"participant_id": "A generator's digest, stack and image, or a subject"} | COLUMNS
@@ -267,8 +275,9 @@ def subjects(results: Path, width: int, pixel: float) -> Iterator[Participant]:
             told = about | {"Description": "8-bit slices, as the networks see them."}
             files.append(File("desc-slices_FLAIR", made, told))
         row = dict.fromkeys(COLUMNS, "n/a") | {"synthetic": "false"}
-        label = re.sub(r"[^A-Za-z0-9]", "", path.stem.removeprefix("sub-"))
-        yield Participant(label, row, files)
+        name, _, session = path.stem.removeprefix("sub-").partition("_ses-")
+        label, session = (re.sub(r"[^A-Za-z0-9]", "", part) for part in (name, session))
+        yield Participant(label, row, files, session)
 
 
 def has_skull(record: Record) -> bool:

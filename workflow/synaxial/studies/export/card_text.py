@@ -216,7 +216,8 @@ def _memorisation(records: Records) -> str:
 def _origin(records: Records) -> str:
     run, training = records.run, records.training
     part = ", the up-sampler's apart" if training.is_coarse_to_fine else ""
-    time = f"{run.training_seconds / 60:.1f} minutes on {len(run.ranks)} ranks"
+    ranks = "1 rank" if len(run.ranks) == 1 else f"{len(run.ranks)} ranks"
+    time = f"{run.training_seconds / 60:.1f} minutes on {ranks}"
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     rows = [
         ["what", "value"],
