@@ -25,6 +25,7 @@ from synaxial.gan.train.upsampling import (
     OBSERVED,
     logit_loss,
     make_upsampler_updater,
+    order_of,
     pixel_loss,
     texture_loss,
 )
@@ -212,6 +213,13 @@ def test_the_texture_loss_is_its_formula():
         pairs = zip(ours.reshape(27, -1), theirs.reshape(27, -1), strict=True)
         expected += np.mean([wasserstein_distance(*pair) for pair in pairs])
     assert float(texture_loss(images, real).array) == pytest.approx(expected, rel=1e-5)
+
+
+def test_values_are_ordered_as_by_a_stable_sort():
+    values = np.random.default_rng(0).standard_normal((5, 900)).astype(np.float32)
+    # Background has the response 0, of either sign, at many places.
+    values[:, ::3], values[:, 1::7], values[0, :2] = 0, -0.0, (np.inf, -np.inf)
+    np.testing.assert_array_equal(order_of(values), np.argsort(values, axis=1, kind="stable"))
 
 
 def test_the_texture_loss_tells_a_few_strong_lines_from_weak_noise_of_the_same_strength():

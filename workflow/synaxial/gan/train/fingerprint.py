@@ -13,7 +13,7 @@ VERSION = 1
 
 #: The same for trainings of a coarse generator and of an up-sampler alone.
 COARSE_VERSION = 2
-UPSAMPLER_VERSION = 4
+UPSAMPLER_VERSION = 5
 
 
 #: Settings that do not change the weights, or that have another name in the record below.

@@ -261,10 +261,26 @@ def matched(values: Any, places: Any) -> Any:
     """
     xp = chainer.backend.get_array_module(values)
     rows = (values.shape[0] * values.shape[1], -1)
-    order = places.reshape(rows).argsort(axis=1)
+    order = order_of(places.reshape(rows))
     result = xp.empty_like(order, values.dtype)
     result[xp.arange(len(order))[:, None], order] = xp.sort(values.reshape(rows), axis=1)
     return result.reshape(values.shape)
+
+
+def order_of(values: Any) -> Any:
+    """Return the places of the values of each row, float32 (rows, length), from the smallest on.
+
+    Of equal values, the first comes first, on every processor. Sorting numbers that hold a value
+    and its place is faster than NumPy's sort of places.
+    """
+    xp = chainer.backend.get_array_module(values)
+    # Adding 0 makes 0 of -0. The bits of positive numbers are in their order, those of negative
+    # ones in the opposite order.
+    bits = (values + np.float32(0)).view(np.uint32)
+    ordered = xp.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    keys = ordered.astype(np.uint64) << np.uint64(32)
+    keys |= xp.arange(values.shape[1], dtype=np.uint64)
+    return (xp.sort(keys, axis=1) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
