@@ -63,7 +63,11 @@ def test_no_tumour(conditions):
     [
         ({"level": 30}, r"level 30.0: .* had no such slice; expected a level near 60 to 107 mm"),
         ({"level": 59}, r"level 59.0: .* expected a level near 60 to 107 mm"),
-        ({"tumour": "left", "size": [80, 90]}, r"no such slice; expected a size of \d.* to 44"),
+        ({"tumour": "left", "size": [80, 90]}, r"44\.\d* mm, the nearest of \d.* to 44"),
+        (
+            {"size": [30, 30]},
+            r"expected a range of sizes with (29\.|30\.)\d* mm, the nearest of \d",
+        ),
         ({"size": [35, 45], "level": 105}, r"level 105.0, size .* a level near 60 to 8\d mm"),
     ],
 )

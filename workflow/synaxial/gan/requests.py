@@ -147,7 +147,9 @@ def expected_of(request: Request, known: Array) -> str:
     if not len(tumours):
         return "a request that some training slice fulfils: none has such a tumour"
     if request.size is not None and not fitting(request, known).any():
-        return f"a size of {span(tumours[:, SIZE])} mm"
+        sizes = tumours[:, SIZE]
+        nearest = sizes[np.abs(sizes - np.clip(sizes, request.size[0], request.size[1])).argmin()]
+        return f"a range of sizes with {nearest:g} mm, the nearest of {span(sizes)} mm"
     return f"a level near {span(known[fitting(request, known), LEVEL])} mm"
 
 
