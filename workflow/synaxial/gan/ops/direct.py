@@ -12,6 +12,7 @@ taps that meet one kind of pixel.
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -137,14 +138,25 @@ class Frame(NamedTuple):
 
         `shape` is that of the padded rows.
         """
-        channels, rows, _, columns, images = shape
-        height, width = kernel.weights.shape[2:]
-        row = self.stride * columns * images
-        channel = np.arange(channels)[:, None, None] * (rows * row)
-        down = (kernel.first[0] - self.first[0] + np.arange(height)[:, None]) * row
-        tap = kernel.first[1] - self.first[1] + np.arange(width)
-        across = (tap % self.stride * columns + tap // self.stride) * images
-        return np.asarray(channel + down + across, np.int64).reshape(-1)
+        first = kernel.first[0] - self.first[0], kernel.first[1] - self.first[1]
+        return offsets_of(first, kernel.weights.shape[2:], self.stride, shape)
+
+
+@lru_cache
+def offsets_of(
+    first: tuple[int, int], size: tuple[int, ...], stride: int, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return the places of a kernel's taps in padded rows: int64 (C taps,).
+
+    `first` is the row and column of its first tap, `size` its height and width.
+    """
+    channels, rows, _, columns, images = shape
+    row = stride * columns * images
+    channel = np.arange(channels)[:, None, None] * (rows * row)
+    down = (first[0] + np.arange(size[0])[:, None]) * row
+    tap = first[1] + np.arange(size[1])
+    across = (tap % stride * columns + tap // stride) * images
+    return np.asarray(channel + down + across, np.int64).reshape(-1)
 
 
 def apply_to_rows(

@@ -13,6 +13,7 @@ combinations, transposed. Rounding is that of a few additions more.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -69,6 +70,7 @@ def correlate_in_pairs(
     for_each(multiply, cut(pairs, min(of_cache, -(-pairs // (2 * workers.threads)))))
 
 
+@lru_cache
 def offsets_of(channels: int, channel: int, taps: int, images: int) -> np.ndarray:
     """Return where each channel and tap of a row sees the first place: int64 (C taps,)."""
     return (np.arange(channels)[:, None] * channel + np.arange(taps) * images).reshape(-1)
