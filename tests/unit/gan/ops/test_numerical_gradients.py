@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops import convolution, pairs
 from synaxial.gan.ops.convolution import Convolution, TransposedConvolution, WeightGradient
 from synaxial.gan.ops.layout import Geometry
 
@@ -32,14 +33,17 @@ def check(function, inputs):
 @pytest.mark.parametrize(
     "geometry", [Geometry(3, 3, 1, 1), Geometry(4, 4, 2, 1), Geometry(2, 5, 3, 2)]
 )
-@pytest.mark.parametrize("images", [1, 3])
-def test_the_three_functions_of_a_convolution(geometry, images):
+@pytest.mark.parametrize(("images", "least"), [(1, 512), (3, 0)])
+@pytest.mark.parametrize("scale", [1, 0.3])
+def test_the_three_functions_of_a_convolution(monkeypatch, geometry, images, least, scale):
+    monkeypatch.setattr(convolution, "LEAST_PIXELS", least)
+    monkeypatch.setattr(pairs, "LEAST_CHANNELS", 2)
     size = (7, 6)
     x, W = normal((images, 2, *size)), normal((3, 2, *geometry[:2]))
     y = normal((images, 3, *geometry.places(*size)))
-    check(lambda *v: Convolution(geometry).apply(v)[0], (x, W, normal((3,))))
-    check(lambda *v: TransposedConvolution(geometry, size).apply(v)[0], (y, W, normal((2,))))
-    check(lambda *v: WeightGradient(geometry).apply(v)[0], (x, y))
+    check(lambda *v: Convolution(geometry, scale).apply(v)[0], (x, W, normal((3,))))
+    check(lambda *v: TransposedConvolution(geometry, size, scale).apply(v)[0], (y, W, normal((2,))))
+    check(lambda *v: WeightGradient(geometry, scale).apply(v)[0], (x, y))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

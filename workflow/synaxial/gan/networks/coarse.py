@@ -22,6 +22,7 @@ from synaxial.gan.networks.generator import FIRST_WIDTH
 from synaxial.gan.networks.layers import hidden
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.convolution import convolution
+from synaxial.gan.ops.modulation import modulate
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
 from synaxial.gan.ops.pooling import average_pooling
 from synaxial.gan.ops.resampling import bilinear_upsampling
@@ -67,7 +68,7 @@ class EqualizedConvolution(chainer.Chain):
 
     def forward(self, x: Any) -> Any:
         """Convolve (N, C, H, W)."""
-        return convolution(x, self.W * self.scale, self.b, self.stride, self.pad)
+        return convolution(x, self.W, self.b, self.stride, self.pad, self.scale)
 
 
 class EqualizedLinear(chainer.Chain):
@@ -117,7 +118,7 @@ class NormalizedConvolution(chainer.Chain):
         is no noise.
         """
         factors = 1 + self.modulation(style)
-        y = self.convolution(x * factors[:, :, None, None])
+        y = self.convolution(modulate(x, factors))
         if enlarge:
             y = bilinear_upsampling(y)
         if not self.noise or randomness is None:

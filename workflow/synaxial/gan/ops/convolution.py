@@ -6,6 +6,8 @@ The gradients of each of these three functions are the other two:
     x = Transposed(y, W)               gy = Convolution(gx, W)   gW = WeightGradient(gx, y)
     W = WeightGradient(x, y)           gx = Transposed(y, gW)    gy = Convolution(x, gW)
 
+Each may have a scale, by which its product is multiplied; so then are its gradients.
+
 On a GPU, Chainer's own functions are used instead. On the CPU the three are `correlate`, its
 transpose `scatter`, and `weight_gradient`, on arrays in the layout (channels, height, width,
 images). Where there are few pixels, and usually many weights, they are products of plain matrices:
@@ -44,16 +46,16 @@ LEAST_PIXELS = 512
 OUTPUTS, PIXELS, WIDEST = 256, 256, 512
 
 
-def convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
-    """Convolve images, as `chainer.functions.convolution_2d` does.
+def convolution(x: Any, W: Any, b: Any, stride: int, pad: int, scale: float = 1.0) -> Any:
+    """Convolve images, as `chainer.functions.convolution_2d` does, with weights `scale` W.
 
     x is (N, C, H, W) in any memory layout, W (O, C, kernel height, kernel width), b (O,) or None,
     and the result (N, O, rows, columns).
     """
     if not on_cpu(x):
-        return F.convolution_2d(x, W, b, stride, pad)
+        return F.convolution_2d(x, W * scale, b, stride, pad)
     inputs = (x, W) if b is None else (x, W, b)
-    return Convolution(Geometry(W.shape[2], W.shape[3], stride, pad)).apply(inputs)[0]
+    return Convolution(Geometry(W.shape[2], W.shape[3], stride, pad), scale).apply(inputs)[0]
 
 
 def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
@@ -72,23 +74,26 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
 class Convolution(chainer.FunctionNode):
     """From (x, W) or (x, W, b) to (y,)."""
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, scale: float = 1.0) -> None:
         super().__init__()
         self.geometry = geometry
+        self.scale = scale
 
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute y."""
         x, W, *b = inputs
         self.retain_inputs((0, 1))
-        return (images_first(correlate(images_last(x), W, self.geometry, *b)),)
+        return (images_first(correlate(images_last(x), scaled(W, self.scale), self.geometry, *b)),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
         """Return the gradients of x, W and b, as far as they are requested."""
         x, W = self.get_retained_inputs()
         (gy,) = gradients
         parts = {
-            0: lambda: TransposedConvolution(self.geometry, x.shape[2:]).apply((gy, W))[0],
-            1: lambda: WeightGradient(self.geometry).apply((x, gy))[0],
+            0: lambda: TransposedConvolution(self.geometry, x.shape[2:], self.scale).apply((gy, W))[
+                0
+            ],
+            1: lambda: WeightGradient(self.geometry, self.scale).apply((x, gy))[0],
             2: lambda: sum_of_channels(gy),
         }
         return [parts[index]() for index in indexes]
@@ -97,24 +102,26 @@ class Convolution(chainer.FunctionNode):
 class TransposedConvolution(chainer.FunctionNode):
     """From (y, W) or (y, W, b) to (x,), of the height and width given."""
 
-    def __init__(self, geometry: Geometry, size: tuple[int, int]) -> None:
+    def __init__(self, geometry: Geometry, size: tuple[int, int], scale: float = 1.0) -> None:
         super().__init__()
         self.geometry = geometry
         self.size = size
+        self.scale = scale
 
     def forward_cpu(self, inputs: tuple[np.ndarray, ...]) -> tuple[np.ndarray]:
         """Compute x."""
         y, W, *b = inputs
         self.retain_inputs((0, 1))
-        return (images_first(scatter(images_last(y), W, self.geometry, self.size, *b)),)
+        weights = scaled(W, self.scale)
+        return (images_first(scatter(images_last(y), weights, self.geometry, self.size, *b)),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
         """Return the gradients of y, W and b, as far as they are requested."""
         y, W = self.get_retained_inputs()
         (gx,) = gradients
         parts = {
-            0: lambda: Convolution(self.geometry).apply((gx, W))[0],
-            1: lambda: WeightGradient(self.geometry).apply((gx, y))[0],
+            0: lambda: Convolution(self.geometry, self.scale).apply((gx, W))[0],
+            1: lambda: WeightGradient(self.geometry, self.scale).apply((gx, y))[0],
             2: lambda: sum_of_channels(gx),
         }
         return [parts[index]() for index in indexes]
@@ -123,25 +130,34 @@ class TransposedConvolution(chainer.FunctionNode):
 class WeightGradient(chainer.FunctionNode):
     """From (x, y) to (W,)."""
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, scale: float = 1.0) -> None:
         super().__init__()
         self.geometry = geometry
+        self.scale = scale
 
     def forward_cpu(self, inputs: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray]:
         """Compute the gradient of W."""
         x, y = inputs
         self.retain_inputs((0, 1))
-        return (weight_gradient(images_last(x), images_last(y), self.geometry),)
+        gradient = weight_gradient(images_last(x), images_last(y), self.geometry)
+        return (scaled(gradient, self.scale),)
 
     def backward(self, indexes: tuple[int, ...], gradients: tuple[Any]) -> list[Any]:
         """Return the gradients of x and y, as far as they are requested."""
         x, y = self.get_retained_inputs()
         (gW,) = gradients
         parts = {
-            0: lambda: TransposedConvolution(self.geometry, x.shape[2:]).apply((y, gW))[0],
-            1: lambda: Convolution(self.geometry).apply((x, gW))[0],
+            0: lambda: TransposedConvolution(self.geometry, x.shape[2:], self.scale).apply((y, gW))[
+                0
+            ],
+            1: lambda: Convolution(self.geometry, self.scale).apply((x, gW))[0],
         }
         return [parts[index]() for index in indexes]
+
+
+def scaled(weights: np.ndarray, scale: float) -> np.ndarray:
+    """Multiply weights by a scale."""
+    return weights if scale == 1 else weights * weights.dtype.type(scale)
 
 
 def sum_of_channels(g: Any) -> Any:

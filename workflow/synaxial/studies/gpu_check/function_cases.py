@@ -27,6 +27,7 @@ from synaxial.gan.ops.background import with_background, without_holes
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
 from synaxial.gan.ops.enlargement import area_reduction, bicubic_enlargement
 from synaxial.gan.ops.hidden import Dropped
+from synaxial.gan.ops.modulation import modulate
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
 from synaxial.gan.ops.pooling import average_pooling
 from synaxial.gan.ops.resampling import (
@@ -150,6 +151,7 @@ def hidden_layers() -> list[Case]:
             make = partial(normalised, x.shape, training)
             cases.append(Case(f"batch normalisation {kind}, dropout{of}", (x,), make))
         cases += [
+            plain(f"modulation{of}", modulate, x, normal(images, 4)),
             plain(
                 f"pixel normalisation{of}",
                 partial(pixel_normalization, strengths=None, noise=None, slope=0.2),
