@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synaxial.compute.parallel import use_threads
-from synaxial.gan.ops import convolution, direct, pairs
+from synaxial.gan.ops import convolution, direct, kernels
 from synaxial.gan.ops.convolution import correlate, scatter, weight_gradient
 from synaxial.gan.ops.layout import Geometry
 
@@ -26,7 +26,8 @@ def draw(seed, *shapes, dtype=np.float32):
 geometries = st.one_of(
     st.builds(Geometry, st.integers(1, 6), st.integers(1, 6), st.integers(1, 3), st.integers(0, 3)),
     # Computed in pairs of rows.
-    st.builds(Geometry, st.just(3), st.integers(1, 5), st.just(1), st.integers(0, 3)),
+    st.builds(Geometry, st.sampled_from([2, 3]), st.integers(1, 5), st.just(1), st.integers(0, 3)),
+    st.builds(Geometry, st.sampled_from([4, 6]), st.integers(2, 5), st.just(2), st.integers(0, 3)),
 )
 
 
@@ -81,7 +82,7 @@ def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
     def results(least):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(convolution, "LEAST_PIXELS", least)
-            patch.setattr(pairs, "LEAST_CHANNELS", 2)
+            patch.setattr(kernels, "LEAST_CHANNELS", 2)
             return [
                 correlate(x, weights, geometry, b),
                 scatter(gy, weights, geometry, (height, width), c),
@@ -104,15 +105,16 @@ def test_rows_of_an_image_that_are_shorter_than_a_vector(monkeypatch, geometry, 
     assert_close(actual, scatter(y, weights, geometry, (64, columns)))
 
 
-#: Of rows one by one, and in pairs.
-GEOMETRIES = [Geometry(3, 4, 2, 1), Geometry(3, 3, 1, 1)]
+#: With their kinds of combined rows.
+GEOMETRIES = {Geometry(3, 4, 2, 1): 1, Geometry(4, 4, 2, 1): 3, Geometry(3, 3, 1, 1): 4}
 
 
 def results_of_many_pixels(geometry):
     x, weights, b, c = draw(2, (19, 41, 18, 8), (21, 19, *geometry[:2]), (21,), (19,))
     gy = draw(3, (21, *geometry.places(41, 18), 8))[0]
     assert convolution.many_pixels(gy, geometry)
-    assert pairs.suits(weights.shape, geometry) == (geometry.stride == 1)
+    kernel = kernels.kernel_of(weights, geometry, gy.shape[1:3])
+    assert kernel.kinds == GEOMETRIES[geometry]
     return [
         correlate(x, weights, geometry, b),
         scatter(gy, weights, geometry, (41, 18), c),
@@ -126,7 +128,6 @@ def results_of_many_pixels(geometry):
 def test_blocks_and_threads_change_no_byte(monkeypatch, geometry, block, threads):
     expected = results_of_many_pixels(geometry)
     monkeypatch.setattr(direct, "BLOCK", block)
-    monkeypatch.setattr(pairs, "BLOCK", block)
     with use_threads(threads):
         for actual, wanted in zip(results_of_many_pixels(geometry), expected, strict=True):
             np.testing.assert_array_equal(actual, wanted)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops import convolution, pairs
+from synaxial.gan.ops import convolution, kernels
 from synaxial.gan.ops.convolution import Convolution, TransposedConvolution, WeightGradient
 from synaxial.gan.ops.layout import Geometry
 
@@ -37,7 +37,7 @@ def check(function, inputs):
 @pytest.mark.parametrize("scale", [1, 0.3])
 def test_the_three_functions_of_a_convolution(monkeypatch, geometry, images, least, scale):
     monkeypatch.setattr(convolution, "LEAST_PIXELS", least)
-    monkeypatch.setattr(pairs, "LEAST_CHANNELS", 2)
+    monkeypatch.setattr(kernels, "LEAST_CHANNELS", 2)
     size = (7, 6)
     x, W = normal((images, 2, *size)), normal((3, 2, *geometry[:2]))
     y = normal((images, 3, *geometry.places(*size)))

@@ -21,12 +21,8 @@ import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import cut, for_each, scratch
-from synaxial.gan.ops.direct import (
-    apply_kernels,
-    correlate_directly,
-    transposed_kernels,
-    weight_gradient_directly,
-)
+from synaxial.gan.ops.direct import apply_kernels, weight_gradient_directly
+from synaxial.gan.ops.kernels import kernel_of, transposed_kernels
 from synaxial.gan.ops.layout import (
     Geometry,
     add_patches,
@@ -35,7 +31,6 @@ from synaxial.gan.ops.layout import (
     on_cpu,
     take_patches,
 )
-from synaxial.gan.ops.pairs import correlate_in_pairs, suits, weight_gradient_in_pairs
 from synaxial.gan.ops.tiles import lanes
 
 F = chainer.functions
@@ -183,10 +178,7 @@ def correlate(
     rows, columns = geometry.places(*x.shape[1:3])
     y = np.empty((len(weights), rows, columns, x.shape[3]), x.dtype)
     if many_pixels(y, geometry):
-        if suits(weights.shape, geometry):
-            correlate_in_pairs(x, weights, (-geometry.pad, -geometry.pad), bias, y)
-        else:
-            correlate_directly(x, weights, geometry, bias, y)
+        apply_kernels(x, [kernel_of(weights, geometry, (rows, columns))], bias, y)
         return y
 
     # The patches are made once for all products.
@@ -226,10 +218,7 @@ def scatter(
     kernels = list(transposed_kernels(weights, geometry, size))
     shortest = min(kernel.places[1] for kernel in kernels) * y.shape[3]
     if many_pixels(y, geometry) and shortest >= lanes(y.dtype):
-        if suits(weights.shape, geometry):
-            correlate_in_pairs(y, kernels[0].weights, kernels[0].first, bias, x)
-        else:
-            apply_kernels(y, kernels, bias, x)
+        apply_kernels(y, kernels, bias, x)
         return x
     matrix, values = weights.reshape(len(weights), -1), y.reshape(len(y), -1)
 
@@ -252,9 +241,8 @@ def weight_gradient(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.nda
     x is (C, H, W, N), gy (O, rows, columns, N), the result (O, C, kernel height, kernel width).
     """
     if many_pixels(gy, geometry):
-        if suits((len(gy), len(x)), geometry):
-            return weight_gradient_in_pairs(x, gy, geometry)
-        return weight_gradient_directly(x, gy, geometry)
+        weights = np.empty((len(gy), len(x), geometry.height, geometry.width), x.dtype)
+        return weight_gradient_directly(x, gy, kernel_of(weights, geometry, gy.shape[1:3]))
     channels, taps = len(x), geometry.taps
     values = gy.reshape(len(gy), -1)
     gradient = np.empty((len(gy), channels * taps), x.dtype)

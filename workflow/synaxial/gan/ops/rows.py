@@ -1,4 +1,4 @@
-"""Rows of convolutions, in tiles: the compiled loops of `direct.py`."""
+"""Rows of convolutions: the compiled loops of `direct.py` and `kernels.py`."""
 
 import numpy as np
 
@@ -42,28 +42,36 @@ def pack_weights(weights: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def pack_combined_weights(weights: np.ndarray) -> np.ndarray:
-    """Combine the rows f, g, h of each (O, C, 3, width), and sort them as `pack_weights` does.
+def pack_combined_weights(weights: np.ndarray, stride: int) -> np.ndarray:
+    """Combine the rows of (O, C, height, width), and sort them as `pack_weights` does.
 
-    The four kinds are f, (f + g + h) / 2, (f - g + h) / 2 and -h.
+    The terms are the channels, the remainders of rows and the taps of a row. With 3 rows f, g, h of
+    a remainder, the kinds are f, (f + g + h) / 2, (f - g + h) / 2 and -h; with 2 rows they are f,
+    f + g and g.
     """
-    outputs, channels, _, columns = weights.shape
-    kind = outputs * channels * columns
-    packed = np.empty(4 * kind, weights.dtype)
+    outputs, channels, rows, columns = weights.shape
+    kind = outputs * channels * stride * columns
+    kinds = rows // stride + 1
+    packed = np.empty(kinds * kind, weights.dtype)
     half = weights.dtype.type(0.5)
     o, to = 0, 0
     while o < outputs:
         height = tile_height(outputs - o)
         for c in range(channels):
-            for j in range(columns):
-                for m in range(o, o + height):
-                    upper, lower = weights[m, c, 0, j], weights[m, c, 2, j]
-                    middle = weights[m, c, 1, j]
-                    packed[to] = upper
-                    packed[to + kind] = half * (upper + lower + middle)
-                    packed[to + 2 * kind] = half * (upper + lower - middle)
-                    packed[to + 3 * kind] = -lower
-                    to += 1
+            for i in range(stride):
+                for j in range(columns):
+                    for m in range(o, o + height):
+                        f, g = weights[m, c, i, j], weights[m, c, i + stride, j]
+                        packed[to] = f
+                        if kinds == 3:
+                            packed[to + kind] = f + g
+                            packed[to + 2 * kind] = g
+                        else:
+                            h = weights[m, c, i + 2 * stride, j]
+                            packed[to + kind] = half * (f + h + g)
+                            packed[to + 2 * kind] = half * (f + h - g)
+                            packed[to + 3 * kind] = -h
+                        to += 1
         o += height
     return packed
 
@@ -76,98 +84,185 @@ def pad_rows(
 
     padded[c, r, f, k] = x[c, first_row + r, first_column + stride k + f].
     """
-    channels, rows, remainders, columns, images = padded.shape
-    height, width = x.shape[1], x.shape[2]
-    run, skip = np.uintp(images), np.uintp(stride * images)
-    for c in range(channels):
-        for r in range(rows):
-            h = first_row + r
-            if h < 0 or h >= height:
-                padded[c, r] = 0
-                continue
-            source = x[c, h].reshape(-1)
-            for f in range(remainders):
-                begin = first_column + f
-                left = min(columns, max(0, -(begin // stride)))
-                right = max(left, min(columns, (width - 1 - begin) // stride + 1))
+    for c in range(len(x)):
+        for r in range(padded.shape[1]):
+            for f in range(stride):
                 target = padded[c, r, f].reshape(-1)
-                to, end = np.uintp(left * images), np.uintp(right * images)
-                start = np.uintp((begin + stride * left) * images)
-                clear(target, np.uintp(0), to)
-                clear(target, end, np.uintp(columns * images) - end)
-                if stride == 1:
-                    copy(target, to, source, start, end - to)
-                else:
-                    copy_runs(target, to, run, source, start, skip, run, right - left)
+                pad_row(x, c, first_row + r, first_column + f, stride, target)
+
+
+@compiled
+def pad_row(x: np.ndarray, c: int, h: int, first: int, stride: int, target: np.ndarray) -> None:
+    """Copy every `stride`-th pixel of a row of x, from column `first` on, zero outside of x."""
+    width, images = x.shape[2], x.shape[3]
+    columns = len(target) // images
+    if h < 0 or h >= x.shape[1]:
+        clear(target, np.uintp(0), np.uintp(len(target)))
+        return
+    left = min(columns, max(0, -(first // stride)))
+    right = max(left, min(columns, (width - 1 - first) // stride + 1))
+    to, end, run = np.uintp(left * images), np.uintp(right * images), np.uintp(images)
+    start = np.uintp((first + stride * left) * images)
+    source = x[c, h].reshape(-1)
+    clear(target, np.uintp(0), to)
+    clear(target, end, np.uintp(len(target)) - end)
+    if stride == 1:
+        copy(target, to, source, start, end - to)
+    else:
+        copy_runs(target, to, run, source, start, np.uintp(stride) * run, run, right - left)
+
+
+@compiled
+def combine_rows(
+    x: np.ndarray, stride: int, first_row: int, first_column: int, combined: np.ndarray
+) -> None:
+    """Combine rows of x, (C, H, W, N), with zeros around it, and sort them by remainder.
+
+    `combined` is (C, remainders of rows, kinds, pairs, remainders of columns, columns, N). Pair q
+    of remainder i sees the rows a, b, c, d that are `stride` apart, from `first_row` + i +
+    2 `stride` q on. Its four kinds are a - c, b + c, c - b and b - d, or its three a - b, b, c - b.
+    """
+    channels, _, kinds, pairs, _, columns, images = combined.shape
+    # Between these columns all rows of x can be read where they are.
+    left = min(columns, max(0, -first_column)) if stride == 1 else 0
+    right = max(left, min(columns, x.shape[2] - first_column)) if stride == 1 else columns
+    begin, end, whole = left * images, right * images, np.uintp(columns * images)
+    start = (first_column + left) * images
+    length = np.uintp(end - begin)
+    memory = np.zeros((4, columns * images), x.dtype)
+    for channel in range(channels):
+        for i in range(stride):
+            of_kinds = combined[channel, i]
+            for q in range(pairs):
+                h = first_row + i + 2 * stride * q
+                for f in range(stride):
+                    seen = (memory[0], memory[1], memory[2], memory[3])
+                    a, b, c, d = seen
+                    if stride > 1:
+                        for t in range(kinds):
+                            pad_row(x, channel, h + stride * t, first_column + f, stride, seen[t])
+                    else:
+                        a = row_or(x, channel, h, start, end - begin, a)
+                        b = row_or(x, channel, h + 1, start, end - begin, b)
+                        c = row_or(x, channel, h + 2, start, end - begin, c)
+                        d = row_or(x, channel, h + 3, start, end - begin, d)
+                    for kind in range(kinds):
+                        clear(of_kinds[kind, q, f].reshape(-1), np.uintp(0), np.uintp(begin))
+                        rest = whole - np.uintp(end)
+                        clear(of_kinds[kind, q, f].reshape(-1), np.uintp(end), rest)
+                    one = of_kinds[0, q, f].reshape(-1)[begin:end]
+                    two = of_kinds[1, q, f].reshape(-1)[begin:end]
+                    three = of_kinds[2, q, f].reshape(-1)[begin:end]
+                    four = of_kinds[kinds - 1, q, f].reshape(-1)[begin:end]
+                    if kinds == 3:
+                        for k in range(length):
+                            one[k] = a[k] - b[k]
+                            two[k] = b[k]
+                            three[k] = c[k] - b[k]
+                    else:
+                        for k in range(length):
+                            one[k] = a[k] - c[k]
+                            two[k] = b[k] + c[k]
+                            three[k] = c[k] - b[k]
+                            four[k] = b[k] - d[k]
+
+
+@inlined
+def row_or(
+    x: np.ndarray, c: int, h: int, start: int, length: int, nothing: np.ndarray
+) -> np.ndarray:
+    """Return some values of a row of a channel, or zeros where there is no such row."""
+    if h < 0 or h >= x.shape[1]:
+        return nothing
+    row: np.ndarray = x[c, h].reshape(-1)[start : start + length]
+    return row
+
+
+@compiled
+def combine_gradients(gy: np.ndarray, first: int, combined: np.ndarray) -> None:
+    """Copy or combine rows of gy, (O, rows, length), from row `first` on, with zeros behind them.
+
+    The result is `combined`, (O, kinds, steps, longer). Of the rows a and b of a step, the four
+    kinds are a, a + b, a - b and -b, the three are a, a + b and b; the only one is the only row.
+    """
+    outputs, kinds, steps, longer = combined.shape
+    rows, length = gy.shape[1], gy.shape[2]
+    nothing = np.zeros(length, gy.dtype)
+    of_step = 1 if kinds == 1 else 2
+    for o in range(outputs):
+        for q in range(steps):
+            r = first + of_step * q
+            a, b = gy[o, r], gy[o, r + 1] if r + 1 < rows else nothing
+            one, two = combined[o, 0, q], combined[o, min(1, kinds - 1), q]
+            three, four = combined[o, min(2, kinds - 1), q], combined[o, kinds - 1, q]
+            one[:length] = a
+            if kinds == 3:
+                for k in range(np.uintp(length)):
+                    two[k] = a[k] + b[k]
+                    four[k] = b[k]
+            elif kinds == 4:
+                for k in range(np.uintp(length)):
+                    two[k] = a[k] + b[k]
+                    three[k] = a[k] - b[k]
+                    four[k] = -b[k]
+            for kind in range(kinds):
+                combined[o, kind, q, length:longer] = 0
 
 
 @compiled
 def multiply_rows(
-    padded: np.ndarray,
-    padded_row: int,
+    kinds: int,
+    laid_out: np.ndarray,
+    step: int,
+    kind: int,
     offsets: np.ndarray,
     tiles: np.ndarray,
     bias: np.ndarray,
     y: np.ndarray,
-    images: int,
-    first_row: int,
-    first_column: int,
+    begin: tuple[int, int],
     spread: int,
-    rows: int,
-    columns: int,
-    width: int,
-) -> None:
-    """Compute y, (O, rows of `width` N), at `rows` x `columns` places from (first_row, …) on."""
-    outputs, length = len(y), columns * images
-    x, t, k, b = padded, tiles, offsets, bias
-    flat, channel = y.reshape(-1), y.shape[1]
-    line = np.empty(8 * length if spread > 1 else 0, y.dtype)
-    run, skip = np.uintp(images), np.uintp(spread * images)
-    o = 0
-    while o < outputs:
-        height = tile_height(outputs - o)
-        for r in range(rows):
-            p, c = r * padded_row, channel
-            to = o * c + ((first_row + spread * r) * width + first_column) * images
-            if spread == 1:
-                multiply_row(1, height, x, p, 0, t, 0, b, o, k, flat, to, c, 0, length)
-                continue
-            multiply_row(1, height, x, p, 0, t, 0, b, o, k, line, 0, length, 0, length)
-            for m in range(height):
-                place, start = np.uintp(to + m * c), np.uintp(m * length)
-                copy_runs(flat, place, skip, line, start, run, run, columns)
-        o += height
-
-
-@compiled
-def multiply_pairs(
-    combined: np.ndarray,
-    row: int,
-    offsets: np.ndarray,
-    tiles: np.ndarray,
-    bias: np.ndarray,
-    y: np.ndarray,
     first: int,
-    pairs: int,
+    last: int,
+    places: tuple[int, int],
 ) -> None:
-    """Compute pairs of rows of y, (O, rows, length), from pair `first` on.
+    """Compute the places of y, (O, H, W, N), in the steps `first` … `last`, which are laid out.
 
-    `combined` are the four kinds of combined rows of each channel and pair, each `row` values long;
-    `tiles` are the weights of the four kinds.
+    A step is a row of places, or two where there are several kinds of combined rows. Place (r, c)
+    is the pixel (begin + spread r, begin + spread c).
     """
-    outputs, rows, length = y.shape
-    target, channel, kind = y.reshape(-1), rows * length, len(tiles) // 4
+    outputs, width, images = len(y), y.shape[2], y.shape[3]
+    length, flat, channel = places[1] * images, y.reshape(-1), y[0].size
+    line, of_kind = np.empty(16 * length, y.dtype), len(tiles) // kinds
+    run, skip = np.uintp(images), np.uintp(spread * images)
+    x, t, k, b = laid_out, tiles, offsets, bias
     o = 0
     while o < outputs:
         height = tile_height(outputs - o)
-        for q in range(pairs):
-            upper = 2 * (first + q)
-            to = o * channel + upper * length
-            # Where there is no lower row, the upper one is written over it.
-            down = length if upper + 1 < rows else 0
-            x, k, b, w = combined, offsets, bias, length
-            p, step = q * row, pairs * row
-            multiply_row(4, height, x, p, step, tiles, kind, b, o, k, target, to, channel, down, w)
+        for q in range(first, last):
+            r = q if kinds == 1 else 2 * q
+            rows = min(1 if kinds == 1 else 2, places[0] - r)
+            if rows <= 0:
+                break
+            to = o * channel + ((begin[0] + spread * r) * width + begin[1]) * images
+            target, at, apart, down = flat, to, channel, length
+            if spread > 1:
+                target, at, apart, down = line, 0, length, 8 * length
+            if rows == 1:
+                # The lower row is written first, and the upper one over it.
+                down = 0
+            p, n = (q - first) * step, height
+            if kinds == 1:
+                multiply_row(1, n, x, p, 0, t, 0, b, o, k, target, at, apart, 0, length)
+            elif kinds == 3:
+                multiply_row(3, n, x, p, kind, t, of_kind, b, o, k, target, at, apart, down, length)
+            else:
+                multiply_row(4, n, x, p, kind, t, of_kind, b, o, k, target, at, apart, down, length)
+            if spread > 1:
+                for row in range(rows):
+                    for m in range(height):
+                        place = np.uintp(to + m * channel + row * spread * width * images)
+                        start = np.uintp((8 * row + m) * length)
+                        copy_runs(flat, place, skip, line, start, run, run, places[1])
         o += height
 
 
@@ -189,7 +284,7 @@ def multiply_row(
     down: int,
     length: int,
 ) -> None:
-    """Compute a row, or a pair of rows, of `height` outputs, from output `o` on."""
+    """Compute a row of places, or two, of `height` outputs, from output `o` on."""
     x, p, pk, t, tk, b, k, y = padded, pixel, pixel_kind, tiles, tile_kind, bias, offsets, target
     v = LANES if padded.itemsize == 4 else LANES // 2
     n, c, d, w = kinds, channel, down, length
@@ -255,75 +350,6 @@ def multiply_tiles(
             down,
         )
         j += vectors * vector
-
-
-@compiled
-def combine_pixels(x: np.ndarray, first_row: int, first_column: int, combined: np.ndarray) -> None:
-    """Combine rows of x, (C, H, W, N), with zeros around it, for pairs of rows.
-
-    Pair q sees the rows a, b, c, d from `first_row` + 2 q on. Its four kinds are a - c, b + c,
-    c - b and b - d: combined[c, kind, q], each (columns, N), from `first_column` on.
-    """
-    channels, _, pairs, columns, images = combined.shape
-    width = x.shape[2]
-    left = min(columns, max(0, -first_column))
-    right = max(left, min(columns, width - first_column))
-    begin, count = left * images, (right - left) * images
-    start = (first_column + left) * images
-    nothing = np.zeros(width * images, x.dtype)
-    for channel in range(channels):
-        for q in range(pairs):
-            h = first_row + 2 * q
-            a, b, c, d = (
-                row_or(x, channel, h, nothing)[start:],
-                row_or(x, channel, h + 1, nothing)[start:],
-                row_or(x, channel, h + 2, nothing)[start:],
-                row_or(x, channel, h + 3, nothing)[start:],
-            )
-            for kind in range(4):
-                target = combined[channel, kind, q].reshape(-1)
-                clear(target, np.uintp(0), np.uintp(begin))
-                end = begin + count
-                clear(target, np.uintp(end), np.uintp(columns * images - end))
-            zero = combined[channel, 0, q].reshape(-1)[begin:]
-            one = combined[channel, 1, q].reshape(-1)[begin:]
-            two = combined[channel, 2, q].reshape(-1)[begin:]
-            three = combined[channel, 3, q].reshape(-1)[begin:]
-            for k in range(np.uintp(count)):
-                zero[k] = a[k] - c[k]
-                one[k] = b[k] + c[k]
-                two[k] = c[k] - b[k]
-                three[k] = b[k] - d[k]
-
-
-@inlined
-def row_or(x: np.ndarray, channel: int, h: int, nothing: np.ndarray) -> np.ndarray:
-    """Return a row of a channel of x, flat, or `nothing` where there is none."""
-    return x[channel, h].reshape(-1) if 0 <= h < x.shape[1] else nothing
-
-
-@compiled
-def combine_gradients(gy: np.ndarray, first: int, combined: np.ndarray) -> None:
-    """Combine pairs of rows of gy, (O, rows, length), from row `first` on.
-
-    The rows a and b become a, a + b, a - b and -b: combined[o, kind, pair], with zeros behind them.
-    """
-    outputs, _, pairs, longer = combined.shape
-    rows, length = gy.shape[1], gy.shape[2]
-    nothing = np.zeros(length, gy.dtype)
-    for o in range(outputs):
-        for q in range(pairs):
-            r = first + 2 * q
-            a, b = gy[o, r], gy[o, r + 1] if r + 1 < rows else nothing
-            zero, one = combined[o, 0, q], combined[o, 1, q]
-            two, three = combined[o, 2, q], combined[o, 3, q]
-            for k in range(np.uintp(length)):
-                zero[k] = a[k]
-                one[k] = a[k] + b[k]
-                two[k] = a[k] - b[k]
-                three[k] = -b[k]
-            for kind in range(4):
-                combined[o, kind, q, length:longer] = 0
 
 
 @compiled

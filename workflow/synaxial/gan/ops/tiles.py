@@ -90,6 +90,10 @@ class Writer:
         places = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, nothing, places)
 
+    def columns(self, pointer: Any, rows: int, columns: int) -> list[Any]:
+        """Load a tile whose rows have one number each."""
+        return [self.repeated(self.at(pointer, m)) for m in range(rows) for _ in range(columns)]
+
     def kept(self, vectors: list[Any]) -> list[Any]:
         """Put vectors into memory of the function; return where they are."""
         places = [
@@ -128,6 +132,29 @@ class Writer:
             return [self.multiplied(a, b, c) for (a, b), c in zip(pairs, sums, strict=True)]
 
         return self.loop(count, sums, step)
+
+    def of_kinds(
+        self,
+        kinds: int,
+        first: list[Any],
+        products: Callable[[int, list[Any]], list[Any]],
+        store_lower: Callable[[list[Any]], None],
+    ) -> list[Any]:
+        """Return the upper row of a tile, and store the lower one before, if there is one.
+
+        Both begin with `first`; `products` adds those of a kind.
+        """
+        nothing = [self.zero] * len(first)
+        # Put away: the next products need the registers.
+        kept = [self.kept(products(kind, nothing)) for kind in range(1, kinds - 1)]
+        if kept:
+            lower = first
+            for add, part in zip((self.builder.fadd, self.builder.fsub), kept, strict=False):
+                lower = self.each(add, lower, self.again(part))
+            store_lower(products(kinds - 1, lower))
+        for part in kept:
+            first = self.each(self.builder.fadd, first, self.again(part))
+        return products(0, first)
 
     def total(self, vector: Any) -> Any:
         """Add the lanes of a vector."""
@@ -196,12 +223,13 @@ def multiply_tile(
         p(i, m, j) = sum over k of weights[weight + i weight_kind + k height + m]
                                    pixels[pixel + i pixel_kind + offsets[k] + j]
 
-    for m below `height` and j below `vectors` vectors. With four kinds, that is the upper row of
-    bias + p(0) + p(1) + p(2), and the lower one, `row` values further on, is
-    bias + p(1) - p(2) + p(3); the upper one is written last. All arrays are flat, the offsets
+    for m below `height` and j below `vectors` vectors. With three kinds, it is the upper row of
+    two, bias + p(0) + p(1); the lower one, `row` values further on, is bias + p(1) + p(2). With
+    four, they are bias + p(0) + p(1) + p(2) and bias + p(1) - p(2) + p(3). The upper one is written
+    last. All arrays are flat, the offsets
     int64. The order of a sum is that of k, whatever the tile.
     """
-    rows, columns, four = height.literal_value, vectors.literal_value, kinds.literal_value == 4
+    rows, columns = height.literal_value, vectors.literal_value
     arguments = [kinds, height, vectors, pixels, types.intp, types.intp, offsets, weights]
     arguments += [types.intp, types.intp, bias, types.intp, target, *[types.intp] * 4]
 
@@ -216,17 +244,16 @@ def multiply_tile(
             numbers = w.pointer(weights, a, builder.add(a0, builder.mul(a_kind, INTEGER(kind))))
             return w.products(rows, numbers, seen, terms, count, sums)
 
-        biases = w.pointer(bias, b, b0)
-        first = [w.repeated(w.at(biases, m)) for m in range(rows) for _ in range(columns)]
+        first = w.columns(w.pointer(bias, b, b0), rows, columns)
         upper = w.pointer(target, y, y0)
-        if four:
-            # Put away: the next products need the registers.
-            one = w.kept(products(1, [w.zero] * len(first)))
-            two = w.kept(products(2, [w.zero] * len(first)))
-            lower = w.each(builder.fadd, first, w.each(builder.fsub, w.again(one), w.again(two)))
-            w.store_tile(products(3, lower), w.at(upper, y_row), rows, y_step)
-            first = w.each(builder.fadd, first, w.each(builder.fadd, w.again(one), w.again(two)))
-        w.store_tile(products(0, first), upper, rows, y_step)
+        lower = w.at(upper, y_row)
+        sums = w.of_kinds(
+            kinds.literal_value,
+            first,
+            products,
+            lambda tile: w.store_tile(tile, lower, rows, y_step),
+        )
+        w.store_tile(sums, upper, rows, y_step)
         return context.get_dummy_value()
 
     return types.void(*arguments), write
