@@ -20,7 +20,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.config import Study, pixel_millimetres, read_study
 from synaxial.data.volumes.conform import LARGEST_BRAIN
 from synaxial.data.volumes.intensities import NOT_STRIPPED
 from synaxial.data.volumes.record import Record, read_record
@@ -29,6 +28,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_csv, write_json, write_text
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
+from synaxial.studies.export.sizes import size_of
 
 #: Raise it when the results of this stage change.
 VERSION = 1
@@ -94,19 +94,20 @@ def run(
         Path | None,
         typer.Option(help="Folder of results, whose volumes and slices are written too."),
     ] = None,
-    config: Annotated[Path, typer.Option(help="The study, for the size of a pixel.")] = Path(
-        "config.yaml"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The study of images that are in no folder of results, for their size."),
+    ] = None,
 ) -> None:
     """Write images as BIDS derivatives.
 
     Each generated image is a participant of its own, and so is each head of `synaxial sample
-    --levels`.
+    --levels`. The size of a pixel is that of the study in whose folder of results an image is.
 
     \b
-    Example: synaxial export bids --output bids samples/stack_0.tif samples/stack_1.tif
+    Example: synaxial export bids --output bids --real results
+      results/experiments/final/seed_1/samples/stack_0.tif
     """
-    study = read_study(config)
     if output.exists():
         raise SynaxialError(output, "exists", "a name that is free", "remove it, or name another")
     if not stacks and real is None:
@@ -114,20 +115,19 @@ def run(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=output.parent) as beside:
         folder = Path(beside) / "data"
-        count = write_dataset(folder, participants_of(stacks or [], real, study))
+        count = write_dataset(folder, participants_of(stacks or [], real, config))
         folder.rename(output)
     log.info("%s: %d participants", output, count)
 
 
 def participants_of(
-    stacks: Sequence[Path], real: Path | None, study: Study
+    stacks: Sequence[Path], real: Path | None, config: Path | None
 ) -> Iterator[Participant]:
-    """Give the synthetic participants, then the subjects of the study."""
-    pixel = pixel_millimetres(study)
+    """Give the synthetic participants, then the subjects of the study; see `size_of`."""
     for path in stacks:
-        yield from synthetic(path, study.resize.size, pixel)
+        yield from synthetic(path, *size_of(path, config))
     if real is not None:
-        yield from subjects(real, study.resize.size, pixel)
+        yield from subjects(real, *size_of(real, config))
 
 
 def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
