@@ -203,12 +203,12 @@ def test_copies_of_files_are_left_out_with_a_note(tmp_path: Path) -> None:
     assert source.read(name).notes == ("16 files are copies of others",)
 
 
-def test_a_damaged_file_is_shown_by_its_place(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("end", [900, -100, 0])
+def test_a_damaged_file_is_shown_by_its_place(tmp_path: Path, end: int) -> None:
+    """Cut off in its header or in its pixels, or empty."""
     make_export(tmp_path / "export")
     bad = sorted(p for p in (tmp_path / "export").rglob("*") if p.is_file())[20]
-    bad.write_bytes(bad.read_bytes()[:900])
+    bad.write_bytes(bad.read_bytes()[:end])
     with pytest.raises(SynaxialError, match="1 of its DICOM files are damaged") as refused:
         open_fetched(tmp_path)
     command = str(refused.value).partition("the first is shown by: ")[2]

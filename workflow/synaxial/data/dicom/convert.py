@@ -6,6 +6,7 @@ path of the export.
 """
 
 import importlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -113,4 +114,6 @@ def _errors_in(output: str, file: Path) -> str:
         return ""
     if dataset is None:
         return ""
-    return f" ({hide(lines[0], private_parts(dataset))})"
+    # The names are those of links, which the user does not have.
+    said = re.sub(r"\S*?(\d{5})\.dcm", lambda name: f"file {int(name[1]) + 1} of them", lines[0])
+    return f" ({hide(said, private_parts(dataset))})"

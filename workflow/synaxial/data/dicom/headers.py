@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydicom import Dataset, config, dcmread
 from pydicom.errors import InvalidDicomError
@@ -17,6 +17,8 @@ from pydicom.uid import (
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
 )
+
+from synaxial.data.dicom.pixels import has_all_pixels
 
 #: Elements that may name a patient or tell the time of the examination.
 PRIVATE = (
@@ -36,6 +38,7 @@ ELEMENTS = (
     "InstanceNumber",
     *("SeriesDescription", "ProtocolName", "SequenceName", "ImageType", "ScanningSequence"),
     *("EchoTime", "InversionTime", "LossyImageCompression", "Rows", "Columns", "NumberOfFrames"),
+    *("BitsAllocated", "SamplesPerPixel"),
     *("PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
@@ -46,6 +49,9 @@ MR_IMAGES = (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
 )
+
+#: Names of files that are DICOM, even if they are empty.
+ENDINGS = (".dcm", ".ima")
 
 #: What takes the place of a private word.
 HIDDEN = "…"
@@ -115,7 +121,7 @@ def read_headers(root: Path, paths: Sequence[str]) -> tuple[list[Header], list[i
     others
         The places of the files without: reports, images of other modalities, no DICOM.
     damaged
-        The places of the files that are DICOM and cannot be read.
+        The places of the files that are DICOM and empty, cut off or not readable.
     """
     headers, others, damaged = [], [], []
     for place, path in enumerate(paths):
@@ -149,12 +155,17 @@ def read_header(path: Path, place: int) -> Header | None:
     Exception
         The file is damaged. The message may hold data of the patient.
     """
-    dataset = read_dataset(path, ELEMENTS)
-    if dataset is None:
-        return None
-    kind = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID
-    if kind not in MR_IMAGES:
-        return None
+    with path.open("rb") as file:
+        dataset = read_dataset(file, ELEMENTS)
+        if dataset is None:
+            if path.suffix.lower() in ENDINGS and path.stat().st_size == 0:
+                raise EOFError("an empty file")
+            return None
+        kind = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID
+        if kind not in MR_IMAGES:
+            return None
+        if not has_all_pixels(file, dataset):
+            raise EOFError("pixels are missing")
     shared, frames = _functional_groups(dataset)
     first = [shared, *frames[:1]] if frames else [shared]
     descriptions = tuple(
@@ -191,15 +202,18 @@ def read_header(path: Path, place: int) -> Header | None:
     )
 
 
-def read_dataset(path: Path, elements: Iterable[str] | None = None) -> Dataset | None:
-    """Read a DICOM file, the named elements or all with the pixels; None for another format."""
+def read_dataset(file: Path | BinaryIO, elements: Iterable[str] | None = None) -> Dataset | None:
+    """Read a DICOM file, the named elements or all with the pixels; None for another format.
+
+    With named elements, an open file is at its pixels afterwards.
+    """
     # A warning of pydicom, or a line of its log, may have the value of an element.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
             return dcmread(
-                path,
+                file,
                 stop_before_pixels=elements is not None,
                 specific_tags=None if elements is None else list(elements),
             )
