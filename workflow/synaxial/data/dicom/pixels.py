@@ -11,6 +11,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 #: fragments (PS3.5, A.4).
 UNDEFINED = 0xFFFFFFFF
 
+#: What follows the tag of an element that says its type; the length is after it. Headers may tell
+#: another encoding than they have. No length is like this, because lengths are even.
+EXPLICIT = (b"OB\0\0", b"OW\0\0", b"UN\0\0")
+
 #: The tag of a fragment. Compressed files are always little-endian.
 FRAGMENT = bytes.fromhex("feff00e0")
 
@@ -23,8 +27,10 @@ def has_all_pixels(file: BinaryIO, dataset: Dataset) -> bool:
     if dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
         # pydicom unpacked the whole file.
         return True
-    implicit, little = dataset.original_encoding
-    start = file.read(8 if implicit else 12)
+    start = file.read(8)
+    if start[4:] in EXPLICIT:
+        start = file.read(4)
+    _, little = dataset.original_encoding
     frames = int(dataset.get("NumberOfFrames") or 1)
     (length,) = struct.unpack("<L" if little else ">L", start[-4:])
     if length == UNDEFINED:
