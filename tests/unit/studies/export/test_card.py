@@ -127,8 +127,10 @@ def test_what_is_known_is_filled_in(tmp_path, run_synaxial):
 
 
 def test_a_commit_that_nobody_knows_is_left(tmp_path, run_synaxial):
-    known, _ = make_card(tmp_path, run_synaxial, PAPER)
-    unknown, _ = make_card(tmp_path, run_synaxial, PAPER, git_commit=None)
+    for name in ("known", "unknown"):
+        (tmp_path / name).mkdir()
+    known, _ = make_card(tmp_path / "known", run_synaxial, PAPER)
+    unknown, _ = make_card(tmp_path / "unknown", run_synaxial, PAPER, git_commit=None)
     assert unknown.count(TO_FILL_IN) == known.count(TO_FILL_IN) + 1
 
 
@@ -162,6 +164,18 @@ def test_too_few_people_for_an_interval(tmp_path, run_synaxial):
     (tmp_path / "real.json").write_text(json.dumps(content))
     assert run_synaxial(*words).returncode == 0
     assert "these numbers decide nothing" in " ".join((tmp_path / "README.md").read_text().split())
+
+
+@pytest.mark.parametrize("name", ["README.md", "metadata.json"])
+def test_a_file_that_was_filled_in_is_not_overwritten(
+    tmp_path, run_synaxial, assert_clear_error, name
+):
+    words = write_files(tmp_path, PAPER)
+    before = sorted([*tmp_path.iterdir(), tmp_path / name])
+    (tmp_path / name).write_text("filled in")
+    assert_clear_error(run_synaxial(*words), f"{name}: exists; expected a name that is free")
+    assert (tmp_path / name).read_text() == "filled in"
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from synaxial.data.volumes.intensities import NOT_STRIPPED
 from synaxial.data.volumes.record import Record, read_record
 from synaxial.gan.rendering import compressed, volume_of
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import is_placeholder, write_csv, write_json, write_text
+from synaxial.io.files import check_free, is_placeholder, write_csv, write_json, write_text
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
 from synaxial.studies.export.sizes import size_of
@@ -108,8 +108,7 @@ def run(
     Example: synaxial export bids --output bids --real results
       results/experiments/final/seed_1/samples/stack_0.tif
     """
-    if output.exists():
-        raise SynaxialError(output, "exists", "a name that is free", "remove it, or name another")
+    check_free(output)
     if not stacks and real is None:
         raise SynaxialError("export bids", "nothing to write", "stacks, or --real")
     output.parent.mkdir(parents=True, exist_ok=True)

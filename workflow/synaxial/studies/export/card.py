@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from synaxial.io.files import write_json, write_text
+from synaxial.io.files import check_free, write_json, write_text
 from synaxial.studies.export.card_text import make_card
 from synaxial.studies.export.medigan import make_metadata
 from synaxial.studies.export.records import TO_FILL_IN, read_records
@@ -34,9 +34,12 @@ def run(
     Lines with TO FILL IN are left for what only you can know, such as the terms of the data.
 
     \b
-    Example: synaxial export card --run run.json --evaluation evaluation.json
-      --real controls/real/evaluation.json --output README.md --medigan metadata.json
+    Example: synaxial export card --run final/seed_1/run.json
+      --evaluation final/seed_1/evaluation.json --real controls/real/evaluation.json
+      --output card/README.md --medigan card/metadata.json
     """
+    for path in filter(None, (output, medigan)):
+        check_free(path)
     records = read_records(run_record, evaluation, real)
     card = make_card(records)
     write_text(output, card)
