@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,7 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     assert [row["side"] for row in rows] == ["left", *["n/a"] * 4]
     assert [row["size"] for row in rows] == ["30.0", *["n/a"] * 4]
     assert [row["synthetic"] for row in rows] == ["true"] * 4 + ["false"]
+    assert [row["person"] for row in rows] == ["n/a"] * 4 + ["P"]
 
     image, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")
     np.testing.assert_array_equal(np.asarray(image.dataobj)[..., 0], pixels_of(3)[0].T)
@@ -137,6 +139,26 @@ def test_slices_lie_over_their_volume(folder, run_synaxial):
     # The middle of the volume's slice 32 is the middle of the second page.
     middle = volume.affine @ [(10 - 1) / 2, (12 - 1) / 2, 32, 1]
     np.testing.assert_allclose(slices.affine @ [15.5, 15.5, 1, 1], middle)
+
+
+def test_participants_tell_that_they_are_one_person(folder, run_synaxial):
+    write_results(folder / "results")
+    volumes = folder / "results" / "volumes"
+    for subject in ("sub-005_ses-1", "sub-005_ses-2"):
+        about = json.loads((volumes / "sub-P_1.json").read_text())
+        write_record(
+            volumes / f"{subject}.json", Record(**about | {"subject": subject, "person": "sub-005"})
+        )
+        shutil.copy(volumes / "sub-P_1_flair.nii.gz", volumes / f"{subject}_flair.nii.gz")
+    done = export(run_synaxial, folder, "--real", folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert {row["participant_id"]: row["person"] for row in read_participants(folder)} == {
+        "sub-005ses1": "sub-005",
+        "sub-005ses2": "sub-005",
+        "sub-P1": "P",
+    }
+    described = json.loads((folder / "bids" / "participants.json").read_text())
+    assert "the same one at other times" in described["person"]["Description"]
 
 
 def test_a_volume_with_its_skull_says_so(folder, run_synaxial):

@@ -31,7 +31,7 @@ from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
 from synaxial.studies.export.sizes import size_of
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 BIDS = "1.10.0"
 
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 #: The columns of participants.tsv, and what they mean.
 COLUMNS = {
+    "person": "Who it is: participants with one person are the same one at other times",
     "synthetic": "Whether the participant is synthetic: no real person",
     "generator": "Start of the SHA-256 of the generator",
     "stack": "Number of the stack of generated images",
@@ -60,7 +61,8 @@ itself. A participant is one image, or a head whose slices were made one by one 
 images are for research on methods, not for diagnosis. A generator can repeat parts of its training
 images.
 
-Participants with `synthetic` false are subjects of the study. Their volumes were reoriented and
+Participants with `synthetic` false are subjects of the study. Those with one `person` are one
+person at several times: keep them together when you divide the data. Their volumes were reoriented and
 checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of their
 data apply.
 """
@@ -207,6 +209,7 @@ def _participant(
     level = asked[0].get("level")
     tumours = [page["tumour"] for page in asked if "tumour" in page]
     row = {
+        "person": "n/a",
         "synthetic": "true",
         "generator": generator[:16],
         "stack": stack,
@@ -265,7 +268,7 @@ def subjects(results: Path, width: int, pixel: float) -> Iterator[Participant]:
             made = _slices(stack, volume.affine, volume.shape, width, pixel)
             told = about | {"Description": "8-bit slices, as the networks see them."}
             files.append(File("desc-slices_FLAIR", made, told))
-        row = dict.fromkeys(COLUMNS, "n/a") | {"synthetic": "false"}
+        row = dict.fromkeys(COLUMNS, "n/a") | {"person": record.person, "synthetic": "false"}
         label = re.sub(r"[^A-Za-z0-9]", "", path.stem.removeprefix("sub-"))
         yield Participant(label, row, files)
 
