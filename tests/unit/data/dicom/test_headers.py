@@ -12,7 +12,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from synaxial.data.dicom.headers import hide, private_parts, read_dataset, read_headers
+from synaxial.data.dicom.headers import read_dataset, read_headers
+from synaxial.data.dicom.privacy import hide, private_parts
 
 from ..exports import HANS, SECRETS, SHAPE, VERA, make_header, save, write_multi_frame, write_series
 
@@ -130,6 +131,37 @@ def test_the_name_of_another_patient_is_hidden(tmp_path: Path) -> None:
     write_series(tmp_path / "two", patient=VERA, description="t2_flair MUELLER_ZYBALLA")
     labels = {header.label for header in read(tmp_path)[0]}
     assert labels == {"t2_flair for …", "t2_flair …_…"}
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("MÜLLER", "Mueller muller MÜLLER Mu\u0308ller"),
+        ("MUELLER", "müller Muller"),
+        ("MULLER", "müller Mueller"),
+        ("Huber", "HÜBER Hueber"),
+        ("KÖßLER", "Koessler Kossler KÖẞLER"),
+        ("Jäger", "JAEGER jager"),
+        ("SØRENSEN", "Soerensen Sorensen Sörensen"),
+        ("Núñez", "NUNEZ"),
+        ("Bauer", "baur"),
+    ],
+)
+def test_a_name_in_another_spelling_is_hidden(tmp_path: Path, name: str, written: str) -> None:
+    files = write_series(
+        tmp_path, patient=(f"{name}^X", "1", ""), description=f"flair {written} Schädel"
+    )
+    dataset = dcmread(files[0], stop_before_pixels=True)
+    assert dataset.PatientName == f"{name}^X"
+    hidden = ["…"] * len(written.split())
+    assert read(tmp_path)[0][0].label == " ".join(["flair", *hidden, "Schädel"])
+
+
+def test_what_is_no_name_keeps_its_letters() -> None:
+    assert hide("Schädel true fluid Großhirn", frozenset(["Lü", "Roe", "Tra"])) == (
+        "Schädel true fluid Großhirn"
+    )
+    assert hide("LUE tra roebuck", frozenset(["Lü", "Roe"])) == "… tra …buck"
 
 
 def test_a_short_name_is_hidden_where_it_is_a_word() -> None:

@@ -18,7 +18,8 @@ import nibabel
 import numpy as np
 
 from synaxial.data.dicom import NOT_INSTALLED
-from synaxial.data.dicom.headers import PRIVATE, hide, private_parts, read_dataset
+from synaxial.data.dicom.headers import read_dataset
+from synaxial.data.dicom.privacy import PRIVATE, hide, private_parts
 from synaxial.data.volumes.nifti import open_image
 from synaxial.io.errors import BadVolumeError, SynaxialError
 

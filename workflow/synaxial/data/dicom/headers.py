@@ -1,17 +1,14 @@
 """Headers of DICOM files, as far as they tell which images are one volume, and of whom."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydicom import Dataset, config, dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.multival import MultiValue
 from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
@@ -19,17 +16,7 @@ from pydicom.uid import (
 )
 
 from synaxial.data.dicom.pixels import has_all_pixels
-
-#: Elements that may name a patient or tell the time of the examination.
-PRIVATE = (
-    *("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames"),
-    *("PatientBirthName", "PatientMotherBirthName", "PatientAddress", "ResponsiblePerson"),
-    *("AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"),
-    *("RequestingPhysician", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy"),
-    *("ConsultingPhysicianName", "ScheduledPerformingPhysicianName"),
-    *("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName"),
-    *("StudyDate", "StudyTime", "SeriesDate", "AcquisitionDate", "ContentDate"),
-)
+from synaxial.data.dicom.privacy import PRIVATE, hide, is_name, private_parts, words_of
 
 #: All elements that are read.
 ELEMENTS = (
@@ -52,12 +39,6 @@ MR_IMAGES = (
 
 #: Names of files that are DICOM, even if they are empty.
 ENDINGS = (".dcm", ".ima")
-
-#: What takes the place of a private word.
-HIDDEN = "…"
-
-#: A shorter part of a private value is hidden only where it is a word of its own.
-SHORTEST_PART = 3
 
 #: Digits of directions and of pixel sizes: headers round them.
 DIGITS = 4
@@ -142,11 +123,6 @@ def read_headers(root: Path, paths: Sequence[str]) -> tuple[list[Header], list[i
     return headers, others, damaged
 
 
-def is_name(word: str) -> bool:
-    """Tell whether a private word may be a name: a longer word with a letter."""
-    return len(word) >= SHORTEST_PART and any(map(str.isalpha, word))
-
-
 def read_header(path: Path, place: int) -> Header | None:
     """Return the header of a file at a place; None if it is no DICOM file with MR images.
 
@@ -191,7 +167,7 @@ def read_header(path: Path, place: int) -> Header | None:
             next(filter(None, descriptions), "without a description"), private_parts(dataset)
         ),
         private=private_parts(dataset),
-        image_type=frozenset(map(str.upper, _words(dataset.get("ImageType")))),
+        image_type=frozenset(map(str.upper, words_of(dataset.get("ImageType")))),
         inversion=_inversion_of(dataset, first),
         inversion_time=_number(dataset, first, "MRModifierSequence", "InversionTime"),
         echo_time=_number(dataset, first, "MREchoSequence", "EchoTime"),
@@ -219,32 +195,6 @@ def read_dataset(file: Path | BinaryIO, elements: Iterable[str] | None = None) -
             )
         except InvalidDicomError:
             return None
-
-
-def private_parts(dataset: Dataset) -> frozenset[str]:
-    """Return the private values of a header, and the words in them."""
-    values = [value for keyword in PRIVATE for value in _words(dataset.get(keyword))]
-    words = [word for value in values for word in re.split(r"[\W_]+", value)]
-    return frozenset(filter(None, (*values, *words)))
-
-
-@cache
-def hide(text: str, private: frozenset[str]) -> str:
-    """Return a text without private words, and without dates and other long numbers."""
-    for part in sorted(private, key=len, reverse=True):
-        expression = re.escape(part)
-        if len(part) < SHORTEST_PART:
-            expression = rf"(?<![^\W_]){expression}(?![^\W_])"
-        text = re.sub(expression, HIDDEN, text, flags=re.IGNORECASE)
-    text = re.sub(r"\d[\d./-]{4,}\d", HIDDEN, text)
-    return " ".join("".join(filter(str.isprintable, text)).split())
-
-
-def _words(value: Any) -> list[str]:
-    """Return the values of an element with one value, several or none."""
-    if value is None or value == "":
-        return []
-    return [str(part) for part in value] if isinstance(value, MultiValue) else [str(value)]
 
 
 def _functional_groups(dataset: Dataset) -> tuple[Dataset, list[Dataset]]:
@@ -275,7 +225,7 @@ def _numbers(
 def _number(
     dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str
 ) -> float | None:
-    found = _words(_find(dataset, groups, sequence, keyword))
+    found = words_of(_find(dataset, groups, sequence, keyword))
     return float(found[0]) if found else None
 
 
@@ -284,7 +234,7 @@ def _inversion_of(dataset: Dataset, groups: Sequence[Dataset]) -> bool | None:
     told = _find(dataset, groups, "MRModifierSequence", "InversionRecovery")
     if told is not None:
         return str(told).upper() == "YES"
-    sequence = _words(dataset.get("ScanningSequence"))
+    sequence = words_of(dataset.get("ScanningSequence"))
     return "IR" in sequence if sequence else None
 
 

@@ -62,9 +62,9 @@ images are for research on methods, not for diagnosis. A generator can repeat pa
 images.
 
 Participants with `synthetic` false are subjects of the study. Those with one `person` are one
-person at several times: keep them together when you divide the data. Their volumes were reoriented and
-checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of their
-data apply.
+person at several times: keep them together when you divide the data. Their volumes were reoriented
+and checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of
+their data apply.
 """
 
 
