@@ -26,6 +26,7 @@ from synaxial.config import (
     read_keys,
     read_study,
 )
+from synaxial.data.dicom.pseudonyms import check_key_file
 from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
 from synaxial.data.prepared.memory import state_of_subject, wanted_stages
 from synaxial.data.sources import open_source
@@ -97,6 +98,9 @@ def run(
     """
     check_study(study := read_study(config))
     check_lists(study.acquire)
+    dicom = study.acquire.dicom
+    if study.acquire.source == "dicom" and dicom.key_file and dicom.path:
+        check_key_file(dicom.key_file.expanduser(), dicom.path.expanduser(), Path(study.results))
     sys.stdout.write(as_yaml(study.model_dump(mode="json")))
 
 

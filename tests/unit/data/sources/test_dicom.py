@@ -277,6 +277,8 @@ def test_a_key_file_is_written_on_request_alone_and_outside_results(tmp_path: Pa
         open_fetched(tmp_path, key_file=inside)
     with pytest.raises(SynaxialError, match=r"key\.csv is in the export"):
         open_fetched(tmp_path, key_file=tmp_path / "export" / "key.csv")
+    with pytest.raises(SynaxialError, match=r"private is a folder; expected a file, such as .*csv"):
+        open_fetched(tmp_path, key_file=key.parent)
 
 
 def test_a_changed_export_must_be_listed_again(tmp_path: Path) -> None:
