@@ -309,6 +309,13 @@ def test_a_folder_of_results_that_cannot_be_written_is_one_line(tmp_path):
         plan.lock_results()
 
 
+@pytest.mark.parametrize("below", ["", "/mine"])
+def test_results_below_a_file_are_refused_before_snakemake_looks_there(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(SynaxialError, match=r"results: .*/file is a file; expected a folder"):
+        read_configuration({"results": f"{tmp_path}/file{below}"}, [])
+
+
 def test_every_rule_runs_again_with_the_version_of_its_command():
     commands = {}
     first = r'synaxial |synaxial_for_each\(\s*"[A-Z]+",\s*[A-Z]+,\s*"'

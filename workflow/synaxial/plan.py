@@ -79,8 +79,14 @@ def check_study(study: Study) -> None:
     ------
     SynaxialError
         A network does not fit the images' size, the size of a pixel is not known, the images are
-        too small to be evaluated, or `segment.channels` are too many for them.
+        too small to be evaluated, `segment.channels` are too many for them, or the results would be
+        below a file.
     """
+    results = Path(study.results)
+    # Snakemake would look for files below it, and fail.
+    for folder in (results, *results.parents):
+        if folder.exists() and not folder.is_dir():
+            raise SynaxialError("results", f"{folder} is a file", "a folder, or a new name")
     pixel_millimetres(study)
     check_networks(study)
     check_evaluation(study)
