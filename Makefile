@@ -63,14 +63,13 @@ run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on tw
 	@echo "  report   results/demo/report.html"
 
 profiles:  ## Link the profiles into Snakemake's folder, so that `--profile slurm` and `--profile local` find them.
-	@set -e; folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; \
+	@set -e; folder="$${XDG_CONFIG_HOME:-$$HOME/.config}/snakemake"; mkdir -p "$$folder"; status=0; \
 	for name in local slurm; do \
-		if [ -e "$$folder/$$name" ] || [ -L "$$folder/$$name" ]; then \
-			[ "$$(readlink "$$folder/$$name")" = "$(CURDIR)/profiles/$$name" ] || { echo "make: $$folder/$$name" \
-				"is another profile and stays; use --profile $(CURDIR)/profiles/$$name" >&2; exit 1; }; \
-		else ln -s "$(CURDIR)/profiles/$$name" "$$folder/$$name"; fi; \
-		echo "--profile $$name is $(CURDIR)/profiles/$$name"; \
-	done
+		own="$(CURDIR)/profiles/$$name"; link="$$folder/$$name"; \
+		[ -e "$$link" ] || [ -L "$$link" ] || ln -s "$$own" "$$link"; \
+		if [ "$$(readlink "$$link")" = "$$own" ]; then echo "--profile $$name is $$own"; \
+		else echo "make: $$link is another profile and stays; use --profile $$own" >&2; status=1; fi; \
+	done; exit $$status
 
 consult: $(VENV)/installed  ## Look at a catalogue in a browser; make consult CATALOGUE=sqlite:///results/demo/catalogue.sqlite.
 	$(BIN)/synaxial catalogue consult --url $(CATALOGUE)

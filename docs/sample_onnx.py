@@ -37,10 +37,20 @@ def generate(
     `label` is what is asked of a generator with conditions: level in mm, tumour (1 or 0), side (-1
     to 1) and size in mm.
     """
-    session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
-    known = json.loads(session.get_modelmeta().custom_metadata_map["inputs"])
+    try:
+        session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
+        known = json.loads(session.get_modelmeta().custom_metadata_map["inputs"])
+    # The kinds of onnxruntime's errors are countless.
+    except Exception as error:
+        why = str(error).splitlines()[0]
+        raise SystemExit(f"{model_file} is no file of `synaxial export onnx` ({why})") from None
     if label is not None and "labels" not in known:
         raise SystemExit(f"{model_file} has no conditions: leave out --label")
+    if label is None and "labels" in known:
+        raise SystemExit(f"{model_file} needs --label LEVEL TUMOUR SIDE SIZE")
+    if save_images:
+        # Before the images are made, which may take long.
+        Path(output_path).mkdir(parents=True, exist_ok=True)
     images = []
     for number in range(num_samples):
         name = np.random.SeedSequence((SAMPLE, seed, stack, number))
@@ -49,17 +59,14 @@ def generate(
         # In the order of the inputs, or the numbers are others.
         for given in session.get_inputs():
             drawn = known[given.name]["drawn"]
-            if drawn != "asked":
-                values[given.name] = DRAW[drawn](stream, (1, given.shape[1]))
-            elif label is None:
-                raise SystemExit(f"{model_file} needs --label LEVEL TUMOUR SIDE SIZE")
-            else:
+            if drawn == "asked":
                 values[given.name] = np.array([label], np.float32)
+            else:
+                values[given.name] = DRAW[drawn](stream, (1, given.shape[1]))
         images += list(session.run(["images"], values)[0])
     pixels = np.rint(images).astype(np.uint8)
     if not save_images:
         return pixels
-    Path(output_path).mkdir(parents=True, exist_ok=True)
     np.save(Path(output_path, "images.npy"), pixels)
     return None
 
@@ -78,12 +85,15 @@ def main() -> None:
         parser.error(f"{given.model} is not there")
     if given.images < 1 or given.stack < 0 or given.seed < 0:
         parser.error("--images must be 1 or more, --stack and --seed 0 or more")
-    generate(
-        *(given.model, given.images, given.output),
-        seed=given.seed,
-        stack=given.stack,
-        label=given.label,
-    )
+    try:
+        generate(
+            *(given.model, given.images, given.output),
+            seed=given.seed,
+            stack=given.stack,
+            label=given.label,
+        )
+    except OSError as error:
+        raise SystemExit(f"{error.filename} cannot be written ({error.strerror})") from None
 
 
 if __name__ == "__main__":

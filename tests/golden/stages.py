@@ -291,7 +291,7 @@ STAGES = {
     ),
     "export onnx": Stage(f"--generator {PAIRS}/generator.npz --output {{to}}generator.onnx"),
     "export card": Stage(
-        f"--run {FINAL}/run.json --evaluation {FINAL}/evaluation.json"
+        f"--run {FINAL}/run.json --dataset dataset --evaluation {FINAL}/evaluation.json"
         " --real controls/real/evaluation.json --output {to}README.md --medigan {to}metadata.json"
     ),
     "report": Stage("--source manifest.csv --title Subjects --output {to}manifest.html", skip=()),

@@ -309,6 +309,13 @@ def test_a_folder_of_results_that_cannot_be_written_is_one_line(tmp_path):
         plan.lock_results()
 
 
+@pytest.mark.parametrize("below", ["", "/mine"])
+def test_results_below_a_file_are_refused_before_snakemake_looks_there(tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(SynaxialError, match=r"results: .*/file is a file; expected a folder"):
+        read_configuration({"results": f"{tmp_path}/file{below}"}, [])
+
+
 def test_every_rule_runs_again_with_the_version_of_its_command():
     commands = {}
     first = r'synaxial |synaxial_for_each\(\s*"[A-Z]+",\s*[A-Z]+,\s*"'
@@ -337,3 +344,28 @@ def test_check_prints_the_complete_study(tmp_path, capsys, run_here):
     file.write_text(yaml.safe_dump(STUDY))
     run_here(["check", "--config", file])
     assert yaml.safe_load(capsys.readouterr().out)["scaling"]["ranks"]
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("out/key.csv", "key.csv is in the folder of results"),
+        ("export/key.csv", "key.csv is in the export"),
+        ("private", "private is a folder; expected a file"),
+        ("private/key.csv", None),
+    ],
+)
+def test_check_refuses_a_key_file_that_the_run_refuses(
+    tmp_path, run_synaxial, assert_clear_error, key, line
+):
+    (tmp_path / "private").mkdir()
+    dicom = {"path": str(tmp_path / "export"), "key_file": str(tmp_path / key)}
+    acquire = {"source": "dicom", "subjects": "all", "held_out": [], "dicom": dicom}
+    study = {"results": str(tmp_path / "out"), "acquire": acquire}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    done = run_synaxial("check", "--config", tmp_path / "study.yaml")
+    if line is None:
+        assert done.returncode == 0, done.stderr
+    else:
+        assert_clear_error(done, f"acquire.dicom.key_file: {tmp_path}")
+        assert line in done.stderr

@@ -18,8 +18,9 @@ def make_profiles(folder):
     )
 
 
-def test_a_profile_of_the_user_stays(tmp_path):
-    own = tmp_path / "snakemake" / "slurm"
+@pytest.mark.parametrize(("name", "other"), [("local", "slurm"), ("slurm", "local")])
+def test_a_profile_of_the_user_stays(tmp_path, name, other):
+    own = tmp_path / "snakemake" / name
     own.mkdir(parents=True)
     (own / "config.yaml").write_text("cores: 1\n")
     done = make_profiles(tmp_path)
@@ -27,6 +28,8 @@ def test_a_profile_of_the_user_stays(tmp_path):
     assert f"{own} is another profile and stays" in done.stderr
     assert (own / "config.yaml").read_text() == "cores: 1\n"
     assert not own.is_symlink()
+    # The other one is linked all the same.
+    assert own.with_name(other).resolve() == REPOSITORY / "profiles" / other
 
 
 def test_a_folder_that_cannot_be_made_is_a_failure(tmp_path):

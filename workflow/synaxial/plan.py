@@ -26,6 +26,7 @@ from synaxial.config import (
     read_keys,
     read_study,
 )
+from synaxial.data.dicom.pseudonyms import check_key_file
 from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
 from synaxial.data.prepared.memory import state_of_subject, wanted_stages
 from synaxial.data.sources import open_source
@@ -78,8 +79,14 @@ def check_study(study: Study) -> None:
     ------
     SynaxialError
         A network does not fit the images' size, the size of a pixel is not known, the images are
-        too small to be evaluated, or `segment.channels` are too many for them.
+        too small to be evaluated, `segment.channels` are too many for them, or the results would be
+        below a file.
     """
+    results = Path(study.results)
+    # Snakemake would look for files below it, and fail.
+    for folder in (results, *results.parents):
+        if folder.exists() and not folder.is_dir():
+            raise SynaxialError("results", f"{folder} is a file", "a folder, or a new name")
     pixel_millimetres(study)
     check_networks(study)
     check_evaluation(study)
@@ -97,6 +104,9 @@ def run(
     """
     check_study(study := read_study(config))
     check_lists(study.acquire)
+    dicom = study.acquire.dicom
+    if study.acquire.source == "dicom" and dicom.key_file and dicom.path:
+        check_key_file(dicom.key_file.expanduser(), dicom.path.expanduser(), Path(study.results))
     sys.stdout.write(as_yaml(study.model_dump(mode="json")))
 
 

@@ -80,7 +80,7 @@ def run(
     same geometry as that of the images.
 
     \b
-    Example: synaxial render --config config.yaml --stack stack_3.tif --sheet stack_3.png
+    Example: synaxial render --config results/configuration.yaml --stack a.tif --nifti a.nii.gz
     """
     study = read_study(config)
     columns = study.render.columns

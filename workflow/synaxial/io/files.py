@@ -46,6 +46,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def check_free(path: Path) -> None:
+    """Check that nothing has this name: what a user may have changed is not overwritten.
+
+    Raises
+    ------
+    SynaxialError
+        The file or the folder exists.
+    """
+    if path.exists():
+        raise SynaxialError(path, "exists", "a name that is free", "remove it, or name another")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file, whole or not at all."""
     with written_whole(path) as partial:

@@ -121,6 +121,18 @@ def test_what_dcm2niix_cannot_read_is_one_error(tmp_path: Path) -> None:
     assert not [secret for secret in SECRETS if secret.lower() in text.lower()]
 
 
+def test_an_error_names_no_file_that_the_user_does_not_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "dcm2niix"
+    tool.write_text('#!/bin/sh\nfor series; do :; done\necho "Error: no JPEG: $series/00002.dcm"\n')
+    tool.chmod(0o755)
+    monkeypatch.setattr(module, "find_dcm2niix", lambda: str(tool))
+    with pytest.raises(BadVolumeError, match=r"\(Error: no JPEG: file 3 of them\)") as refused:
+        convert(write_series(tmp_path / "a"), "a")
+    assert ".dcm" not in str(refused.value)
+
+
 def test_dcm2niix_of_the_system_is_used_without_the_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

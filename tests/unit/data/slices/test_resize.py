@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from synaxial.config import make_study
 from synaxial.config.model import Resize
-from synaxial.data.slices.resize import FILTERS, Filter, centre, resample, resize_page, run
+from synaxial.data.slices.resize import (
+    FILTERS,
+    Filter,
+    centre,
+    resample,
+    resize_page,
+    resize_stack,
+    run,
+    smallest_part,
+)
 from synaxial.data.volumes.record import Record, write_record
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, write_placeholder
-from synaxial.io.stacks import read_stack, write_stack
+from synaxial.io.stacks import Stack, read_stack, write_stack
 
 SLICES = np.zeros((2, 240, 240), np.uint8)
 SLICES[:, 30:210, 50:190] = 100
@@ -91,13 +101,44 @@ def test_colour_images_are_refused(tmp_path: Path) -> None:
     assert not images.exists()
 
 
-@pytest.mark.parametrize("mode", ["resize", "pad"])
-def test_no_brain_is_cut_off(mode: str) -> None:
-    page = np.zeros((20, 20), np.uint8)
-    page[4:16, 4:16] = 9
-    assert resize_page(page, Resize(size=12, mode=mode), (12, 12)).all()
-    with pytest.raises(SynaxialError, match="10 x 10 voxels would cut brain off slices of 20 x 20"):
-        resize_page(page, Resize(size=10, mode=mode), (10, 10))
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (
+            {"size": 8, "field_of_view": 10},
+            r"P: images of 10 mm would cut brain off; expected 14 mm or more around the middle of "
+            "this volume; set resize.field_of_view to 14 or more",
+        ),
+        (
+            {"size": 10, "mode": "pad"},
+            r"P: images of 10 mm would cut brain off; .*set resize.size to 14 or more",
+        ),
+    ],
+)
+def test_no_brain_is_cut_off(keys: dict[str, Any], line: str) -> None:
+    """The brain's last column is 6 pixels right of the middle of 20, in one slice of two."""
+    pages = np.zeros((2, 20, 20), np.uint8)
+    pages[0, 8:12, 8:12] = 9
+    pages[1, 8:12, 16] = 9
+    record = Record(subject="P", person="P", orientation="LPS", spacing_mm=[1.0, 1.0, 1.0])
+    slices = Stack(pages, [{}, {}])
+    with pytest.raises(SynaxialError, match=line):
+        resize_stack(slices, record, make_study({"resize": keys}))
+    name = "size" if keys.get("mode") else "field_of_view"
+    for width, whole in ((14, True), (13, False)):
+        study = make_study({"resize": {**keys, name: width}})
+        if whole:
+            assert resize_stack(slices, record, study).pages[1].any()
+            continue
+        with pytest.raises(SynaxialError, match="expected 14 mm or more"):
+            resize_stack(slices, record, study)
+
+
+@given(hnp.arrays(np.bool_, st.integers(1, 30)))
+def test_the_smallest_part_is_what_centring_keeps(inside: NDArray[np.bool_]) -> None:
+    line = inside[None].astype(np.uint8)
+    kept = [centre(line, (1, part)).sum() == line.sum() for part in range(len(inside) + 1)]
+    assert smallest_part(inside) == kept.index(True)
 
 
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40)))

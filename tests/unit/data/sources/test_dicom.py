@@ -206,12 +206,12 @@ def test_copies_of_files_are_left_out_with_a_note(tmp_path: Path) -> None:
     assert source.read(name).notes == ("16 files are copies of others",)
 
 
-def test_a_damaged_file_is_shown_by_its_place(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("end", [900, -100, 0])
+def test_a_damaged_file_is_shown_by_its_place(tmp_path: Path, end: int) -> None:
+    """Cut off in its header or in its pixels, or empty."""
     make_export(tmp_path / "export")
     bad = sorted(p for p in (tmp_path / "export").rglob("*") if p.is_file())[20]
-    bad.write_bytes(bad.read_bytes()[:900])
+    bad.write_bytes(bad.read_bytes()[:end])
     with pytest.raises(SynaxialError, match="1 of its DICOM files are damaged") as refused:
         open_fetched(tmp_path)
     command = str(refused.value).partition("the first is shown by: ")[2]
@@ -280,6 +280,8 @@ def test_a_key_file_is_written_on_request_alone_and_outside_results(tmp_path: Pa
         open_fetched(tmp_path, key_file=inside)
     with pytest.raises(SynaxialError, match=r"key\.csv is in the export"):
         open_fetched(tmp_path, key_file=tmp_path / "export" / "key.csv")
+    with pytest.raises(SynaxialError, match=r"private is a folder; expected a file, such as .*csv"):
+        open_fetched(tmp_path, key_file=key.parent)
 
 
 def test_a_changed_export_must_be_listed_again(tmp_path: Path) -> None:

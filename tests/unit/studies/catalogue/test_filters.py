@@ -1,11 +1,19 @@
 """The filters of the gallery: from an address to a question, and to the sliders that show it."""
 
+import sqlite3
+
 import pytest
 from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.database import open_catalogue
-from synaxial.studies.catalogue.filters import page_of, question_of, read_bounds, sliders_of
+from synaxial.studies.catalogue.filters import (
+    orders_for,
+    page_of,
+    question_of,
+    read_bounds,
+    sliders_of,
+)
 from synaxial.studies.catalogue.searching import Question, find
 
 from .test_loading import load
@@ -21,15 +29,47 @@ def test_a_slider_at_its_bound_is_no_filter():
     assert ranges() == nothing
     assert ranges(realism_from="0.5", realism_to="1.50") == nothing
     assert ranges(realism_from="0.4", nearest_slice_to="63") == nothing
-    assert ranges(realism_from="0.6", realism_to="1.5")["realism"] == (0.6, None)
-    assert ranges(nearest_slice_to="62")["nearest_slice"] == (None, 62)
+    assert ranges(realism_from="0.6", realism_to="1.5")["realism"] == (0.595, None)
+    assert ranges(nearest_slice_to="62")["nearest_slice"] == (None, 62.5)
     # The page has no slider for this column.
     assert ranges(asked_level_from="80") == nothing
 
 
-def test_the_ends_of_a_slider_may_cross():
+def test_an_image_that_is_shown_as_an_end_is_within(files, tmp_path):
+    """The page shows 0.635 as 0.64: a range from 0.64 has it, also at the end of the slider."""
+    url = f"sqlite:///{tmp_path}/c.sqlite"
+    load(files, url)
+    with sqlite3.connect(tmp_path / "c.sqlite") as connection:
+        connection.execute("UPDATE numbers SET realism = 0.01 * image_id")
+        connection.execute("UPDATE numbers SET realism = 0.635 WHERE image_id = 3")
+    with Session(open_catalogue(url)) as session:
+        bounds = read_bounds(session)
+        assert bounds["realism"] == (0.01, 0.64)
+
+        def matching(**given):
+            return [hit["id"] for hit in find(session, question_of(given, bounds))]
+
+        assert matching(realism_from="0.64", realism_to="0.64") == [3]
+        assert matching(realism_from="0.62", realism_to="0.62") == []
+        assert matching(realism_from="0.05", realism_to="0.07") == [5, 6, 7]
+
+
+def test_a_range_whose_ends_have_crossed_is_refused():
     given = {"realism_from": "1.2", "realism_to": "0.7"}
-    assert question_of(given, BOUNDS).ranges["realism"] == (0.7, 1.2)
+    with pytest.raises(
+        SynaxialError, match=r"realism: from 1\.2 to 0\.7 is empty; expected the small"
+    ):
+        question_of(given, BOUNDS)
+    realism, _ = sliders_of(given, BOUNDS)
+    assert (realism.low, realism.high) == ("0.50", "1.50")
+
+
+def test_an_order_is_offered_for_numbers_that_there_are():
+    area = "-tumour_area_pixels"
+    assert [*orders_for(BOUNDS)] == ["", "-realism", "realism"]
+    for name in ("tumour_area_pixels", "tumour_area_mm2"):
+        assert [*orders_for({name: (1, 2)})] == ["", area]
+    assert [*orders_for({"asked_level": (60, 90)})] == ["", "asked_level"]
 
 
 def test_the_fields_become_a_question():
@@ -56,8 +96,8 @@ def test_a_wrong_field_is_refused():
 
 
 def test_a_slider_shows_its_range_within_the_bounds():
-    question = Question(ranges={"realism": (0.7, None), "nearest_slice": (50, 99)})
-    realism, level = sliders_of(question, BOUNDS)
+    given = {"realism_from": "0.7", "nearest_slice_from": "50", "nearest_slice_to": "99"}
+    realism, level = sliders_of(given, BOUNDS)
     assert (realism.lowest, realism.highest, realism.step) == ("0.50", "1.50", "0.01")
     assert (realism.low, realism.high) == ("0.70", "1.50")
     assert (level.low, level.high, level.step) == ("60", "63", "1")
@@ -73,9 +113,8 @@ def test_the_bounds_are_those_of_the_data(files, tmp_path):
     assert [*bounds] == ["nearest_slice", "tumour_area_pixels", "realism", "similarity"]
     for name, (low, high) in bounds.items():
         values = [hit[name] for hit in hits]
-        step = 0.01 if name in {"realism", "similarity"} else 1
-        assert low <= min(values) < low + step
-        assert high - step < max(values) <= high
+        digits = 2 if name in {"realism", "similarity"} else 0
+        assert (low, high) == (round(min(values), digits), round(max(values), digits))
 
 
 def test_the_area_is_in_square_millimetres_where_that_is_known(files, tmp_path):

@@ -292,6 +292,15 @@ def test_incomplete_records_are_refused(files, tmp_path, record, words):
         load(files, f"sqlite:///{tmp_path}/c.sqlite")
 
 
+def test_a_catalogue_that_is_not_there_has_others_named(files, tmp_path):
+    (tmp_path / "mine").mkdir()
+    mine = f"sqlite:///{tmp_path}/mine/catalogue.sqlite"
+    load(files, mine)
+    with pytest.raises(SynaxialError) as refused:
+        open_catalogue(f"sqlite:///{tmp_path}/catalogue.sqlite")
+    assert f"--url {mine}, or make consult CATALOGUE={mine}" in str(refused.value)
+
+
 def test_a_database_that_is_no_catalogue_is_refused(
     files, tmp_path, run_synaxial, assert_clear_error
 ):
@@ -299,6 +308,8 @@ def test_a_database_that_is_no_catalogue_is_refused(
     with pytest.raises(SynaxialError, match=r"absent\.sqlite: does not exist"):
         open_catalogue(absent)
     assert not (tmp_path / "absent.sqlite").exists()
+    with pytest.raises(SynaxialError, match=r"run a study .* --url, or CATALOGUE= of make"):
+        open_catalogue(absent)
     noise = tmp_path / "noise.sqlite"
     noise.write_bytes(np.random.default_rng(0).bytes(9000))
     with pytest.raises(SynaxialError, match="damaged or not a database"):

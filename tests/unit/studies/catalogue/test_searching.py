@@ -128,25 +128,38 @@ def test_a_format_without_an_export_is_refused(loaded):
 
 def test_hits_are_exported_pixel_for_pixel(loaded, files, tmp_path, capsys):
     for kind in Format:
-        search(loaded, export=tmp_path / "out", kind=kind, limit=7, as_json=True)
+        search(loaded, export=tmp_path / kind, kind=kind, limit=7, as_json=True)
     hits = json.loads(capsys.readouterr().out.split("]\n")[0] + "]")
     pages = np.concatenate([read_stack(path).pages for path in files.stacks])[..., 0]
     for at, hit in enumerate(hits):
         name = f"small_seed_1_00000000_stack_{at // STACK}_{at % STACK:03d}"
-        with Picture.open(tmp_path / "out" / f"{name}.png") as picture:
+        with Picture.open(tmp_path / "png" / f"{name}.png") as picture:
             np.testing.assert_array_equal(np.asarray(picture), pages[at])
             description = json.loads(picture.text["Description"])
         assert description["generated"] is True
         assert description["sha256"] == hit["sha256"]
         # Whom an image resembles stays in the catalogue.
         assert "subject" not in json.dumps(description)
-        volume = nibabel.load(tmp_path / "out" / f"{name}.nii.gz")
+        volume = nibabel.load(tmp_path / "nifti" / f"{name}.nii.gz")
         np.testing.assert_array_equal(np.asarray(volume.dataobj)[:, :, 0].T, pages[at])
-    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
-    assert len(before) == 3 * 7
     for kind in Format:
-        search(loaded, export=tmp_path / "out", kind=kind, limit=7)
-    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+        search(loaded, export=tmp_path / "again" / kind, kind=kind, limit=7)
+        once, again = (
+            {path.name: path.read_bytes() for path in (folder / kind).iterdir()}
+            for folder in (tmp_path, tmp_path / "again")
+        )
+        assert len(once) == 7
+        assert again == once
+
+
+def test_files_of_an_earlier_search_are_not_mixed_with_those_of_another(loaded, tmp_path):
+    (tmp_path / "out").mkdir()
+    search(loaded, export=tmp_path / "out", limit=2)
+    before = sorted((tmp_path / "out").iterdir())
+    assert len(before) == 2
+    with pytest.raises(SynaxialError, match="out: is not empty; expected an empty folder, or"):
+        search(loaded, export=tmp_path / "out", order="-id", limit=1)
+    assert sorted((tmp_path / "out").iterdir()) == before
 
 
 def test_a_damaged_picture_and_a_bad_folder_are_reported(files, tmp_path):
@@ -181,19 +194,21 @@ def test_masks_are_exported_beside_their_images(files, tmp_path):
     url = f"sqlite:///{tmp_path}/c.sqlite"
     load(files, url)
     for kind in Format:
-        search(url, export=tmp_path / "out", kind=kind, limit=7)
-    names = {path.name for path in (tmp_path / "out").iterdir()}
+        search(url, export=tmp_path / kind, kind=kind, limit=7)
+    names = {path.name for kind in Format for path in (tmp_path / kind).iterdir()}
     assert len(names) == 7 * 5
     pages = np.concatenate([read_stack(path).pages for path in files.stacks])[..., 0]
     for at in range(7):
         name = f"small_seed_1_00000000_stack_{at // STACK}_{at % STACK:03d}"
         assert {f"{name}.dcm", f"{name}.png"} <= names
         inside = pages[2 * at + 1]
-        with Picture.open(tmp_path / "out" / f"{name}_mask.png") as picture:
+        with Picture.open(tmp_path / "png" / f"{name}_mask.png") as picture:
             np.testing.assert_array_equal(np.asarray(picture), inside)
             description = json.loads(picture.text["Description"])
         assert (description["channel"], description["image"]) == ("mask", at % STACK)
-        volumes = [nibabel.load(tmp_path / "out" / f"{name}{end}.nii.gz") for end in ("", "_mask")]
+        volumes = [
+            nibabel.load(tmp_path / "nifti" / f"{name}{end}.nii.gz") for end in ("", "_mask")
+        ]
         np.testing.assert_array_equal(volumes[0].affine, volumes[1].affine)
         np.testing.assert_array_equal(np.asarray(volumes[1].dataobj)[:, :, 0].T, inside == 255)
         assert np.asarray(volumes[1].dataobj).dtype == np.uint8

@@ -117,6 +117,7 @@ def test_the_data_set_is_valid_and_has_the_voxels(folder, run_synaxial):
     assert [row["side"] for row in rows] == ["left", *["n/a"] * 4]
     assert [row["size"] for row in rows] == ["30.0", *["n/a"] * 4]
     assert [row["synthetic"] for row in rows] == ["true"] * 4 + ["false"]
+    assert [row["person"] for row in rows] == ["n/a"] * 4 + ["P"]
 
     image, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")
     np.testing.assert_array_equal(np.asarray(image.dataobj)[..., 0], pixels_of(3)[0].T)
@@ -164,11 +165,74 @@ def test_slices_lie_over_their_volume(folder, run_synaxial):
     np.testing.assert_allclose(slices.affine @ [15.5, 15.5, 1, 1], middle)
 
 
+def test_participants_tell_that_they_are_one_person(folder, run_synaxial):
+    write_results(folder / "results")
+    volumes = folder / "results" / "volumes"
+    for subject in ("sub-005_ses-1", "sub-005_ses-2"):
+        about = json.loads((volumes / "sub-P_1.json").read_text())
+        write_record(
+            volumes / f"{subject}.json", Record(**about | {"subject": subject, "person": "sub-005"})
+        )
+        shutil.copy(volumes / "sub-P_1_flair.nii.gz", volumes / f"{subject}_flair.nii.gz")
+    done = export(run_synaxial, folder, "--real", folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert {row["participant_id"]: row["person"] for row in read_participants(folder)} == {
+        "sub-005ses1": "sub-005",
+        "sub-005ses2": "sub-005",
+        "sub-P1": "P",
+    }
+    described = json.loads((folder / "bids" / "participants.json").read_text())
+    assert "the same one at other times" in described["person"]["Description"]
+
+
 def test_a_volume_with_its_skull_says_so(folder, run_synaxial):
     write_results(folder / "results", warnings=[NOT_STRIPPED])
     export(run_synaxial, folder, "--real", folder / "results")
     for ending in ("desc-canonical_FLAIR", "desc-slices_FLAIR"):
         assert load(folder, "P1", ending)[1]["SkullStripped"] is False
+
+
+def write_study(results, field_of_view, *names):
+    """The settings of a study of 32 x 32 pixels, as a run leaves them in its results."""
+    keys = {"acquire": {"volume": {"shape": [240, 240, 155], "spacing": [1, 1, 1]}}}
+    keys["resize"] = {"size": 32, "mode": "resize", "field_of_view": field_of_view}
+    for name in names:
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_text(json.dumps(keys))
+
+
+def test_the_size_is_that_of_the_study_of_the_images(folder, run_synaxial, monkeypatch):
+    """Each stack and the subjects have the pixels of their own study, not those of config.yaml."""
+    monkeypatch.chdir(folder)
+    (folder / "config.yaml").write_text("resize: {size: 32, field_of_view: 192}\n")
+    for name, width in (("one", 96), ("other", 128)):
+        write_study(folder / name, width, "configuration.yaml", "settings/prepare.yaml")
+    write_results(folder / "one")
+    stack = folder / "other/experiments/final/seed_1/samples/stack_0.tif"
+    write_stack(stack, pixels_of(1), [ORIGIN | {"image": 0}])
+    done = run_synaxial("export", "bids", "--output", "bids", "--real", "one", stack)
+    assert done.returncode == 0, done.stderr
+    assert load(folder, "P1", "desc-slices_FLAIR")[0].header.get_zooms() == (3, 3, 8)
+    made, _ = load(folder, "ab12cd34", "desc-synthetic_FLAIR")
+    assert made.header.get_zooms()[:2] == (4, 4)
+    # The middle of 32 pixels of 4 mm is the middle of a BraTS slice.
+    np.testing.assert_allclose((made.affine @ [15.5, 15.5, 0, 1])[:2], [-119.5, 119.5])
+
+
+def test_a_size_that_is_not_clear_is_refused(folder, run_synaxial, assert_clear_error, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "config.yaml").write_text("resize: {size: 32}\n")
+    words = ("export", "bids", "--output", "bids")
+    line = "stack.tif: the size of a pixel is not known, because it is in no folder of results"
+    assert_clear_error(run_synaxial(*words, folder / "stack.tif"), line)
+    write_results(folder / "results")
+    write_study(folder / "results", 96, "configuration.yaml")
+    line = "results/configuration.yaml says 32 of 3 mm; expected one size; leave out --config"
+    assert_clear_error(export(run_synaxial, folder, "--real", folder / "results"), line)
+    write_study(folder / "results", 128, "settings/prepare.yaml")
+    line = "settings/prepare.yaml says 32 of 4 mm; expected one size; let the run finish"
+    assert_clear_error(run_synaxial(*words, "--real", "results"), line)
+    assert not (folder / "bids").exists()
 
 
 def test_images_with_one_number_are_different_participants(folder, run_synaxial):

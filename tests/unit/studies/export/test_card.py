@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from synaxial.config.model import Training
+from synaxial.data.dataset.reading import COLUMNS
 from synaxial.evaluation.scores import HEADLINES
 from synaxial.studies.export.records import TO_FILL_IN
 
@@ -54,11 +55,18 @@ def write_files(folder, settings, **changes):
         "training_seconds": 5400.0,
     }
     (folder / "run.json").write_text(json.dumps(run | changes))
+    (folder / "dataset").mkdir()
+    (folder / "dataset" / "dataset.json").write_text(json.dumps({"sha256": DATA}))
+    # Two of the three volumes are of one person.
+    people = {"a": "A", "b": "B", "c": "B"}
+    rows = [f"{n},{name},{person},9,9.0,,," for n, (name, person) in enumerate(people.items())]
+    (folder / "dataset" / "index.csv").write_text("\n".join([",".join(COLUMNS), *rows]) + "\n")
     write_evaluation(folder / "own.json", "small", 3, 0.25)
     write_evaluation(folder / "real.json", "real", None, 0.125)
     return (
         *("export", "card", "--run", folder / "run.json", "--evaluation", folder / "own.json"),
-        *("--real", folder / "real.json", "--output", folder / "README.md"),
+        *("--real", folder / "real.json", "--dataset", folder / "dataset"),
+        *("--output", folder / "README.md"),
         *("--medigan", folder / "metadata.json"),
     )
 
@@ -108,7 +116,8 @@ def test_what_is_known_is_filled_in(tmp_path, run_synaxial):
     card, metadata = make_card(tmp_path, run_synaxial, settings)
     words = " ".join(card.split())
     for known in (
-        "720 axial slices of 64 x 64 pixels, 8 bits, from 3 subjects",
+        "720 axial slices of 64 x 64 pixels, 8 bits, from 2 people, in 3 volumes",
+        "The generator has learned from 2 people:",
         "mirror image, rotation up to 8 degrees.",
         "| SHA-256 of the generator's arrays | " + "8" * 64,
         "| commit of Synaxial | " + "9" * 40,
@@ -121,14 +130,17 @@ def test_what_is_known_is_filled_in(tmp_path, run_synaxial):
     (entry,) = metadata.values()
     for part, keys in MEDIGAN.items():
         assert {*keys.split()} <= {*entry[part]}
+    assert "from 720 slices of 2 people." in entry["description"]["comment"]
     assert entry["execution"]["image_size"] == [32, 32]
     assert entry["selection"]["augmentations"] == ["mirror image", "rotation up to 8 degrees"]
     assert entry["description"]["provided_after_epoch"] == 40
 
 
 def test_a_commit_that_nobody_knows_is_left(tmp_path, run_synaxial):
-    known, _ = make_card(tmp_path, run_synaxial, PAPER)
-    unknown, _ = make_card(tmp_path, run_synaxial, PAPER, git_commit=None, ranks=[{}])
+    for name in ("known", "unknown"):
+        (tmp_path / name).mkdir()
+    known, _ = make_card(tmp_path / "known", run_synaxial, PAPER)
+    unknown, _ = make_card(tmp_path / "unknown", run_synaxial, PAPER, git_commit=None, ranks=[{}])
     assert "minutes on 1 rank |" in unknown
     assert unknown.count(TO_FILL_IN) == known.count(TO_FILL_IN) + 1
 
@@ -165,6 +177,18 @@ def test_too_few_people_for_an_interval(tmp_path, run_synaxial):
     assert "these numbers decide nothing" in " ".join((tmp_path / "README.md").read_text().split())
 
 
+@pytest.mark.parametrize("name", ["README.md", "metadata.json"])
+def test_a_file_that_was_filled_in_is_not_overwritten(
+    tmp_path, run_synaxial, assert_clear_error, name
+):
+    words = write_files(tmp_path, PAPER)
+    before = sorted([*tmp_path.iterdir(), tmp_path / name])
+    (tmp_path / name).write_text("filled in")
+    assert_clear_error(run_synaxial(*words), f"{name}: exists; expected a name that is free")
+    assert (tmp_path / name).read_text() == "filled in"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     ("file", "change", "line"),
     [
@@ -172,6 +196,7 @@ def test_too_few_people_for_an_interval(tmp_path, run_synaxial):
         ("own.json", {"name": "other"}, "own.json: has the numbers of other, seed 3"),
         ("real.json", {"name": "copies"}, "real.json: has the numbers of copies; expected those"),
         ("real.json", {"images": 200}, "real.json: has 200 images; expected 300"),
+        ("dataset/dataset.json", {"sha256": "0" * 64}, "dataset: has other images than those of"),
         ("run.json", {"digests": {}}, "run.json: digests.generator: Field required"),
         (
             "run.json",

@@ -205,3 +205,12 @@ def test_without_the_package(tmp_path, run_synaxial, assert_clear_error, monkeyp
     )
     assert_clear_error(done, 'install it with: pip install "synaxial[export]"')
     assert not path.exists()
+
+
+def test_a_file_is_not_overwritten(tmp_path, run_synaxial, assert_clear_error):
+    path = tmp_path / "generator.npz"
+    make_trained(path, PAPER)
+    content = path.read_bytes()
+    done = run_synaxial("export", "onnx", "--generator", path, "--output", path)
+    assert_clear_error(done, "generator.npz: exists; expected a name that is free")
+    assert path.read_bytes() == content

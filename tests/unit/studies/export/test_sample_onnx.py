@@ -78,7 +78,14 @@ def test_mistakes_are_one_line(tmp_path, run_synaxial):
     generator, model = tmp_path / "generator.npz", tmp_path / "generator.onnx"
     make_trained(generator, PAPER)
     run_synaxial("export", "onnx", "--generator", generator, "--output", model)
+    (tmp_path / "file").touch()
+    (tmp_path / "taken/images.npy").mkdir(parents=True)
     for words, line in (
+        ((generator, tmp_path / "made"), "generator.npz is no file of `synaxial export onnx` ("),
+        ((tmp_path / "file", tmp_path / "made"), "file is no file of `synaxial export onnx` ("),
+        ((model, tmp_path / "file"), "file cannot be written (File exists)"),
+        ((model, tmp_path / "file" / "made"), "made cannot be written (Not a directory)"),
+        ((model, tmp_path / "taken"), "images.npy cannot be written (Is a directory)"),
         ((tmp_path / "no.onnx", tmp_path / "made"), "no.onnx is not there"),
         ((model, tmp_path / "made", "--images", 0), "--images must be 1 or more"),
         ((model, tmp_path / "made", "--stack", -3), "--stack and --seed 0 or more"),
@@ -87,4 +94,5 @@ def test_mistakes_are_one_line(tmp_path, run_synaxial):
         done = run_script(*words)
         assert done.returncode != 0
         assert line in done.stderr.splitlines()[-1]
+        assert "Traceback" not in done.stderr
         assert not (tmp_path / "made").exists()

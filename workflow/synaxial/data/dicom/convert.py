@@ -6,6 +6,7 @@ path of the export.
 """
 
 import importlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +18,8 @@ import nibabel
 import numpy as np
 
 from synaxial.data.dicom import NOT_INSTALLED
-from synaxial.data.dicom.headers import PRIVATE, hide, private_parts, read_dataset
+from synaxial.data.dicom.headers import read_dataset
+from synaxial.data.dicom.privacy import PRIVATE, hide, private_parts
 from synaxial.data.volumes.nifti import open_image
 from synaxial.io.errors import BadVolumeError, SynaxialError
 
@@ -113,4 +115,6 @@ def _errors_in(output: str, file: Path) -> str:
         return ""
     if dataset is None:
         return ""
-    return f" ({hide(lines[0], private_parts(dataset))})"
+    # The names are those of links, which the user does not have.
+    said = re.sub(r"\S*?(\d{5})\.dcm", lambda name: f"file {int(name[1]) + 1} of them", lines[0])
+    return f" ({hide(said, private_parts(dataset))})"

@@ -1,33 +1,22 @@
 """Headers of DICOM files, as far as they tell which images are one volume, and of whom."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydicom import Dataset, config, dcmread
 from pydicom.errors import InvalidDicomError
-from pydicom.multival import MultiValue
 from pydicom.uid import (
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
 )
 
-#: Elements that may name a patient or tell the time of the examination.
-PRIVATE = (
-    *("PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames"),
-    *("PatientBirthName", "PatientMotherBirthName", "PatientAddress", "ResponsiblePerson"),
-    *("AccessionNumber", "ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName"),
-    *("RequestingPhysician", "PhysiciansOfRecord", "NameOfPhysiciansReadingStudy"),
-    *("ConsultingPhysicianName", "ScheduledPerformingPhysicianName"),
-    *("InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName"),
-    *("StudyDate", "StudyTime", "SeriesDate", "AcquisitionDate", "ContentDate"),
-)
+from synaxial.data.dicom.pixels import has_all_pixels
+from synaxial.data.dicom.privacy import PRIVATE, hide, is_name, private_parts, words_of
 
 #: All elements that are read.
 ELEMENTS = (
@@ -37,6 +26,7 @@ ELEMENTS = (
     *("SeriesDescription", "ProtocolName", "SequenceName", "ImageType", "ScanningSequence"),
     *("EchoTime", "InversionTime", "LossyImageCompression", "Rows", "Columns", "NumberOfFrames"),
     "BurnedInAnnotation",
+    *("BitsAllocated", "SamplesPerPixel"),
     *("PixelSpacing", "SliceThickness", "ImagePositionPatient", "ImageOrientationPatient"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
@@ -48,11 +38,8 @@ MR_IMAGES = (
     LegacyConvertedEnhancedMRImageStorage,
 )
 
-#: What takes the place of a private word.
-HIDDEN = "…"
-
-#: A shorter part of a private value is hidden only where it is a word of its own.
-SHORTEST_PART = 3
+#: Names of files that are DICOM, even if they are empty.
+ENDINGS = (".dcm", ".ima")
 
 #: Digits of directions and of pixel sizes: headers round them.
 DIGITS = 4
@@ -118,7 +105,7 @@ def read_headers(root: Path, paths: Sequence[str]) -> tuple[list[Header], list[i
     others
         The places of the files without: reports, images of other modalities, no DICOM.
     damaged
-        The places of the files that are DICOM and cannot be read.
+        The places of the files that are DICOM and empty, cut off or not readable.
     """
     headers, others, damaged = [], [], []
     for place, path in enumerate(paths):
@@ -139,11 +126,6 @@ def read_headers(root: Path, paths: Sequence[str]) -> tuple[list[Header], list[i
     return headers, others, damaged
 
 
-def is_name(word: str) -> bool:
-    """Tell whether a private word may be a name: a longer word with a letter."""
-    return len(word) >= SHORTEST_PART and any(map(str.isalpha, word))
-
-
 def read_header(path: Path, place: int) -> Header | None:
     """Return the header of a file at a place; None if it is no DICOM file with MR images.
 
@@ -152,12 +134,17 @@ def read_header(path: Path, place: int) -> Header | None:
     Exception
         The file is damaged. The message may hold data of the patient.
     """
-    dataset = read_dataset(path, ELEMENTS)
-    if dataset is None:
-        return None
-    kind = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID
-    if kind not in MR_IMAGES:
-        return None
+    with path.open("rb") as file:
+        dataset = read_dataset(file, ELEMENTS)
+        if dataset is None:
+            if path.suffix.lower() in ENDINGS and path.stat().st_size == 0:
+                raise EOFError("an empty file")
+            return None
+        kind = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID
+        if kind not in MR_IMAGES:
+            return None
+        if not has_all_pixels(file, dataset):
+            raise EOFError("pixels are missing")
     shared, frames = _functional_groups(dataset)
     first = [shared, *frames[:1]] if frames else [shared]
     descriptions = tuple(
@@ -183,7 +170,7 @@ def read_header(path: Path, place: int) -> Header | None:
             next(filter(None, descriptions), "without a description"), private_parts(dataset)
         ),
         private=private_parts(dataset),
-        image_type=frozenset(map(str.upper, _words(dataset.get("ImageType")))),
+        image_type=frozenset(map(str.upper, words_of(dataset.get("ImageType")))),
         inversion=_inversion_of(dataset, first),
         inversion_time=_number(dataset, first, "MRModifierSequence", "InversionTime"),
         echo_time=_number(dataset, first, "MREchoSequence", "EchoTime"),
@@ -195,46 +182,23 @@ def read_header(path: Path, place: int) -> Header | None:
     )
 
 
-def read_dataset(path: Path, elements: Iterable[str] | None = None) -> Dataset | None:
-    """Read a DICOM file, the named elements or all with the pixels; None for another format."""
+def read_dataset(file: Path | BinaryIO, elements: Iterable[str] | None = None) -> Dataset | None:
+    """Read a DICOM file, the named elements or all with the pixels; None for another format.
+
+    With named elements, an open file is at its pixels afterwards.
+    """
     # A warning of pydicom, or a line of its log, may have the value of an element.
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings(), config.disable_value_validation():
         warnings.simplefilter("ignore")
         try:
             return dcmread(
-                path,
+                file,
                 stop_before_pixels=elements is not None,
                 specific_tags=None if elements is None else list(elements),
             )
         except InvalidDicomError:
             return None
-
-
-def private_parts(dataset: Dataset) -> frozenset[str]:
-    """Return the private values of a header, and the words in them."""
-    values = [value for keyword in PRIVATE for value in _words(dataset.get(keyword))]
-    words = [word for value in values for word in re.split(r"[\W_]+", value)]
-    return frozenset(filter(None, (*values, *words)))
-
-
-@cache
-def hide(text: str, private: frozenset[str]) -> str:
-    """Return a text without private words, and without dates and other long numbers."""
-    for part in sorted(private, key=len, reverse=True):
-        expression = re.escape(part)
-        if len(part) < SHORTEST_PART:
-            expression = rf"(?<![^\W_]){expression}(?![^\W_])"
-        text = re.sub(expression, HIDDEN, text, flags=re.IGNORECASE)
-    text = re.sub(r"\d[\d./-]{4,}\d", HIDDEN, text)
-    return " ".join("".join(filter(str.isprintable, text)).split())
-
-
-def _words(value: Any) -> list[str]:
-    """Return the values of an element with one value, several or none."""
-    if value is None or value == "":
-        return []
-    return [str(part) for part in value] if isinstance(value, MultiValue) else [str(value)]
 
 
 def _functional_groups(dataset: Dataset) -> tuple[Dataset, list[Dataset]]:
@@ -265,7 +229,7 @@ def _numbers(
 def _number(
     dataset: Dataset, groups: Sequence[Dataset], sequence: str, keyword: str
 ) -> float | None:
-    found = _words(_find(dataset, groups, sequence, keyword))
+    found = words_of(_find(dataset, groups, sequence, keyword))
     return float(found[0]) if found else None
 
 
@@ -274,7 +238,7 @@ def _inversion_of(dataset: Dataset, groups: Sequence[Dataset]) -> bool | None:
     told = _find(dataset, groups, "MRModifierSequence", "InversionRecovery")
     if told is not None:
         return str(told).upper() == "YES"
-    sequence = _words(dataset.get("ScanningSequence"))
+    sequence = words_of(dataset.get("ScanningSequence"))
     return "IR" in sequence if sequence else None
 
 

@@ -62,6 +62,29 @@ def name_sessions(times: Mapping[Session, str], known: Mapping[Session, str]) ->
     return names
 
 
+def check_key_file(key: Path | None, export: Path, results: Path) -> None:
+    """Check that a study writes its key file, if any, to no folder that others get.
+
+    Raises
+    ------
+    SynaxialError
+        It is in the export or in the folder of results, or it is a folder.
+    """
+    where = "acquire.dicom.key_file"
+    if key is None:
+        return
+    if key.resolve().is_relative_to(results.resolve()):
+        raise SynaxialError(
+            where,
+            f"{key} is in the folder of results, which others may get",
+            "a path outside it",
+        )
+    if key.resolve().is_relative_to(export.resolve()):
+        raise SynaxialError(where, f"{key} is in the export", "a path outside it")
+    if key.is_dir():
+        raise SynaxialError(where, f"{key} is a folder", f"a file, such as {key / 'key.csv'}")
+
+
 def read_key(path: Path) -> dict[Session, tuple[str, str]]:
     """Return the name and the folder of each session in a key file; none if it is not there.
 

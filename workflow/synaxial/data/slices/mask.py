@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from synaxial.config import Study, read_study
 from synaxial.config.model import Resize
-from synaxial.data.slices.resize import resize_page, window_of
+from synaxial.data.slices.resize import check_width, resize_page, window_of
 from synaxial.data.slices.slice import axial_slice, names_of, slices_to_cut
 from synaxial.data.slices.volume import read_volume
 from synaxial.data.volumes.record import Record, read_record
@@ -59,7 +59,13 @@ def mask_slices(labels: NDArray[Any], record: Record, wanted: list[int], study: 
     """Return the masks of the wanted slices of a subject, with their descriptions.
 
     See `mask_page` for the labels and the pages.
+
+    Raises
+    ------
+    SynaxialError
+        The images are too small for the tumour.
     """
+    check_width(np.stack([axial_slice(labels, index) > 0 for index in wanted]), record, study)
     window = window_of(record, study)
     return Stack(
         np.stack([mask_page(labels, index, study.resize, window) for index in wanted]),
@@ -90,11 +96,6 @@ def mask_page(
     -------
     NDArray[np.uint8]
         (size, size): 255 inside the tumour and 0 outside.
-
-    Raises
-    ------
-    SynaxialError
-        The image is too small for the tumour.
     """
     native = binary(axial_slice(labels, index) > 0)
     # Most slices of a head have no tumour.

@@ -3,7 +3,7 @@
 import logging
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -63,7 +63,14 @@ def run(
 
 
 def resize_stack(slices: Stack, record: Record, study: Study) -> Stack:
-    """Return the slices of a subject at the size of the study's images; see `resize_page`."""
+    """Return the slices of a subject at the size of the study's images; see `resize_page`.
+
+    Raises
+    ------
+    SynaxialError
+        The images are too small for the brain.
+    """
+    check_width(slices.pages, record, study)
     window = window_of(record, study)
     pages = [resize_page(page, study.resize, window) for page in slices.pages]
     return Stack(np.stack(pages), slices.descriptions)
@@ -75,6 +82,42 @@ def window_of(record: Record, study: Study) -> tuple[float, float]:
     left, posterior, _ = record.canonical_spacing
     height, width = (round(across / size, WINDOW_DIGITS) for size in (posterior, left))
     return height, width
+
+
+def check_width(pages: NDArray[Any], record: Record, study: Study) -> None:
+    """Check that the study's images hold all that is above 0 in the slices of a subject, (N, H, W).
+
+    Raises
+    ------
+    SynaxialError
+        They would cut something off.
+    """
+    left, posterior, _ = record.canonical_spacing
+    window = window_of(record, study)
+    pads = study.resize.mode == "pad"
+    needed = [smallest_part(np.asarray(pages.any(axis=axes))) for axes in ((0, 2), (0, 1))]
+    given = [study.resize.size] * 2 if pads else [math.ceil(length) for length in window]
+    if all(need <= length for need, length in zip(needed, given, strict=True)):
+        return
+    width = max(need * size for need, size in zip(needed, (posterior, left), strict=True))
+    raise SynaxialError(
+        record.subject,
+        f"images of {field_of_view(study):g} mm would cut brain off",
+        f"{width:g} mm or more around the middle of this volume",
+        f"set resize.size to {max(needed)} or more"
+        if pads
+        else f"set resize.field_of_view to {width:g} or more",
+    )
+
+
+def smallest_part(inside: NDArray[np.bool_]) -> int:
+    """Return how many pixels in the middle of a line have all that is inside; see `centre`."""
+    length = len(inside)
+    for part in range(length):
+        kept, _ = overlap(int((part - length) / 2), length, part)
+        if not np.delete(inside, kept).any():
+            return part
+    return length
 
 
 def resize_page(
@@ -89,24 +132,12 @@ def resize_page(
     settings
         Section `resize` of the study.
     window
-        Height and width of the image in pixels of the page; see `window_of`.
-
-    Raises
-    ------
-    SynaxialError
-        The image is too small for the brain.
+        Height and width of the image in pixels of the page; see `window_of`. What is outside is
+        lost; see `check_width`.
     """
     size = settings.size
     height, width = (size, size) if settings.mode == "pad" else window
     framed = centre(page, (math.ceil(height), math.ceil(width)))
-    if np.count_nonzero(framed) < np.count_nonzero(page):
-        raise SynaxialError(
-            "resize",
-            f"an image of {height:g} x {width:g} voxels would cut brain off slices of "
-            f"{page.shape[0]} x {page.shape[1]}",
-            "a square that holds the head",
-            "use a larger resize.field_of_view, or with mode: pad a larger resize.size",
-        )
     return framed if settings.mode == "pad" else resample(framed, size, settings.filter, window)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from synaxial.config.model import Acquire
 from synaxial.data.dicom import NOT_INSTALLED
+from synaxial.data.dicom.pseudonyms import check_key_file, read_key, write_key
 from synaxial.data.people import tell_people
 from synaxial.data.sources.directory import walk
 from synaxial.data.sources.source import RawVolume, Source
@@ -59,16 +60,7 @@ class DicomSource(Source):
                 "a folder",
                 "see acquire.dicom.path",
             )
-        if self._key and self._key.resolve().is_relative_to(fetched.parent.resolve()):
-            raise SynaxialError(
-                "acquire.dicom.key_file",
-                f"{self._key} is in the folder of results, which others may get",
-                "a path outside it",
-            )
-        if self._key and self._key.resolve().is_relative_to(self._root.resolve()):
-            raise SynaxialError(
-                "acquire.dicom.key_file", f"{self._key} is in the export", "a path outside it"
-            )
+        check_key_file(self._key, self._root, fetched.parent)
 
     def packed_state(self) -> str:
         """Return the state of all files of the export; "" if `fetch` will refuse it."""
@@ -97,7 +89,6 @@ class DicomSource(Source):
             name_all,
             sessions_of,
         )
-        from synaxial.data.dicom.pseudonyms import read_key, write_key  # noqa: PLC0415
 
         paths = self._paths
         logger.info("reading the headers of %d files", len(paths))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.exporting import SUFFIXES, export_zip
-from synaxial.studies.catalogue.filters import FIELDS, MEMORISED, ORDERS
+from synaxial.studies.catalogue.filters import FIELDS, MEMORISED
 from synaxial.studies.catalogue.gallery import (
     MOST,
     asked_tumour,
@@ -123,7 +123,7 @@ class Pages:
         """Show the images that match the form, experiment by experiment."""
         given = _given(request)
         known = {
-            **{"sides": SIDES, "orders": ORDERS, "memorised": MEMORISED, "kinds": SUFFIXES},
+            **{"sides": SIDES, "memorised": MEMORISED, "kinds": SUFFIXES},
             **{"given": given, "most": MOST},
             **await self._read(read_gallery, given),
         }

@@ -50,9 +50,7 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
         path = Path(str(address.database))
         where = str(path)
         if not write and not path.is_file():
-            raise SynaxialError(
-                where, "does not exist", "a catalogue", "make it with `synaxial catalogue load`"
-            )
+            raise SynaxialError(where, "does not exist", "a catalogue", _where_to_look(path))
         path.parent.mkdir(parents=True, exist_ok=True)
     engine = _engine(address, where)
     try:
@@ -72,6 +70,14 @@ def open_catalogue(url: str, write: bool = False) -> Engine:
 def shown(address: URL) -> str:
     """Return an address without its password, and without its options, which may have one too."""
     return address.set(query={}).render_as_string(hide_password=True)
+
+
+def _where_to_look(path: Path) -> str:
+    """Return what to do about a catalogue that is not there: name one below its folder, if any."""
+    for other in sorted(path.parent.glob(f"*/{path.name}")):
+        url = f"sqlite:///{other}"
+        return f"there is another: --url {url}, or make consult CATALOGUE={url}"
+    return "run a study with held-out subjects, or name its catalogue: --url, or CATALOGUE= of make"
 
 
 def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:

@@ -36,8 +36,7 @@ def export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind:
 
     The hits are those of `searching.find`; the kind is "png", "nifti" or "dicom". An image with a
     generated mask has the mask beside it, except in DICOM: `…_mask.png` of 0 and 255, or
-    `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time. Other files of
-    the folder are kept.
+    `…_mask.nii.gz` of 0 and 1. The same image has the same name and bytes each time.
     """
     suffix = SUFFIXES[kind]
     folder.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ class Slider:
 
 
 def read_bounds(session: Session) -> dict[str, tuple[float, float]]:
-    """Return the bounds of the columns that have more than one value, rounded outwards.
+    """Return the bounds of the columns that have more than one value, as the page shows them.
 
     The area has one slider: in mm² if that is known for all images, otherwise in pixels.
     """
@@ -74,17 +74,26 @@ def read_bounds(session: Session) -> dict[str, tuple[float, float]]:
     ends.pop("tumour_area_pixels" if whole else "tumour_area_mm2")
     bounds = {}
     for name, (low, high) in ends.items():
-        scale = 10 ** SLIDERS[name][1]
-        if low is not None and low < high:
-            bounds[name] = (math.floor(low * scale) / scale, math.ceil(high * scale) / scale)
+        if low is not None:
+            first, last = (float(_shown(name, value)) for value in (low, high))
+            if first < last:
+                bounds[name] = (first, last)
     return bounds
+
+
+def orders_for(bounds: Bounds) -> dict[str, str]:
+    """Return the orders by columns that have more than one value."""
+    # The area is in one of two units.
+    known = {name.removesuffix("_mm2").removesuffix("_pixels") for name in bounds}
+    columns = {order: order.removeprefix("-").removesuffix("_pixels") for order in ORDERS}
+    return {order: words for order, words in ORDERS.items() if columns[order] in {"", *known}}
 
 
 def question_of(given: Mapping[str, str], bounds: Bounds) -> Question:
     """Return the question of a form; refuse a field without a number or with another choice.
 
     Only the sliders with bounds count, for the page shows no others. A slider at its bound is no
-    filter, so that images without that number match.
+    filter, so that images without that number match. Refuse a range whose ends have crossed too.
     """
     chosen, order, side = (given.get(name, "") for name in ("memorised", "order", "side"))
     if order not in ORDERS or chosen not in MEMORISED or side not in {"", *SIDES}:
@@ -94,7 +103,7 @@ def question_of(given: Mapping[str, str], bounds: Bounds) -> Question:
     return Question(
         experiment=given.get("experiment") or None,
         generator=given.get("generator") or None,
-        ranges={name: _filter(_range(given, name), ends) for name, ends in bounds.items()},
+        ranges={name: _filter(name, _range(given, name), bounds[name]) for name in bounds},
         side=side or None,
         memorised={"": None, "yes": True, "no": False}[chosen],
         order=order or "id",
@@ -109,37 +118,52 @@ def page_of(given: Mapping[str, str]) -> int:
     return int(page or 0)
 
 
-def sliders_of(question: Question, bounds: Bounds) -> list[Slider]:
-    """Return the sliders of a question."""
+def sliders_of(given: Mapping[str, str], bounds: Bounds) -> list[Slider]:
+    """Return the sliders of a form; those of a form that `question_of` refuses are whole."""
     found = []
     for name, (lowest, highest) in bounds.items():
-        words, digits = SLIDERS[name]
-        low, high = question.ranges.get(name, (None, None))
+        try:
+            low, high = _range(given, name)
+        except SynaxialError:
+            low, high = None, None
         ends = (
             lowest,
             highest,
             lowest if low is None else min(max(low, lowest), highest),
             highest if high is None else min(max(high, lowest), highest),
         )
-        first, last, start, end = (f"{value:.{digits}f}" for value in ends)
+        words, digits = SLIDERS[name]
+        first, last, start, end = (_shown(name, value) for value in ends)
         found.append(Slider(name, words, first, last, f"{10**-digits:g}", start, end))
     return found
 
 
+def _shown(name: str, value: float) -> str:
+    """Return a number of a column as its slider shows it."""
+    return f"{value:.{SLIDERS[name][1]}f}"
+
+
 def _range(given: Mapping[str, str], name: str) -> Range:
-    """Return the two numbers of a slider, the smaller one first: its ends may cross."""
+    """Return the two numbers of a slider."""
     low, high = (_number(given, f"{name}_{end}") for end in ("from", "to"))
     if low is not None and high is not None and low > high:
-        return high, low
+        raise SynaxialError(
+            SLIDERS[name][0], f"from {low:g} to {high:g} is empty", "the smaller number first"
+        )
     return low, high
 
 
-def _filter(asked: Range, bounds: tuple[float, float]) -> Range:
-    """Return a range without the ends that are at the bounds of the data."""
+def _filter(name: str, asked: Range, bounds: tuple[float, float]) -> Range:
+    """Return a range without the ends that are at the bounds of the data.
+
+    A number that is shown as an end is within: 0.635 is, in a range from 0.64.
+    """
     low, high = asked
+    digits = SLIDERS[name][1]
+    half = 0.5 * 10**-digits
     return (
-        None if low is not None and low <= bounds[0] else low,
-        None if high is not None and high >= bounds[1] else high,
+        None if low is None or low <= bounds[0] else round(low - half, digits + 1),
+        None if high is None or high >= bounds[1] else round(high + half, digits + 1),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.exporting import SUFFIXES
 from synaxial.studies.catalogue.filters import (
+    orders_for,
     page_of,
     question_of,
     read_bounds,
@@ -62,7 +63,8 @@ def read_gallery(session: Session, given: Mapping[str, str]) -> dict[str, Any]:
         )
     return {
         **{"page": page, "paged": len(counts) == 1},
-        **{"groups": groups, "names": names, "sliders": sliders_of(question, bounds)},
+        **{"groups": groups, "names": names, "sliders": sliders_of(given, bounds)},
+        "orders": orders_for(bounds),
         **{"total": sum(counts.values()), "complaint": complaint},
     }
 

@@ -149,11 +149,10 @@ def _export(session: Session, hits: Sequence[dict[str, Any]], folder: Path, kind
 
     if folder.exists() and not folder.is_dir():
         raise SynaxialError(folder, "is not a folder", "a folder, or the name of a new one")
-    written = export(session, hits, folder, kind.value)
-    logger.info("%s: %d files", folder, written)
-    others = len(list(folder.iterdir())) - written
-    if others > 0:
-        logger.warning("%s: %d other files were there before", folder, others)
+    # `catalogue send` takes all files of a folder, also those of an earlier search.
+    if folder.exists() and any(folder.iterdir()):
+        raise SynaxialError(folder, "is not empty", "an empty folder, or the name of a new one")
+    logger.info("%s: %d files", folder, export(session, hits, folder, kind.value))
 
 
 def table_of(hits: Sequence[dict[str, Any]]) -> str:

@@ -64,10 +64,14 @@ def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str)
     association = entity.associate(host, port, ae_title=called)
     where = f"{host}:{port}"
     if not association.is_established:
-        cause = "rejects the titles" if association.is_rejected else "does not answer as DICOM"
-        raise SynaxialError(
-            where, f"{cause} {called!r}, {calling!r}", "a DICOM server with these titles"
-        )
+        if association.is_rejected:
+            raise SynaxialError(
+                where,
+                f"rejects the titles {called!r}, {calling!r}",
+                "the titles that the server knows",
+                "see --called-title and --calling-title",
+            )
+        raise SynaxialError(where, "does not answer as DICOM", "a DICOM server", "see --to")
     try:
         for path, dataset in zip(paths, datasets, strict=True):
             status = association.send_c_store(dataset)

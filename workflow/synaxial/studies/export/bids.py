@@ -20,18 +20,18 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.config import Study, pixel_millimetres, read_study
 from synaxial.data.volumes.conform import LARGEST_BRAIN
 from synaxial.data.volumes.intensities import NOT_STRIPPED
 from synaxial.data.volumes.record import Record, read_record
 from synaxial.gan.rendering import compressed, volume_of
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import is_placeholder, write_csv, write_json, write_text
+from synaxial.io.files import check_free, is_placeholder, write_csv, write_json, write_text
 from synaxial.io.images import as_grey
 from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
+from synaxial.studies.export.sizes import size_of
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 BIDS = "1.10.0"
 
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 #: The columns of participants.tsv, and what they mean.
 COLUMNS = {
+    "person": "Who it is: participants with one person are the same one at other times",
     "synthetic": "Whether the participant is synthetic: no real person",
     "generator": "Start of the SHA-256 of the generator",
     "stack": "Number of the stack of generated images",
@@ -60,9 +61,10 @@ itself. A participant is one image, or a head whose slices were made one by one 
 images are for research on methods, not for diagnosis. A generator can repeat parts of its training
 images.
 
-Participants with `synthetic` false are subjects of the study. Their volumes were reoriented and
-checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of their
-data apply.
+Participants with `synthetic` false are subjects of the study. Those with one `person` are one
+person at several times: keep them together when you divide the data. Their volumes were reoriented
+and checked; `desc-slices` are the 8-bit slices that the networks are trained with. The terms of
+their data apply.
 """
 
 
@@ -98,40 +100,39 @@ def run(
         Path | None,
         typer.Option(help="Folder of results, whose volumes and slices are written too."),
     ] = None,
-    config: Annotated[Path, typer.Option(help="The study, for the size of a pixel.")] = Path(
-        "config.yaml"
-    ),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The study of images that are in no folder of results, for their size."),
+    ] = None,
 ) -> None:
     """Write images as BIDS derivatives.
 
     Each generated image is a participant of its own, and so is each head of `synaxial sample
-    --levels`.
+    --levels`. The size of a pixel is that of the study in whose folder of results an image is.
 
     \b
-    Example: synaxial export bids --output bids samples/stack_0.tif samples/stack_1.tif
+    Example: synaxial export bids --output bids --real results
+      results/experiments/final/seed_1/samples/stack_0.tif
     """
-    study = read_study(config)
-    if output.exists():
-        raise SynaxialError(output, "exists", "a name that is free", "remove it, or name another")
+    check_free(output)
     if not stacks and real is None:
         raise SynaxialError("export bids", "nothing to write", "stacks, or --real")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=output.parent) as beside:
         folder = Path(beside) / "data"
-        count = write_dataset(folder, participants_of(stacks or [], real, study))
+        count = write_dataset(folder, participants_of(stacks or [], real, config))
         folder.rename(output)
     log.info("%s: %d participants", output, count)
 
 
 def participants_of(
-    stacks: Sequence[Path], real: Path | None, study: Study
+    stacks: Sequence[Path], real: Path | None, config: Path | None
 ) -> Iterator[Participant]:
-    """Give the synthetic participants, then the subjects of the study."""
-    pixel = pixel_millimetres(study)
+    """Give the synthetic participants, then the subjects of the study; see `size_of`."""
     for path in stacks:
-        yield from synthetic(path, study.resize.size, pixel)
+        yield from synthetic(path, *size_of(path, config))
     if real is not None:
-        yield from subjects(real, study.resize.size, pixel)
+        yield from subjects(real, *size_of(real, config))
 
 
 def write_dataset(folder: Path, participants: Iterator[Participant]) -> int:
@@ -216,6 +217,7 @@ def _participant(
     level = asked[0].get("level")
     tumours = [page["tumour"] for page in asked if "tumour" in page]
     row = {
+        "person": "n/a",
         "synthetic": "true",
         "generator": generator[:16],
         "stack": stack,
@@ -274,7 +276,7 @@ def subjects(results: Path, width: int, pixel: float) -> Iterator[Participant]:
             made = _slices(stack, volume.affine, volume.shape, width, pixel)
             told = about | {"Description": "8-bit slices, as the networks see them."}
             files.append(File("desc-slices_FLAIR", made, told))
-        row = dict.fromkeys(COLUMNS, "n/a") | {"synthetic": "false"}
+        row = dict.fromkeys(COLUMNS, "n/a") | {"person": record.person, "synthetic": "false"}
         name, _, session = path.stem.removeprefix("sub-").partition("_ses-")
         label, session = (re.sub(r"[^A-Za-z0-9]", "", part) for part in (name, session))
         yield Participant(label, row, files, session)

@@ -7,19 +7,20 @@ from typing import Annotated
 
 import typer
 
-from synaxial.io.files import write_json, write_text
+from synaxial.io.files import check_free, write_json, write_text
 from synaxial.studies.export.card_text import make_card
 from synaxial.studies.export.medigan import make_metadata
 from synaxial.studies.export.records import TO_FILL_IN, read_records
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 log = logging.getLogger(__name__)
 
 
 def run(
     run_record: Annotated[Path, typer.Option("--run", help="run.json of the training.")],
+    dataset: Annotated[Path, typer.Option(help="Data set of the training, a folder.")],
     evaluation: Annotated[Path, typer.Option(help="Numbers of its images, evaluation.json.")],
     real: Annotated[
         Path, typer.Option(help="Numbers of real images, controls/real/evaluation.json.")
@@ -34,10 +35,13 @@ def run(
     Lines with TO FILL IN are left for what only you can know, such as the terms of the data.
 
     \b
-    Example: synaxial export card --run run.json --evaluation evaluation.json
-      --real controls/real/evaluation.json --output README.md --medigan metadata.json
+    Example: synaxial export card --run final/seed_1/run.json --dataset dataset
+      --evaluation final/seed_1/evaluation.json --real controls/real/evaluation.json
+      --output card/README.md --medigan card/metadata.json
     """
-    records = read_records(run_record, evaluation, real)
+    for path in filter(None, (output, medigan)):
+        check_free(path)
+    records = read_records(run_record, dataset, evaluation, real)
     card = make_card(records)
     write_text(output, card)
     log.info("%s: %d lines with %s", output, card.count(TO_FILL_IN), TO_FILL_IN)

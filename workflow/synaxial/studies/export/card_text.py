@@ -36,7 +36,7 @@ MEMORISATION = (
     "{share:.1f} % of the images are nearer to a training image than 99 % of real images of other "
     "people are (real images: {floor:.1f} %). The correlation with the nearest training image is "
     "{nearest:.2f} in the median (real images of other people: {real:.2f}). The generator has "
-    "learned from {subjects} subjects: the fewer they are, the more it repeats them. The share "
+    "learned from {people} people: the fewer they are, the more it repeats them. The share "
     "counts copies, also mirrored, shifted and slightly bent ones. It does not find a copied "
     "detail in another head, a rotated copy or a mixture of several images. So a low share is no "
     "proof of privacy."
@@ -57,7 +57,7 @@ OUT_OF_SCOPE = """\
 - Diagnosis, treatment, or any other decision about a person.
 - The training or testing of a medical device, without a validation of your own on real images.
 - A claim about anatomy, disease or a population: the images show what the network has learned
-  of few subjects, with its mistakes.
+  of few people, with its mistakes.
 - Presenting the images as real, or mixing them unmarked into collections of real images.
 - Publishing images as anonymous. A generator can repeat parts of its training images: compare
   images with the training data first."""
@@ -168,7 +168,8 @@ def _data(records: Records) -> str:
     )
     text = (
         f"{data.images} axial slices of {data.size} x {data.size} pixels, 8 bits, from "
-        f"{len(data.subjects)} subjects (SHA-256 of the array: {data.sha256}).{changed}"
+        f"{records.people} people, in {len(data.subjects)} volumes (SHA-256 of the array: "
+        f"{data.sha256}).{changed}"
     )
     unknown = (
         "name, version and source of the volumes, and how to cite them",
@@ -209,7 +210,7 @@ def _memorisation(records: Records) -> str:
         floor=100 * real[memorisation.NAME].value,
         nearest=own[f"{memorisation.NAME}_nearest"].value,
         real=own[f"{memorisation.NAME}_nearest_real"].value,
-        subjects=len(records.run.dataset.subjects),
+        people=records.people,
     )
 
 

@@ -64,7 +64,7 @@ def _selection(records: Records) -> dict[str, Any]:
         "vendors": [f"{TO_FILL_IN}: makers of the scanners"],
         "centres": [f"{TO_FILL_IN}: where the volumes were acquired"],
         "function": ["noise to image", "image generation", task, "data augmentation"],
-        "condition": [f"{TO_FILL_IN}: diagnoses of the subjects"],
+        "condition": [f"{TO_FILL_IN}: diagnoses of the people"],
         "dataset": [f"{TO_FILL_IN}: name of the data set"],
         "augmentations": changes_of(records),
         "generates": ["axial brain slices", "full images", *masks],
@@ -122,8 +122,8 @@ def _description(records: Records) -> dict[str, Any]:
             *(["label: help=level, tumour, side, size"] if training.conditions else []),
         ],
         "comment": (
-            f"Made with Synaxial from {run.dataset.images} slices of {len(run.dataset.subjects)} "
-            "subjects. The images show no real person. For research on methods only, not for "
+            f"Made with Synaxial from {run.dataset.images} slices of {records.people} people. "
+            "The images show no real person. For research on methods only, not for "
             f"diagnosis. Keys ending in _{FLOOR} are the same numbers for real images of other "
             f"people. SHA-256 of the generator's arrays: {run.digests.generator}."
         ),

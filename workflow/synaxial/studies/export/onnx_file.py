@@ -9,7 +9,7 @@ import typer
 
 from synaxial.gan.networks.saving import load_generator
 from synaxial.io.errors import SynaxialError
-from synaxial.io.files import written_whole
+from synaxial.io.files import check_free, written_whole
 
 #: Raise it when the results of this stage change.
 VERSION = 1
@@ -28,6 +28,7 @@ def run(
     \b
     Example: synaxial export onnx --generator trained/generator.npz --output generator.onnx
     """
+    check_free(output)
     check_installed()
     from synaxial.studies.export.model import make_model  # noqa: PLC0415 - it needs onnx
 

@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from synaxial.config.model import Training
+from synaxial.data.dataset.reading import read_index
 from synaxial.evaluation.scores import EXPECTED, Evaluation, read_evaluations
 from synaxial.evaluation.verdict import FLOOR
 from synaxial.io.errors import SynaxialError
+from synaxial.io.files import read_json
 from synaxial.io.models import read_model
 
 #: The beginning of what only people can know.
@@ -48,9 +50,13 @@ class RunRecord(BaseModel):
 
 @dataclass(frozen=True)
 class Records:
-    """A training, the numbers of its images, and the same numbers of real images: the floor."""
+    """A training, the numbers of its images, and the same numbers of real images: the floor.
+
+    `people` is the number of people whose images it was trained with: one may have several volumes.
+    """
 
     run: RunRecord
+    people: int
     own: Evaluation
     real: Evaluation
 
@@ -60,8 +66,8 @@ class Records:
         return self.run.settings
 
 
-def read_records(run: Path, evaluation: Path, real: Path) -> Records:
-    """Read the three files, and check that they belong together.
+def read_records(run: Path, dataset: Path, evaluation: Path, real: Path) -> Records:
+    """Read the three files and the folder of the data set, and check that they belong together.
 
     Raises
     ------
@@ -81,4 +87,7 @@ def read_records(run: Path, evaluation: Path, real: Path) -> Records:
         )
     if own.sha256.get("training") != record.dataset.sha256:
         raise SynaxialError(evaluation, f"was made with other training images than {run}", EXPECTED)
-    return Records(record, own, floor)
+    if read_json(dataset / "dataset.json").get("sha256") != record.dataset.sha256:
+        raise SynaxialError(dataset, f"has other images than those of {run}", "its data set")
+    people = {row["person"] for row in read_index(dataset / "index.csv")}
+    return Records(record, len(people), own, floor)

@@ -1,4 +1,4 @@
-import { readSelection, writeSelection } from "./selection.js";
+import { readLast, readSelection, writeSelection } from "./selection.js";
 
 // Milliseconds without a change of a filter after which the images follow.
 const PAUSE = 150;
@@ -32,13 +32,27 @@ function showSlider(slider) {
   slider.style.setProperty("--to", place(to));
 }
 
+// Where both ends of a slider were when the mouse took one of them, if they were in one place.
+let joint = null;
+
+function take(event) {
+  const ends = [...event.target.closest(".slider")?.querySelectorAll("input") ?? []];
+  const [from, to] = ends.map((input) => Number(input.value));
+  joint = from === to ? from ?? null : null;
+}
+
 function change(event) {
   const slider = event.target.closest(".slider");
   if (slider !== null) {
-    // An end that meets the other one moves it along.
     const [from, to] = slider.querySelectorAll("input");
-    if (Number(from.value) > Number(to.value)) {
-      (event.target === from ? to : from).value = event.target.value;
+    const value = Number(event.target.value);
+    if (joint !== null) {
+      // The mouse takes the upper end, which covers the lower one, but may move to either side.
+      from.value = Math.min(joint, value);
+      to.value = Math.max(joint, value);
+    } else if (Number(from.value) > Number(to.value)) {
+      // An end that meets the other one moves it along.
+      (event.target === from ? to : from).value = value;
     }
     showSlider(slider);
   }
@@ -72,6 +86,7 @@ function showSelection() {
   for (const box of document.querySelectorAll("[name=image]")) box.checked = chosen.has(box.value);
   element("chosen").textContent = `${chosen.size} selected`;
   element("clear").hidden = chosen.size === 0;
+  document.querySelector("[value=selected]").disabled = chosen.size === 0;
 }
 
 function choose(event) {
@@ -96,6 +111,14 @@ function complete(event) {
   for (const id of chosen) event.formData.append("image", id);
 }
 
+// The image that was seen last has the focus again.
+function returnTo() {
+  const last = readLast();
+  if (last !== null) document.querySelector(`.grid a[href^="/image/${last}?"], .grid a[href$="/image/${last}"]`)?.focus();
+}
+
+filters.addEventListener("pointerdown", take);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { joint = null; });
 filters.addEventListener("input", change);
 filters.addEventListener("submit", (event) => { event.preventDefault(); update(); });
 element("export").addEventListener("change", choose);
@@ -103,9 +126,11 @@ element("export").addEventListener("formdata", complete);
 element("clear").addEventListener("click", clear);
 document.querySelectorAll(".slider").forEach(showSlider);
 showSelection();
+returnTo();
 // A page that the browser kept in its history has an older selection.
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
+  returnTo();
   chosen.clear();
   readSelection().forEach((id) => chosen.add(id));
   showSelection();

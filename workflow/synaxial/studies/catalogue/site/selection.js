@@ -9,3 +9,18 @@ export function readSelection() {
 export function writeSelection(chosen) {
   try { sessionStorage.setItem(STORE, JSON.stringify([...chosen])); } catch { /* There is no storage. */ }
 }
+
+// The id of the image that was seen last, once; null without one.
+const LAST = `synaxial last ${document.body.dataset.served}`;
+
+export function readLast() {
+  try {
+    const last = sessionStorage.getItem(LAST);
+    sessionStorage.removeItem(LAST);
+    return last;
+  } catch { return null; }
+}
+
+export function writeLast(id) {
+  try { sessionStorage.setItem(LAST, id); } catch { /* There is no storage. */ }
+}

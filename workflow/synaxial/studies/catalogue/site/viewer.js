@@ -1,10 +1,10 @@
-import { readSelection, writeSelection } from "./selection.js";
+import { readSelection, writeLast, writeSelection } from "./selection.js";
 
 // The window that shows the grey values 0 to 255 as they are stored.
 const STORED = { width: 256, level: 128 };
 // Grey values for a pixel of the mouse's way, and for a key.
 const DRAG = 0.5;
-const STEP = 4;
+const STEP = 16;
 const OUTLINE = [255, 212, 0];
 const STORE = "synaxial display";
 
@@ -148,6 +148,7 @@ function press(event) {
 }
 
 restore();
+writeLast(select.value);
 // A picture that is damaged stays away, and the other one is shown.
 await Promise.allSettled(["generated", "nearest"].map(element).filter(Boolean).map(show));
 select.checked = readSelection().has(select.value);
