@@ -105,6 +105,16 @@ def test_rows_of_an_image_that_are_shorter_than_a_vector(monkeypatch, geometry, 
     assert_close(actual, scatter(y, weights, geometry, (64, columns)))
 
 
+@pytest.mark.parametrize("step", [2, -1])
+def test_a_bias_that_is_not_contiguous(step):
+    geometry = Geometry(3, 3, 1, 1)
+    x, weights, b = draw(6, (3, 16, 8, 8), (8, 3, 3, 3), (16,))
+    b = b[::step][:8]
+    assert convolution.many_pixels(x, geometry) and not b.flags.c_contiguous
+    expected = correlate(x, weights, geometry, b.copy())
+    np.testing.assert_array_equal(correlate(x, weights, geometry, b), expected)
+
+
 #: With their kinds of combined rows.
 GEOMETRIES = {Geometry(3, 4, 2, 1): 1, Geometry(4, 4, 2, 1): 3, Geometry(3, 3, 1, 1): 4}
 

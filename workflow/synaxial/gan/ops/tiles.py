@@ -226,8 +226,8 @@ def multiply_tile(
     for m below `height` and j below `vectors` vectors. With three kinds, it is the upper row of
     two, bias + p(0) + p(1); the lower one, `row` values further on, is bias + p(1) + p(2). With
     four, they are bias + p(0) + p(1) + p(2) and bias + p(1) - p(2) + p(3). The upper one is written
-    last. All arrays are flat, the offsets
-    int64. The order of a sum is that of k, whatever the tile.
+    last. All arrays are flat and contiguous, the offsets int64, the others of one type. The order
+    of a sum is that of k, whatever the tile.
     """
     rows, columns = height.literal_value, vectors.literal_value
     arguments = [kinds, height, vectors, pixels, types.intp, types.intp, offsets, weights]
