@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite.binding import get_host_cpu_features
 
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.ops import convolution, direct, kernels
@@ -163,10 +164,6 @@ def test_the_first_sum_of_a_pixel_is_its_bias_and_the_others_follow_in_order():
 NARROW = """
 import sys
 import numpy as np
-import llvmlite.binding
-features = llvmlite.binding.get_host_cpu_features()
-features["avx512f"] = False
-llvmlite.binding.get_host_cpu_features = lambda: features
 from synaxial.gan.ops import tiles
 from tests.unit.gan.ops.test_correlation import GEOMETRIES, results_of_many_pixels
 assert not tiles.WIDE
@@ -176,7 +173,13 @@ np.savez(sys.argv[1], *(y for geometry in GEOMETRIES for y in results_of_many_pi
 
 def test_shorter_vectors_give_the_same_images(tmp_path):
     file = tmp_path / "narrow.npz"
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    features = get_host_cpu_features()
+    features.update({name: False for name in features if name.startswith("avx512")})
+    environment = {
+        **os.environ,
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "NUMBA_CPU_FEATURES": features.flatten(),
+    }
     root = Path(__file__).parents[4]
     subprocess.run([sys.executable, "-c", NARROW, file], env=environment, cwd=root, check=True)
     found = list(np.load(file).values())

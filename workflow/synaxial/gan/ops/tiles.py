@@ -16,12 +16,13 @@ from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-#: Bytes of a vector: those of a register. With AVX-512 there are 32 of them, otherwise 16.
-WIDE = bool(get_host_cpu_features().get("avx512f", False))
+#: Bytes of a vector: those of a register. With AVX-512 there are 32 of them, otherwise 16. What
+#: counts is what Numba compiles for: its cache gives the code to every processor of that kind.
+WIDE = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 BYTES = 64 if WIDE else 32
 
 INTEGER = ir.IntType(64)
