@@ -1,7 +1,7 @@
 """Work on several cores. NumPy uses one core, but releases Python's global lock while it computes.
 
 `for_each` calls a function for every item of a list. A thread that finishes an item takes the next
-one. What an item covers depends only on shapes, so the same input gives the same bytes on any
+one. The order of a sum depends only on shapes, so the same input gives the same bytes on any
 number of threads.
 
 Matrix products within an item use one thread. `use_threads` limits BLAS to one thread, because

@@ -34,8 +34,8 @@ def apply_kernels(
     x: np.ndarray, kernels: Sequence[Kernel], bias: np.ndarray | None, y: np.ndarray
 ) -> None:
     """Compute the pixels of all kernels of y, (O, rows, columns, N), from x, (C, H, W, N)."""
-    if bias is None:
-        bias = np.zeros(len(y), y.dtype)
+    # A tile reads numbers that follow each other.
+    bias = np.zeros(len(y), y.dtype) if bias is None else np.ascontiguousarray(bias)
     work = []
     for group in groups_of(kernels):
         frame = Frame.of(group)

@@ -1,9 +1,10 @@
 """What the kernels of a convolution see of an image, laid out in memory for `direct.py`.
 
-There are two ways. A `Frame` has the rows as they are. A `PairFrame` has combinations of rows, from
-which two rows of pixels follow with fewer products: Winograd's minimal filtering F(2, 3) or F(2, 2)
-along one axis (Lavin and Gray, 2016, "Fast Algorithms for Convolutional Neural Networks", section
-4.1). For the rows a, b, c, d of the image and the rows f, g, h of a kernel, the two rows are
+There are two ways. A `Frame` of one kind has the rows as they are. One of three or four kinds has
+combinations of rows, from which two rows of pixels follow with fewer products: Winograd's minimal
+filtering F(2, 2) or F(2, 3) along one axis (Lavin and Gray, 2016, "Fast Algorithms for
+Convolutional Neural Networks", section 4.1). For the rows a, b, c, d of the image and the rows f,
+g, h of a kernel, the two rows are
 
     p + q + r  and  q - r - s,  where  p = (a - c) f,    q = (b + c) (f + g + h) / 2,
                                        s = (b - d) h,    r = (c - b) (f - g + h) / 2,

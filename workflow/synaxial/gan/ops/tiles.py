@@ -16,12 +16,13 @@ from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-#: Bytes of a vector: those of a register. With AVX-512 there are 32 of them, otherwise 16.
-WIDE = bool(get_host_cpu_features().get("avx512f", False))
+#: Bytes of a vector: those of a register. With AVX-512 there are 32 of them, otherwise 16. What
+#: counts is what Numba compiles for: its cache gives the code to every processor of that kind.
+WIDE = "+avx512f" in cpu_target.target_context.codegen().magic_tuple()[2].split(",")
 BYTES = 64 if WIDE else 32
 
 INTEGER = ir.IntType(64)
@@ -226,8 +227,8 @@ def multiply_tile(
     for m below `height` and j below `vectors` vectors. With three kinds, it is the upper row of
     two, bias + p(0) + p(1); the lower one, `row` values further on, is bias + p(1) + p(2). With
     four, they are bias + p(0) + p(1) + p(2) and bias + p(1) - p(2) + p(3). The upper one is written
-    last. All arrays are flat, the offsets
-    int64. The order of a sum is that of k, whatever the tile.
+    last. All arrays are flat and contiguous, the offsets int64, the others of one type. The order
+    of a sum is that of k, whatever the tile.
     """
     rows, columns = height.literal_value, vectors.literal_value
     arguments = [kinds, height, vectors, pixels, types.intp, types.intp, offsets, weights]
