@@ -95,12 +95,12 @@ def test_both_ways_are_the_same_function(geometry, sizes, images, dtype):
 
 
 @pytest.mark.parametrize(
-    ("geometry", "columns"), [(Geometry(3, 3, 2, 1), 3), (Geometry(3, 3, 1, 3), 1)]
+    ("geometry", "columns"), [(Geometry(3, 3, 2, 1), 7), (Geometry(3, 3, 1, 3), 1)]
 )
 def test_rows_of_an_image_that_are_shorter_than_a_vector(monkeypatch, geometry, columns):
     # A tile of such a row would end outside of it, and write over other values.
     y, weights = draw(5, (20, *geometry.places(64, columns), 8), (20, 24, *geometry[:2]))
-    assert convolution.many_pixels(y, geometry)
+    assert convolution.many_pixels(y, y.shape[2] * 8, 24, geometry)
     actual = scatter(y, weights, geometry, (64, columns))
     monkeypatch.setattr(convolution, "LEAST_PIXELS", 1 << 30)
     assert_close(actual, scatter(y, weights, geometry, (64, columns)))
@@ -111,7 +111,7 @@ def test_a_bias_that_is_not_contiguous(step):
     geometry = Geometry(3, 3, 1, 1)
     x, weights, b = draw(6, (3, 16, 8, 8), (8, 3, 3, 3), (16,))
     b = b[::step][:8]
-    assert convolution.many_pixels(x, geometry) and not b.flags.c_contiguous
+    assert convolution.many_pixels(x, 144, len(b), geometry) and not b.flags.c_contiguous
     expected = correlate(x, weights, geometry, b.copy())
     np.testing.assert_array_equal(correlate(x, weights, geometry, b), expected)
 
@@ -121,9 +121,10 @@ GEOMETRIES = {Geometry(3, 4, 2, 1): 1, Geometry(4, 4, 2, 1): 3, Geometry(3, 3, 1
 
 
 def results_of_many_pixels(geometry):
-    x, weights, b, c = draw(2, (19, 41, 18, 8), (21, 19, *geometry[:2]), (21,), (19,))
-    gy = draw(3, (21, *geometry.places(41, 18), 8))[0]
-    assert convolution.many_pixels(gy, geometry)
+    c, o = (19, 21) if GEOMETRIES[geometry] == 1 else (16, 24)
+    x, weights, b, c = draw(2, (c, 41, 18, 8), (o, c, *geometry[:2]), (o,), (c,))
+    gy = draw(3, (o, *geometry.places(41, 18), 8))[0]
+    assert convolution.many_pixels(gy, gy.shape[2] * 8, o, geometry)
     kernel = kernels.kernel_of(weights, geometry, gy.shape[1:3])
     assert kernel.kinds == GEOMETRIES[geometry]
     return [

@@ -31,7 +31,7 @@ from synaxial.gan.ops.layout import (
     on_cpu,
     take_patches,
 )
-from synaxial.gan.ops.tiles import lanes
+from synaxial.gan.ops.rows import least_row
 
 F = chainer.functions
 
@@ -160,11 +160,13 @@ def sum_of_channels(g: Any) -> Any:
     return F.sum(g, axis=(0, 2, 3))
 
 
-def many_pixels(y: np.ndarray, geometry: Geometry) -> bool:
-    """Return whether `direct.py` computes a convolution to y, (O, rows, columns, N)."""
-    row = y.shape[2] * y.shape[3]
+def many_pixels(y: np.ndarray, row: int, outputs: int, geometry: Geometry) -> bool:
+    """Return whether `direct.py` computes a convolution to y, (O, rows, columns, N), or from it.
+
+    `row` are the values of the shortest row that is computed, `outputs` its channels.
+    """
     wide = min(geometry.height, geometry.width) >= geometry.stride
-    return wide and row >= lanes(y.dtype) and y.shape[1] * row >= LEAST_PIXELS
+    return wide and row >= least_row(outputs, y.dtype) and y[0].size >= LEAST_PIXELS
 
 
 def correlate(
@@ -177,7 +179,7 @@ def correlate(
     """
     rows, columns = geometry.places(*x.shape[1:3])
     y = np.empty((len(weights), rows, columns, x.shape[3]), x.dtype)
-    if many_pixels(y, geometry):
+    if many_pixels(y, columns * x.shape[3], len(y), geometry):
         apply_kernels(x, [kernel_of(weights, geometry, (rows, columns))], bias, y)
         return y
 
@@ -217,7 +219,7 @@ def scatter(
     x = np.empty((channels, *size, y.shape[3]), y.dtype)
     kernels = list(transposed_kernels(weights, geometry, size))
     shortest = min(kernel.places[1] for kernel in kernels) * y.shape[3]
-    if many_pixels(y, geometry) and shortest >= lanes(y.dtype):
+    if many_pixels(y, shortest, len(x), geometry):
         apply_kernels(y, kernels, bias, x)
         return x
     matrix, values = weights.reshape(len(weights), -1), y.reshape(len(y), -1)
@@ -240,7 +242,7 @@ def weight_gradient(x: np.ndarray, gy: np.ndarray, geometry: Geometry) -> np.nda
 
     x is (C, H, W, N), gy (O, rows, columns, N), the result (O, C, kernel height, kernel width).
     """
-    if many_pixels(gy, geometry):
+    if many_pixels(gy, gy.shape[2] * gy.shape[3], len(gy), geometry):
         weights = np.empty((len(gy), len(x), geometry.height, geometry.width), x.dtype)
         return weight_gradient_directly(x, gy, kernel_of(weights, geometry, gy.shape[1:3]))
     channels, taps = len(x), geometry.taps

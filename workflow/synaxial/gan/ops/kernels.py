@@ -28,8 +28,9 @@ import numpy as np
 from synaxial.gan.ops.layout import Geometry
 from synaxial.gan.ops.rows import combine_rows, pack_combined_weights, pack_weights, pad_rows
 
-#: With fewer channels or outputs, the additions cost what the products save.
-LEAST_CHANNELS = 16
+#: With fewer channels or outputs, the additions cost what the products save. The tiles have 8
+#: outputs.
+LEAST_CHANNELS, OUTPUTS_OF_TILE = 16, 8
 
 
 class Kernel(NamedTuple):
@@ -50,8 +51,8 @@ class Kernel(NamedTuple):
         """The kinds of combined rows: 3 or 4, or 1 where rows are not combined."""
         outputs, channels, height, _ = self.weights.shape
         taps, rest = divmod(height, self.stride)
-        suits = rest == 0 and taps in {2, 3} and min(outputs, channels) >= LEAST_CHANNELS
-        return taps + 1 if suits else 1
+        suits = rest == 0 and taps in {2, 3} and outputs % OUTPUTS_OF_TILE == 0
+        return taps + 1 if suits and min(outputs, channels) >= LEAST_CHANNELS else 1
 
 
 def kernel_of(weights: np.ndarray, geometry: Geometry, places: tuple[int, int]) -> Kernel:

@@ -8,16 +8,24 @@ from synaxial.gan.ops.tiles import WIDE, correlate_tile, lanes, multiply_tile
 
 #: Values of a vector of float32, for compiled code.
 LANES = lanes(np.dtype(np.float32))
-#: Vectors of a tile of four outputs.
-LONGEST = 4 if WIDE else 2
+#: Outputs of the tallest tile.
+TALLEST = 8 if WIDE else 4
 
 
 @compiled
 def tile_height(outputs: int) -> int:
     """Return the height of the next tile, if so many outputs are left."""
-    if WIDE and outputs >= 8:
-        return 8
+    if outputs >= TALLEST:
+        return TALLEST
     return 4 if outputs >= 4 else 2 if outputs >= 2 else 1
+
+
+def least_row(outputs: int, dtype: np.dtype) -> int:
+    """Return the values of the shortest row that `multiply_rows` can compute.
+
+    Tiles of 1 and 2 outputs are 4 vectors long, the others 2. Each more would have to be compiled.
+    """
+    return (4 if outputs % 4 else 2) * lanes(dtype)
 
 
 @compiled
@@ -232,7 +240,7 @@ def multiply_rows(
     """
     outputs, width, images = len(y), y.shape[2], y.shape[3]
     length, flat, channel = places[1] * images, y.reshape(-1), y[0].size
-    line, of_kind = np.empty(16 * length, y.dtype), len(tiles) // kinds
+    line, c = np.empty(16 * length, y.dtype), len(tiles) // kinds
     run, skip = np.uintp(images), np.uintp(spread * images)
     x, t, k, b = laid_out, tiles, offsets, bias
     o = 0
@@ -250,13 +258,15 @@ def multiply_rows(
             if rows == 1:
                 # The lower row is written first, and the upper one over it.
                 down = 0
-            p, n = (q - first) * step, height
+            p = (q - first) * step
             if kinds == 1:
-                multiply_row(1, n, x, p, 0, t, 0, b, o, k, target, at, apart, 0, length)
+                multiply_row(height, x, p, t, b, o, k, target, at, apart, length)
             elif kinds == 3:
-                multiply_row(3, n, x, p, kind, t, of_kind, b, o, k, target, at, apart, down, length)
+                n = TALLEST
+                multiply_tiles(3, n, 2, x, p, kind, t, c, b, o, k, target, at, apart, down, length)
             else:
-                multiply_row(4, n, x, p, kind, t, of_kind, b, o, k, target, at, apart, down, length)
+                n = TALLEST
+                multiply_tiles(4, n, 2, x, p, kind, t, c, b, o, k, target, at, apart, down, length)
             if spread > 1:
                 for row in range(rows):
                     for m in range(height):
@@ -268,42 +278,28 @@ def multiply_rows(
 
 @inlined
 def multiply_row(
-    kinds: int,
     height: int,
     padded: np.ndarray,
     pixel: int,
-    pixel_kind: int,
     tiles: np.ndarray,
-    tile_kind: int,
     bias: np.ndarray,
     o: int,
     offsets: np.ndarray,
     target: np.ndarray,
     to: int,
     channel: int,
-    down: int,
     length: int,
 ) -> None:
-    """Compute a row of places, or two, of `height` outputs, from output `o` on."""
-    x, p, pk, t, tk, b, k, y = padded, pixel, pixel_kind, tiles, tile_kind, bias, offsets, target
-    v = LANES if padded.itemsize == 4 else LANES // 2
-    n, c, d, w = kinds, channel, down, length
-    if height == 8 and length >= 2 * v:
-        multiply_tiles(n, 8, 2, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
-    elif height == 8:
-        multiply_tiles(n, 8, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
-    elif height == 4 and length >= LONGEST * v:
-        multiply_tiles(n, 4, LONGEST, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+    """Compute a row of places of `height` outputs, from output `o` on."""
+    x, p, t, b, k, y, c, w = padded, pixel, tiles, bias, offsets, target, channel, length
+    if height == TALLEST:
+        multiply_tiles(1, TALLEST, 2, x, p, 0, t, 0, b, o, k, y, to, c, 0, w)
     elif height == 4:
-        multiply_tiles(n, 4, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
-    elif height == 2 and length >= 4 * v:
-        multiply_tiles(n, 2, 4, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+        multiply_tiles(1, 4, 2, x, p, 0, t, 0, b, o, k, y, to, c, 0, w)
     elif height == 2:
-        multiply_tiles(n, 2, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
-    elif length >= 4 * v:
-        multiply_tiles(n, 1, 4, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+        multiply_tiles(1, 2, 4, x, p, 0, t, 0, b, o, k, y, to, c, 0, w)
     else:
-        multiply_tiles(n, 1, 1, v, x, p, pk, t, tk, b, o, k, y, to, c, d, w)
+        multiply_tiles(1, 1, 4, x, p, 0, t, 0, b, o, k, y, to, c, 0, w)
 
 
 @inlined
@@ -311,7 +307,6 @@ def multiply_tiles(
     kinds: int,
     height: int,
     vectors: int,
-    vector: int,
     padded: np.ndarray,
     pixel: int,
     pixel_kind: int,
@@ -327,6 +322,7 @@ def multiply_tiles(
     length: int,
 ) -> None:
     """Compute a row in tiles of some vectors. The last one may overlap the one before it."""
+    vector = LANES if padded.itemsize == 4 else LANES // 2
     last = length - vectors * vector
     j = 0
     while j < length:
@@ -366,7 +362,7 @@ def correlate_rows(
     terms = len(offsets)
     o = 0
     while o < outputs:
-        height = 4 if outputs - o >= 4 else 2 if outputs - o >= 2 else 1
+        height = 4 if outputs - o >= 4 else 1
         k = 0
         while k < terms:
             width = 4 if terms - k >= 4 else 1
@@ -375,10 +371,6 @@ def correlate_rows(
                 correlate_tile(4, 4, g, o, x, offsets, k, n, rows, vectors, sums)
             elif height == 4:
                 correlate_tile(4, 1, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif height == 2 and width == 4:
-                correlate_tile(2, 4, g, o, x, offsets, k, n, rows, vectors, sums)
-            elif height == 2:
-                correlate_tile(2, 1, g, o, x, offsets, k, n, rows, vectors, sums)
             elif width == 4:
                 correlate_tile(1, 4, g, o, x, offsets, k, n, rows, vectors, sums)
             else:
