@@ -33,7 +33,7 @@ geometries = st.one_of(
 
 
 def test_large_kernels_on_wide_images_do_not_depend_on_threads():
-    # Blocks of one wave that met were wrong by whole units here, in one of ten runs.
+    # Blocks that wrote to the same pixels at once were wrong here by whole units, in some runs.
     geometry = Geometry(5, 5, 1, 2)
     y, weights = draw(0, (64, 9, 300, 8), (64, 20, 5, 5))
     expected = scatter(y, weights, geometry, (9, 300))

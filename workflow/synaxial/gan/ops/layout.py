@@ -3,9 +3,9 @@
 Chainer's arrays have the shape (N, C, H, W) or (N, C). Ours are in memory as (C, H, W, N): channels
 first, images last. Chainer sees a transposed view, so that any of its functions works on it too.
 
-With channels first, each channel is one contiguous row, as normalisation needs it, and a
-convolution is a product of plain matrices. With images last, a pixel is a run of N values in
-memory, so that a kernel's stride costs nothing. The loops below copy and add such runs.
+With channels first, each channel is one contiguous row, as normalisation needs it. With images
+last, a pixel is a run of N values in memory, and a row of pixels is one run too, which a kernel's
+taps see at multiples of N (`direct.py`). The loops below copy and add such runs.
 """
 
 from typing import Any, NamedTuple
