@@ -95,8 +95,8 @@ def as_table(title: str, found: list[list[Any]], limit: float) -> str:
     lines = [
         f"Where the time of an iteration goes: {title}, one thread, processor time. The limit is "
         f"NumPy's product of 2048 x 2048 float32 matrices, {2e-9 * limit:.0f} GFLOP/s. The "
-        "products of the plain algorithm are counted; most convolutions compute two thirds or three "
-        "quarters of them.",
+        "products of the plain algorithm are counted; most convolutions compute two thirds or "
+        "three quarters of them.",
         "",
         "| part | share of the time | GFLOP/s | share of the limit |",
         "| --- | ---: | ---: | ---: |",

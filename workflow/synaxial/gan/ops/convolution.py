@@ -10,9 +10,9 @@ Each may have a scale, by which its product is multiplied; so then are its gradi
 
 On a GPU, Chainer's own functions are used instead. On the CPU the three are `correlate`, its
 transpose `scatter`, and `weight_gradient`, on arrays in the layout (channels, height, width,
-images), all float32 or all float64. Where there are few pixels, and usually many weights, they are products of plain matrices:
-each weight is used too seldom to be worth sorting. All others are computed by `direct.py`. The way
-depends on the shapes alone.
+images), all float32 or all float64. Where there are few pixels, and usually many weights, they are
+products of plain matrices: each weight is used too seldom to be worth sorting. All others are
+computed by `direct.py`. The way depends on the shapes alone.
 """
 
 from typing import Any
