@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from synaxial.gan.ops.layout import Geometry
-from synaxial.gan.ops.rows import combine_rows, pack_combined_weights, pack_weights, pad_rows
+from synaxial.gan.ops.rows import combine_rows, pack_weights, pad_rows
 
 #: With fewer channels or outputs, the additions cost what the products save. The tiles have 8
 #: outputs.
@@ -165,9 +165,7 @@ class Frame(NamedTuple):
 
     def tiles(self, kernel: Kernel) -> np.ndarray:
         """Return the weights, sorted and combined as `multiply_rows` reads them."""
-        if self.kinds == 1:
-            return pack_weights(kernel.weights)
-        return pack_combined_weights(kernel.weights, self.stride)
+        return pack_weights(kernel.weights, self.stride, self.kinds)
 
 
 @lru_cache

@@ -29,53 +29,34 @@ def least_row(outputs: int, dtype: np.dtype) -> int:
 
 
 @compiled
-def pack_weights(weights: np.ndarray) -> np.ndarray:
-    """Sort (O, C, height, width) by tiles of outputs, as `multiply_rows` reads them: flat.
+def pack_weights(weights: np.ndarray, stride: int, kinds: int) -> np.ndarray:
+    """Combine the rows of (O, C, height, width), and sort them by tiles of outputs: flat.
 
-    In a tile of R outputs, the R weights of a term follow each other.
+    The terms are the channels, the remainders of rows and the taps of a row; in a tile of R
+    outputs, the R weights of a term follow each other. With 3 rows f, g, h of a remainder, the
+    four kinds are f, (f + g + h) / 2, (f - g + h) / 2 and -h; with 2 rows the three are f, f + g
+    and g. With one kind, nothing is combined: the terms are the channels and all taps.
     """
     outputs, channels, rows, columns = weights.shape
-    packed = np.empty(weights.size, weights.dtype)
-    o, to = 0, 0
-    while o < outputs:
-        height = tile_height(outputs - o)
-        for c in range(channels):
-            for i in range(rows):
-                for j in range(columns):
-                    for m in range(height):
-                        packed[to] = weights[o + m, c, i, j]
-                        to += 1
-        o += height
-    return packed
-
-
-@compiled
-def pack_combined_weights(weights: np.ndarray, stride: int) -> np.ndarray:
-    """Combine the rows of (O, C, height, width), and sort them as `pack_weights` does.
-
-    The terms are the channels, the remainders of rows and the taps of a row. With 3 rows f, g, h of
-    a remainder, the kinds are f, (f + g + h) / 2, (f - g + h) / 2 and -h; with 2 rows they are f,
-    f + g and g.
-    """
-    outputs, channels, rows, columns = weights.shape
-    kind = outputs * channels * stride * columns
-    kinds = rows // stride + 1
+    remainders = rows if kinds == 1 else stride
+    kind = outputs * channels * remainders * columns
     packed = np.empty(kinds * kind, weights.dtype)
     half = weights.dtype.type(0.5)
     o, to = 0, 0
     while o < outputs:
         height = tile_height(outputs - o)
         for c in range(channels):
-            for i in range(stride):
+            for i in range(remainders):
                 for j in range(columns):
                     for m in range(o, o + height):
-                        f, g = weights[m, c, i, j], weights[m, c, i + stride, j]
+                        f = weights[m, c, i, j]
                         packed[to] = f
                         if kinds == 3:
+                            g = weights[m, c, i + stride, j]
                             packed[to + kind] = f + g
                             packed[to + 2 * kind] = g
-                        else:
-                            h = weights[m, c, i + 2 * stride, j]
+                        elif kinds == 4:
+                            g, h = weights[m, c, i + stride, j], weights[m, c, i + 2 * stride, j]
                             packed[to + kind] = half * (f + h + g)
                             packed[to + 2 * kind] = half * (f + h - g)
                             packed[to + 3 * kind] = -h
