@@ -77,9 +77,9 @@ def test_images_of_a_series_have_the_detail_of_one(monkeypatch):
     used = []
     enlarge = Upsampler.enlarge
 
-    def noted(self, images, details, randomness):
+    def noted(self, images, details, randomness, whole):
         used.append(np.array(details))
-        return enlarge(self, images, details, randomness)
+        return enlarge(self, images, details, randomness, whole)
 
     monkeypatch.setattr(Upsampler, "enlarge", noted)
     sample = Sample(images=25)

@@ -189,9 +189,29 @@ def test_the_network_decides_about_background_only_where_it_is_dark(bias):
     upsampler.last.b.array[1] = bias
     x = np.full((1, 1, 12, 12), -1, np.float32)
     x[:, :, 3:9, 3:9] = 0.2
-    y = upsampler(x, BatchRandomness(np, 1)).array[0, 0]
-    assert (y[16:32, 16:32] > -1).all()
-    assert (y[:8] == -1).all() == (bias < 0)
+    crop = upsampler.enlarge(x, DETAILS[:1], BatchRandomness(np, 1)).images.array[0, 0]
+    assert (crop[16:32, 16:32] > -1).all()
+    assert (crop[:8] == -1).all() == (bias < 0)
+    # A whole image has no brain away from that of the small image, whatever the network says.
+    whole = upsampler(x, BatchRandomness(np, 1)).array[0, 0]
+    near = np.zeros_like(whole, bool)
+    near[8:40, 8:40] = True
+    np.testing.assert_array_equal(whole > -1, near & (crop > -1))
+
+
+def test_specks_of_small_images_are_left_out_with_their_masks():
+    upsampler = Upsampler(8, 4, 2)
+    x = np.full((2, 2, 32, 32), -1, np.float32)
+    x[:, 0, 8:24, 8:24] = x[:, 1, 10:14, 10:14] = 0.5
+    speckled = x.copy()
+    speckled[:, :, 0, :3] = speckled[:, :, 28, 30] = 1
+    y, z = (upsampler(images, BatchRandomness(np, 1)).array for images in (x, speckled))
+    for images in (y, z):
+        assert (images[:, 0, 40:88, 40:88] > -1).all()
+        assert (images[:, 1, 44:52, 44:52] > 0).all()
+        images[:, :, 28:100, 28:100] = -1
+        assert (images[:, 0] == -1).all()
+        assert (images[:, 1] < 0).all()
 
 
 @pytest.mark.parametrize("axis", [2, 3])

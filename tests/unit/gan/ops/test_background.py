@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.background import DARKEST, with_background, without_holes
+from synaxial.gan.ops.background import DARKEST, near_brain, with_background, without_holes
 
 from .arrays import normal
 from .comparison import assert_close, result_and_gradients
@@ -72,3 +72,46 @@ def test_extreme_logits_have_no_gradient_and_no_nan(extreme):
     with np.errstate(all="raise", under="ignore"):
         _, _, gradient = result_and_gradients(with_background, [texture, logit], normal)
     np.testing.assert_allclose(gradient, 0, atol=1e-30)
+
+
+def test_brain_is_near_the_parts_that_hold_a_square():
+    # 32 pixels, so a square of 2; the rest of the image is black.
+    drawn = """
+        #.........
+        ....##....
+        ...####...
+        ....####..
+        ........##
+        .........#
+        ..........
+        .##.......
+        #..#......
+        ..........
+    """
+    kept = """
+        ..........
+        ....##....
+        ...####...
+        ....####..
+        ........##
+        .........#
+        ..........
+        ..........
+        ..........
+        ..........
+    """
+    brain, expected = (np.zeros((2, 1, 32, 32), bool) for _ in range(2))
+    for image, text in ((brain, drawn), (expected, kept)):
+        image[0, 0, :10, :10] = [[mark == "#" for mark in row] for row in text.split()]
+    # Joined by a corner alone, those of row 4 are a part of their own.
+    expected[0, 0, 4:6] = False
+    around = np.pad(expected[0, 0], 1)
+    expected[0, 0] = np.any([around[r : r + 32, c : c + 32] for r in range(3) for c in range(3)], 0)
+    given = brain.copy()
+    found = near_brain(given, 3)
+    assert found.shape == (2, 1, 96, 96)
+    np.testing.assert_array_equal(found, expected.repeat(3, axis=2).repeat(3, axis=3))
+    np.testing.assert_array_equal(given, brain)
+    # In the other memory layout.
+    last = np.moveaxis(np.moveaxis(brain, 0, -1).copy(), -1, 0)
+    np.testing.assert_array_equal(near_brain(last, 3), found)

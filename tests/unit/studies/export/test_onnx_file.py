@@ -9,16 +9,18 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
+from synaxial.gan.networks.detail import BRAIN
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import digest_of, make_upsampler
-from synaxial.gan.ops.background import without_holes
+from synaxial.gan.ops.background import near_brain, without_holes
 from synaxial.studies.export.graph import FORMAT, OPERATORS, Graph
 from synaxial.studies.export.inputs import inputs_of
 from synaxial.studies.export.model import make_model
-from synaxial.studies.export.upsampler_graph import add_details, add_outside
+from synaxial.studies.export.upsampler_graph import add_details, add_near, add_outside
 
 from .generators import COARSE_TO_FINE, CONDITIONS, PAPER, make_trained
 
@@ -140,6 +142,24 @@ def test_background_is_what_paths_join_to_the_border():
     assert found[0, 0, 22, 1:23].all()
     assert (logits[1, 0, 8:12, 8:12] < 0).all()
     assert not found[1, 0, 8:12, 8:12].any()
+
+
+@pytest.mark.parametrize("width", [16, 48, 64])
+def test_brain_is_near_the_same_parts_as_ours(width):
+    random = np.random.default_rng(5)
+    # Parts of many sizes, some at the border.
+    images = gaussian_filter(random.normal(size=(5, 1, width, width)), (0, 0, 2, 2))
+    images = (images * 20 - 0.9).clip(-1, 1).astype(np.float32)
+    graph = Graph()
+    near = add_near(graph, "images", width, 4)
+    number, truth = TensorProto.FLOAT, TensorProto.BOOL
+    given = [("images", number, ("N", 1, width, width))]
+    made = graph.finish("near", given, [(near, truth, ("N", 1, 4 * width, 4 * width))])
+    (found,) = in_onnxruntime(as_model(made)).run(None, {"images": images})
+    np.testing.assert_array_equal(found, near_brain(images > BRAIN, 4))
+    every = binary_dilation(images > BRAIN, np.ones((1, 1, 3, 3)))
+    # In 16 pixels, a single one is as large as a part must be.
+    assert (found[..., ::4, ::4].sum() < every.sum()) == (width > 16)
 
 
 def as_model(graph):

@@ -57,7 +57,7 @@ class Cascade(chainer.Chain):
         details = self.upsampler.draw_details(images, randomness)
         if self.detail is not None:
             details = self.xp.repeat(self.detail, len(details), axis=0)
-        return self.upsampler.enlarge(images, details, randomness).images
+        return self.upsampler.enlarge(images, details, randomness, whole=True).images
 
     def with_detail_of(
         self, latents: Any, randomness: Randomness, labels: np.ndarray | None = None

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
+from synaxial.gan.networks.detail import BRAIN, LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
-from synaxial.gan.ops.background import with_background
+from synaxial.gan.ops.background import near_brain, with_background
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
@@ -99,7 +99,8 @@ class Upsampler(chainer.Chain):
         Values are in [-1, 1]; a bright texture may exceed 1 a little. A mask is soft: -1 outside,
         1 inside.
         """
-        return self.enlarge(images, self.draw_details(images, randomness), randomness).images
+        details = self.draw_details(images, randomness)
+        return self.enlarge(images, details, randomness, whole=True).images
 
     def draw_details(self, images: Any, randomness: Randomness) -> Any:
         """Give each image the detail of a training image with a similar reduction: (N, 3)."""
@@ -132,8 +133,15 @@ class Upsampler(chainer.Chain):
         numbers = np.clip((details - known.mean(axis=0)) / scale, -FARTHEST, FARTHEST)
         return self.xp.asarray(numbers, np.float32)
 
-    def enlarge(self, images: Any, details: Any, randomness: Randomness) -> Enlarged:
-        """Enlarge images to standardised details, (N, 3); return the logits too, for the losses."""
+    def enlarge(
+        self, images: Any, details: Any, randomness: Randomness, whole: bool = False
+    ) -> Enlarged:
+        """Enlarge images to standardised details, (N, 3); return the logits too, for the losses.
+
+        `whole` images, unlike crops, have brain only near the brain of the small image. Without
+        that rule, specks of small images are enlarged, and what lies at the border of an image is
+        taken for brain that a crop has cut.
+        """
         features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)
         base = bicubic_enlargement(images, self.factor).array
@@ -144,6 +152,9 @@ class Upsampler(chainer.Chain):
         )
         # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
         logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - thresholds) * gains
+        if whole:
+            near = near_brain(chainer.as_variable(images).array[:, :1] > BRAIN, self.factor)
+            logits = F.where(self.xp.broadcast_to(near, logits.shape), logits, -F.absolute(logits))
         inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
         enlarged = with_background(texture, inside)
         if self.channels > 1:

@@ -15,6 +15,9 @@ BACKGROUND = -1
 PATHS = np.zeros((3, 3, 3), bool)
 PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
 
+#: A part of a small image's brain is a speck if it holds no square of this share of the width.
+CORE = 1 / 16
+
 #: The darkest that a pixel of the brain may be: one grey level above background.
 DARKEST = -1 + 1 / 127.5
 
@@ -64,9 +67,7 @@ def without_holes(chosen: Any) -> Any:
     A skull-stripped brain encloses few black pixels: about 20 in a slice of BraTS 2018. A path goes
     up, down, left or right.
     """
-    on_cpu = isinstance(chosen, np.ndarray)
-    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
-    xp = chainer.backend.get_array_module(chosen)
+    ndimage, xp = regions_for(chosen)
     # All images at once, without paths from one to the next.
     parts, count = ndimage.label(~chosen[:, 0], xp.asarray(PATHS))
     border = xp.concatenate([parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]], axis=1)
@@ -77,3 +78,32 @@ def without_holes(chosen: Any) -> Any:
     filled = xp.empty_like(chosen)
     filled[:, 0] = ~outside[parts]
     return filled
+
+
+def near_brain(brain: Any, factor: int) -> Any:
+    """Return where an enlarged image may have brain: bool (N, 1, factor w, factor w).
+
+    `brain` are the pixels of small images that belong to the brain, bool (N, 1, w, w). The result
+    is what they and their eight neighbours cover, without specks: a generator of small images makes
+    some, and a slice of a skull-stripped brain has hardly ever a part so small.
+    """
+    ndimage, xp = regions_for(brain)
+    core = core_of(brain.shape[-1])
+    squares = ndimage.binary_erosion(brain[:, 0], xp.ones((1, core, core), bool))
+    parts, count = ndimage.label(brain[:, 0], xp.asarray(PATHS))
+    kept = xp.zeros(count + 1, bool)
+    kept[parts[squares]] = True
+    near = ndimage.binary_dilation(kept[parts], xp.ones((1, 3, 3), bool))
+    return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
+
+
+def core_of(width: int) -> int:
+    """Return the width of the square that a part of the brain must hold, in pixels."""
+    return max(1, round(CORE * width))
+
+
+def regions_for(pixels: Any) -> tuple[Any, Any]:
+    """Return the modules for regions of images and for arrays, on the device of `pixels`."""
+    on_cpu = isinstance(pixels, np.ndarray)
+    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
+    return ndimage, chainer.backend.get_array_module(pixels)

@@ -85,10 +85,10 @@ def bilinear(graph: Graph, x: Value) -> str:
     )
 
 
-def repeated(graph: Graph, x: Value) -> str:
-    """Repeat each pixel of (N, C, H, W) along both axes."""
+def repeated(graph: Graph, x: Value, factor: int) -> str:
+    """Repeat each pixel of (N, C, H, W) along both axes, `factor` times."""
     return graph.apply(
-        *("Resize", x, "", [1.0, 1.0, 2.0, 2.0]),
+        *("Resize", x, "", [1.0, 1.0, float(factor), float(factor)]),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",

@@ -17,7 +17,7 @@ from synaxial.gan.networks.upsampler import (
     THRESHOLDS,
     Upsampler,
 )
-from synaxial.gan.ops.background import BACKGROUND, DARKEST, PATHS
+from synaxial.gan.ops.background import BACKGROUND, DARKEST, PATHS, core_of
 from synaxial.gan.ops.enlargement import SHARPNESS
 from synaxial.studies.export.graph import (
     Graph,
@@ -52,6 +52,9 @@ def add_upsampler(
     )
     certain = graph.apply("Mul", graph.apply("Sub", base, thresholds), gains)
     logits = graph.apply("Add", graph.apply("Mul", bounded, MOST), certain)
+    near = add_near(graph, channels_of(graph, images, 0, 1), width, network.factor)
+    nowhere = graph.apply("Neg", graph.apply("Abs", logits))
+    logits = graph.apply("Where", near, logits, nowhere)
     outside = add_outside(graph, channels_of(graph, logits, 0, 1), large)
     inside = graph.apply("Max", texture, DARKEST)
     enlarged = graph.apply("Where", outside, float(BACKGROUND), inside)
@@ -88,7 +91,7 @@ def _measured(graph: Graph, images: str, width: int) -> str:
     negative = graph.apply("Neg", small)
     darkest = graph.apply("MaxPool", negative, kernel_shape=[INNER, INNER], pads=[INNER // 2] * 4)
     brain = graph.apply("Less", darkest, -BRAIN)
-    inside = repeated(graph, graph.apply("Cast", brain, to=TensorProto.FLOAT))
+    inside = repeated(graph, graph.apply("Cast", brain, to=TensorProto.FLOAT), 2)
     lost = graph.apply("Sub", images, bicubic(graph, small, 2, SHARPNESS))
     lost = graph.apply("Mul", lost, inside)
     summed = [lost, *(_steps(graph, lost, axis, width) for axis in (3, 2))]
@@ -133,28 +136,52 @@ def add_outside(graph: Graph, logits: str, width: int) -> str:
     """Add the background: bool (N, 1, W, W), as `ops.background.without_holes` finds it.
 
     These are the pixels with a logit of at most 0 that a path of such pixels joins to the border.
-    From the border on, each round adds the neighbours of what was found, until nothing is new.
     """
     dark = graph.apply("Cast", graph.apply("LessOrEqual", logits, 0.0), to=TensorProto.FLOAT)
     ends = np.zeros(width)
     ends[[0, -1]] = 1
     border = graph.apply("Max", ends, ends[:, None])
-    body = Graph("round/")
+    found = _joined(graph, graph.apply("Mul", dark, border), dark, width, "outside")
+    return graph.apply("Greater", found, 0.0)
+
+
+def add_near(graph: Graph, images: str, width: int, factor: int) -> str:
+    """Add where there may be brain: bool (N, 1, W, W), as `ops.background.near_brain` finds it."""
+    brain = graph.apply("Cast", graph.apply("Greater", images, BRAIN), to=TensorProto.FLOAT)
+    core = core_of(width)
+    share = graph.apply(
+        *("AveragePool", brain),
+        kernel_shape=[core, core],
+        pads=[core // 2] * 2 + [(core - 1) // 2] * 2,
+        count_include_pad=1,
+    )
+    squares = graph.apply("Greater", share, 1 - 0.5 / core**2)
+    squares = graph.apply("Cast", squares, to=TensorProto.FLOAT)
+    kept = _joined(graph, squares, brain, width, "parts")
+    near = graph.apply("MaxPool", kept, kernel_shape=[3, 3], pads=[1] * 4)
+    return graph.apply("Greater", repeated(graph, near, factor), 0.0)
+
+
+def _joined(graph: Graph, start: str, allowed: str, width: int, name: str) -> str:
+    """Add to the pixels `start` what a path of `allowed` pixels joins to them.
+
+    All are float (N, 1, W, W), 0 or 1. Each round adds the neighbours of what was found, until
+    nothing is new.
+    """
+    body = Graph(f"{name}/")
     # How many of a pixel and its neighbours were found.
     neighbours = convolution(body, "found", PATHS[None, None, 1].astype(float), np.zeros(1))
-    grown = body.apply("Mul", body.apply("Min", neighbours, 1.0), dark)
+    grown = body.apply("Mul", body.apply("Min", neighbours, 1.0), allowed)
     new = body.apply("ReduceMax", body.apply("Sub", grown, "found"), keepdims=0)
     goes_on = body.apply("Greater", new, 0.0)
     number, truth, whole = TensorProto.FLOAT, TensorProto.BOOL, TensorProto.INT64
     shape = ("N", 1, width, width)
     loop = body.finish(
-        "round",
+        name,
         [("number", whole, ()), ("before", truth, ()), ("found", number, shape)],
         [(goes_on, truth, ()), (grown, number, shape)],
     )
-    start = graph.apply("Mul", dark, border)
-    found = graph.apply("Loop", "", np.array(True), start, body=loop)
-    return graph.apply("Greater", found, 0.0)
+    return graph.apply("Loop", "", np.array(True), start, body=loop)
 
 
 def _convolution(graph: Graph, layer: Any, x: str) -> str:

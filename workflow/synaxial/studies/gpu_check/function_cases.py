@@ -23,7 +23,7 @@ from synaxial.gan.networks.layers import BatchNormalization, hidden
 from synaxial.gan.networks.randomness import INITIALISATION, ImageRandomness, seeded_initialisers
 from synaxial.gan.networks.upsampler import PatchCritic, Upsampler
 from synaxial.gan.ops.augmentation import Changes, change, means_above
-from synaxial.gan.ops.background import with_background, without_holes
+from synaxial.gan.ops.background import near_brain, with_background, without_holes
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
 from synaxial.gan.ops.enlargement import area_reduction, bicubic_enlargement
 from synaxial.gan.ops.hidden import Dropped
@@ -198,6 +198,12 @@ def of_images() -> list[Case]:
             plain(
                 f"enclosed pixels{of}",
                 lambda v: without_holes(v.array > 0),
+                x,
+                differentiable=False,
+            ),
+            plain(
+                f"surroundings of the brain{of}",
+                lambda v: near_brain(v.array > -0.5, 3),
                 x,
                 differentiable=False,
             ),

@@ -14,7 +14,7 @@ from .randomness import Randomness
 
 SLOPE, SHARE, BLOCKS, NUMBERS = 0.2, 0.3, 2, 3
 THRESHOLD, THRESHOLD_GAIN, GAIN, MOST = -0.97, 20.0, 4.0, 10.0
-DARKEST = -1 + 1 / 127.5
+DARKEST, BRAIN, CORE = -1 + 1 / 127.5, -0.98, 1 / 16
 PATHS = np.zeros((3, 3, 3), bool)
 PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
 
@@ -67,7 +67,8 @@ class Upsampler(nn.Module):
         base = F.interpolate(images, scale_factor=self.factor, mode="bicubic", align_corners=False)
         texture = self.blurred(base + added)
         bounded = MOST * torch.tanh(GAIN / MOST * self.blurred(logits))
-        inside = without_holes(bounded + (base - THRESHOLD) * THRESHOLD_GAIN > 0)
+        logits = bounded + (base - THRESHOLD) * THRESHOLD_GAIN
+        inside = without_holes((logits > 0) & near_brain(images > BRAIN, self.factor))
         return torch.where(inside, texture.clamp(min=DARKEST), -1.0)
 
     def blurred(self, x: torch.Tensor) -> torch.Tensor:
@@ -85,6 +86,17 @@ def without_holes(chosen: torch.Tensor) -> torch.Tensor:
     outside[border.ravel()] = True
     outside[0] = False
     return torch.from_numpy(~outside[parts])[:, None]
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def near_brain(brain: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the surroundings of the brain's parts that hold a square of CORE of the width."""
+    core = max(1, round(CORE * brain.shape[-1]))
+    pixels = brain[:, 0].numpy()
+    squares = scipy.ndimage.binary_erosion(pixels, np.ones((1, core, core)))
+    kept = scipy.ndimage.binary_propagation(squares, PATHS, pixels)
+    near = scipy.ndimage.binary_dilation(kept, np.ones((1, 3, 3)))
+    return torch.from_numpy(near.repeat(factor, axis=1).repeat(factor, axis=2))[:, None]
 
 
 class Cascade(nn.Module):
