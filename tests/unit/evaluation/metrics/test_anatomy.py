@@ -95,6 +95,15 @@ def test_numbers_of_a_drawn_head() -> None:
     assert rows["histogram"][0, 250] == 100
 
 
+@pytest.mark.parametrize(("column", "stray"), [(76, 0), (77, 100), (99, 100)])
+def test_a_speck_away_from_the_brain_is_found(column: int, stray: int) -> None:
+    image = np.zeros((100, 100), np.uint8)
+    image[20:80, 30:71] = 100
+    # The side's sixteenth is 6 pixels.
+    image[50, column] = 1
+    assert metric.measure(image[None])["stray"] == stray
+
+
 def test_distances_are_those_of_another_library(phantoms: Phantoms) -> None:
     first, second = (metric.measure(phantoms.half(which).pixels) for which in (0, 1))
     found = metric.compare(first, second)

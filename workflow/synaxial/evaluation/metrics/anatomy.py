@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 from scipy.stats import wasserstein_distance
 
 from synaxial.compute.parallel import for_each
@@ -14,14 +15,15 @@ NAME = "anatomy"
 TITLE = "anatomy"
 EXPLANATION = (
     "What a reader of the images would check first: the grey levels of the brain, its area and "
-    "position, whether the background is exactly black, how symmetric the brain is, and how much "
-    "of it is as bright as a tumour on FLAIR, and where. The distribution of each quantity over "
-    "the images is compared with that of real images by the Wasserstein distance, in the unit of "
-    "the quantity. The bright parts are found by a threshold on the median and spread of the "
-    "brain, which a bright artefact passes too: on two real volumes the mean Dice coefficient with "
-    "the segmentation by experts is 0.86 and 0.88, and below 0.7 in one slice of ten. A distance "
-    "says how far a quantity is off on average, not whether an image is anatomically possible. A "
-    "value near the distance of two disjoint sets of real subjects is good."
+    "position, whether the background is exactly black and nothing lies away from the brain, how "
+    "symmetric the brain is, and how much of it is as bright as a tumour on FLAIR, and where. The "
+    "distribution of each quantity over the images is compared with that of real images by the "
+    "Wasserstein distance, in the unit of the quantity. The bright parts are found by a threshold "
+    "on the median and spread of the brain, which a bright artefact passes too: on two real "
+    "volumes the mean Dice coefficient with the segmentation by experts is 0.86 and 0.88, and "
+    "below 0.7 in one slice of ten. A distance says how far a quantity is off on average, not "
+    "whether an image is anatomically possible. A value near the distance of two disjoint sets of "
+    "real subjects is good."
 )
 SOURCE = (
     "Wasserstein-1 distances of distributions (Villani 2003; SciPy's wasserstein_distance); the "
@@ -34,6 +36,7 @@ QUANTITIES = {
     "background": "pixels that are exactly 0, % of the image",
     "row": "the centroid of the brain from the top, % of the side of the image",
     "column": "the centroid of the brain from the left, % of the side of the image",
+    "stray": "100 if something lies away from the brain, else 0",
     "symmetry": "of the brain, left to right, %",
     "hyperintense": "tumour-like part, % of the brain",
 }
@@ -44,6 +47,10 @@ POSITIONS = {
     "hyperintense_column": "its centroid to the right of that of the brain, % of the side",
     "hyperintense_right": "its part in the right half of the picture, %",
 }
+
+#: What is farther than this share of the side from the brain is away from it. Something is in 0.4 %
+#: of the slices of 15 patients of BraTS 2018, and in 4 % at half of this distance.
+AWAY = 1 / 16
 
 #: The distance of the positions, in %, where one set has no tumour-like part at all.
 FARTHEST = 100.0
@@ -81,12 +88,19 @@ def _numbers_of(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> list[floa
         100 * float((image == 0).mean()),
         100 * row / side,
         100 * column / side,
+        100.0 * _has_stray_pixels(image, brain),
         100 * symmetry(image, brain),
         100 * bright.sum() / max(int(brain.sum()), 1),
         100 * (bright_row - row) / side if found else 0.0,
         100 * (bright_column - column) / side if found else 0.0,
         100 * float(in_right_half.mean()) if found else 0.0,
     ]
+
+
+def _has_stray_pixels(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> bool:
+    """Return whether pixels that are not 0 lie away from the brain, along rows or columns."""
+    near = maximum_filter(brain, 2 * round(AWAY * image.shape[0]) + 1)
+    return bool(image[~near].any())
 
 
 def _centroid(mask: NDArray[np.bool_]) -> tuple[float, float]:
