@@ -25,6 +25,7 @@ from synaxial.gan.train.upsampling import (
     OBSERVED,
     logit_loss,
     make_upsampler_updater,
+    matched,
     order_of,
     pixel_loss,
     texture_loss,
@@ -220,6 +221,19 @@ def test_values_are_ordered_as_by_a_stable_sort():
     # Background has the response 0, of either sign, at many places.
     values[:, ::3], values[:, 1::7], values[0, :2] = 0, -0.0, (np.inf, -np.inf)
     np.testing.assert_array_equal(order_of(values), np.argsort(values, axis=1, kind="stable"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_largest_value_is_put_where_the_other_image_has_its_largest(threads):
+    values, places = np.random.default_rng(0).normal(size=(2, 3, 4, 6, 5)).astype(np.float32)
+    # In the layout of the networks.
+    places = np.moveaxis(np.moveaxis(places, 0, -1).copy(), -1, 0)
+    with use_threads(threads):
+        found = matched(values, places)
+    for image, channel in np.ndindex(3, 4):
+        order = np.argsort(places[image, channel].ravel())
+        row = found[image, channel].ravel()
+        np.testing.assert_array_equal(row[order], np.sort(values[image, channel].ravel()))
 
 
 def test_the_texture_loss_tells_a_few_strong_lines_from_weak_noise_of_the_same_strength():

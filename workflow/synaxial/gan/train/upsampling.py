@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import cut, for_each
 from synaxial.config.training import Optimizer, Training
 from synaxial.config.upsampler import Upsampler as UpsamplerSettings
 from synaxial.gan.networks.randomness import (
@@ -18,6 +19,7 @@ from synaxial.gan.networks.upsampler import Enlarged, PatchCritic, Upsampler
 from synaxial.gan.ops.background import without_holes
 from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.enlargement import area_reduction, average_squares
+from synaxial.gan.ops.layout import on_cpu
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_over_ranks, average_persistents
 from synaxial.gan.train.crops import crops_of, degrade
@@ -261,9 +263,18 @@ def matched(values: Any, places: Any) -> Any:
     """
     xp = chainer.backend.get_array_module(values)
     rows = (values.shape[0] * values.shape[1], -1)
-    order = order_of(places.reshape(rows))
-    result = xp.empty_like(order, values.dtype)
-    result[xp.arange(len(order))[:, None], order] = xp.sort(values.reshape(rows), axis=1)
+    values_of, places_of = values.reshape(rows), places.reshape(rows)
+    result = xp.empty(values_of.shape, values.dtype)
+
+    def match(some: slice) -> None:
+        order = order_of(places_of[some])
+        result[some][xp.arange(len(order))[:, None], order] = xp.sort(values_of[some], axis=1)
+
+    if on_cpu(values):
+        # A row at a time stays in the cache.
+        for_each(match, cut(len(result), 1))
+    else:
+        match(slice(None))
     return result.reshape(values.shape)
 
 
