@@ -2,18 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-import scipy.ndimage
-
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops.regions import dilated, eroded, joined
 
 #: The value of background.
 BACKGROUND = -1
-
-
-#: The neighbours of a pixel in a stack of images: those of its own image.
-PATHS = np.zeros((3, 3, 3), bool)
-PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
 
 #: A part of a small image's brain is a speck if it holds no square of this share of the width.
 CORE = 1 / 16
@@ -67,17 +60,10 @@ def without_holes(chosen: Any) -> Any:
     A skull-stripped brain encloses few black pixels: about 20 in a slice of BraTS 2018. A path goes
     up, down, left or right.
     """
-    ndimage, xp = regions_for(chosen)
-    # All images at once, without paths from one to the next.
-    parts, count = ndimage.label(~chosen[:, 0], xp.asarray(PATHS))
-    border = xp.concatenate([parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]], axis=1)
-    outside = xp.zeros(count + 1, bool)
-    outside[border.ravel()] = True
-    # Part 0 are the chosen pixels.
-    outside[0] = False
-    filled = xp.empty_like(chosen)
-    filled[:, 0] = ~outside[parts]
-    return filled
+    free = ~chosen[:, 0]
+    border = free.copy()
+    border[:, 1:-1, 1:-1] = False
+    return ~joined(border, free)[:, None]
 
 
 def near_brain(brain: Any, factor: int) -> Any:
@@ -87,23 +73,12 @@ def near_brain(brain: Any, factor: int) -> Any:
     is what they and their eight neighbours cover, without specks: a generator of small images makes
     some, and a slice of a skull-stripped brain has hardly ever a part so small.
     """
-    ndimage, xp = regions_for(brain)
-    core = core_of(brain.shape[-1])
-    squares = ndimage.binary_erosion(brain[:, 0], xp.ones((1, core, core), bool))
-    parts, count = ndimage.label(brain[:, 0], xp.asarray(PATHS))
-    kept = xp.zeros(count + 1, bool)
-    kept[parts[squares]] = True
-    near = ndimage.binary_dilation(kept[parts], xp.ones((1, 3, 3), bool))
+    pixels = brain[:, 0]
+    squares = eroded(pixels, core_of(pixels.shape[-1]), beyond=False)
+    near = dilated(joined(squares, pixels), 3)
     return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
 
 
 def core_of(width: int) -> int:
     """Return the width of the square that a part of the brain must hold, in pixels."""
     return max(1, round(CORE * width))
-
-
-def regions_for(pixels: Any) -> tuple[Any, Any]:
-    """Return the modules for regions of images and for arrays, on the device of `pixels`."""
-    on_cpu = isinstance(pixels, np.ndarray)
-    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
-    return ndimage, chainer.backend.get_array_module(pixels)
