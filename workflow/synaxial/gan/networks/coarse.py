@@ -275,10 +275,17 @@ class Critic(chainer.Chain):
             if features:
                 self.projection = EqualizedLinear(features, channels[0], 1.0)
 
-    def forward(self, images: Any, randomness: Randomness | None = None, asked: Any = None) -> Any:
+    def forward(
+        self,
+        images: Any,
+        randomness: Randomness | None = None,
+        asked: Any = None,
+        batches: int = 1,
+    ) -> Any:
         """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones.
 
-        `asked` are the features of what was asked, float32 (N, features), with conditions.
+        `asked` are the features of what was asked, float32 (N, features), with conditions. The
+        images may be several `batches`, one after the other, each with its own deviation.
         """
         width, share = self.growth.width, self.growth.share
         depth = int(math.log2(width // FIRST_WIDTH)) - 1
@@ -288,7 +295,7 @@ class Critic(chainer.Chain):
             if share < 1 and stage == depth - 1:
                 small = self.from_images[stage](average_pooling(images))
                 h = share * h + (1 - share) * small
-        h = rectified(self.last(with_deviation(h)))
+        h = rectified(self.last(with_deviation(h, batches)))
         h = rectified(self.connected(F.reshape(h, (len(h), -1))))
         scores = F.reshape(self.score(h), (len(h),))
         if asked is None:
