@@ -162,6 +162,18 @@ def test_r1_differentiates_the_critic_twice():
     assert weight.grad[0, 0, 1, 1] == pytest.approx((ends[0] - ends[1]) / 2e-2, rel=0.05)
 
 
+@pytest.mark.parametrize("width", [8, 16])
+def test_two_batches_have_the_scores_that_they_have_apart(width):
+    _, critic = make()
+    critic.growth = Growth(width, 1 if width == 8 else 0.3)
+    # So that the deviations differ.
+    images = np.random.default_rng(0).random((8, 1, width, width), dtype=np.float32)
+    images[4:] *= 5
+    apart = [critic(part).array for part in (images[:4], images[4:])]
+    together = critic(images, batches=2).array
+    np.testing.assert_allclose(together, np.concatenate(apart), rtol=1e-4, atol=1e-5)
+
+
 def test_the_first_width_is_one_of_the_widths():
     with pytest.raises(ValidationError, match="first_width: found 12; expected one of 8, 16"):
         Coarse(channels=[8, 6, 4], first_width=12)

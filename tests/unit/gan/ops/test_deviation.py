@@ -44,6 +44,13 @@ def test_an_image_alone_has_none():
     assert_close(gradient.array, 2 * x.array)
 
 
+@pytest.mark.parametrize("images", [1, 3, 8])
+def test_two_batches_are_not_mixed(images):
+    x = normal((2 * images, 3, 4, 5))
+    apart = [with_deviation(part).array for part in (x[:images], x[images:])]
+    assert_close(with_deviation(x, batches=2).array, np.concatenate(apart))
+
+
 @pytest.mark.parametrize("way", range(3))
 def test_the_memory_layout_changes_nothing(way):
     x = normal((8, 3, 4, 4))

@@ -81,6 +81,18 @@ def test_the_generator_knows_the_labels_and_keeps_them():
     assert np.all(known[:, TUMOUR] == 1)
 
 
+def test_an_iteration_scores_real_and_generated_images_as_apart():
+    """Each with its own labels' features, also where both are one batch: without R1."""
+    found = []
+    for r1 in (0.0, 1e-12):
+        updater = updater_of(variation={"mirror": False}, r1=r1)
+        updater.update()
+        assert updater.observed["score_real"] != updater.observed["score_generated"]
+        found.append(updater.observed)
+    for name, value in found[0].items():
+        assert found[1][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+
+
 def test_the_name_of_the_model_depends_on_the_labels():
     names = {
         fingerprint_of(training_of(), "d", labels_sha256="a"),

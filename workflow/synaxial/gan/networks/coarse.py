@@ -19,12 +19,12 @@ from synaxial.data.dataset.labels import LABEL
 from synaxial.gan.networks.conditions import KNOWN, UNUSED, Conditions, known_labels, used
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.generator import FIRST_WIDTH
-from synaxial.gan.networks.layers import hidden
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.modulation import modulate
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
 from synaxial.gan.ops.pooling import average_pooling
+from synaxial.gan.ops.rectification import rectified, rectified_pooling
 from synaxial.gan.ops.resampling import bilinear_upsampling
 
 F = chainer.functions
@@ -82,13 +82,9 @@ class EqualizedLinear(chainer.Chain):
             self.b = chainer.Parameter(0, (after,))
 
     def forward(self, x: Any) -> Any:
-        """From (N, inputs) to (N, outputs).
-
-        The images are the last axis in memory, as in the arrays of images.
-        """
-        weights, bias = self.W * self.scale, F.expand_dims(self.b, 1)
-        products = F.matmul(weights, x, transb=True)
-        return F.transpose(products + F.broadcast_to(bias, products.shape))
+        """From (N, inputs) to (N, outputs)."""
+        # There are fewer inputs than weights to multiply.
+        return F.linear(x * self.scale, self.W, self.b)
 
 
 class NormalizedConvolution(chainer.Chain):
@@ -215,7 +211,7 @@ class CoarseGenerator(chainer.Chain):
             h = F.concat([h, self.xp.asarray(conditions.features_of(asked))])
         style = h
         for layer in self.mapping:
-            style = rectified(layer(style))
+            style = rectified(layer(style), SLOPE)
         h = F.reshape(self.connected(h), (len(h), -1, FIRST_WIDTH, FIRST_WIDTH))
         h = self.first(pixel_normalization(h, None, None, SLOPE), style, randomness)
         depth, width, before = 0, FIRST_WIDTH, None
@@ -275,10 +271,17 @@ class Critic(chainer.Chain):
             if features:
                 self.projection = EqualizedLinear(features, channels[0], 1.0)
 
-    def forward(self, images: Any, randomness: Randomness | None = None, asked: Any = None) -> Any:
+    def forward(
+        self,
+        images: Any,
+        randomness: Randomness | None = None,
+        asked: Any = None,
+        batches: int = 1,
+    ) -> Any:
         """Score images, float32 (N, channels, width, width): float32 (N,), larger for real ones.
 
-        `asked` are the features of what was asked, float32 (N, features), with conditions.
+        `asked` are the features of what was asked, float32 (N, features), with conditions. The
+        images may be several `batches`, one after the other, each with its own deviation.
         """
         width, share = self.growth.width, self.growth.share
         depth = int(math.log2(width // FIRST_WIDTH)) - 1
@@ -288,8 +291,8 @@ class Critic(chainer.Chain):
             if share < 1 and stage == depth - 1:
                 small = self.from_images[stage](average_pooling(images))
                 h = share * h + (1 - share) * small
-        h = rectified(self.last(with_deviation(h)))
-        h = rectified(self.connected(F.reshape(h, (len(h), -1))))
+        h = rectified(self.last(with_deviation(h, batches)), SLOPE)
+        h = rectified(self.connected(F.reshape(h, (len(h), -1))), SLOPE)
         scores = F.reshape(self.score(h), (len(h),))
         if asked is None:
             return scores
@@ -307,7 +310,7 @@ class FirstStage(chainer.Chain):
 
     def forward(self, images: Any) -> Any:
         """Halve the width of images."""
-        return rectified(self.second(rectified(self.first(images))))
+        return rectified(self.second(rectified(self.first(images), SLOPE)), SLOPE)
 
 
 class ResidualStage(chainer.Chain):
@@ -322,10 +325,5 @@ class ResidualStage(chainer.Chain):
 
     def forward(self, x: Any) -> Any:
         """Halve the width."""
-        h = rectified(self.second(average_pooling(rectified(self.first(x)))))
+        h = rectified(self.second(rectified_pooling(self.first(x), SLOPE)), SLOPE)
         return (h + self.shortcut(average_pooling(x))) * np.float32(1 / GAIN)
-
-
-def rectified(x: Any) -> Any:
-    """Apply Leaky ReLU."""
-    return hidden(x, None, "leaky_relu", SLOPE)

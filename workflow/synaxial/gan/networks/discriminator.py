@@ -93,23 +93,24 @@ class Discriminator(chainer.Chain):
         return h
 
 
-def with_deviation(x: Any) -> Any:
+def with_deviation(x: Any, batches: int = 1) -> Any:
     """Append the minibatch's deviation as a channel: from (N, C, H, W) to (N, C + 1, H, W).
 
     It is the mean of the standard deviations of all values over a group of images (Karras et al.,
     2018). If N is a multiple of 4, images i, i + N / 4, … are a group of four, as in StyleGAN2;
     otherwise the batch is one group. One image has the deviation 0. Each rank's part is a batch of
-    its own.
+    its own. x may be several `batches` of N images, one after the other.
     """
-    images, _, height, width = x.shape
+    total, _, height, width = x.shape
+    images = total // batches
     if images == 1:
         xp = chainer.backend.get_array_module(x)
-        return F.concat([x, xp.zeros((1, 1, height, width), x.dtype)], axis=1)
+        return F.concat([x, xp.zeros((total, 1, height, width), x.dtype)], axis=1)
     size = GROUP if images % GROUP == 0 else images
-    groups = images // size
-    members = F.reshape(x, (size, groups, -1))
-    centred = members - F.broadcast_to(F.mean(members, axis=0, keepdims=True), members.shape)
-    variance = F.mean(centred * centred, axis=0)
-    of_groups = F.mean(F.sqrt(variance + EPSILON), axis=1)
-    of_images = F.reshape(F.tile(of_groups, size), (images, 1, 1, 1))
-    return F.concat([x, F.broadcast_to(of_images, (images, 1, height, width))], axis=1)
+    members = F.reshape(x, (batches, size, images // size, -1))
+    mean = F.mean(members, axis=1, keepdims=True)
+    centred = members - F.broadcast_to(mean, members.shape)
+    variance = F.mean(centred * centred, axis=1, keepdims=True)
+    of_groups = F.mean(F.sqrt(variance + EPSILON), axis=3, keepdims=True)
+    of_images = F.reshape(F.tile(of_groups, (1, size, 1, 1)), (total, 1, 1, 1))
+    return F.concat([x, F.broadcast_to(of_images, (total, 1, height, width))], axis=1)

@@ -187,8 +187,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         real = chainer.Variable(real, requires_grad=self._has_real_penalty())
         shown_real = self._shown(real, randomness)
         shown_generated = chainer.as_array(self._shown(generated, randomness))
-        score_real = network(shown_real, randomness, *features)
-        score_generated = network(shown_generated, randomness, *features)
+        score_real, score_generated = self._scores(
+            shown_real, shown_generated, randomness, features
+        )
         loss = self.loss.discriminator(score_real, score_generated)
         penalty = self._penalty(
             score_real, real, shown_real.array, shown_generated, randomness, features
@@ -201,6 +202,23 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
         if self.training.clipping > 0:
             clip_weights(network, self.training.clipping)
         return score_real, score_generated, loss, penalty
+
+    def _scores(
+        self, real: Any, generated: Any, randomness: BatchRandomness, features: tuple[Any, ...]
+    ) -> tuple[Any, Any]:
+        """Return the scores of real images, a Variable, and of generated ones, an array.
+
+        As one call the critic takes less time for an image. R1 needs the graph of the real images
+        alone.
+        """
+        network = self.networks.discriminator
+        if self._has_real_penalty() or not self.training.is_coarse_to_fine:
+            return network(real, randomness, *features), network(generated, randomness, *features)
+        images = self.xp.concatenate([real.array, generated])
+        features = tuple(self.xp.concatenate([array, array]) for array in features)
+        scores = network(images, randomness, *features, batches=2)
+        real_scores, generated_scores = chainer.functions.split_axis(scores, 2, axis=0)
+        return real_scores, generated_scores
 
     def _has_real_penalty(self) -> bool:
         """Return whether this iteration has R1, which is weighted by its interval."""

@@ -30,6 +30,7 @@ from synaxial.gan.ops.hidden import Dropped
 from synaxial.gan.ops.modulation import modulate
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
 from synaxial.gan.ops.pooling import average_pooling
+from synaxial.gan.ops.rectification import rectified_pooling
 from synaxial.gan.ops.resampling import (
     bilinear_upsampling,
     blur,
@@ -131,6 +132,7 @@ def resizings() -> list[Case]:
             "bicubic enlargement": (partial(bicubic_enlargement, factor=4), odd),
             "blur": (blur, odd),
             "average pooling": (average_pooling, even),
+            "rectified average pooling": (partial(rectified_pooling, slope=0.2), even),
             "area reduction": (partial(area_reduction, factor=2), even),
         }
         for name, (function, x) in functions.items():
