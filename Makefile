@@ -18,7 +18,7 @@ CATALOGUE ?= sqlite:///results/catalogue.sqlite
 TESTS ?= tests/unit
 PYTHONS ?=
 
-.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo gpu-check gpu-bundle test test-quick test-matrix kernels benchmark lint style format docs lock clean
+.PHONY: help rulegraph site install install-dev install-newest run profiles consult slurm-demo gpu-check gpu-bundle test test-quick test-matrix kernels benchmark lint format docs lock clean
 
 help:  ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -83,9 +83,8 @@ gpu-check: $(VENV)/installed  ## On a node with a GPU: compare it with the CPU a
 gpu-bundle: $(VENV)/installed  ## Make results/gpu-bundle: the check for a machine with a GPU and no package registry.
 	$(BIN)/python tools/make_gpu_bundle.py
 
-# Types are checked beside the tests, which wait for Slurm now and then.
-test: $(VENV)/installed-dev style  ## Run every check and every test.
-	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -n 2; tests=$$?; wait $$types && exit $$tests
+test: $(VENV)/installed-dev lint  ## Run every check and every test.
+	$(BIN)/python -m pytest -n 2
 
 test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Snakemake and no MPI.
 	$(BIN)/python -m pytest -n 2 -m "not (slurm or snakemake or mpi)"
@@ -113,12 +112,10 @@ benchmark: $(VENV)/installed .venv-benchmark/installed  ## Compare the speed wit
 	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check monai torchio
 	@touch $@
 
-lint: style  ## Run the checks: style, types, imports, Snakefiles, documentation.
-	$(BIN)/mypy
-
-style: $(VENV)/installed-dev
+lint: $(VENV)/installed-dev  ## Run the checks: style, types, imports, Snakefiles, documentation.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mkdocs build --quiet --strict

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from synaxial.cli import COMMANDS
+from synaxial.compute.gpus import has_cupy
 
 #: Libraries that take long to import, beside what a small command needs.
 SLOW = (
@@ -20,6 +21,9 @@ SMALL = ("data slice", "data resize", "data mask", "data pack", "data pack-masks
 #: command line to one image of a `modern` generator, `sample` takes 1.0 s of processor time on an
 #: AMD EPYC.
 OF_NETWORKS = {"chainer", "cupy", "joblib", "numba", "scipy"}
+if has_cupy():
+    # Chainer imports CuPy, which needs it.
+    OF_NETWORKS.add("scipy.special")
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,13 @@ def test_the_up_sampler_counts_where_the_generator_is_chosen_by_full_images():
     assert len(names) == 3
 
 
+def test_the_way_of_enlarging_counts_there_too(monkeypatch):
+    before = [fingerprint_of(coarse(), "d", "h", "", digest) for digest in ("", "a")]
+    monkeypatch.setattr(fingerprint, "ENLARGING_VERSION", 0)
+    after = [fingerprint_of(coarse(), "d", "h", "", digest) for digest in ("", "a")]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("differences", "same"),
     [

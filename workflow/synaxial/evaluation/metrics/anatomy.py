@@ -36,7 +36,7 @@ QUANTITIES = {
     "background": "pixels that are exactly 0, % of the image",
     "row": "the centroid of the brain from the top, % of the side of the image",
     "column": "the centroid of the brain from the left, % of the side of the image",
-    "stray": "100 if something lies away from the brain, else 0",
+    "stray": "100 if a pixel that is not 0 lies away from the brain, else 0",
     "symmetry": "of the brain, left to right, %",
     "hyperintense": "tumour-like part, % of the brain",
 }
@@ -98,7 +98,10 @@ def _numbers_of(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> list[floa
 
 
 def _has_stray_pixels(image: NDArray[np.uint8], brain: NDArray[np.bool_]) -> bool:
-    """Return whether pixels that are not 0 lie away from the brain, along rows or columns."""
+    """Return whether pixels that are not 0 lie away from the brain, along rows or columns.
+
+    Without a brain, all do.
+    """
     near = maximum_filter(brain, 2 * round(AWAY * image.shape[0]) + 1)
     return bool(image[~near].any())
 

@@ -83,7 +83,7 @@ class EqualizedLinear(chainer.Chain):
 
     def forward(self, x: Any) -> Any:
         """From (N, inputs) to (N, outputs)."""
-        # There are fewer inputs than weights to multiply.
+        # Mostly there are fewer inputs than weights to multiply.
         return F.linear(x * self.scale, self.W, self.b)
 
 

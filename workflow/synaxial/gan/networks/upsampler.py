@@ -138,9 +138,9 @@ class Upsampler(chainer.Chain):
     ) -> Enlarged:
         """Enlarge images to standardised details, (N, 3); return the logits too, for the losses.
 
-        `whole` images, unlike crops, have brain only near the brain of the small image. Without
-        that rule, specks of small images are enlarged, and what lies at the border of an image is
-        taken for brain that a crop has cut.
+        `whole` images, unlike crops, have brain only near that of the small image, and where it
+        encloses something (`near_brain`). Without that rule, specks of small images are enlarged,
+        and what lies at the border of an image is taken for brain that a crop has cut.
         """
         features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)

@@ -80,5 +80,5 @@ def near_brain(brain: Any, factor: int) -> Any:
 
 
 def core_of(width: int) -> int:
-    """Return the width of the square that a part of the brain must hold, in pixels."""
+    """Return the width of the square that a part of the brain must hold: 4 pixels of 64."""
     return max(1, round(CORE * width))

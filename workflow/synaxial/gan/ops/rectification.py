@@ -28,7 +28,10 @@ def rectified(x: Any, slope: float) -> Any:
 
 
 def rectified_pooling(x: Any, slope: float) -> Any:
-    """Apply Leaky ReLU and average pooling: from (N, C, 2 H, 2 W) to (N, C, H, W)."""
+    """Apply Leaky ReLU and average pooling: from (N, C, 2 H, 2 W) to (N, C, H, W).
+
+    Height and width must be even.
+    """
     if not on_cpu(x):
         return average_pooling(F.leaky_relu(x, slope))
     return RectifiedPooling(slope).apply((x,))[0]

@@ -23,8 +23,10 @@ def joined(start: Any, allowed: Any) -> Any:
     """
     xp = chainer.backend.get_array_module(allowed)
     if xp is np:
-        found = np.pad(start, ((0, 0), (1, 1), (1, 1)))
-        spread(found, np.ascontiguousarray(allowed))
+        images, height, width = allowed.shape
+        found = np.zeros((images, height + 2, width + 2), bool)
+        found[:, 1:-1, 1:-1] = start
+        flood(found, np.ascontiguousarray(allowed))
         return found[:, 1:-1, 1:-1]
     parts, count = chainer.backends.cuda.cupyx.scipy.ndimage.label(allowed, xp.asarray(PATHS))
     kept = xp.zeros(count + 1, bool)
@@ -33,7 +35,7 @@ def joined(start: Any, allowed: Any) -> Any:
 
 
 @compiled
-def spread(found: np.ndarray, allowed: np.ndarray) -> None:
+def flood(found: np.ndarray, allowed: np.ndarray) -> None:
     """Spread what is found, in place, along the allowed pixels.
 
     `allowed` is (N, H, W); `found`, (N, H + 2, W + 2), has a margin of one pixel.

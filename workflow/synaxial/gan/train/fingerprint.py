@@ -14,6 +14,8 @@ VERSION = 1
 #: The same for trainings of a coarse generator and of an up-sampler alone.
 COARSE_VERSION = 2
 UPSAMPLER_VERSION = 5
+#: The same for how full images are made of small ones, by which some trainings choose a generator.
+ENLARGING_VERSION = 2
 
 
 #: Settings that do not change the weights, or that have another name in the record below.
@@ -46,6 +48,7 @@ def fingerprint_of(
         left_out = left_out | {"variation"}
     if not training.conditions:
         left_out = left_out | {"conditions"}
+    chosen_by = {"upsampler": upsampler_sha256, "enlarging": ENLARGING_VERSION}
     version = VERSION if training.architecture == "dcgan" else COARSE_VERSION
     return digest_of(
         {
@@ -54,7 +57,7 @@ def fingerprint_of(
             "held_out": held_out_sha256,
             "masks": masks_sha256,
             "training": training.model_dump(mode="json", exclude=left_out),
-            **({"upsampler": upsampler_sha256} if upsampler_sha256 else {}),
+            **(chosen_by if upsampler_sha256 else {}),
             **({"labels": labels_sha256} if labels_sha256 else {}),
         }
     )

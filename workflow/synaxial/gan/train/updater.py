@@ -70,7 +70,7 @@ class Networks:
 class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     """One update of the discriminator, then one of the generator, on the same latents.
 
-    With `discriminator_steps` of k, only every k-th iteration updates the generator. The
+    With `discriminator_steps` of k, only every k-th iteration updates the generator. The paper's
     discriminator scores real and generated images as two batches, as in ChainerMN's DCGAN example,
     so that batch normalisation does not mix them.
 
@@ -206,9 +206,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def _scores(
         self, real: Any, generated: Any, randomness: BatchRandomness, features: tuple[Any, ...]
     ) -> tuple[Any, Any]:
-        """Return the scores of real images, a Variable, and of generated ones, an array.
+        """Score real images, given as a Variable, and generated ones, given as an array.
 
-        As one call the critic takes less time for an image. R1 needs the graph of the real images
+        In one call the critic takes less time per image. R1 needs the graph of the real images
         alone.
         """
         network = self.networks.discriminator

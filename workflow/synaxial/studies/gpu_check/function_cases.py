@@ -204,9 +204,10 @@ def of_images() -> list[Case]:
                 differentiable=False,
             ),
             plain(
+                # Random pixels are specks for a square of 2 pixels, and some hold one.
                 f"surroundings of the brain{of}",
-                lambda v: near_brain(v.array > -0.5, 3),
-                x,
+                lambda v: near_brain(v.array > 0.2, 2),
+                normal(images, 1, 32, 32),
                 differentiable=False,
             ),
             plain(f"means above{of}", lambda v: means_above(v.array, 0.1), x, differentiable=False),
@@ -303,6 +304,14 @@ def networks() -> list[Case]:
             *(normal(2, 2, 8, 8), normal(2, 3)),
             call=lambda link, x, details: (
                 link.enlarge(x, details.array, ImageRandomness(link.xp, [(0,), (1,)])).images
+            ),
+        ),
+        of_link(
+            "up-sampler of whole images",
+            partial(Upsampler, 8, 2, 2),
+            *(normal(2, 2, 8, 8), normal(2, 3)),
+            call=lambda link, x, details: (
+                link.enlarge(x, details.array, ImageRandomness(link.xp, [(0,), (1,)]), True).images
             ),
         ),
         of_link(
