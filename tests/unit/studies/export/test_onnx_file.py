@@ -13,9 +13,9 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Training
-from synaxial.gan.networks.detail import BRAIN
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import digest_of, make_upsampler
+from synaxial.gan.networks.upsampler import SURE
 from synaxial.gan.ops.background import near_brain, without_holes
 from synaxial.studies.export.graph import FORMAT, OPERATORS, Graph
 from synaxial.studies.export.inputs import inputs_of
@@ -156,8 +156,8 @@ def test_brain_is_near_the_same_parts_as_ours(width):
     given = [("images", number, ("N", 1, width, width))]
     made = graph.finish("near", given, [(near, truth, ("N", 1, 4 * width, 4 * width))])
     (found,) = in_onnxruntime(as_model(made)).run(None, {"images": images})
-    np.testing.assert_array_equal(found, near_brain(images > BRAIN, 4))
-    every = binary_dilation(images > BRAIN, np.ones((1, 1, 3, 3)))
+    np.testing.assert_array_equal(found, near_brain(images > SURE, 4))
+    every = binary_dilation(images > SURE, np.ones((1, 1, 3, 3)))
     # In 16 pixels, a single one is as large as a part must be.
     assert (found[..., ::4, ::4].sum() < every.sum()) == (width > 16)
 

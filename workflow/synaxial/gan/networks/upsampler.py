@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.networks.detail import BRAIN, LEAST, NUMBERS, details_of, details_of_pixels
+from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
 from synaxial.gan.ops.background import near_brain, with_background
@@ -27,6 +27,11 @@ BLOCKS, SHARE = 2, 0.3
 #: gain, of the bicubic enlargement. The threshold of background is low: a pixel at the brain's edge
 #: that is partly background belongs to the brain.
 THRESHOLDS, GAINS = (-0.97, 0.0), (20.0, 8.0)
+
+#: Above this, six grey levels above background, a pixel of a small image is brain for `near_brain`.
+#: Most of a coarse generator's background is below one grey level, and 1 % of it above three. Of 15
+#: patients of BraTS 2018, 0.01 % of the brain are lost, in 5 % of the slices, at its border.
+SURE = -0.95
 
 #: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
 #: critic that leads can make the network take everything for background.
@@ -153,7 +158,7 @@ class Upsampler(chainer.Chain):
         # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
         logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - thresholds) * gains
         if whole:
-            near = near_brain(chainer.as_variable(images).array[:, :1] > BRAIN, self.factor)
+            near = near_brain(chainer.as_variable(images).array[:, :1] > SURE, self.factor)
             logits = F.where(self.xp.broadcast_to(near, logits.shape), logits, -F.absolute(logits))
         inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
         enlarged = with_background(texture, inside)

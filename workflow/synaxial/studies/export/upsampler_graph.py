@@ -14,6 +14,7 @@ from synaxial.gan.networks.upsampler import (
     NEAREST,
     SHARE,
     SLOPE,
+    SURE,
     THRESHOLDS,
     Upsampler,
 )
@@ -148,7 +149,7 @@ def add_outside(graph: Graph, logits: str, width: int) -> str:
 
 def add_near(graph: Graph, images: str, width: int, factor: int) -> str:
     """Add where there may be brain: bool (N, 1, W, W), as `ops.background.near_brain` finds it."""
-    brain = graph.apply("Cast", graph.apply("Greater", images, BRAIN), to=TensorProto.FLOAT)
+    brain = graph.apply("Cast", graph.apply("Greater", images, SURE), to=TensorProto.FLOAT)
     core = core_of(width)
     share = graph.apply(
         *("AveragePool", brain),

@@ -14,7 +14,7 @@ from .randomness import Randomness
 
 SLOPE, SHARE, BLOCKS, NUMBERS = 0.2, 0.3, 2, 3
 THRESHOLD, THRESHOLD_GAIN, GAIN, MOST = -0.97, 20.0, 4.0, 10.0
-DARKEST, BRAIN, CORE = -1 + 1 / 127.5, -0.98, 1 / 16
+DARKEST, SURE, CORE = -1 + 1 / 127.5, -0.95, 1 / 16
 PATHS = np.zeros((3, 3, 3), bool)
 PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
 
@@ -68,7 +68,7 @@ class Upsampler(nn.Module):
         texture = self.blurred(base + added)
         bounded = MOST * torch.tanh(GAIN / MOST * self.blurred(logits))
         logits = bounded + (base - THRESHOLD) * THRESHOLD_GAIN
-        inside = without_holes((logits > 0) & near_brain(images > BRAIN, self.factor))
+        inside = without_holes((logits > 0) & near_brain(images > SURE, self.factor))
         return torch.where(inside, texture.clamp(min=DARKEST), -1.0)
 
     def blurred(self, x: torch.Tensor) -> torch.Tensor:
