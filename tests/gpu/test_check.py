@@ -61,11 +61,13 @@ def test_the_check_passes_where_all_is_right(names, check, capsys):
     assert steps["ranks"]["measured"]["communicator"] == "PureNcclCommunicator"
     assert steps["ranks"]["measured"]["largest_difference"]["limit"] == 1e-5
     # The stand-in computes with Chainer's functions what the CPU computes with the engine's: the
-    # errors are those of rounding in another order, and the limits leave room for a GPU's.
+    # errors are those of rounding in another order, and the limits leave room for a GPU's. The
+    # largest is that of the coarse generator's gradients, 4e-5: in float32 either side is up to
+    # 2.4e-5 from float64.
     functions = steps["functions"]["measured"].values()
     errors = [error for orders in functions for error in orders.values() if error["value"]]
     assert len(errors) > 50
-    assert all(error["value"] < error["limit"] / 5 for error in errors)
+    assert all(error["value"] < error["limit"] / 2 for error in errors)
     found = steps["device"]["measured"]
     assert found["gpu_0_uuid"] == found["driver"] == "unknown"
     assert len(found["commit"].removesuffix("-dirty")) == 40
