@@ -7,23 +7,15 @@ import sys
 import pytest
 
 from synaxial.cli import COMMANDS
-from synaxial.compute.gpus import has_cupy
 
 #: Libraries that take long to import, beside what a small command needs.
-SLOW = (
-    "chainer cupy joblib matplotlib mpi4py numba nibabel pandas pydicom scipy scipy.special "
-    "skimage sklearn"
-)
+SLOW = "chainer cupy joblib matplotlib mpi4py numba nibabel pandas pydicom scipy skimage sklearn"
 SMALL = ("data slice", "data resize", "data mask", "data pack", "data pack-masks", "report")
 
-#: What commands with a network need of these. Importing mpi4py would start MPI, too. Numba imports
-#: `scipy`, but none of its parts, which take long; `scipy.special` is in most of them. From the
-#: command line to one image of a `modern` generator, `sample` takes 1.0 s of processor time on an
+#: What commands with a network need of these. Importing mpi4py would start MPI, too. From the
+#: command line to one image of a `modern` generator, `sample` takes 1.2 s of processor time on an
 #: AMD EPYC.
 OF_NETWORKS = {"chainer", "cupy", "joblib", "numba", "scipy"}
-if has_cupy():
-    # Chainer imports CuPy, which needs it.
-    OF_NETWORKS.add("scipy.special")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ What is missing for Chainer:
 * `numpy.distutils` and `pkg_resources`, used by `chainer._environment_check` to warn about
   unknown versions: the whole check is skipped.
 * `numpy.sctypes`, used when `chainer.functions.array.as_strided` is imported.
-
-And what is too much: SciPy, which Chainer can do without, takes longer to import than Chainer.
 """
 
 import importlib
@@ -20,8 +18,6 @@ import types
 from typing import Any
 
 import numpy as np
-
-from synaxial.compute.gpus import has_cupy
 
 
 def skip_environment_check() -> None:
@@ -33,23 +29,13 @@ def skip_environment_check() -> None:
 
 
 def import_chainer() -> Any:
-    """Import Chainer while NumPy has the name that Chainer needs on import, and without SciPy.
-
-    Chainer needs SciPy for a few functions, such as `erfinv`, that the package does not use. CuPy,
-    which Chainer imports, needs it for more.
-    """
+    """Import Chainer while NumPy has the name that Chainer needs on import."""
     integers = [np.int8, np.int16, np.int32, np.int64]
     np.sctypes = {"int": integers}  # type: ignore[attr-defined] # noqa: NPY201
-    modules: dict[str, Any] = sys.modules
-    hidden = "scipy" not in modules and not has_cupy()
-    if hidden:
-        modules["scipy"] = None
     try:
         return importlib.import_module("chainer")
     finally:
         del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
-        if hidden:
-            del modules["scipy"]
 
 
 # CuPy 14 has no cuDNN, and Chainer would warn about that at every start.

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.ops.background import DARKEST, near_brain, with_background, without_holes
@@ -115,3 +116,19 @@ def test_brain_is_near_the_parts_that_hold_a_square():
     # In the other memory layout.
     last = np.moveaxis(np.moveaxis(brain, 0, -1).copy(), -1, 0)
     np.testing.assert_array_equal(near_brain(last, 3), found)
+
+
+def test_parts_and_holes_are_those_that_scipy_finds():
+    """In fields whose paths wind and come back, image by image."""
+    shares = np.linspace(0.3, 0.6, 40).reshape(-1, 1, 1, 1)
+    chosen = np.random.default_rng(0).random((40, 1, 32, 32)) > shares
+    filled = [ndimage.binary_fill_holes(page) for page in chosen[:, 0]]
+    assert not np.array_equal(filled, chosen[:, 0])
+    np.testing.assert_array_equal(without_holes(chosen)[:, 0], filled)
+    # A path within the pixels, from the squares of 2 x 2 pixels that are all chosen.
+    found = near_brain(chosen, 1)[:, 0]
+    for page, near in zip(chosen[:, 0], found, strict=True):
+        squares = ndimage.binary_erosion(page, np.ones((2, 2)))
+        kept = ndimage.binary_propagation(squares, mask=page)
+        np.testing.assert_array_equal(near, ndimage.binary_dilation(kept, np.ones((3, 3))))
+    assert not found.all()

@@ -7,9 +7,9 @@ hardly show them, and without them it would give all images the same average det
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
-from synaxial.gan.ops.regions import eroded
 
 Array = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def details_of(images: np.ndarray, factor: int) -> Array:
     """
     width = images.shape[-1]
     small = area_means(images[:, None].astype(np.float32), width // factor)
-    inside = eroded(small[:, 0] > BRAIN, INNER, beyond=True)
+    inside = minimum_filter(small[:, 0], (1, INNER, INNER)) > BRAIN
     inside = inside.repeat(factor, axis=1).repeat(factor, axis=2)
     detail = (images - bicubic_enlargement(small, factor).array[:, 0]) * inside
     amounts = [

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+import numpy as np
+import scipy.ndimage
+
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.regions import dilated, eroded, joined
 
 #: The value of background.
 BACKGROUND = -1
+
+#: The neighbours of a pixel in a stack of images: those of its own image.
+PATHS = np.zeros((3, 3, 3), bool)
+PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
 
 #: A part of a small image's brain is a speck if it holds no square of this share of the width.
 CORE = 1 / 16
@@ -74,11 +80,35 @@ def near_brain(brain: Any, factor: int) -> Any:
     some, and a slice of a skull-stripped brain has hardly ever a part so small.
     """
     pixels = brain[:, 0]
-    squares = eroded(pixels, core_of(pixels.shape[-1]), beyond=False)
-    near = dilated(joined(squares, pixels), 3)
+    ndimage, xp = regions_for(pixels)
+    core = core_of(pixels.shape[-1])
+    squares = ndimage.binary_erosion(pixels, xp.ones((1, core, core), bool))
+    near = ndimage.binary_dilation(joined(squares, pixels), xp.ones((1, 3, 3), bool))
     return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
 
 
 def core_of(width: int) -> int:
     """Return the width of the square that a part of the brain must hold: 4 pixels of 64."""
     return max(1, round(CORE * width))
+
+
+def joined(start: Any, allowed: Any) -> Any:
+    """Return the allowed pixels that a path of allowed pixels joins to one of `start`.
+
+    All are bool (N, H, W). All of `start` must be allowed.
+    """
+    ndimage, xp = regions_for(allowed)
+    # All images at once, without paths from one to the next.
+    parts, count = ndimage.label(allowed, xp.asarray(PATHS))
+    kept = xp.zeros(count + 1, bool)
+    kept[parts[start]] = True
+    # Part 0 are the pixels that are not allowed.
+    kept[0] = False
+    return kept[parts]
+
+
+def regions_for(pixels: Any) -> tuple[Any, Any]:
+    """Return the modules for regions of images and for arrays, on the device of `pixels`."""
+    on_cpu = isinstance(pixels, np.ndarray)
+    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
+    return ndimage, chainer.backend.get_array_module(pixels)

@@ -18,9 +18,8 @@ from synaxial.gan.networks.upsampler import (
     THRESHOLDS,
     Upsampler,
 )
-from synaxial.gan.ops.background import BACKGROUND, DARKEST, core_of
+from synaxial.gan.ops.background import BACKGROUND, DARKEST, PATHS, core_of
 from synaxial.gan.ops.enlargement import SHARPNESS
-from synaxial.gan.ops.regions import PATHS
 from synaxial.studies.export.graph import (
     Graph,
     bicubic,
