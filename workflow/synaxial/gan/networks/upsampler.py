@@ -143,9 +143,9 @@ class Upsampler(chainer.Chain):
     ) -> Enlarged:
         """Enlarge images to standardised details, (N, 3); return the logits too, for the losses.
 
-        `whole` images, unlike crops, have brain only near that of the small image, and where it
-        encloses something (`near_brain`). Without that rule, specks of small images are enlarged,
-        and what lies at the border of an image is taken for brain that a crop has cut.
+        With `whole`, the images are not crops, and there is brain only near the small image's
+        brain, and in gaps that it surrounds (`near_brain`). Otherwise specks would be enlarged, and
+        the border of an image would be taken for brain that a crop has cut.
         """
         features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)

@@ -76,8 +76,8 @@ def near_brain(brain: Any, factor: int) -> Any:
     """Return where an enlarged image may have brain: bool (N, 1, factor w, factor w).
 
     `brain` are the pixels of small images that belong to the brain, bool (N, 1, w, w). The result
-    is what they and their eight neighbours cover, without specks: a generator of small images makes
-    some, and a slice of a skull-stripped brain has hardly ever a part so small.
+    is what they and their eight neighbours cover, without specks. A generator of small images makes
+    specks; a real slice of a skull-stripped brain hardly ever has such a small part.
     """
     pixels = brain[:, 0]
     ndimage, xp = regions_for(pixels)
@@ -102,8 +102,6 @@ def joined(start: Any, allowed: Any) -> Any:
     parts, count = ndimage.label(allowed, xp.asarray(PATHS))
     kept = xp.zeros(count + 1, bool)
     kept[parts[start]] = True
-    # Part 0 are the pixels that are not allowed.
-    kept[0] = False
     return kept[parts]
 
 
