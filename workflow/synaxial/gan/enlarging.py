@@ -45,8 +45,6 @@ def run(
     Example: synaxial upsampler apply --upsampler upsampler.npz small.tif -o large.tif
     """
     network = load_upsampler(upsampler)
-    if network.channels != 1:
-        raise SynaxialError(upsampler, "enlarges images with their masks", "one of images alone")
     given = images_of(read_stack(stack), stack)
     images = as_grey(given.pages)
     height, width = images.shape[1:]
@@ -60,10 +58,10 @@ def run(
     network.to_device(chosen)
     names = [(ENLARGING, seed, number) for number in range(len(images))]
     with use_threads(threads):
-        large = upsample_images(network, images[..., None], ImageRandomness(network.xp, names))
+        large = upsample_images(network, images, ImageRandomness(network.xp, names))
     digest = digest_of(network)
     descriptions = [
         description | {"upsampler": digest, "seed": seed} for description in given.descriptions
     ]
-    write_stack(output, np.repeat(large, 3, axis=-1), descriptions)
+    write_stack(output, np.repeat(large[..., None], 3, axis=-1), descriptions)
     log.info("%s: %d slices enlarged by up-sampler %s", output, len(large), digest[:16])

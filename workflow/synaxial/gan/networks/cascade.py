@@ -8,7 +8,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.coarse import CoarseGenerator
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import Randomness
-from synaxial.gan.networks.upsampler import Upsampler
+from synaxial.gan.networks.upsampler import Upsampler, enlarged_masks
 from synaxial.gan.ops.resampling import bilinear_upsampling
 
 F = chainer.functions
@@ -50,14 +50,19 @@ class Cascade(chainer.Chain):
     ) -> Any:
         """Make images within `output_range`: float32 (N, channels, width, width).
 
-        `latents` and `labels` are those of the coarse generator. During a training it may not have
+        `latents` and `labels` are those of the coarse generator. The second channel of one with
+        masks is enlarged without the up-sampler (`enlarged_masks`). During a training it may not have
         reached its full width; then its images are enlarged bilinearly before the up-sampler.
         """
-        images = self._small(latents, randomness, labels)
+        small = self._small(latents, randomness, labels)
+        images, *masks = F.split_axis(small, small.shape[1], axis=1, force_tuple=True)
         details = self.upsampler.draw_details(images, randomness)
         if self.detail is not None:
             details = self.xp.repeat(self.detail, len(details), axis=0)
-        return self.upsampler.enlarge(images, details, randomness, whole=True).images
+        large = self.upsampler.enlarge(images, details, randomness, whole=True).images
+        if not masks:
+            return large
+        return F.concat([large, enlarged_masks(masks[0], large, self.upsampler.factor)])
 
     def with_detail_of(
         self, latents: Any, randomness: Randomness, labels: np.ndarray | None = None
@@ -65,7 +70,7 @@ class Cascade(chainer.Chain):
         """Return a copy that gives all images the detail of this one; as `forward`, with N = 1."""
         copy: Cascade = self.copy(mode="share")
         with chainer.using_config("train", False), chainer.no_backprop_mode():
-            images = self._small(latents, randomness, labels)
+            images = self._small(latents, randomness, labels)[:, :1]
         copy.detail = self.upsampler.draw_details(images, randomness)
         return copy
 

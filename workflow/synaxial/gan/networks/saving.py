@@ -101,7 +101,7 @@ def make_generator(training: Training) -> Any:
 
 def make_upsampler(training: Training) -> Upsampler:
     """Make the up-sampler of a coarse-to-fine training, with random weights."""
-    return Upsampler(training.upsampler.width, training.upsampler.factor, training.image_channels)
+    return Upsampler(training.upsampler.width, training.upsampler.factor)
 
 
 def load_upsampler(path: Path) -> Upsampler:

@@ -10,7 +10,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
-from synaxial.gan.ops.background import near_brain, with_background
+from synaxial.gan.ops.background import BACKGROUND, near_brain, with_background
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
@@ -23,10 +23,10 @@ SLOPE = 0.2
 #: Blocks of two convolutions at the small images' width, and the weight of what a block adds.
 BLOCKS, SHARE = 2, 0.3
 
-#: The logits of "not background" and "tumour" before training, as (value - threshold) times a
-#: gain, of the bicubic enlargement. The threshold of background is low: a pixel at the brain's edge
-#: that is partly background belongs to the brain.
-THRESHOLDS, GAINS = (-0.97, 0.0), (20.0, 8.0)
+#: The logits of "not background" before training, as (value - threshold) times a gain, of the
+#: bicubic enlargement. The threshold is low: a pixel at the brain's edge that is partly background
+#: belongs to the brain.
+THRESHOLD, STEEPNESS = -0.97, 20.0
 
 #: Above this, six grey levels above background, a pixel of a small image is brain for `near_brain`.
 #: Most of a coarse generator's background is below one grey level, and 1 % of it above three. Of 15
@@ -53,10 +53,7 @@ CHUNK = 8
 
 
 class Enlarged(NamedTuple):
-    """Enlarged images and their logits, both (N, channels, width, width).
-
-    The logits are those of "not background" and, with masks, of "tumour".
-    """
+    """Enlarged images and their logits of "not background", both (N, 1, width, width)."""
 
     images: Any
     logits: Any
@@ -73,36 +70,34 @@ class Upsampler(chainer.Chain):
     speckle, and the background, which is exactly -1 and never inside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
-    `channels` is 1, or 2: an image and its tumour mask. `known` are the details of up to 256
-    training images, float32 (256, 6): those of their reductions and their own.
+    `known` are the details of up to 256 training images, float32 (256, 6): those of their
+    reductions and their own.
     """
 
-    def __init__(self, width: int, factor: int, channels: int = 1) -> None:
+    def __init__(self, width: int, factor: int) -> None:
         super().__init__()
         self.width = width
         self.factor = factor
-        self.channels = channels
         stages = int(math.log2(factor))
         widths = [width] * stages + [width // 2]
         pairs = list(itertools.pairwise(widths))
         more = 1 + NUMBERS
         with self.init_scope():
-            self.first = convolution_of(channels, width)
+            self.first = convolution_of(1, width)
             self.blocks = chainer.ChainList(
                 *(convolution_of(width + 1 - k % 2, width) for k in range(2 * BLOCKS))
             )
             self.before = chainer.ChainList(*(convolution_of(a, b) for a, b in pairs))
             self.after = chainer.ChainList(*(convolution_of(b + more, b) for _, b in pairs))
             self.fine = convolution_of(widths[-1], widths[-1])
-            # Texture, then logits. Before training the result is almost the bicubic enlargement.
-            self.last = convolution_of(widths[-1], 1 + channels, scale=0.1)
+            # Texture and logits. Before training the result is almost the bicubic enlargement.
+            self.last = convolution_of(widths[-1], 2, scale=0.1)
         self.add_persistent("known", np.zeros((KNOWN, 2 * NUMBERS), np.float32))
 
     def forward(self, images: Any, randomness: Randomness) -> Any:
-        """Enlarge images: float32 (N, channels, w, w) to (N, channels, factor w, factor w).
+        """Enlarge images: float32 (N, 1, w, w) to (N, 1, factor w, factor w).
 
-        Values are in [-1, 1]; a bright texture may exceed 1 a little. A mask is soft: -1 outside,
-        1 inside.
+        Values are in [-1, 1]; a bright texture may exceed 1 a little.
         """
         details = self.draw_details(images, randomness)
         return self.enlarge(images, details, randomness, whole=True).images
@@ -150,22 +145,13 @@ class Upsampler(chainer.Chain):
         features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)
         base = bicubic_enlargement(images, self.factor).array
-        texture = blur(base[:, :1] + added)
-        thresholds, gains = (
-            self.xp.array(numbers[: self.channels], np.float32)[:, None, None]
-            for numbers in (THRESHOLDS, GAINS)
-        )
+        texture = blur(base + added)
         # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
-        logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - thresholds) * gains
+        logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - THRESHOLD) * STEEPNESS
         if whole:
-            near = near_brain(chainer.as_variable(images).array[:, :1] > SURE, self.factor)
-            logits = F.where(self.xp.broadcast_to(near, logits.shape), logits, -F.absolute(logits))
-        inside, *tumour = F.split_axis(logits, self.channels, axis=1, force_tuple=True)
-        enlarged = with_background(texture, inside)
-        if self.channels > 1:
-            # From the logit to -1 ... 1: twice the logistic function, minus 1.
-            enlarged = F.concat([enlarged, F.tanh(0.5 * tumour[0])])
-        return Enlarged(enlarged, logits)
+            near = near_brain(chainer.as_variable(images).array > SURE, self.factor)
+            logits = F.where(near, logits, -F.absolute(logits))
+        return Enlarged(with_background(texture, logits), logits)
 
     def _features(self, images: Any, details: Any, randomness: Randomness) -> Any:
         """Compute what the last layer sees, at full size."""
@@ -184,8 +170,7 @@ class PatchCritic(chainer.Chain):
     """Scores patches of images; each score sees a part of the image only (Isola et al., 2017).
 
     It is told how fine the image is to be, after the first layer. A score sees 62 x 62 pixels. All
-    convolutions have spectral normalisation (Miyato et al., 2018). It does not see masks: they are
-    -1 or 1 almost everywhere, so the norm of the first layer would be spent on them.
+    convolutions have spectral normalisation (Miyato et al., 2018).
     """
 
     def __init__(self) -> None:
@@ -245,22 +230,33 @@ def appended(x: Any, *channels: Any) -> Any:
     return F.concat([x, *channels])
 
 
+def enlarged_masks(masks: Any, images: Any, factor: int) -> Any:
+    """Enlarge the tumour masks of small images bicubically: float32 (N, 1, factor w, factor w).
+
+    A mask, float32 (N, 1, w, w), is soft: -1 outside, 1 inside, and between them where a tumour
+    covers a part of a pixel. So its edge is known to a fraction of a pixel. `images` are the
+    enlarged ones: what is background in them is no tumour.
+    """
+    xp = chainer.backend.get_array_module(images)
+    large = F.clip(bicubic_enlargement(masks, factor), -1.0, 1.0)
+    brain = chainer.as_variable(images).array > BACKGROUND
+    return F.where(brain, large, xp.full(large.shape, -1, np.float32))
+
+
 def upsample_images(
     upsampler: Upsampler, images: np.ndarray, randomness: ImageRandomness
 ) -> np.ndarray:
-    """Enlarge images in 0 … 255, (N, w, w, channels) on the host, to 8-bit ones of `factor` w.
+    """Enlarge images in 0 … 255, (N, w, w) on the host, to 8-bit ones of `factor` w.
 
-    `randomness` has one stream for each image. Background is 0; a mask is 0 outside and 255 inside.
+    `randomness` has one stream for each image. Background is 0.
     """
     width = upsampler.factor * images.shape[1]
-    result = np.empty((len(images), width, width, upsampler.channels), np.uint8)
+    result = np.empty((len(images), width, width), np.uint8)
     for first in range(0, len(images), CHUNK):
         some = slice(first, first + CHUNK)
-        values = images[some].transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1)
+        values = images[some, None] / np.float32(127.5) - np.float32(1)
         with chainer.using_config("train", False), chainer.no_backprop_mode():
             large = upsampler(upsampler.xp.asarray(values), randomness.of_images(some)).array
-        large = chainer.backends.cuda.to_cpu(large).transpose(0, 2, 3, 1)
+        large = chainer.backends.cuda.to_cpu(large)[:, 0]
         result[some] = np.clip(np.rint((large + 1) * 127.5), 0, 255)
-        if upsampler.channels > 1:
-            result[some, ..., 1] = np.where(large[..., 1] > 0, 255, 0)
     return result

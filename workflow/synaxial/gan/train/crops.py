@@ -22,7 +22,7 @@ SMOOTHED = 2.3
 
 
 def crops_of(
-    channels: list[np.ndarray],
+    images: np.ndarray,
     indices: np.ndarray,
     width: int,
     step: int,
@@ -30,43 +30,36 @@ def crops_of(
 ) -> Any:
     """Cut a square out of each image, at a random place, and mirror half of them left to right.
 
-    `channels` are the images and, with masks, the masks, each uint8 (images, W, W). The result is
-    float32 (N, channels, width, width) in [-1, 1], on the device of `randomness`. Places are
-    multiples of `step`.
+    `images` are uint8 (images, W, W). The result is float32 (N, 1, width, width) in [-1, 1], on the
+    device of `randomness`. Places are multiples of `step`.
     """
-    full = channels[0].shape[1]
+    full = images.shape[1]
     margin = min(int(full * MARGIN), (full - width) // 2) // step
     places = (full - width) // step - 2 * margin + 1
     chosen = chainer.backends.cuda.to_cpu(randomness.uniform((len(indices), 3)))
     corners = step * (margin + (chosen[:, :2] * places).astype(int))
-    pixels = np.empty((len(channels), width, width, len(indices)), np.uint8)
+    pixels = np.empty((1, width, width, len(indices)), np.uint8)
     for n, (index, (top, left)) in enumerate(zip(indices, corners, strict=True)):
-        for c, images in enumerate(channels):
-            crop = images[index, top : top + width, left : left + width]
-            pixels[c, ..., n] = crop[:, ::-1] if chosen[n, 2] < 0.5 else crop
+        crop = images[index, top : top + width, left : left + width]
+        pixels[0, ..., n] = crop[:, ::-1] if chosen[n, 2] < 0.5 else crop
     values = randomness.xp.asarray(pixels).astype(np.float32)
     values *= np.float32(1 / 127.5)
     values -= np.float32(1)
     return images_first(values)
 
 
-def degrade(small: Any, amount: float, randomness: BatchRandomness) -> Any:
-    """Spoil small images, (N, channels, w, w), as generated ones may be.
+def degrade(image: Any, amount: float, randomness: BatchRandomness) -> Any:
+    """Spoil small images, (N, 1, w, w), as generated ones may be.
 
     Each image is mixed with its blur and gets white or smooth noise, both of random strength up to
-    `amount` times the largest; background gets no noise. Half of the masks become hard.
+    `amount` times the largest; background gets no noise.
     """
-    xp, count = randomness.xp, len(small)
+    xp, count = randomness.xp, len(image)
+    # The fourth was for masks. Without it, all later numbers of a training would be others.
     draws = randomness.uniform((4, count, 1, 1, 1))
-    image = small[:, :1]
     share = np.float32(BLURRED * amount) * draws[0]
     image = image + xp.minimum(share, 1) * (smooth(image) - image)
     noise = randomness.normal(image.shape)
     noise = xp.where(draws[2] < 0.5, np.float32(SMOOTHED) * smooth(noise), noise)
     noise *= np.float32(NOISE * amount) * draws[1]
-    image = xp.clip(image + noise * (image > BRAIN), -1, 1)
-    if small.shape[1] == 1:
-        return image
-    masks = small[:, 1:]
-    hard = xp.where(masks > 0, masks.dtype.type(1), masks.dtype.type(-1))
-    return xp.concatenate([image, xp.where(draws[3] < 0.5, hard, masks)], axis=1)
+    return xp.clip(image + noise * (image > BRAIN), -1, 1)

@@ -63,7 +63,7 @@ def fingerprint_of(
     )
 
 
-def upsampler_fingerprint_of(training: Training, dataset_sha256: str, masks_sha256: str) -> str:
+def upsampler_fingerprint_of(training: Training, dataset_sha256: str) -> str:
     """Return the name of an up-sampler, which does not depend on the coarse generator's training.
 
     It depends on the number of epochs: the learning rate falls towards the end.
@@ -73,7 +73,6 @@ def upsampler_fingerprint_of(training: Training, dataset_sha256: str, masks_sha2
             "version": UPSAMPLER_VERSION,
             "part": "upsampler",
             "dataset": dataset_sha256,
-            "masks": masks_sha256,
             "seed": training.seed,
             "settings": training.upsampler.model_dump(mode="json"),
         }

@@ -130,14 +130,9 @@ def read_upsampler_inputs(
     check_share(settings.batch_size, ranks, "upsampler.batch_size")
     images = open_training_images(dataset, settings.batch_size, "upsampler.batch_size")
     description = describe_dataset(dataset, images, training)
-    masks, masks_sha256 = read_masks(dataset, training)
-    if masks is not None:
-        description["masks_sha256"] = masks_sha256
-    fingerprint = upsampler_fingerprint_of(training, description["sha256"], masks_sha256)
+    fingerprint = upsampler_fingerprint_of(training, description["sha256"])
     return Inputs(
-        *(training, monitoring, images, fingerprint, "upsampler"),
-        masks=masks,
-        description=description,
+        *(training, monitoring, images, fingerprint, "upsampler"), description=description
     )
 
 
@@ -177,13 +172,13 @@ def read_upsampler(
     )
 
     network = load_upsampler(path)
-    wanted = training.upsampler.factor, training.upsampler.width, training.image_channels
-    found = network.factor, network.width, network.channels
+    wanted = training.upsampler.factor, training.upsampler.width
+    found = network.factor, network.width
     if found != wanted:
         raise SynaxialError(
             path,
-            "has factor {}, width {} and {} channels".format(*found),
-            "factor {}, width {} and {} channels, as in the study".format(*wanted),
+            "has factor {} and width {}".format(*found),
+            "factor {} and width {}, as in the study".format(*wanted),
         )
     # Not of the file, which holds settings that do not matter, such as the number of epochs.
     return network_arrays(network), digest_of(network)

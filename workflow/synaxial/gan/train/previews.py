@@ -87,21 +87,21 @@ def preview_images(generator: Any, training: Training) -> np.ndarray:
 def enlarged_pairs(updater: Any) -> np.ndarray:
     """Return training images, each above its reduction enlarged.
 
-    They are the preview of an up-sampler, uint8 (16, width, width, channels), made by its moving
-    average with the same noise every time.
+    They are the preview of an up-sampler, uint8 (16, width, width, 1), made by its moving average
+    with the same noise every time.
     """
     network = updater.networks.average
     count = COLUMNS**2 // 2
     # A data set of fewer images shows some of them again.
-    chosen = np.resize(evenly_spaced(len(updater.channels[0]), count), count)
-    real = np.stack([np.asarray(channel[chosen]) for channel in updater.channels], axis=-1)
+    chosen = np.resize(evenly_spaced(len(updater.images), count), count)
+    real = np.asarray(updater.images[chosen])
     width = real.shape[1] // network.factor
-    small = area_means(real.transpose(0, 3, 1, 2).astype(np.float32), width)
+    small = area_means(real[:, None].astype(np.float32), width)[:, 0]
     names = [(PREVIEW_NOISE, updater.seed, number) for number in range(len(real))]
     randomness = ImageRandomness(network.xp, names)
-    enlarged = upsample_images(network, small.transpose(0, 2, 3, 1), randomness)
+    enlarged = upsample_images(network, small, randomness)
     rows = [part.reshape(-1, COLUMNS, *part.shape[1:]) for part in (real, enlarged)]
-    return np.stack(rows, axis=1).reshape(-1, *real.shape[1:])
+    return np.stack(rows, axis=1).reshape(-1, *real.shape[1:], 1)
 
 
 def as_grey_or_colour(images: np.ndarray) -> np.ndarray:

@@ -58,9 +58,7 @@ def make_session(
     training, of_upsampler = inputs.training, inputs.part == "upsampler"
     updater: Any
     if of_upsampler:
-        updater = make_upsampler_updater(
-            training, inputs.images, communicator, device, inputs.masks
-        )
+        updater = make_upsampler_updater(training, inputs.images, communicator, device)
     else:
         updater = make_updater(
             training, inputs.images, communicator, device, inputs.masks, inputs.labels

@@ -99,8 +99,8 @@ class UpsamplerNetworks:
 class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
     """One update of the critic, then one of the up-sampler, on the same crops.
 
-    `images` are uint8 (N, W, W), and so are `masks`, 0 and 255. The optimizers are named
-    `generator` and `discriminator`, as in `AdversarialUpdater`.
+    `images` are uint8 (N, W, W). The optimizers are named `generator` and `discriminator`, as in
+    `AdversarialUpdater`.
     """
 
     #: The class that draws the random numbers of an iteration.
@@ -116,10 +116,9 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         seed: int,
         communicator: Any,
         device: Any,
-        masks: np.ndarray | None = None,
     ) -> None:
         super().__init__(batches, optimizers, device=device)
-        self.channels = [images] if masks is None else [images, masks]
+        self.images = images
         self.details = networks.upsampler.learn_details(images)
         networks.average.known[...] = networks.upsampler.known
         self.networks = networks
@@ -134,7 +133,7 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
     @property
     def iterations(self) -> int:
         """The iterations of the whole training."""
-        return -(-self.settings.epochs * len(self.channels[0]) // self.settings.batch_size)
+        return -(-self.settings.epochs * len(self.images) // self.settings.batch_size)
 
     def update_core(self) -> None:
         """Do one iteration; `observed` then has its observations, averaged over the ranks."""
@@ -160,21 +159,21 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         rank = self.communicator.rank
         randomness = self.source(self.xp, UPSAMPLING, self.seed, self.iteration, rank)
         indices = self.get_iterator("main").next()
-        width = min(settings.crop, self.channels[0].shape[1])
-        real = crops_of(self.channels, indices, width, upsampler.factor, randomness)
+        width = min(settings.crop, self.images.shape[1])
+        real = crops_of(self.images, indices, width, upsampler.factor, randomness)
         small = average_squares(upsampler.factor, real)
         small = degrade(small, settings.degradation, randomness)
         details = self.details[self.xp.asarray(indices)]
         enlarged = upsampler.enlarge(small, details, randomness)
-        image, real_image = without_mask(enlarged.images), real[:, :1]
+        image = enlarged.images
 
-        loss_pixels = pixel_loss(image, real_image)
-        loss = loss_pixels + TEXTURE * texture_loss(image, real_image)
+        loss_pixels = pixel_loss(image, real)
+        loss = loss_pixels + TEXTURE * texture_loss(image, real)
         loss += LOGITS * logit_loss(enlarged, real)
         loss_value, of_critic = loss.array, (0.0, 0.0, 0.0)
         used = settings.adversarial_weight > 0 and self.iteration >= SUPERVISED * self.iterations
         if used:
-            of_critic = self._update_critic(real_image, image.array, details)
+            of_critic = self._update_critic(real, image.array, details)
             adversarial = settings.adversarial_weight * LOSSES["hinge"].generator(
                 self.networks.critic(image, details)
             )
@@ -204,11 +203,6 @@ class UpsamplerUpdater(chainer.training.updaters.StandardUpdater):
         """Write or read everything that the next iteration depends on."""
         super().serialize(serializer)
         self.networks.average.serialize(serializer["moving_average"])
-
-
-def without_mask(images: Any) -> Any:
-    """Return the first channel of a variable (N, channels, W, W), as (N, 1, W, W)."""
-    return F.split_axis(images, images.shape[1], axis=1, force_tuple=True)[0]
 
 
 def pixel_loss(images: Any, real: Any) -> Any:
@@ -295,15 +289,13 @@ def order_of(values: Any) -> Any:
 
 
 def logit_loss(enlarged: Enlarged, real: Any) -> Any:
-    """Return the cross-entropy of "not background", plus that of "tumour", in nats a pixel.
+    """Return the cross-entropy of "not background", in nats a pixel.
 
     Black pixels inside the brain do not count as background.
     """
-    xp = chainer.backend.get_array_module(real)
-    chosen = [without_holes(real[:, :1] > -1), real[:, 1:] > 0]
-    inside = xp.concatenate(chosen, axis=1).astype(real.dtype)
+    inside = without_holes(real > -1).astype(real.dtype)
     logits = enlarged.logits
-    return real.shape[1] * F.mean(F.softplus(logits) - inside * logits)
+    return F.mean(F.softplus(logits) - inside * logits)
 
 
 def make_upsampler_updater(
@@ -311,14 +303,13 @@ def make_upsampler_updater(
     images: np.ndarray,
     communicator: Any,
     device: Any,
-    masks: np.ndarray | None = None,
 ) -> UpsamplerUpdater:
     """Make the updater of an up-sampler's training at its start; all ranks must call it.
 
     The up-sampler enlarges images to the width of `images`, uint8 (N, W, W).
     """
     settings, seed = training.upsampler, training.seed
-    networks = make_upsampler_networks(settings, seed, training.image_channels, device)
+    networks = make_upsampler_networks(settings, seed, device)
     optimizers = {
         name: make_optimizer(
             Optimizer(
@@ -336,16 +327,16 @@ def make_upsampler_updater(
         len(images), settings.batch_size, seed, communicator.rank, communicator.size
     )
     return UpsamplerUpdater(
-        batches, images, networks, optimizers, settings, seed, communicator, device, masks
+        batches, images, networks, optimizers, settings, seed, communicator, device
     )
 
 
 def make_upsampler_networks(
-    settings: UpsamplerSettings, seed: int, channels: int, device: Any
+    settings: UpsamplerSettings, seed: int, device: Any
 ) -> UpsamplerNetworks:
     """Make the networks with their initial weights, which depend on the seed, on the device."""
     with seeded_initialisers(UPSAMPLER_INITIALISATION, seed):
-        upsampler = Upsampler(settings.width, settings.factor, channels)
+        upsampler = Upsampler(settings.width, settings.factor)
         critic = PatchCritic()
     average = upsampler.copy(mode="copy")
     for network in (upsampler, critic, average):
