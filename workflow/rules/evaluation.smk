@@ -3,8 +3,6 @@
 from synaxial.config.model import CONTROLS
 
 ALL = plan.trainings(study.experiments)
-# The trainings whose up-sampler enlarges images alone, without masks.
-ENLARGING = [pair for pair in CHOSEN if study.experiments[pair[0]].enlarges_images]
 ASKED = [pair for pair in CHOSEN if study.experiments[pair[0]].conditions]
 
 
@@ -214,7 +212,7 @@ rule compare:
         controls=rules.controls.output.values,
         judge=rules.judge.output.record,
         experiments=of_trainings(rules.evaluate.output.values, CHOSEN),
-        enlarged=of_trainings(rules.evaluate_upsampler.output.values, ENLARGING),
+        enlarged=of_trainings(rules.evaluate_upsampler.output.values, COARSE_TO_FINE),
     output:
         table=f"{RESULTS}/comparison.csv",
         page=report(
@@ -247,7 +245,7 @@ use rule compare as compare_all with:
         experiments=of_trainings(rules.evaluate.output.values, ALL),
         enlarged=of_trainings(
             rules.evaluate_upsampler.output.values,
-            [pair for pair in ALL if study.experiments[pair[0]].enlarges_images],
+            [pair for pair in ALL if study.experiments[pair[0]].is_coarse_to_fine],
         ),
     output:
         table=f"{RESULTS}/figures/comparison.csv",

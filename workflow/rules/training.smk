@@ -24,7 +24,6 @@ rule train_upsampler:
         monitoring=ancient(settings_of("monitoring")),
         images=rules.pack.output.images,
         description=rules.pack.output.description,
-        masks=lambda wildcards: masks_of_training(wildcards.experiment),
     output:
         upsampler=f"{TRAINING}/upsampler/upsampler.npz",
         epochs=f"{TRAINING}/upsampler/log.csv",

@@ -109,6 +109,19 @@ def test_a_file_gives_the_same_images(tmp_path, masks):
         assert set(np.unique(pages[1::2])) <= {0, 255}
 
 
+def test_an_image_does_not_depend_on_its_mask_and_background_is_no_tumour():
+    training = make_training(masks=True)
+    network = make_trained(training)
+    pages = stack_of(network, training, images=5)
+    assert (pages[1::2] > 0).any()
+    assert not pages[1::2][pages[::2] == 0].any()
+    # The mask's texture, of the coarse generator's last layer.
+    network.coarse.to_images[-1].b.array[1] += 3
+    other = stack_of(network, training, images=5)
+    np.testing.assert_array_equal(other[::2], pages[::2])
+    assert other[1::2].sum() > pages[1::2].sum()
+
+
 def test_background_is_exactly_0():
     training = make_training()
     network = make_trained(training)
@@ -178,16 +191,10 @@ def test_slices_that_are_first_reduced_keep_their_size(tmp_path):
     assert np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1] > 0.9
 
 
-@pytest.mark.parametrize(
-    ("width", "channels", "message"),
-    [
-        (30, 1, "slices.tif: its pages have 30 x 30 pixels; expected squares of a multiple of 4"),
-        (32, 2, "upsampler.npz: enlarges images with their masks; expected one of images alone"),
-    ],
-)
-def test_slices_or_up_samplers_of_another_kind(tmp_path, width, channels, message):
-    path = saved_upsampler(tmp_path, masks=channels == 2)
-    write_slices(tmp_path / "slices.tif", width)
+def test_slices_of_another_width(tmp_path):
+    path = saved_upsampler(tmp_path)
+    write_slices(tmp_path / "slices.tif", 30)
+    message = "slices.tif: its pages have 30 x 30 pixels; expected squares of a multiple of 4"
     with pytest.raises(SynaxialError, match=message):
         apply(tmp_path / "slices.tif", "--upsampler", path, "-o", tmp_path / "o.tif", "--reduce")
     assert not (tmp_path / "o.tif").exists()

@@ -186,11 +186,6 @@ class Training(Section):
         return self.architecture == "coarse_to_fine"
 
     @property
-    def enlarges_images(self) -> bool:
-        """Whether there is an up-sampler of images alone, without masks."""
-        return self.is_coarse_to_fine and not self.masks
-
-    @property
     def image_width(self) -> int:
         """The width of a generated image in pixels."""
         if self.is_coarse_to_fine:

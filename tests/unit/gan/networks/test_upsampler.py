@@ -11,6 +11,7 @@ from synaxial.gan.networks.upsampler import (
     NEAREST,
     PatchCritic,
     Upsampler,
+    enlarged_masks,
     upsample_images,
 )
 from synaxial.gan.ops.background import DARKEST, without_holes
@@ -28,28 +29,26 @@ def seed():
     np.random.seed(1)  # noqa: NPY002 -- Chainer's initialisers draw from it
 
 
-def small_images(count=3, width=8, channels=1):
-    """Random pixels within a square, and background around it; a mask of random shares."""
-    pixels = np.random.default_rng(0).integers(1, 256, (count, width, width, channels))
+def small_images(count=3, width=8):
+    """Random pixels within a square, and background around it."""
+    pixels = np.random.default_rng(0).integers(1, 256, (count, width, width))
     pixels[:, :2] = pixels[:, -2:] = pixels[:, :, :2] = pixels[:, :, -2:] = 0
     return pixels.astype(np.uint8)
 
 
 def as_input(images):
-    return images.transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    return images[:, None].astype(np.float32) / 127.5 - 1
 
 
 def streams(images, first=0):
     return ImageRandomness(np, [(SAMPLE, 5, 0, first + i) for i in range(images)])
 
 
-@pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("factor", [2, 4, 8])
-def test_shapes(factor, channels):
-    upsampler = Upsampler(16, factor, channels)
-    x = as_input(small_images(channels=channels))
-    y = upsampler(x, BatchRandomness(np, 1)).array
-    assert y.shape == (3, channels, 8 * factor, 8 * factor)
+def test_shapes(factor):
+    upsampler = Upsampler(16, factor)
+    y = upsampler(as_input(small_images()), BatchRandomness(np, 1)).array
+    assert y.shape == (3, 1, 8 * factor, 8 * factor)
     assert y.dtype == np.float32
     assert upsampler.last.W.shape[1] == 8
 
@@ -68,16 +67,16 @@ def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_backgrou
 
 
 def test_all_weights_have_gradients():
-    upsampler, critic = Upsampler(8, 4, 2), PatchCritic()
-    x = as_input(small_images(channels=2))
+    upsampler, critic = Upsampler(8, 4), PatchCritic()
+    x = as_input(small_images())
     upsampler.known[...] = np.random.default_rng(1).normal(size=(256, 6))
     details = np.random.default_rng(2).normal(size=(3, 3)).astype(np.float32)
     enlarged = upsampler.enlarge(x, details, BatchRandomness(np, 1)).images
-    scores = critic(enlarged[:, :1], details)
+    scores = critic(enlarged, details)
     assert scores.shape == (3, 1, 4, 4)
     upsampler.cleargrads()
     critic.cleargrads()
-    (chainer.functions.sum(scores) + chainer.functions.sum(enlarged[:, 1:])).backward()
+    chainer.functions.sum(scores).backward()
     for network in (upsampler, critic):
         for name, parameter in network.namedparams():
             assert np.abs(parameter.grad).max() > 0, name
@@ -100,15 +99,29 @@ def test_gradients_of_the_texture_are_those_of_finite_differences():
     assert upsampler.last.b.grad[0] == pytest.approx(measured, rel=1e-3)
 
 
-def test_8_bit_images_have_exact_background_and_hard_masks():
-    upsampler = Upsampler(8, 4, 2)
-    images = small_images(channels=2)
-    large = upsample_images(upsampler, images, streams(3))
-    assert large.shape == (3, 32, 32, 2)
+def test_8_bit_images_have_exact_background():
+    large = upsample_images(Upsampler(8, 4), small_images(), streams(3))
+    assert large.shape == (3, 32, 32)
     assert large.dtype == np.uint8
-    assert not large[:, :4, :, 0].any()
-    assert (large[..., 0] > 0).any()
-    assert set(np.unique(large[..., 1])) == {0, 255}
+    assert not large[:, :4].any()
+    assert large.any()
+
+
+def test_the_edge_of_an_enlarged_mask_is_where_its_shares_say():
+    """A disc whose reduction says how much of each pixel is tumour, within a larger brain."""
+    rows, columns = np.mgrid[:64, :64] - 31.5
+    distance = np.hypot(rows - 3, columns + 5)
+    tumour, brain = distance < 13.3, np.hypot(rows, columns) < 16
+    small = area_means(np.where(tumour, 1, -1).astype(np.float32)[None, None], 16)
+    image = np.where(brain, 0.1, -1).astype(np.float32)[None, None]
+    large = enlarged_masks(small, image, 4).array[0, 0]
+    assert large.dtype == np.float32
+    assert large.min() == -1
+    assert large.max() == 1
+    # Background is no tumour.
+    assert (large[~brain] == -1).all()
+    clear = brain & (np.abs(distance - 13.3) > 1)
+    np.testing.assert_array_equal(large[clear] > 0, tumour[clear])
 
 
 def test_an_image_depends_on_its_own_stream_alone():
@@ -180,7 +193,7 @@ def test_the_detail_of_an_image_without_a_brain_is_bounded():
 def test_an_odd_width_is_enlarged_too():
     upsampler = Upsampler(8, 2)
     large = upsample_images(upsampler, small_images(width=9), streams(3))
-    assert large.shape == (3, 18, 18, 1)
+    assert large.shape == (3, 18, 18)
 
 
 @pytest.mark.parametrize("bias", [-1e3, 1e3])
@@ -200,18 +213,20 @@ def test_the_network_decides_about_background_only_where_it_is_dark(bias):
 
 
 def test_specks_of_small_images_are_left_out_with_their_masks():
-    upsampler = Upsampler(8, 4, 2)
-    x = np.full((2, 2, 32, 32), -1, np.float32)
-    x[:, 0, 8:24, 8:24] = x[:, 1, 10:14, 10:14] = 0.5
-    speckled = x.copy()
-    speckled[:, :, 0, :3] = speckled[:, :, 28, 30] = 1
-    y, z = (upsampler(images, BatchRandomness(np, 1)).array for images in (x, speckled))
-    for images in (y, z):
-        assert (images[:, 0, 40:88, 40:88] > -1).all()
-        assert (images[:, 1, 44:52, 44:52] > 0).all()
-        images[:, :, 28:100, 28:100] = -1
-        assert (images[:, 0] == -1).all()
-        assert (images[:, 1] < 0).all()
+    upsampler = Upsampler(8, 4)
+    x, mask = np.full((2, 2, 1, 32, 32), -1, np.float32)
+    x[..., 8:24, 8:24] = mask[..., 10:14, 10:14] = 0.5
+    for speck in (False, True):
+        if speck:
+            for each in (x, mask):
+                each[..., 0, :3] = each[..., 28, 30] = 1
+        images = upsampler(x, BatchRandomness(np, 1))
+        masks = enlarged_masks(mask, images, 4).array
+        assert (images.array[..., 40:88, 40:88] > -1).all()
+        assert (masks[..., 44:52, 44:52] > 0).all()
+        for each in (images.array, masks):
+            each[..., 28:100, 28:100] = -1
+            assert (each == -1).all()
 
 
 @pytest.mark.parametrize("axis", [2, 3])

@@ -14,7 +14,7 @@ def randomness(iteration=0):
 
 
 def coordinates(width=64):
-    """Images whose pixels tell row and column: 16-bit places in two channels of 8 bits."""
+    """Images whose pixels tell their row, and images whose pixels tell their column."""
     rows, columns = np.meshgrid(np.arange(width), np.arange(width), indexing="ij")
     return [np.stack([grid.astype(np.uint8)] * 3) for grid in (rows, columns)]
 
@@ -22,11 +22,16 @@ def coordinates(width=64):
 def test_crops_are_squares_at_aligned_places_half_of_them_mirrored():
     tops, mirrored = set(), []
     for iteration in range(40):
-        crops = crops_of(coordinates(), np.array([0, 1, 2, 1]), 16, 4, randomness(iteration))
-        assert crops.shape == (4, 2, 16, 16)
-        assert crops.dtype == np.float32
-        assert images_last(crops).base is not None
-        for rows, columns in np.rint((crops + 1) * 127.5).astype(int):
+        both = [
+            crops_of(images, np.array([0, 1, 2, 1]), 16, 4, randomness(iteration))
+            for images in coordinates()
+        ]
+        for crops in both:
+            assert crops.shape == (4, 1, 16, 16)
+            assert crops.dtype == np.float32
+            assert images_last(crops).base is not None
+        found = np.rint((np.concatenate(both, axis=1) + 1) * 127.5).astype(int)
+        for rows, columns in found:
             top, left = rows[0, 0], columns.min()
             np.testing.assert_array_equal(rows, np.arange(top, top + 16)[:, None].repeat(16, 1))
             mirrored.append(columns[0, 0] > columns[0, 1])
@@ -42,17 +47,17 @@ def test_crops_are_squares_at_aligned_places_half_of_them_mirrored():
 
 def test_a_crop_may_be_the_whole_image():
     (images, _) = coordinates()
-    crops = crops_of([images], np.array([2]), 64, 4, randomness())
+    crops = crops_of(images, np.array([2]), 64, 4, randomness())
     np.testing.assert_allclose(crops[0, 0, :, 0], np.arange(64) / 127.5 - 1, atol=1e-6)
 
 
 def test_background_is_exact():
-    crops = crops_of([np.zeros((1, 32, 32), np.uint8)], np.array([0]), 16, 4, randomness())
+    crops = crops_of(np.zeros((1, 32, 32), np.uint8), np.array([0]), 16, 4, randomness())
     np.testing.assert_array_equal(crops, -1)
 
 
-def small_images(count=64, channels=1):
-    small = np.random.default_rng(0).uniform(-0.5, 0.5, (count, channels, 16, 16))
+def small_images(count=64):
+    small = np.random.default_rng(0).uniform(-0.5, 0.5, (count, 1, 16, 16))
     small[:, :, :6] = -1
     return small.astype(np.float32)
 
@@ -94,12 +99,3 @@ def test_images_are_mixed_with_up_to_half_of_their_blur():
     assert shares.mean() == pytest.approx(0.25, abs=0.03)
     assert -0.05 < shares.min() < 0.1
     assert 0.4 < shares.max() < 0.55
-
-
-def test_half_of_the_masks_become_hard():
-    small = small_images(channels=2)
-    masks = degrade(small, 1, randomness())[:, 1]
-    hard = (np.abs(masks) == 1).all(axis=(1, 2))
-    assert 0.3 < hard.mean() < 0.7
-    np.testing.assert_array_equal(masks[~hard], small[~hard, 1])
-    np.testing.assert_array_equal(masks[hard] > 0, small[hard, 1] > 0)

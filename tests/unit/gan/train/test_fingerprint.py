@@ -90,7 +90,7 @@ def test_the_way_of_enlarging_counts_there_too(monkeypatch):
     ],
 )
 def test_the_name_of_an_up_sampler(differences, same):
-    names = [upsampler_fingerprint_of(t, "d", "") for t in (coarse(), coarse(**differences))]
+    names = [upsampler_fingerprint_of(t, "d") for t in (coarse(), coarse(**differences))]
     assert (names[0] == names[1]) == same
 
 

@@ -80,7 +80,7 @@ SETTINGS = {
         "augmentation": BEYOND["augmentation"],
         "conditions": ["level", "tumour"],
     },
-    "upsampler, masks": {**COARSE_TO_FINE, "masks": True},
+    "upsampler": COARSE_TO_FINE,
 }
 
 
@@ -92,8 +92,7 @@ def make_job(folder, name):
         write_masks(job.dataset)
         return job
     upsampler = Job(folder / "upsampler", 32, "upsampler train", **settings)
-    write_masks(upsampler.dataset)
-    if name.startswith("upsampler"):
+    if name == "upsampler":
         return upsampler
     upsampler.run_here()
     options = ("--upsampler", upsampler.output / "upsampler.npz")

@@ -46,6 +46,13 @@ def test_its_digest_does_not_depend_on_settings_without_effect(trained, tmp_path
     assert path.read_bytes() != (tmp_path / "other.npz").read_bytes()
 
 
+def test_masks_do_not_concern_it(trained, tmp_path):
+    job = Job(tmp_path, 32, "upsampler train", **COARSE_TO_FINE, masks=True)
+    job.run_here()
+    digests = [digest_of(load_upsampler(each.output / "upsampler.npz")) for each in (trained, job)]
+    assert digests[0] == digests[1]
+
+
 def test_a_dcgan_has_none(tmp_path):
     with pytest.raises(SynaxialError, match="architecture: is dcgan; expected coarse_to_fine"):
         Job(tmp_path, command="upsampler train", **DCGAN).run_here()
@@ -56,7 +63,7 @@ def test_a_coarse_generator_needs_one_of_its_settings(trained, tmp_path):
         Job(tmp_path / "a", 32, **COARSE_TO_FINE).run_here()
     options = ("--upsampler", trained.output / "upsampler.npz")
     other = {**COARSE_TO_FINE, "upsampler": {**COARSE_TO_FINE["upsampler"], "width": 12}}
-    message = "has factor 2, width 8 and 1 channels; expected factor 2, width 12 and 1 channels"
+    message = "has factor 2 and width 8; expected factor 2 and width 12"
     with pytest.raises(SynaxialError, match=message):
         Job(tmp_path / "b", 32, options=options, **other).run_here()
     with pytest.raises(SynaxialError, match=r"--upsampler: is .*, but the architecture is dcgan"):

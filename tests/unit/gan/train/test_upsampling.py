@@ -49,30 +49,28 @@ def one_thread():
 
 
 def brains(count=12, width=32):
-    """Discs of smooth stripes on exact background, and masks of smaller discs."""
+    """Discs of smooth stripes on exact background."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:width, :width] - width / 2
-    images, masks = [], []
+    images = []
     for _ in range(count):
         angle, phase, radius = generator.uniform((0, 0, width * 0.3), (3, 6, width * 0.45))
         stripes = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 0.6 + phase)
         grey = 130 + 80 * stripes
         images.append(np.where(np.hypot(x, y) < radius, grey, 0))
-        masks.append(np.where(np.hypot(x - 3, y) < radius / 3, 255, 0))
-    return np.array(images).astype(np.uint8), np.array(masks).astype(np.uint8)
+    return np.array(images).astype(np.uint8)
 
 
-def updater_of(data, masks=None, factor=4, **settings):
+def updater_of(data, factor=4, **settings):
     communicator, device = open_communicator(open_world(1), "cpu")
     training = Training.model_validate(
         {
             "architecture": "coarse_to_fine",
             "seeds": [3],
-            "masks": masks is not None,
             "upsampler": {**TINY, "factor": factor, **settings},
         }
     )
-    return make_upsampler_updater(training, data, communicator, device, masks)
+    return make_upsampler_updater(training, data, communicator, device)
 
 
 def state_of(updater):
@@ -81,14 +79,12 @@ def state_of(updater):
     return {name: np.array(value) for name, value in serializer.target.items()}
 
 
-@pytest.mark.parametrize("with_masks", [False, True])
-def test_a_resumed_training_continues_exactly(with_masks):
-    images, masks = brains()
-    arguments = (images, masks if with_masks else None)
-    whole = updater_of(*arguments, epochs=7)
+def test_a_resumed_training_continues_exactly():
+    images = brains()
+    whole = updater_of(images, epochs=7)
     for _ in range(8):
         whole.update()
-    first, second = (updater_of(*arguments, epochs=7) for _ in range(2))
+    first, second = (updater_of(images, epochs=7) for _ in range(2))
     for _ in range(5):
         first.update()
     assert first.observed["loss_discriminator"] != 0
@@ -104,7 +100,7 @@ def test_a_resumed_training_continues_exactly(with_masks):
 @pytest.mark.parametrize("settings", [{}, {"adversarial_weight": 0}])
 def test_it_resumes_before_the_critic_takes_part(settings):
     """The critic's optimizer then has no state yet."""
-    images, _ = brains(10)
+    images = brains(10)
     whole, first, second = (updater_of(images, epochs=20, **settings) for _ in range(3))
     for updater, steps in ((whole, 8), (first, 2)):
         for _ in range(steps):
@@ -116,7 +112,7 @@ def test_it_resumes_before_the_critic_takes_part(settings):
 
 
 def test_all_ranks_know_the_details_of_all_images_and_a_file_keeps_some():
-    images, _ = brains(20)
+    images = brains(20)
     updater = updater_of(images)
     details = details_of_pixels(images, 4)
     upsampler = updater.networks.upsampler
@@ -134,7 +130,7 @@ def test_all_ranks_know_the_details_of_all_images_and_a_file_keeps_some():
 
 
 def test_the_initial_weights_depend_on_the_seed_and_leave_numpys_generator_alone():
-    images, _ = brains()
+    images = brains()
     np.random.seed(5)  # noqa: NPY002
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     first = updater_of(images)
@@ -150,7 +146,7 @@ def test_the_initial_weights_depend_on_the_seed_and_leave_numpys_generator_alone
 
 
 def test_the_critic_takes_part_after_an_eighth_and_rates_fall_at_the_end():
-    images, _ = brains(10)
+    images = brains(10)
     updater = updater_of(images, epochs=20)
     assert updater.iterations == 50
     critics, rates = {}, {}
@@ -166,7 +162,7 @@ def test_the_critic_takes_part_after_an_eighth_and_rates_fall_at_the_end():
 
 
 def test_a_weight_of_0_trains_without_a_critic():
-    images, _ = brains()
+    images = brains()
     updater = updater_of(images, epochs=2, adversarial_weight=0)
     before = network_arrays(updater.networks.critic)
     before = {name: array.copy() for name, array in before.items()}
@@ -178,18 +174,17 @@ def test_a_weight_of_0_trains_without_a_critic():
 
 def test_losses_are_their_formulas():
     generator = np.random.default_rng(0)
-    images, real = generator.uniform(-1, 1, (2, 3, 2, 8, 8)).astype(np.float32)
+    images, real = generator.uniform(-1, 1, (2, 3, 1, 8, 8)).astype(np.float32)
     real[:, 0, :3] = -1
-    logits = generator.normal(0, 2, (3, 2, 8, 8)).astype(np.float32)
+    logits = generator.normal(0, 2, (3, 1, 8, 8)).astype(np.float32)
     difference = (images - real)[:, 0]
     halves = difference.reshape(3, 4, 2, 4, 2).mean(axis=(2, 4))
     expected = np.abs(halves).mean() + 0.3 * np.abs(difference).mean()
-    found = pixel_loss(images[:, :1], real[:, :1])
+    found = pixel_loss(images, real)
     assert float(found.array) == pytest.approx(expected, rel=1e-5)
     share = 1 / (1 + np.exp(-logits.astype(np.float64)))
-    inside = np.stack([without_holes(real[:, :1] > -1)[:, 0], real[:, 1] > 0], axis=1)
-    entropy = -np.where(inside, np.log(share), np.log(1 - share))
-    expected = entropy[:, 0].mean() + entropy[:, 1].mean()
+    entropy = -np.where(without_holes(real > -1), np.log(share), np.log(1 - share))
+    expected = entropy.mean()
     found = logit_loss(Enlarged(images, chainer.Variable(logits)), real)
     assert float(found.array) == pytest.approx(expected, rel=1e-5)
 
@@ -264,11 +259,9 @@ def test_the_texture_loss_wants_as_much_texture_and_does_not_ask_where():
 
 
 def test_the_gradient_is_that_of_the_whole_loss():
-    """Against one backward pass through both networks; the critic sees no masks."""
-    images, masks = brains()
-    updater, expected = (
-        updater_of(images, masks, epochs=34, adversarial_weight=2.0) for _ in range(2)
-    )
+    """Against one backward pass through both networks."""
+    images = brains()
+    updater, expected = (updater_of(images, epochs=34, adversarial_weight=2.0) for _ in range(2))
     updater.iteration = 50
     # The critic stays as it is.
     updater.get_optimizer("discriminator").update = lambda *_: None
@@ -277,16 +270,16 @@ def test_the_gradient_is_that_of_the_whole_loss():
     upsampler, critic = expected.networks.upsampler, expected.networks.critic
     randomness = BatchRandomness(np, UPSAMPLING, 3, 50, 0)
     indices = expected.get_iterator("main").next()
-    real = crops_of([images, masks], indices, 16, 4, randomness)
+    real = crops_of(images, indices, 16, 4, randomness)
     small = degrade(area_reduction(real, 4).array, 1, randomness)
     details = expected.details[indices]
     enlarged = upsampler.enlarge(small, details, randomness)
-    image, real_image = enlarged.images[:, :1], real[:, :1]
-    both = np.concatenate([real_image, image.array])
+    image = enlarged.images
+    both = np.concatenate([real, image.array])
     critic(both, np.concatenate([details, details]))
     score = F.mean(critic(image, details))
-    pixels = pixel_loss(image, real_image)
-    loss = pixels + texture_loss(image, real_image) + 0.1 * logit_loss(enlarged, real) - 2 * score
+    pixels = pixel_loss(image, real)
+    loss = pixels + texture_loss(image, real) + 0.1 * logit_loss(enlarged, real) - 2 * score
     upsampler.cleargrads()
     loss.backward()
     assert updater.observed["loss_pixels"] == pytest.approx(float(pixels.array), rel=1e-5)
@@ -301,21 +294,19 @@ def test_the_gradient_is_that_of_the_whole_loss():
 
 
 def test_200_iterations_are_better_than_bicubic():
-    images, masks = brains()
-    updater = updater_of(images, masks, epochs=134, batch_size=8, crop=32, adversarial_weight=0.01)
+    images = brains()
+    updater = updater_of(images, epochs=134, batch_size=8, crop=32, adversarial_weight=0.01)
     for _ in range(200):
         updater.update()
-    real = np.stack([images, masks], axis=1).astype(np.float32) / 127.5 - 1
+    real = images[:, None].astype(np.float32) / 127.5 - 1
     small = area_reduction(real, 4).array
-    pixels = np.rint((small + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels = np.rint((small + 1) * 127.5).astype(np.uint8)[:, 0]
     randomness = ImageRandomness(np, [(SAMPLE, i) for i in range(len(pixels))])
     large = upsample_images(updater.networks.average, pixels, randomness)
-    image = large[:, None, ..., 0] / np.float32(127.5) - 1
-    ours = pixel_loss(image, real[:, :1])
-    bicubic = pixel_loss(bicubic_enlargement(small[:, :1], 4), real[:, :1])
+    image = large[:, None] / np.float32(127.5) - 1
+    ours = pixel_loss(image, real)
+    bicubic = pixel_loss(bicubic_enlargement(small, 4), real)
     assert float(ours.array) < 0.95 * float(bicubic.array)
-    assert (large[images == 0, 0] == 0).mean() > 0.93
-    brain = large[:, None, ..., 0] > 0
+    assert (large[images == 0] == 0).mean() > 0.93
+    brain = large[:, None] > 0
     np.testing.assert_array_equal(brain, without_holes(brain))
-    overlap = ((large[..., 1] > 0) & (masks > 0)).sum()
-    assert 2 * overlap / ((large[..., 1] > 0).sum() + (masks > 0).sum()) > 0.7

@@ -50,9 +50,9 @@ class Cascade(chainer.Chain):
     ) -> Any:
         """Make images within `output_range`: float32 (N, channels, width, width).
 
-        `latents` and `labels` are those of the coarse generator. The second channel of one with
-        masks is enlarged without the up-sampler (`enlarged_masks`). During a training it may not have
-        reached its full width; then its images are enlarged bilinearly before the up-sampler.
+        `latents` and `labels` are those of the coarse generator. During a training it may not have
+        reached its full width; then its images are enlarged bilinearly before the up-sampler. A
+        second channel, the mask, is enlarged without the up-sampler (`enlarged_masks`).
         """
         small = self._small(latents, randomness, labels)
         images, *masks = F.split_axis(small, small.shape[1], axis=1, force_tuple=True)

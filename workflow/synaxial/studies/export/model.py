@@ -11,7 +11,7 @@ from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.saving import TrainedGenerator, digest_of, training_in
 from synaxial.studies.export.coarse_graph import add_coarse
 from synaxial.studies.export.dcgan_graph import add_generator
-from synaxial.studies.export.graph import FORMAT, OPERATORS, Graph, noise_images
+from synaxial.studies.export.graph import FORMAT, OPERATORS, Graph, channels_of, noise_images
 from synaxial.studies.export.inputs import (
     COARSE_NOISE,
     DETAIL,
@@ -23,7 +23,7 @@ from synaxial.studies.export.inputs import (
     meaning_of_images,
     upsampler_noise_widths,
 )
-from synaxial.studies.export.upsampler_graph import add_upsampler
+from synaxial.studies.export.upsampler_graph import add_enlarged_masks, add_upsampler
 
 #: The name of the output.
 IMAGES = "images"
@@ -73,8 +73,14 @@ def _add_cascade(graph: Graph, network: Cascade, training: Training) -> str:
     images = add_coarse(graph, network.coarse, LATENTS, LABELS, iter(noise))
     images = graph.apply("Clip", images, *network.output_range)
     noise = noise_images(graph, UPSAMPLER_NOISE, upsampler_noise_widths(training))
-    width = training.coarse.width
-    return add_upsampler(graph, network.upsampler, images, width, DETAIL, iter(noise))
+    grey = channels_of(graph, images, 0, 1) if training.masks else images
+    width, upsampler = training.coarse.width, network.upsampler
+    large = add_upsampler(graph, upsampler, grey, width, DETAIL, iter(noise))
+    if not training.masks:
+        return large
+    soft = channels_of(graph, images, 1, 2)
+    masks = add_enlarged_masks(graph, soft, large, upsampler.factor)
+    return graph.apply("Concat", large, masks, axis=1)
 
 
 def describe(trained: TrainedGenerator) -> dict[str, str]:

@@ -9,13 +9,13 @@ from onnx import TensorProto
 from synaxial.gan.networks.detail import BRAIN, INNER, LEAST, NUMBERS
 from synaxial.gan.networks.upsampler import (
     GAIN,
-    GAINS,
     MOST,
     NEAREST,
     SHARE,
     SLOPE,
+    STEEPNESS,
     SURE,
-    THRESHOLDS,
+    THRESHOLD,
     Upsampler,
 )
 from synaxial.gan.ops.background import BACKGROUND, DARKEST, PATHS, core_of
@@ -34,42 +34,40 @@ from synaxial.studies.export.graph import (
 def add_upsampler(
     graph: Graph, network: Upsampler, images: str, width: int, detail: str, noise: Iterator[str]
 ) -> str:
-    """Add an up-sampler: from (N, channels, width, width) in [-1, 1] to `factor` times the width.
+    """Add an up-sampler: from (N, 1, width, width) in [-1, 1] to `factor` times the width.
 
     `detail` are numbers in [0, 1), (N, 1), that choose each image's detail among those of similar
     training images; `noise` are images (N, 1, w, w), one for each use.
     """
     details = add_details(graph, network, images, width, detail)
     features = _features(graph, network, images, width, details, noise)
-    channels, large = network.channels, width * network.factor
     last = _convolution(graph, network.last, features)
     base = bicubic(graph, images, network.factor, SHARPNESS)
-    added = graph.apply("Add", channels_of(graph, base, 0, 1), channels_of(graph, last, 0, 1))
-    texture = _blurred(graph, added, 1)
-    smooth = _blurred(graph, channels_of(graph, last, 1, 1 + channels), channels)
+    texture = _blurred(graph, graph.apply("Add", base, channels_of(graph, last, 0, 1)))
+    smooth = _blurred(graph, channels_of(graph, last, 1, 2))
     bounded = graph.apply("Tanh", graph.apply("Mul", smooth, GAIN / MOST))
-    thresholds, gains = (
-        np.array(numbers[:channels])[:, None, None] for numbers in (THRESHOLDS, GAINS)
-    )
-    certain = graph.apply("Mul", graph.apply("Sub", base, thresholds), gains)
+    certain = graph.apply("Mul", graph.apply("Sub", base, THRESHOLD), STEEPNESS)
     logits = graph.apply("Add", graph.apply("Mul", bounded, MOST), certain)
-    near = add_near(graph, channels_of(graph, images, 0, 1), width, network.factor)
+    near = add_near(graph, images, width, network.factor)
     nowhere = graph.apply("Neg", graph.apply("Abs", logits))
     logits = graph.apply("Where", near, logits, nowhere)
-    outside = add_outside(graph, channels_of(graph, logits, 0, 1), large)
+    outside = add_outside(graph, logits, width * network.factor)
     inside = graph.apply("Max", texture, DARKEST)
-    enlarged = graph.apply("Where", outside, float(BACKGROUND), inside)
-    if channels == 1:
-        return enlarged
-    tumour = graph.apply("Mul", channels_of(graph, logits, 1, 2), 0.5)
-    return graph.apply("Concat", enlarged, graph.apply("Tanh", tumour), axis=1)
+    return graph.apply("Where", outside, float(BACKGROUND), inside)
+
+
+def add_enlarged_masks(graph: Graph, masks: str, images: str, factor: int) -> str:
+    """Add the enlargement of soft masks, (N, 1, w, w), for the enlarged images (N, 1, W, W)."""
+    large = graph.apply("Clip", bicubic(graph, masks, factor, SHARPNESS), -1.0, 1.0)
+    brain = graph.apply("Greater", images, float(BACKGROUND))
+    return graph.apply("Where", brain, large, -1.0)
 
 
 def add_details(graph: Graph, network: Upsampler, images: str, width: int, detail: str) -> str:
     """Add the choice of each image's detail, as `Upsampler.draw_details` does: (N, 3)."""
     known = np.unique(network.known, axis=0)
     scale = np.maximum(known.std(axis=0), LEAST)[:NUMBERS]
-    found = _measured(graph, channels_of(graph, images, 0, 1), width)
+    found = _measured(graph, images, width)
     # (N, known, 3), in the order of our own rounding and sum: a tie is a tie here too.
     difference = graph.apply("Sub", graph.apply("Unsqueeze", found, [1]), known[:, :NUMBERS])
     distances = graph.apply("Div", graph.apply("Abs", difference), scale)
@@ -193,9 +191,8 @@ def _activated(graph: Graph, layer: Any, x: str) -> str:
     return leaky(graph, _convolution(graph, layer, x), SLOPE)
 
 
-def _blurred(graph: Graph, x: str, channels: int) -> str:
-    """Smooth (N, channels, H, W), as `ops.resampling.blur` does."""
+def _blurred(graph: Graph, x: str) -> str:
+    """Smooth (N, 1, H, W), as `ops.resampling.blur` does."""
     row = np.array([0.25, 0.5, 0.25])
-    kernel = np.broadcast_to(np.outer(row, row), (channels, 1, 3, 3))
     around = graph.apply("Pad", x, [0, 0, 1, 1, 0, 0, 1, 1], mode="edge")
-    return graph.apply("Conv", around, kernel, group=channels)
+    return graph.apply("Conv", around, np.outer(row, row)[None, None])

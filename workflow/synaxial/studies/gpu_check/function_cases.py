@@ -21,7 +21,7 @@ from synaxial.gan.networks.coarse import CoarseGenerator, Critic, masked
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.layers import BatchNormalization, hidden
 from synaxial.gan.networks.randomness import INITIALISATION, ImageRandomness, seeded_initialisers
-from synaxial.gan.networks.upsampler import PatchCritic, Upsampler
+from synaxial.gan.networks.upsampler import PatchCritic, Upsampler, enlarged_masks
 from synaxial.gan.ops.augmentation import Changes, change, means_above
 from synaxial.gan.ops.background import near_brain, with_background, without_holes
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
@@ -210,6 +210,12 @@ def of_images() -> list[Case]:
                 normal(images, 1, 32, 32),
                 differentiable=False,
             ),
+            plain(
+                f"enlarged masks{of}",
+                lambda v, masks: enlarged_masks(masks, F.maximum(v, v * 0 - 1), 2),
+                *(normal(images, 1, 18, 14), normal(images, 1, 9, 7)),
+                differentiable=False,
+            ),
             plain(f"means above{of}", lambda v: means_above(v.array, 0.1), x, differentiable=False),
             Case(f"augmentation{of}", (x,), partial(augmented, images)),
         ]
@@ -300,16 +306,16 @@ def networks() -> list[Case]:
         ),
         of_link(
             "up-sampler",
-            partial(Upsampler, 8, 2, 2),
-            *(normal(2, 2, 8, 8), normal(2, 3)),
+            partial(Upsampler, 8, 2),
+            *(normal(2, 1, 8, 8), normal(2, 3)),
             call=lambda link, x, details: (
                 link.enlarge(x, details.array, ImageRandomness(link.xp, [(0,), (1,)])).images
             ),
         ),
         of_link(
             "up-sampler of whole images",
-            partial(Upsampler, 8, 2, 2),
-            *(normal(2, 2, 8, 8), normal(2, 3)),
+            partial(Upsampler, 8, 2),
+            *(normal(2, 1, 8, 8), normal(2, 3)),
             call=lambda link, x, details: (
                 link.enlarge(x, details.array, ImageRandomness(link.xp, [(0,), (1,)]), True).images
             ),
