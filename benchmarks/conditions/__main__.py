@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.conditions import numbers, pictures
+from benchmarks.partner import REPOSITORY
 
 from synaxial.compute.parallel import use_threads
 from synaxial.data.dataset.reading import read_dataset
@@ -31,7 +32,7 @@ def main() -> None:
         description="Ask a trained generator for slices, and measure what comes",
     )
     parser.add_argument("--results", type=Path, required=True, help="results of the study (folder)")
-    parser.add_argument("--experiment", default="asked", help="an experiment with conditions")
+    parser.add_argument("--experiment", default="asked", help="its conditions and masks")
     parser.add_argument("--seed", type=int, default=1, help="its seed")
     parser.add_argument("--output", type=Path, required=True, help="folder of numbers and pictures")
     given = parser.parse_args()
@@ -68,10 +69,10 @@ def make_images(generator: Path, folder: Path) -> None:
 
 
 def sample(generator: Path, output: Path, *words: object) -> None:
-    """Run `synaxial sample` on the CPU."""
+    """Run `synaxial sample` on the CPU, with the default settings of `sample`."""
     command = [sys.executable, "-m", "synaxial", "sample", "--generator", generator]
-    command += ["--output", output, "--device", "cpu", *words]
-    subprocess.run([*map(str, command)], check=True)
+    command += ["--config", REPOSITORY / "config.yaml", "--output", output, "--device", "cpu"]
+    subprocess.run([*map(str, [*command, *words])], check=True)
 
 
 def measure(results: Path, folder: Path) -> dict[str, dict[str, object]]:

@@ -21,16 +21,15 @@ from synaxial.evaluation.conditions import read_real as read_unseen
 from synaxial.evaluation.controls import half_of
 from synaxial.evaluation.features.judge import Network
 from synaxial.evaluation.metrics.brain_masks import brain_mask
-from synaxial.io.images import as_grey
 from synaxial.io.pages import markdown_of
-from synaxial.io.stacks import masks_of, read_stack
 from synaxial.studies.segment.slices import Slices, read_real, reduced
+from synaxial.studies.segment.slices import read_generated as read_generated_slices
 from synaxial.studies.segment.unet import UNet, segment, train
 
 #: A mask of fewer pixels, of 256 x 256, is no tumour. Fixed before anything was measured.
 FEWEST = 25
 
-#: The U-Net that finds tumours: that of the segmentation study, at half the width.
+#: The U-Net that finds tumours: that of the segmentation study, on images of half the width.
 FINDER = Segment(reduction=2)
 
 #: The meaning of each number, in the order of the table.
@@ -62,8 +61,8 @@ class Asked:
 def read_generated(paths: Sequence[Path]) -> Asked:
     """Return the images of some stacks, what was asked of each, and the masks that they have."""
     pixels, labels = read_asked(paths)
-    masks = [as_grey(masks_of(read_stack(path), path).pages) > 0 for path in paths]
-    return Asked(pixels, labels, np.concatenate(masks))
+    masks = read_generated_slices(list(paths), pixels.shape[1]).masks
+    return Asked(pixels, labels, masks)
 
 
 def read_held_out(folder: Path) -> Asked:
@@ -126,13 +125,14 @@ def table_of_conditions(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     return markdown_of(rows)
 
 
-def table_of_neighbours(numbers: Mapping[str, Mapping[str, float]]) -> str:
+def table_of_neighbours(numbers: Mapping[str, Mapping[str, float | None]]) -> str:
     """Return the table in Markdown: how alike slices of one head are, beside real heads."""
     rows = [["slices", "generated", "real"]]
     for name in numbers["generated"]:
         apart = name.removesuffix("_mm")
         meaning = "two heads, one level" if name == "other_heads" else f"{apart} mm apart"
-        rows.append([meaning, *(f"{numbers[kind][name]:.3f}" for kind in rows[0][1:])])
+        found = (numbers[kind][name] for kind in rows[0][1:])
+        rows.append([meaning, *("none" if value is None else f"{value:.3f}" for value in found)])
     return markdown_of(rows)
 
 

@@ -17,7 +17,7 @@ from synaxial.io.sheets import make_sheet
 SHOWN = np.s_[:, 16:240, 40:216]
 
 #: Columns and rows of the sheet and of the picture of heads; columns of the picture of sides.
-SHEET, HEADS, SIDES = (8, 4), (8, 4), 6
+SHEET, SLICES, SIDES = (8, 4), (8, 4), 6
 
 
 def are_too_near(
@@ -47,7 +47,7 @@ def draw_heads(
     path: Path, heads: list[Path], training: NDArray[np.uint8], limit: float
 ) -> dict[str, int]:
     """Draw one head a row, at evenly spaced levels; return how many of all slices are too near."""
-    columns, rows = HEADS
+    columns, rows = SLICES
     every = np.stack([read_asked([head])[0] for head in heads])
     near = np.stack([are_too_near(head, training, limit) for head in every])
     levels = np.arange(0, every.shape[1], every.shape[1] // columns)[:columns]

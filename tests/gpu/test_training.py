@@ -87,9 +87,8 @@ def test_the_coarse_to_fine_recipe_with_masks_and_conditions(device, tmp_path):
     }
     upsampler = Job(tmp_path / "upsampler", 32, "upsampler train", GPU, **recipe)
     coarse = Job(tmp_path / "coarse", 32, options=GPU, **recipe)
-    for job in (upsampler, coarse):
-        write_masks(job.dataset)
-        write_index(job.dataset)
+    write_masks(coarse.dataset)
+    write_index(coarse.dataset)
     coarse.options += ("--upsampler", upsampler.output / "upsampler.npz")
     commands(upsampler.arguments(), coarse.arguments())
     names = {upsampler: "upsampler.npz", coarse: "generator.npz"}

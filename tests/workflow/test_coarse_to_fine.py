@@ -68,6 +68,22 @@ def test_the_up_sampler_is_trained_before_the_generator(enlarged):
     assert "train_upsampler" not in jobs
 
 
+def test_the_up_sampler_of_an_experiment_with_masks_sees_images_alone(enlarged):
+    masked = {**STUDY, "experiments": {"coarse": {**STUDY["experiments"]["coarse"], "masks": True}}}
+    enlarged.write(masked)
+    try:
+        folder = "results/experiments/coarse/seed_1"
+        done = enlarged.run("--dry-run", "--forceall", f"{folder}/upsampler/upsampler.npz")
+        jobs = jobs_of(done.stdout + done.stderr)
+        assert jobs["train_upsampler"] == 1
+        assert "pack_masks" not in jobs
+        done = enlarged.run("--dry-run", "--forceall", "results/comparison.csv")
+        jobs = jobs_of(done.stdout + done.stderr)
+        assert (jobs["pack_masks"], jobs["evaluate_upsampler"]) == (1, 1)
+    finally:
+        enlarged.write(STUDY)
+
+
 def test_the_generator_is_one_file_with_both(enlarged):
     folder = enlarged.results("experiments", "coarse", "seed_1")
     trained = load_generator(folder / "generator.npz")

@@ -52,7 +52,7 @@ def test_the_right_half_of_the_picture_is_the_patients_left():
     assert not numbers.is_on_left(image, np.zeros(image.shape, bool))
 
 
-def test_copies_of_training_images_are_not_shown(tmp_path):
+def test_copies_of_training_images_are_not_shown():
     training = np.stack([head((20, 40, 10)), head((44, 30, 8))])
     other = head((10, 10, 6), (40, 20, 20))
     near = pictures.are_too_near(np.stack([training[1][:, ::-1], other]), training, 0.999)

@@ -84,6 +84,7 @@ def test_the_way_of_enlarging_counts_there_too(monkeypatch):
     [
         ({"epochs": 999}, True),
         ({"coarse": {"noise": False}}, True),
+        ({"masks": True}, True),
         ({"upsampler": {"epochs": 3}}, False),
         ({"upsampler": {"width": 8}}, False),
         ({"seeds": [2]}, False),

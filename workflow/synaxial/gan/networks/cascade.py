@@ -70,7 +70,7 @@ class Cascade(chainer.Chain):
         """Return a copy that gives all images the detail of this one; as `forward`, with N = 1."""
         copy: Cascade = self.copy(mode="share")
         with chainer.using_config("train", False), chainer.no_backprop_mode():
-            images = self._small(latents, randomness, labels)[:, :1]
+            images = self._small(latents, randomness, labels)
         copy.detail = self.upsampler.draw_details(images, randomness)
         return copy
 

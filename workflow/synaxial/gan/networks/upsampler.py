@@ -23,7 +23,7 @@ SLOPE = 0.2
 #: Blocks of two convolutions at the small images' width, and the weight of what a block adds.
 BLOCKS, SHARE = 2, 0.3
 
-#: The logits of "not background" before training, as (value - threshold) times a gain, of the
+#: The logits of "not background" before training: (value - THRESHOLD) times STEEPNESS, of the
 #: bicubic enlargement. The threshold is low: a pixel at the brain's edge that is partly background
 #: belongs to the brain.
 THRESHOLD, STEEPNESS = -0.97, 20.0

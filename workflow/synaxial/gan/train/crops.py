@@ -55,7 +55,7 @@ def degrade(image: Any, amount: float, randomness: BatchRandomness) -> Any:
     `amount` times the largest; background gets no noise.
     """
     xp, count = randomness.xp, len(image)
-    # The fourth was for masks. Without it, all later numbers of a training would be others.
+    # The fourth is not used. Drawing three would change all later random numbers of a training.
     draws = randomness.uniform((4, count, 1, 1, 1))
     share = np.float32(BLURRED * amount) * draws[0]
     image = image + xp.minimum(share, 1) * (smooth(image) - image)

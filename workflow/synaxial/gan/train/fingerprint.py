@@ -73,6 +73,8 @@ def upsampler_fingerprint_of(training: Training, dataset_sha256: str) -> str:
             "version": UPSAMPLER_VERSION,
             "part": "upsampler",
             "dataset": dataset_sha256,
+            # It never sees masks. Without this, all names would be others than in earlier versions.
+            "masks": "",
             "seed": training.seed,
             "settings": training.upsampler.model_dump(mode="json"),
         }

@@ -238,7 +238,7 @@ def _participant(
     ]
     if masks is not None:
         of_mask = {
-            "Description": "Tumour mask, made with the image by the same network.",
+            "Description": "Tumour mask, made with the image by the same generator.",
             "Type": "Lesion",
             "SkullStripped": True,
         }
