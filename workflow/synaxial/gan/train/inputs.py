@@ -36,10 +36,10 @@ class Inputs:
     """The settings and the data of one training, and the name of its model.
 
     Images are uint8 (N, width, width), mapped from the disk; masks, of a generator's training with
-    masks, have the values 0 and 255. A training with `keep: best` or `patience` has `held_out` images. The
-    training of a coarse generator has the arrays of its `upsampler` by path. A training with
-    conditions has the `labels` of the images, float32 (N, LABEL). The `description` of the data set
-    is for run.json.
+    masks, have the values 0 and 255. A training with `keep: best` or `patience` has `held_out`
+    images. The training of a coarse generator has the arrays of its `upsampler` by path. A training
+    with conditions has the `labels` of the images, float32 (N, LABEL). The `description` of the
+    data set is for run.json.
     """
 
     training: Training

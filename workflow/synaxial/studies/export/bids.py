@@ -31,7 +31,7 @@ from synaxial.io.stacks import INSIDE, Stack, images_of, masks_of, read_stack
 from synaxial.studies.export.sizes import size_of
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 BIDS = "1.10.0"
 
