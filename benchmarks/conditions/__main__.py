@@ -7,8 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from benchmarks.conditions import numbers, pictures
 from benchmarks.partner import REPOSITORY
+from numpy.typing import NDArray
 
 from synaxial.compute.parallel import use_threads
 from synaxial.data.dataset.reading import read_dataset
@@ -40,10 +42,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_images(training / "generator.npz", folder)
-        found = measure(given.results, folder)
         limit = read_json(training / "evaluation.json")["values"]["memorisation_threshold"]["value"]
         images, _ = read_dataset(given.results / "dataset")
         chosen = (images.pixels, limit)
+        found = measure(given.results, folder, *chosen)
         stacks = sorted((training / "samples").glob("stack_*.tif"))
         first = given.output / f"{given.experiment}_seed_{given.seed}.png"
         pictures.draw_first(first, stacks[:2], *chosen)
@@ -75,8 +77,14 @@ def sample(generator: Path, output: Path, *words: object) -> None:
     subprocess.run([*map(str, [*command, *words])], check=True)
 
 
-def measure(results: Path, folder: Path) -> dict[str, dict[str, object]]:
-    """Return the numbers of all stacks in a folder, beside those of the held-out slices."""
+def measure(
+    results: Path, folder: Path, training: NDArray[np.uint8], limit: float
+) -> dict[str, dict[str, object]]:
+    """Return the numbers of all stacks in a folder, beside those of the held-out slices.
+
+    `training` are the training images, uint8 (M, S, S); `limit` is the correlation with one of them
+    above which an image is too near.
+    """
     threads = len(os.sched_getaffinity(0))
     held_out = results / "held_out"
     network = read_network(results / "controls" / "judge.npz")
@@ -91,6 +99,15 @@ def measure(results: Path, folder: Path) -> dict[str, dict[str, object]]:
             numbers.measure(each, numbers.find(finder, each, threads), network)
             for each in (asked["side"], asked["tumour"], real)
         )
+        errors = numbers.size_errors(asked["tumour"], real)
+        every = np.concatenate([each.pixels for each in asked.values()])
+        for kind, values, pixels in (
+            ("generated", generated, every),
+            ("real", of_real, real.pixels),
+        ):
+            values["size_error"] = errors[kind]
+            near = pictures.are_too_near(pixels, training, limit)
+            values["too_near"] = float(near.mean())
     generated |= {name: of_sides[name] for name in ("side", "found_side")}
     alike = folder / "neighbours.json"
     heads = sorted(folder.glob("head_*.tif"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from synaxial.compute.devices import prepare_alone
 from synaxial.config.model import Segment
-from synaxial.data.dataset.labels import ONE_SIDE, SIDE, TUMOUR
+from synaxial.data.dataset.labels import ONE_SIDE, SIDE, SIZE, TUMOUR, diameter_of
 from synaxial.data.dataset.reading import read_dataset
 from synaxial.evaluation.conditions import Labels, numbers_of, read_asked, share
 from synaxial.evaluation.conditions import read_real as read_unseen
@@ -43,10 +43,12 @@ MEANINGS = {
     "mask_without_tumour": "asked without: share whose own mask shows a tumour",
     "tumour_auc": "AUC of the judge between asked with and without",
     "level_error": "mean difference between the level asked for and that told by the judge, mm",
+    "size_error": "mean difference between the size asked for and that of the own mask, mm",
+    "too_near": "share too near to a training image",
 }
 
 #: The numbers that are not shares.
-PLAIN = ("tumour_auc", "level_error")
+PLAIN = ("tumour_auc", "level_error", "size_error")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,25 @@ def measure(asked: Asked, found: NDArray[np.bool_], network: Network | None) -> 
         "found_without_tumour": share(shown[~tumour]),
         "found_side": share(on_side[one_side & shown]),
         "mask_without_tumour": share(own[~tumour]),
+    }
+
+
+def size_errors(generated: Asked, real: Asked) -> dict[str, float]:
+    """Return the mean difference between the sizes in labels and those of masks, in mm.
+
+    It is that of images with a tumour in both. The size of a pixel is that which fits real slices
+    best.
+    """
+    sizes = {}
+    for kind, asked in (("generated", generated), ("real", real)):
+        areas = asked.masks.sum(axis=(1, 2))
+        shown = (asked.labels[:, TUMOUR] > 0) & (areas > 0)
+        diameters = np.array([diameter_of(area) for area in areas[shown]])
+        sizes[kind] = diameters, asked.labels[shown, SIZE]
+    pixel = np.median(sizes["real"][1] / sizes["real"][0])
+    return {
+        kind: float(np.abs(diameters * pixel - labels).mean())
+        for kind, (diameters, labels) in sizes.items()
     }
 
 
