@@ -12,6 +12,7 @@ from synaxial.gan.networks.coarse import (
     EqualizedConvolution,
     Growth,
     masked,
+    with_mask_of_logits,
 )
 from synaxial.gan.networks.randomness import BatchRandomness
 from synaxial.gan.ops.layout import images_first
@@ -96,6 +97,23 @@ def test_background_is_black_whatever_its_texture():
     images = masked(np.concatenate([texture, logits], axis=1)).array
     np.testing.assert_array_equal(images[:, :, :2], -1)
     np.testing.assert_allclose(images[:, :, 2:], texture[:, :, 2:], atol=1e-6)
+
+
+def test_a_mask_is_a_probability_and_the_image_stays():
+    y = np.random.default_rng(0).standard_normal((2, 3, 4, 4)).astype(np.float32)
+    y[0, 1] = 40
+    found = with_mask_of_logits(y).array
+    np.testing.assert_array_equal(found[:, [0, 2]], y[:, [0, 2]])
+    np.testing.assert_allclose(found[:, 1], 2 / (1 + np.exp(-y[:, 1])) - 1, atol=1e-6)
+    np.testing.assert_array_equal(found[0, 1], 1)
+
+
+def test_masks_are_from_minus_1_to_1():
+    generator, _ = make(channels=2)
+    generator.to_images[-1].W.array *= 50
+    images = generator(latents()).array
+    assert np.abs(images[:, 0]).max() > 1
+    assert np.abs(images[:, 1]).max() <= 1
 
 
 def test_the_variance_stays_through_a_convolution():

@@ -99,10 +99,15 @@ def test_other_data_are_another_model():
     assert fingerprint_of(training(), "d") != fingerprint_of(training(), "e")
 
 
-def test_another_version_is_another_model(monkeypatch):
-    before = fingerprint_of(training(), "d")
-    monkeypatch.setattr(fingerprint, "VERSION", 0)
-    assert fingerprint_of(training(), "d") != before
+@pytest.mark.parametrize(
+    ("name", "changed"), [("VERSION", 0), ("COARSE_VERSION", 1), ("COARSE_WITH_MASKS_VERSION", 2)]
+)
+def test_each_kind_of_training_has_a_version(monkeypatch, name, changed):
+    kinds = training(), coarse(), coarse(masks=True)
+    before = [fingerprint_of(kind, "d") for kind in kinds]
+    monkeypatch.setattr(fingerprint, name, 0)
+    after = [fingerprint_of(kind, "d") for kind in kinds]
+    assert [i for i in range(3) if before[i] != after[i]] == [changed]
 
 
 def test_other_held_out_images_are_another_model():

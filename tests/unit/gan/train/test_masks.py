@@ -13,7 +13,7 @@ from synaxial.config.model import Augmentation
 from synaxial.data.dataset.reading import COLUMNS, open_images, open_masks
 from synaxial.gan.networks.randomness import TRAINING, BatchRandomness
 from synaxial.gan.networks.saving import load_generator
-from synaxial.gan.train.augmentation import augment
+from synaxial.gan.train.augmentation import augment, with_few_masks
 from synaxial.gan.train.communication import open_communicator, open_world
 from synaxial.gan.train.previews import as_grey_or_colour
 from synaxial.gan.train.setup import make_updater
@@ -21,12 +21,13 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
 from synaxial.io.images import COLOUR
 
-from .conftest import TINY, Job, write_dataset, write_masks
+from .conftest import COARSE_TO_FINE, TINY, Job, write_dataset, write_masks
 
 TANH = (-1.0, 1.0)
 
 #: What a generator of images with masks needs.
 PAIRS = {"masks": True, "generator": {"channels": [8, 8, 2]}}
+MODERN_PAIRS = {"masks": True, **COARSE_TO_FINE}
 
 
 def pairs_of(count=6, size=16):
@@ -106,6 +107,43 @@ def test_gradients_of_both_channels_and_theirs_in_turn():
     (back,) = chainer.grad([slope], [weights], [chainer.Variable(pairs - other)])
     np.testing.assert_allclose(back.array, expected, atol=1e-12)
     assert (np.abs(expected) > 0).mean() > 0.3
+
+
+@pytest.mark.parametrize(("images", "shown"), [(16, 4), (6, 2), (1, 1)])
+def test_the_critic_sees_few_masks_and_all_images(images, shown):
+    pairs = chainer.Variable(pairs_of(images))
+    seen = with_few_masks(pairs)
+    np.testing.assert_array_equal(seen.array[:, 0], pairs.array[:, 0])
+    np.testing.assert_array_equal(seen.array[:shown, 1], pairs.array[:shown, 1])
+    np.testing.assert_array_equal(seen.array[shown:, 1], 0)
+    np.testing.assert_array_equal(with_few_masks(pairs.array), seen.array)
+    # R1 and the generator's gradient: a hidden mask has none.
+    (slope,) = chainer.grad([chainer.functions.sum(seen)], [pairs])
+    np.testing.assert_array_equal(slope.array[:, 0], 1)
+    np.testing.assert_array_equal(slope.array[:shown, 1], 1)
+    np.testing.assert_array_equal(slope.array[shown:, 1], 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [(PAIRS, 4), (MODERN_PAIRS, 1), ({**MODERN_PAIRS, "r1": 0.02}, 1)],
+)
+def test_only_a_coarse_critic_sees_few_masks(tmp_path, settings, shown):
+    folder = write_dataset(tmp_path / "dataset", width=16 if settings is PAIRS else 32)
+    write_masks(folder)
+    training = study(**settings, batch_size=4)
+    updater = updater_of(training, open_images(folder / "images.npy"), open_masks(folder))
+    critic, seen = updater.networks.discriminator, []
+    forward = critic.forward
+
+    def counted(images, *rest, **names):
+        batches = chainer.as_array(images)[:, 1].reshape(-1, 4, *images.shape[2:])
+        seen.extend((batches != 0).any(axis=(2, 3)).sum(axis=1))
+        return forward(images, *rest, **names)
+
+    critic.forward = counted
+    updater.update()
+    assert seen == [shown] * 3  # Real images, generated ones, and those of the generator's update.
 
 
 @pytest.fixture

@@ -129,6 +129,7 @@ class CoarseGenerator(chainer.Chain):
     Two more fully connected layers make a style of the latent, which modulates the convolutions.
     Every stage has a 1 x 1 convolution to images. With `background`, it has one channel more: the
     image is texture times the probability of brain, so that the background can be exactly black.
+    The second of two `image_channels` is the tumour mask, a probability as well.
 
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
     of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
@@ -149,6 +150,7 @@ class CoarseGenerator(chainer.Chain):
     ) -> None:
         super().__init__()
         self.settings = settings
+        self.masks = image_channels > 1
         self.condition_names = tuple(conditions)
         channels = settings.channels
         inputs = latent_size + Conditions(self.condition_names).features
@@ -224,7 +226,20 @@ class CoarseGenerator(chainer.Chain):
         share = self.growth.share
         if share < 1:
             y = share * y + (1 - share) * bilinear_upsampling(self.to_images[depth - 1](before))
+        if self.masks:
+            y = with_mask_of_logits(y)
         return masked(y) if self.settings.background else y
+
+
+def with_mask_of_logits(y: Any) -> Any:
+    """Make a mask from -1 to 1 of the logits in channel 1 of (N, C, H, W); keep the others.
+
+    Real masks are -1 or 1 in most pixels. Values of a convolution never are, and a critic would see
+    only that.
+    """
+    channels = F.split_axis(y, y.shape[1], axis=1)
+    # Twice the logistic function, minus 1.
+    return F.concat([channels[0], F.tanh(0.5 * channels[1]), *channels[2:]])
 
 
 def masked(y: Any) -> Any:

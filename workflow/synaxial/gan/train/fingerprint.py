@@ -11,8 +11,9 @@ from synaxial.config.model import Training
 #: does not count: it differs from one type of processor to the next, too.
 VERSION = 1
 
-#: The same for trainings of a coarse generator and of an up-sampler alone.
+#: The same for trainings of a coarse generator, without and with masks, and of an up-sampler alone.
 COARSE_VERSION = 2
+COARSE_WITH_MASKS_VERSION = 3
 UPSAMPLER_VERSION = 5
 #: The same for how full images are made of small ones, by which some trainings choose a generator.
 ENLARGING_VERSION = 2
@@ -49,10 +50,9 @@ def fingerprint_of(
     if not training.conditions:
         left_out = left_out | {"conditions"}
     chosen_by = {"upsampler": upsampler_sha256, "enlarging": ENLARGING_VERSION}
-    version = VERSION if training.architecture == "dcgan" else COARSE_VERSION
     return digest_of(
         {
-            "version": version,
+            "version": version_of(training),
             "dataset": dataset_sha256,
             "held_out": held_out_sha256,
             "masks": masks_sha256,
@@ -61,6 +61,13 @@ def fingerprint_of(
             **({"labels": labels_sha256} if labels_sha256 else {}),
         }
     )
+
+
+def version_of(training: Training) -> int:
+    """Return the version of a training of images."""
+    if training.architecture == "dcgan":
+        return VERSION
+    return COARSE_WITH_MASKS_VERSION if training.masks else COARSE_VERSION
 
 
 def upsampler_fingerprint_of(training: Training, dataset_sha256: str) -> str:

@@ -14,7 +14,7 @@ from synaxial.gan.networks.coarse import Growth
 from synaxial.gan.networks.layers import running_values
 from synaxial.gan.networks.randomness import TRAINING, VARIATION, BatchRandomness, draw_latents
 from synaxial.gan.ops.ranks import Ranks, one_batch
-from synaxial.gan.train.augmentation import AdaptiveProbability, augment
+from synaxial.gan.train.augmentation import AdaptiveProbability, augment, with_few_masks
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.communication import average_over_ranks, average_persistents
 from synaxial.gan.train.growth import faded, growth_at, reduced, set_growth
@@ -274,6 +274,12 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
 
     def _shown(self, images: Any, randomness: BatchRandomness) -> Any:
         """Return images, an array or a Variable, as the discriminator sees them."""
+        shown = self._augmented(images, randomness)
+        pairs = self.masks is not None and self.training.is_coarse_to_fine
+        return with_few_masks(shown) if pairs else shown
+
+    def _augmented(self, images: Any, randomness: BatchRandomness) -> Any:
+        """Return images after this iteration's augmentation."""
         settings = self.training.augmentation
         if not settings.used:
             return images

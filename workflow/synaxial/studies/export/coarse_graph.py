@@ -36,6 +36,8 @@ def add_coarse(
         h = _convolution(graph, enlarging, h, style, noise, enlarge=True)
         h = _convolution(graph, second, h, style, noise)
     y = _equalized(graph, network.to_images[-1], h)
+    if network.masks:
+        y = _with_mask_of_logits(graph, y, network)
     return _masked(graph, y, network) if network.settings.background else y
 
 
@@ -87,6 +89,15 @@ def _normalized(graph: Graph, u: str) -> str:
     """Divide by the root of the mean square over the channels, of (N, C) or (N, C, H, W)."""
     power = graph.apply("ReduceMean", graph.apply("Mul", u, u), axes=[1], keepdims=1)
     return graph.apply("Div", u, graph.apply("Sqrt", graph.apply("Add", power, EPSILON)))
+
+
+def _with_mask_of_logits(graph: Graph, y: str, network: CoarseGenerator) -> str:
+    """Make a mask from -1 to 1 of the logits in channel 1."""
+    mask = graph.apply("Tanh", graph.apply("Mul", channels_of(graph, y, 1, 2), 0.5))
+    parts = [channels_of(graph, y, 0, 1), mask]
+    if network.settings.background:
+        parts.append(channels_of(graph, y, 2, 3))
+    return graph.apply("Concat", *parts, axis=1)
 
 
 def _masked(graph: Graph, y: str, network: CoarseGenerator) -> str:

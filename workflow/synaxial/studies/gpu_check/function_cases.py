@@ -17,7 +17,7 @@ from synaxial.config.model import Coarse
 from synaxial.config.model import Discriminator as DiscriminatorSettings
 from synaxial.config.model import Generator as GeneratorSettings
 from synaxial.gan.networks import Discriminator, Generator
-from synaxial.gan.networks.coarse import CoarseGenerator, Critic, masked
+from synaxial.gan.networks.coarse import CoarseGenerator, Critic, masked, with_mask_of_logits
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.layers import BatchNormalization, hidden
 from synaxial.gan.networks.randomness import INITIALISATION, ImageRandomness, seeded_initialisers
@@ -37,6 +37,7 @@ from synaxial.gan.ops.resampling import (
     depth_to_space,
     nearest_convolution,
 )
+from synaxial.gan.train.augmentation import with_few_masks
 from synaxial.gan.train.losses import LOSSES, gradient_penalty, real_penalty
 from synaxial.gan.train.optimizers import BlockedAdam
 from synaxial.gan.train.upsampling import pixel_loss, texture_loss
@@ -249,6 +250,8 @@ def of_chainer() -> list[Case]:
         plain("square root of a mean", lambda v: F.sqrt(F.mean(v**2, axis=(1, 2))), x),
         plain("tile and transpose", lambda v: F.transpose(F.tile(v, (2, 1))), rows),
         plain("texture and probability", masked, x),
+        plain("mask of logits", with_mask_of_logits, x),
+        plain("masks that are seen", with_few_masks, normal(5, 2, 3, 4)),
         plain(
             "convolutions of a texture",
             texture_loss,
