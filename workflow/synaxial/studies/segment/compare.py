@@ -18,7 +18,7 @@ from synaxial.studies.segment.mask_numbers import NUMBERS
 from synaxial.studies.segment.results import PROTOCOL, Check, Results, read_results
 
 #: Raise it when the results of this stage change.
-VERSION = 3
+VERSION = 4
 
 #: A heading, then rows with the same number of cells.
 Table = list[list[str]]
@@ -199,7 +199,7 @@ def draw_comparison(rows: list[Row]) -> Figure:
         left.set_title("Dice coefficient of held-out subjects", fontsize=9)
         _draw(right, differences)
         right.axvline(0, color=GREY, linewidth=1)
-        right.set_title("Difference within the same seed and subject", fontsize=9)
+        right.set_title("Difference from real", fontsize=9)
         figure.suptitle("Dots: seeds. Lines: 95 % intervals over subjects and seeds.", fontsize=9)
     return figure
 
