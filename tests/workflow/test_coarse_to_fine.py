@@ -39,19 +39,14 @@ STUDY = {
 
 @pytest.fixture(scope="module")
 def enlarged(evaluated, tmp_path_factory):
-    """The study, from the evaluated one, on two ranks."""
+    """The study, from the evaluated one, on the ranks that profiles/local has for it."""
 
     def prepare(folder):
         workflow = copy_of(evaluated, folder)
         workflow.write(STUDY)
         return workflow
 
-    ranks = (
-        f"{rule}:{ask}"
-        for rule in ("train", "train_upsampler")
-        for ask in ("tasks=2", "cpus_per_task=1")
-    )
-    return run_once(tmp_path_factory, "enlarged", prepare, "--set-resources", *ranks)
+    return run_once(tmp_path_factory, "enlarged", prepare)
 
 
 def test_the_up_sampler_is_trained_before_the_generator(enlarged):
@@ -92,7 +87,8 @@ def test_the_generator_is_one_file_with_both(enlarged):
     stack = read_stack(folder / "samples" / "stack_0.tif")
     assert stack.pages.shape == (10, 64, 64, 3)
     assert stack.descriptions[0]["generator"] == digest_of(trained.network)
-    assert len(json.loads((folder / "run.json").read_text())["ranks"]) == 2
+    for part, ranks in (("run.json", 2), ("upsampler/run.json", 1)):
+        assert len(json.loads((folder / part).read_text())["ranks"]) == ranks
     with (folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     # Only a generator that has all its stages is compared with held-out subjects.

@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -135,6 +136,8 @@ def resource_of_train(name, default):
     resources = rules.train.rule.resources
     if name not in resources:
         return default
-    # A string in a profile is an expression that Snakemake evaluates for a job. There is no job yet.
-    job = {"input": [], "attempt": 1, "threads": 1, "rulename": "train", "async_run": None}
+    # A string in a profile is an expression that Snakemake evaluates for a job. There is no job yet:
+    # take one without an up-sampler.
+    inputs = SimpleNamespace(upsampler=[])
+    job = {"input": inputs, "attempt": 1, "threads": 1, "rulename": "train", "async_run": None}
     return resources[name].evaluate({}, **job).value
