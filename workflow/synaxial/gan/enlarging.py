@@ -52,7 +52,7 @@ def run(
         squares = f"squares of a multiple of {network.factor}" if reduce else "squares"
         raise SynaxialError(stack, f"its pages have {width} x {height} pixels", squares)
     if reduce:
-        small = area_means(images[:, None].astype(np.float32), width // network.factor)
+        small = area_means(images[:, None], width // network.factor)
         images = small[:, 0]
     chosen, threads = prepare_alone(device, threads)
     network.to_device(chosen)

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.enlargement import area_reduction, bicubic_enlargement, bicubic_matrix
+from synaxial.gan.ops.enlargement import (
+    area_means,
+    area_reduction,
+    bicubic_enlargement,
+    bicubic_matrix,
+)
 
 from .arrays import layouts, normal
 from .comparison import assert_close, assert_same_function
@@ -93,3 +98,15 @@ def test_first_and_second_derivatives(function):
     along = normal((*x.shape, 1), np.float64)[..., 0]
     chainer.gradient_check.check_backward(squared, (x,), gradient, **OPTIONS)
     chainer.gradient_check.check_double_backward(squared, (x,), gradient, (along,), **OPTIONS)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_means_of_squares_are_numpys(kind, factor):
+    images = (np.random.default_rng(0).random((3, 2, 16, 16)) * 255).astype(kind)
+    found = area_means(images, 16 // factor)
+    expected = images.astype(np.float64).reshape(3, 2, 16 // factor, factor, -1, factor)
+    np.testing.assert_allclose(found, expected.mean(axis=(3, 5)), rtol=1e-6)
+    assert found.dtype == (np.float64 if kind == np.float64 else np.float32)
+    # Also of images that are not one block of memory.
+    np.testing.assert_array_equal(area_means(images[::2], 16 // factor), found[::2])

@@ -37,7 +37,7 @@ def details_of(images: np.ndarray, factor: int) -> Array:
     next to the right and below, as a multiple of that amount. The brain's rim is left out.
     """
     width = images.shape[-1]
-    small = area_means(images[:, None].astype(np.float32), width // factor)
+    small = area_means(images[:, None], width // factor)
     inside = minimum_filter(small[:, 0], (1, INNER, INNER)) > BRAIN
     inside = inside.repeat(factor, axis=1).repeat(factor, axis=2)
     detail = (images - bicubic_enlargement(small, factor).array[:, 0]) * inside

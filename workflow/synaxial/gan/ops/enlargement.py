@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.compiled import compiled
 from synaxial.gan.ops.layout import images_first
 from synaxial.gan.ops.linear import linear
 
@@ -69,12 +70,27 @@ def area_reduction(x: Any, factor: int) -> Any:
 def area_means(images: np.ndarray, width: int) -> np.ndarray:
     """Reduce images, (N, C, W, W), to (N, C, width, width): means of squares of pixels.
 
-    It is `average_squares` of images on the host, in the memory layout of files.
+    It is `average_squares` of images on the host, in the memory layout of files. Those of uint8
+    become float32. (NumPy's mean of two axes takes ten times as long.)
     """
-    factor = images.shape[-1] // width
-    shape = (*images.shape[:2], width, factor, width, factor)
-    means: np.ndarray = images.reshape(shape).mean(axis=(3, 5))
+    means = np.empty((*images.shape[:2], width, width), np.result_type(images, np.float32))
+    add_squares(images.reshape(-1, *images.shape[2:]), means.reshape(-1, width, width))
+    means /= (images.shape[-1] // width) ** 2
     return means
+
+
+@compiled
+def add_squares(images: np.ndarray, sums: np.ndarray) -> None:
+    """Fill `sums`, (K, w, w), with the sums of squares of pixels of `images`, (K, W, W)."""
+    factor = images.shape[1] // sums.shape[1]
+    for k in range(len(sums)):
+        for row in range(sums.shape[1]):
+            for column in range(sums.shape[2]):
+                total = sums.dtype.type(0)
+                for i in range(factor):
+                    for j in range(factor):
+                        total += images[k, factor * row + i, factor * column + j]
+                sums[k, row, column] = total
 
 
 def average_squares(factor: int, x: Any) -> Any:

@@ -48,7 +48,7 @@ def similarity_of_some(images: NDArray[np.uint8], width: int) -> float:
         return 1.0
     some = np.asarray(images[evenly_spaced(len(images), IMAGES)])
     if some.shape[1] > width:
-        some = np.rint(area_means(some[:, None].astype(np.float32), width)[:, 0]).astype(np.uint8)
+        some = np.rint(area_means(some[:, None], width)[:, 0]).astype(np.uint8)
     return similarity_of(some)
 
 

@@ -30,7 +30,7 @@ def reduced(pixels: np.ndarray, growth: Growth) -> np.ndarray:
     (N, C, width, width) in 0 … 255. Each pixel is the mean of the pixels that it covers. While a
     stage is faded in, it is mixed with the mean of its 2 x 2 neighbourhood (Karras et al., 2018).
     """
-    return faded(area_means(pixels.astype(np.float32), growth.width), growth)
+    return faded(area_means(pixels, growth.width), growth)
 
 
 def faded(values: np.ndarray, growth: Growth) -> np.ndarray:

@@ -96,7 +96,7 @@ def enlarged_pairs(updater: Any) -> np.ndarray:
     chosen = np.resize(evenly_spaced(len(updater.images), count), count)
     real = np.asarray(updater.images[chosen])
     width = real.shape[1] // network.factor
-    small = area_means(real[:, None].astype(np.float32), width)[:, 0]
+    small = area_means(real[:, None], width)[:, 0]
     names = [(PREVIEW_NOISE, updater.seed, number) for number in range(len(real))]
     randomness = ImageRandomness(network.xp, names)
     enlarged = upsample_images(network, small, randomness)

@@ -42,7 +42,7 @@ def vary(
 
     def change(some: slice) -> None:
         for k in range(some.start, some.stop):
-            source = area_means(images[k : k + 1].astype(np.float32), wide)[0]
+            source = area_means(images[k : k + 1], wide)[0]
             warped = np.empty((channels, wide, wide), np.float32)
             warp(source, matrix_of(settings, signed[k]), field_of(settings, signed[k]), warped)
             small = area_means(warped[None], width)[0]
