@@ -41,8 +41,8 @@ MEANINGS = {
     "side": "asked for one side: share of the bright parts on that side",
     "found_side": "asked for one side: share of the U-Net's masks on that side",
     "mask_without_tumour": "asked without: share whose own mask shows a tumour",
-    "tumour_auc": "AUC of the judge between asked with and without",
-    "level_error": "mean difference between the level asked for and that told by the judge, mm",
+    "tumour_auc": "AUC of the judge, asked with against asked without",
+    "level_error": "mean difference between the level asked for and the judge's estimate, mm",
     "size_error": "mean difference between the size asked for and that of the own mask, mm",
     "too_near": "share too near to a training image",
 }

@@ -152,17 +152,19 @@ def curves(
     return low, low + toe, slopes.astype(images.dtype)
 
 
-def with_few_masks(pairs: Any) -> Any:
-    """Hide the masks of three quarters of a batch: 0 is neither tumour nor none.
+def with_few_masks(pairs: Any, first: int) -> Any:
+    """Hide three masks of four: 0 is neither tumour nor none.
 
     A mask is easier to judge than its image. A critic that sees all masks leads from the start
-    (docs/results/asked). Each rank shows at least one.
+    (docs/results/asked).
 
-    `pairs` are float32 (N, 2, H, W), array or Variable, -1 to 1; so is the result.
+    `pairs` are float32 (N, 2, H, W), array or Variable, -1 to 1; so is the result. `first` is the
+    place of the first one in the batch of all ranks.
     """
-    shown = -(-len(pairs) // 4)
-    seen = chainer.backend.get_array_module(pairs).ones(pairs.shape, np.float32)
-    seen[shown:, 1] = 0
+    xp = chainer.backend.get_array_module(pairs)
+    hidden = (first + xp.arange(len(pairs))) % 4 != 0
+    seen = xp.ones(pairs.shape, np.float32)
+    seen[hidden, 1] = 0
     return pairs * seen
 
 

@@ -275,8 +275,9 @@ class AdversarialUpdater(chainer.training.updaters.StandardUpdater):
     def _shown(self, images: Any, randomness: BatchRandomness) -> Any:
         """Return images, an array or a Variable, as the discriminator sees them."""
         shown = self._augmented(images, randomness)
-        pairs = self.masks is not None and self.training.is_coarse_to_fine
-        return with_few_masks(shown) if pairs else shown
+        if self.masks is None or not self.training.is_coarse_to_fine:
+            return shown
+        return with_few_masks(shown, self.communicator.rank * len(shown))
 
     def _augmented(self, images: Any, randomness: BatchRandomness) -> Any:
         """Return images after this iteration's augmentation."""
