@@ -10,6 +10,7 @@ cropping or blurring.
 import base64
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,10 @@ FEWEST_BLOCKS = 200
 
 def digest_of(voxels: NDArray[Any]) -> str:
     """Return the SHA-256 of a canonical volume, which no compression or header changes."""
-    start = f"{voxels.dtype} {voxels.shape} ".encode()
-    return hashlib.sha256(start + voxels.tobytes(order="F")).hexdigest()
+    digest = hashlib.sha256(f"{voxels.dtype} {voxels.shape} ".encode())
+    # In the order of NIfTI files, in which a volume is in memory: without a copy.
+    digest.update(np.ascontiguousarray(voxels.T).data)
+    return digest.hexdigest()
 
 
 def fingerprint_of(voxels: NDArray[Any]) -> str:
@@ -40,11 +43,13 @@ def fingerprint_of(voxels: NDArray[Any]) -> str:
     It is one byte a block in base64: 0 if less than half of the block is brain, else 1 to 255.
     """
     brain = voxels > 0
-    box = tuple(_extent(brain, axis) for axis in range(3))
+    columns = brain.sum(axis=2)
+    counts_along = (columns.sum(axis=1), columns.sum(axis=0), brain.sum(axis=(0, 1)))
+    box = tuple(_extent(counts) for counts in counts_along)
     brain = brain[box]
     counts, sizes = _block_sums(brain), _block_sizes(brain.shape)
     filled = (counts > 0) & (2 * counts >= sizes)
-    means = _block_sums(np.where(brain, voxels[box], 0)) / np.maximum(counts, 1)
+    means = _block_sums(voxels[box]) / np.maximum(counts, 1)
     scaled = np.rint(254 * means / means.max())
     return base64.b64encode(np.where(filled, 1 + scaled, 0).astype(np.uint8).tobytes()).decode()
 
@@ -65,10 +70,9 @@ def correlations(fingerprints: Sequence[str]) -> NDArray[np.float64]:
     return np.where((counts >= FEWEST_BLOCKS) & np.isfinite(found), found, 0)
 
 
-def _extent(brain: NDArray[np.bool_], axis: int) -> slice:
-    """Return where nearly all of the brain lies along an axis."""
-    others = tuple(other for other in range(3) if other != axis)
-    below = np.cumsum(np.count_nonzero(brain, axis=others))
+def _extent(counts: NDArray[Any]) -> slice:
+    """Return where nearly all of the brain lies along an axis, by its voxels at each place."""
+    below = np.cumsum(counts)
     first, last = np.searchsorted(below, np.array([OUTSIDE, 1 - OUTSIDE]) * below[-1])
     return slice(int(first), int(last) + 1)
 
@@ -84,8 +88,13 @@ def _block_sizes(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 def _block_sums(voxels: NDArray[Any]) -> NDArray[np.float64]:
     """Return the sums in the blocks, (16, 16, 16); in a small volume blocks share voxels."""
-    sums = voxels.astype(np.float64)
-    for axis in range(3):
-        starts = np.arange(BLOCKS) * voxels.shape[axis] // BLOCKS
-        sums = np.add.reduceat(sums, starts, axis)
+    # The last axis first, a block at a time: NIfTI files have whole slices one after the other.
+    starts = np.arange(BLOCKS + 1) * voxels.shape[2] // BLOCKS
+    blocks = [
+        voxels[..., first : max(first + 1, last)].sum(axis=2, dtype=np.float64)
+        for first, last in pairwise(starts)
+    ]
+    sums: NDArray[np.float64] = np.stack(blocks, axis=2)
+    for axis in (0, 1):
+        sums = np.add.reduceat(sums, np.arange(BLOCKS) * voxels.shape[axis] // BLOCKS, axis)
     return sums
