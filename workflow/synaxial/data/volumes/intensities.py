@@ -23,7 +23,7 @@ FLOOR_SHARE = 0.001
 #: Largest absolute value: stored with 32 bits, with room for a shift.
 LARGEST_VALUE = float(np.finfo(np.float32).max) / 4
 
-#: Whole numbers below this are counted, which takes a fifth of the time of NumPy's percentiles.
+#: Whole numbers below this are counted, which takes half of the time of NumPy's percentiles.
 MOST_COUNTED = 1 << 16
 
 #: Voxels in memory and in a file.

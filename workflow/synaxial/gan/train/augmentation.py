@@ -155,8 +155,8 @@ def curves(
 def with_few_masks(pairs: Any, first: int) -> Any:
     """Hide three masks of four: 0 is neither tumour nor none.
 
-    A mask is easier to judge than its image. A critic that sees all masks leads from the start
-    (docs/results/asked).
+    A mask is easier to judge than its image. A generator whose critic saw all masks made worse
+    images (docs/results/asked).
 
     `pairs` are float32 (N, 2, H, W), array or Variable, -1 to 1; so is the result. `first` is the
     place of the first one in the batch of all ranks.
