@@ -84,6 +84,26 @@ def test_a_number_that_misses_its_control_answers_nothing(question):
         assert find(question, {1: real}, controls).answer == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "floor", "control", "sure", "unsure"),
+    [
+        # Precision of the demo, with four held-out people in each half.
+        (0, (0.94, 0.34, 1.0), (0.0, 0.0, 0.0), (0.47, 0.01, 1.0), (0.47, 0.0, 1.0)),
+        (2, (0.02, 0.0, 0.3), (1.0, 0.9, 1.0), (0.2, 0.0, 0.89), (0.2, 0.0, 0.9)),
+    ],
+)
+def test_an_interval_that_reaches_the_control_answers_nothing(
+    question, floor, control, sure, unsure
+):
+    asked = QUESTIONS[question]
+    controls = {
+        "real": {asked.number: Value(*floor)},
+        asked.control: {asked.number: Value(*control)},
+    }
+    for value, expected in ((sure, asked.like_real), (unsure, "Not certain")):
+        assert find(asked, {1: {asked.number: Value(*value)}}, controls).answer == expected
+
+
 def test_intervals_without_width_answer_nothing():
     # Two held-out subjects in each half: every draw of the bootstrap is the same.
     grid = QUESTIONS[3]

@@ -5,8 +5,10 @@ which are real images of other held-out subjects. No threshold is a constant. A 
 that of real images if it lies within the interval of the floor, or on the good side of it. It is
 worse if its own interval lies wholly on the bad side of the interval of the floor. Otherwise the
 answer is open. It is also open if the number does not find the control with that defect to be
-worse, because with too few images or subjects a number detects nothing. Every answer is open if the
-intervals of the floor have no width, as with two subjects in each half: see `has_width`.
+worse, because with too few images or subjects a number detects nothing. It is open, too, if a
+number like that of real images has an interval so wide that it reaches the control's: a precision
+of 47 % (0 to 100) is no evidence. Every answer is open if the intervals of the floor have no width,
+as with two subjects in each half: see `has_width`.
 """
 
 from collections.abc import Mapping
@@ -110,6 +112,11 @@ def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
     return Judgement.WORSE if value.low > floor.high else Judgement.OPEN
 
 
+def reaches(value: Value, known: Value, high_is_bad: bool) -> bool:
+    """Return whether the bad end of a number's interval reaches that of a control that is worse."""
+    return value.high >= known.low if high_is_bad else value.low <= known.high
+
+
 def has_width(floor: Mapping[str, Value]) -> bool:
     """Return whether any interval of the floor has a width.
 
@@ -125,22 +132,24 @@ def find(
     controls: Mapping[str, Mapping[str, Value]],
 ) -> Finding:
     """Answer a question about one experiment from the numbers of its seeds and of the controls."""
-    limit = controls[FLOOR][question.number]
-    known = controls.get(question.control)
+    limit, bad = controls[FLOOR][question.number], question.high_is_bad
+    known = controls.get(question.control, {}).get(question.number)
     blind = not has_width(controls[FLOOR]) or (
-        known is not None
-        and judge(known[question.number], limit, question.high_is_bad) is not Judgement.WORSE
+        known is not None and judge(known, limit, bad) is not Judgement.WORSE
     )
+
+    def judgement_of(value: Value) -> Judgement:
+        found = judge(value, limit, bad)
+        unsure = known is not None and found is Judgement.LIKE_REAL and reaches(value, known, bad)
+        return Judgement.OPEN if blind or unsure else found
+
     words = {
         Judgement.LIKE_REAL: question.like_real,
         Judgement.WORSE: "No" if question.like_real == "Yes" else "Yes",
         Judgement.OPEN: "Not certain",
     }
     values = {seed: numbers[question.number] for seed, numbers in seeds.items()}
-    judgements = tuple(
-        Judgement.OPEN if blind else judge(value, limit, question.high_is_bad)
-        for value in values.values()
-    )
+    judgements = tuple(judgement_of(value) for value in values.values())
     differ = len(set(judgements)) > 1
     numbers = []
     for (seed, value), judgement in zip(values.items(), judgements, strict=True):
