@@ -44,11 +44,15 @@ def coarse() -> Training:
 
     Real images are neither varied nor augmented, which is no work of the networks.
     """
-    keys = {"preset": "modern"}
-    modern = make_study({"experiments": {"modern": keys}}).experiments["modern"]
-    at_once = modern.coarse.model_copy(update={"first_width": modern.coarse.width})
+    training = modern()
+    at_once = training.coarse.model_copy(update={"first_width": training.coarse.width})
     plain = {name: getattr(Training(), name) for name in ("variation", "augmentation")}
-    return modern.model_copy(update={"coarse": at_once, **plain})
+    return training.model_copy(update={"coarse": at_once, **plain})
+
+
+def modern() -> Training:
+    """Return the settings of `preset: modern`."""
+    return make_study({"experiments": {"modern": {"preset": "modern"}}}).experiments["modern"]
 
 
 def write_study(folder: Path, training: Training) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.partner import REPOSITORY
 from benchmarks.quality.ours import Run, train
 
+from synaxial.gan.train.communication import end_together
 from synaxial.io.errors import STOPPED_EARLY_STATUS, StoppedEarlyError
 
 #: Our contenders, and the experiments of the study that they are.
@@ -35,6 +36,10 @@ def main() -> None:
     parser.add_argument("--study", type=Path, default=STUDY, help="the study (that of patients)")
     parser.add_argument("--at", type=float, nargs="+", default=MARKS, help="minutes of the images")
     parser.add_argument("--other-python", type=Path, help="for the peer: its interpreter")
+    parser.add_argument(
+        "--ranks", type=int, default=1, help="ours: MPI ranks; start it with `mpiexec -n RANKS`"
+    )
+    parser.add_argument("--seed", type=int, help="ours: by default the experiment's first one")
     given = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     dataset, folder = given.results / "dataset", given.output / given.contender
@@ -45,9 +50,13 @@ def main() -> None:
         command += [dataset / "images.npy", "--threads", cores, "--folder", folder]
         sys.exit(subprocess.run([*map(str, [*command, "--at", *given.at])], check=False).returncode)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    experiment = EXPERIMENTS[given.contender]
+    run = Run(
+        *(given.study, EXPERIMENTS[given.contender], dataset, folder, sorted(given.at)),
+        *(cores, given.ranks, given.seed),
+    )
     try:
-        train(Run(given.study, experiment, dataset, folder, sorted(given.at), cores))
+        with end_together():
+            train(run)
     except StoppedEarlyError as early:
         print(early, file=sys.stderr)
         sys.exit(STOPPED_EARLY_STATUS)

@@ -1,5 +1,6 @@
 """The measurement of what the contenders have stored: rows, a table and a picture."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -38,13 +39,12 @@ HOW = (
     "A minute is one of processor time, divided by the number of cores: other work on the machine "
     "takes nothing from a training, and a core that a training leaves idle does not count. All "
     "train on the same images of 256 x 256 pixels of 15 patients (docs/results/patients), on "
-    "{cores} cores, ours in one rank with a thread a core. At each time, 300 images are made, "
-    "which is not counted, and compared with 300 of ten held-out patients, as `synaxial evaluate` "
-    "does. The floor is the distance of 300 images of the ten other held-out patients. The "
-    "minutes of `preset: modern` begin with the training of its up-sampler, without which it "
-    "makes no full image: its curve begins where that one is finished. lightweight-gan has smaller "
-    "networks and batches than its defaults (benchmarks/peer.py says why). One training each, of "
-    "one seed."
+    "{cores} cores{ranks}. At each time, 300 images are made, which is not counted, and compared "
+    "with 300 of ten held-out patients, as `synaxial evaluate` does. The floor is the distance of "
+    "300 images of the ten other held-out patients. The minutes of `preset: modern` begin with the "
+    "training of its up-sampler, without which it makes no full image: its curve begins where that "
+    "one is finished. lightweight-gan has smaller networks and batches than its defaults "
+    "(benchmarks/peer.py says why). One training each, of one seed."
 )
 
 
@@ -90,11 +90,22 @@ def measure(
     write_picture(picture, contenders, floor)
     link = os.path.relpath(picture, REPOSITORY / "benchmarks")
     notes = [
-        HOW.format(cores=cores.pop()),
+        HOW.format(cores=cores.pop(), ranks=ranks_of(runs, there)),
         f"![Distance against minutes]({link})",
         table(contenders, floor),
     ]
     return rows_of(contenders, floor), notes
+
+
+def ranks_of(runs: Path, names: Mapping[str, str]) -> str:
+    """Say in how many ranks ours trained, by their records."""
+    said_of = []
+    for name, title in names.items():
+        record = runs / name / "generator.json"
+        if record.exists():
+            ranks = len(json.loads(record.read_text())["ranks"])
+            said_of.append(f", {title} in {ranks} rank{'s' * (ranks > 1)}")
+    return "".join(said_of)
 
 
 def rows_of(contenders: Mapping[str, Sequence[Point]], floor: Distance) -> list[Row]:

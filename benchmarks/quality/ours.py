@@ -1,14 +1,14 @@
 """One of our trainings, with images at fixed minutes of its processor time.
 
-It is what `synaxial upsampler train` and `synaxial train` do, one after the other in one process of
-one rank, with an extension of Chainer that looks at the clock. A stopped one goes on from its last
+It is what `synaxial upsampler train` and `synaxial train` do, one after the other in the same
+ranks, with an extension of Chainer that looks at the clock. A stopped one goes on from its last
 checkpoint, which has the clock.
 """
 
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,22 @@ SNAPSHOTS = "snapshots.jsonl"
 
 
 class Clock:
-    """The processor time of this process and the time that goes by, without what is left out."""
+    """The processor time of all ranks and the time that goes by, without what is left out.
 
-    def __init__(self, cores: int) -> None:
+    Each rank has a share of `cores`. A rank that waits for the others is busy, too, so all have the
+    processor time of this one.
+    """
+
+    def __init__(self, cores: int, ranks: int) -> None:
         self.cores = cores
+        self.ranks = ranks
         #: What is added to the time of this process: processor time and time of the clock, seconds.
         self._added = -np.array([0.0, time.monotonic()])
 
     @property
     def seconds(self) -> NDArray[np.float64]:
         """Processor time and time of the clock so far, float64 (2,)."""
-        return self._added + np.array([time.process_time(), time.monotonic()])
+        return self._added + np.array([self.ranks * time.process_time(), time.monotonic()])
 
     @property
     def minutes(self) -> float:
@@ -92,7 +97,7 @@ class Snapshots(chainer.training.Extension):
         self.marks = marks
         self.folder = folder
         self.study = study
-        if marks:
+        if marks and session.trainer.updater.communicator.rank == 0:
             session.stop.exhausted = lambda: not self.left
 
     @property
@@ -158,7 +163,10 @@ def images_of(session: Session, settings: Sample, folder: Path) -> NDArray[np.ui
 
 @dataclass(frozen=True)
 class Run:
-    """One contender's training: the study, the results of its first stages, and its own folder."""
+    """One contender's training: the study, the results of its first stages, and its own folder.
+
+    Without a seed it has the first one of the experiment.
+    """
 
     config: Path
     experiment: str
@@ -166,50 +174,64 @@ class Run:
     folder: Path
     marks: Sequence[float]
     cores: int
+    ranks: int
+    seed: int | None
 
 
 def train(run: Run) -> None:
     """Train with snapshots; a signal ends it with a StoppedEarlyError and a checkpoint."""
-    clock = Clock(run.cores)
+    clock, world = Clock(run.cores, run.ranks), open_world(run.ranks)
     keep_freed_memory()
     study = read_study(run.config)
-    training = read_training(run.config, run.experiment, None)
+    training = read_training(run.config, run.experiment, run.seed)
     run.folder.mkdir(parents=True, exist_ok=True)
-    with use_threads(run.cores):
+    with use_threads(run.cores // run.ranks):
         upsampler = None
         if training.is_coarse_to_fine:
-            inputs = read_upsampler_inputs(training, study.monitoring, run.dataset, 1)
+            inputs = read_upsampler_inputs(training, study.monitoring, run.dataset, run.ranks)
             session = train_part(run, study, inputs, clock, ())
-            write_upsampler(session, run.folder)
             upsampler = run.folder / "upsampler.npz"
-        inputs = read_inputs(training, study.monitoring, run.dataset, None, 1, upsampler=upsampler)
+            if world.rank == 0:
+                write_upsampler(session, run.folder)
+            world.Barrier()
+        inputs = read_inputs(
+            *(training, study.monitoring, run.dataset, None, run.ranks), upsampler=upsampler
+        )
         train_part(run, study, inputs, clock, run.marks)
 
 
 def train_part(
     run: Run, study: Study, inputs: Inputs, clock: Clock, marks: Sequence[float]
 ) -> Session:
-    """Train one network to its end, or to the last minute if there are `marks`."""
-    world = open_world(1)
+    """Train one network to its end, or to the last minute if there are `marks`.
+
+    As in `synaxial train`, rank 0 alone uses the folder.
+    """
+    world, threads = open_world(run.ranks), run.cores // run.ranks
     communicator, device = open_communicator(world, "cpu")
     machines = gather_machines(communicator, device)
-    folder = run.folder / "checkpoints" / inputs.part
-    with lock_folder(folder):
-        announce_machine(machines, run.cores, TOO_MANY_THREADS)
-        state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
+    folder, first = run.folder / "checkpoints" / inputs.part, world.rank == 0
+    with lock_folder(folder) if first else nullcontext():
+        state = None
+        if first:
+            announce_machine(machines, threads, TOO_MANY_THREADS)
+            state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
+        state = world.bcast(state)
         stop = Stop(inputs.iterations, np.inf, time.monotonic(), communicator)
         session = make_session(inputs, communicator, device, folder, stop)
         snapshots = Snapshots(session, clock, marks, run.folder, study)
-        session.trainer.extend(snapshots, name="snapshots")
+        if first:
+            session.trainer.extend(snapshots, name="snapshots")
         if state is not None:
             restore(session.trainer, state)
-        record = describe_run(run.experiment, inputs, machines, run.cores)
-        write_json(run.folder / f"{inputs.part}.json", record)
+        record = describe_run(run.experiment, inputs, machines, threads)
+        if first:
+            write_json(run.folder / f"{inputs.part}.json", record)
         run_to_end(session, world)
-        if snapshots.left:
+        if first and snapshots.left:
             # Its last epoch is over before the last minute.
             snapshots.take(session.trainer, round(clock.minutes, 1))
-        if marks or inputs.part == "upsampler":
+        if first and (marks or inputs.part == "upsampler"):
             write_json(run.folder / f"{inputs.part}.json", record | ended(session, clock))
     return session
 

@@ -20,7 +20,7 @@ from benchmarks.comparison import (
 from benchmarks.partner import Partner
 from benchmarks.preprocessing.rows import Row
 from benchmarks.study import TRIED, coarse, paper, start_ours, start_twin, write_study
-from benchmarks.training import agreement, allreduce, whereabouts
+from benchmarks.training import agreement, allreduce, upsampler, whereabouts
 from benchmarks.training.arithmetic import multiplications_per_second
 from threadpoolctl import threadpool_limits
 
@@ -96,7 +96,7 @@ def measure(torch_python: Path, repeats: int = 7) -> tuple[list[Row], list[str]]
             agreed = agree(torch_python, study, networks is PAPER, cores)
             notes += [agreed.describe(networks.name), where_time_goes(study, networks)]
             rows += measure_cpu(torch_python, study, networks, cores, repeats)
-        rows.append(allreduce.measure())
+        rows += [upsampler.measure(repeats), allreduce.measure()]
         rows += measure_gpu(torch_python, Path(folder) / PAPER.training.architecture, repeats)
     return rows, notes
 

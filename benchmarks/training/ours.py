@@ -31,22 +31,23 @@ from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.optimizers import make_optimizer
 from synaxial.gan.train.setup import make_networks
 from synaxial.gan.train.updater import AdversarialUpdater
+from synaxial.gan.train.upsampling import make_upsampler_updater
 
 #: Seconds that a waiting rank sleeps between two looks: MPI itself would wait with a busy core.
 PAUSE = 0.001
 
 
-def make_updater(
-    study: Path, batch_size: int | None, device: Any, communicator: Any, stock_chainer: bool
-) -> AdversarialUpdater:
-    """Return the updater of `synaxial train` for this study."""
-    content = json.loads((study / "training.json").read_text())
+def make_updater(arguments: argparse.Namespace, device: Any, communicator: Any) -> Any:
+    """Return the updater of `synaxial train` or `synaxial upsampler train` for this study."""
+    content = json.loads((arguments.study / "training.json").read_text())
     training = Training.model_validate(content)
-    if batch_size:
-        training = training.model_copy(update={"batch_size": batch_size})
-    images = np.load(study / "images.npy", mmap_mode="r")
+    if arguments.batch_size:
+        training = training.model_copy(update={"batch_size": arguments.batch_size})
+    images = np.load(arguments.study / "images.npy", mmap_mode="r")
+    if arguments.upsampler:
+        return make_upsampler_updater(training, images, communicator, device)
     networks = make_networks(training, images.shape[1], device)
-    make = stock.make_optimizer if stock_chainer else make_optimizer
+    make = stock.make_optimizer if arguments.stock else make_optimizer
     optimizers = {
         name: make(training.optimizer, getattr(networks, name), communicator)
         for name in ("generator", "discriminator")
@@ -57,7 +58,7 @@ def make_updater(
     return AdversarialUpdater(batches, images, networks, optimizers, training, communicator, device)
 
 
-def timed(updater: AdversarialUpdater, work: Callable[[], Any]) -> float:
+def timed(updater: Any, work: Callable[[], Any]) -> float:
     """Return the seconds that some work takes, until all ranks and devices are done with it."""
     barrier = updater.communicator.mpi_comm.Barrier
     barrier()
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="@numpy")
     parser.add_argument("--stock", action="store_true", help="Chainer's own functions")
+    parser.add_argument("--upsampler", action="store_true", help="train the up-sampler")
     arguments = parser.parse_args()
     answers, sys.stdout = sys.stdout, sys.stderr
     imported = peak_memory()
@@ -158,8 +160,7 @@ def main() -> None:
                 said: Any = imported
             else:
                 if updater is None:
-                    given = (arguments.study, arguments.batch_size, device, communicator)
-                    updater = make_updater(*given, arguments.stock)
+                    updater = make_updater(arguments, device, communicator)
                 said = answer(request, updater)
             if communicator.rank == 0:
                 print(json.dumps(said), file=answers, flush=True)

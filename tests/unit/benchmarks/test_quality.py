@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import yaml
 from benchmarks.__main__ import OTHER_PYTHON
 from benchmarks.quality import measurement
 from benchmarks.quality.distances import Distance, Point, read_snapshots
+from benchmarks.quality.ours import Clock
 
 from synaxial.evaluation.measurements import SET, write_measurements
 from synaxial.evaluation.metrics import sliced_wasserstein
@@ -23,6 +26,9 @@ from ..gan.train.conftest import COARSE_TO_FINE, TINY, write_dataset
 
 #: An interpreter with PyTorch and lightweight-gan.
 PEER = os.environ.get("PEER_PYTHON", str(OTHER_PYTHON))
+
+#: The folder of the interpreter's programs.
+BINARIES = Path(sys.executable).parent
 
 SAMPLE = {"stacks": 2, "images": 5}
 
@@ -38,11 +44,12 @@ def write_study(folder, width, name, **training):
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
 
 
-def run(folder, contender, *marks):
-    """Train a contender in a process of its own, which has a clock of its own."""
+def run(folder, contender, *marks, ranks=1):
+    """Train a contender in processes of its own, which have clocks of their own."""
     command = [sys.executable, "-m", "benchmarks.quality", contender, "--results", folder]
-    command += ["--output", folder, "--study", folder / "study.yaml"]
-    command = [*map(str, [*command, "--at", *marks])]
+    command += ["--output", folder, "--study", folder / "study.yaml", "--ranks", ranks]
+    command = [BINARIES / "mpiexec", "-n", ranks, *command, "--at", *marks]
+    command = [*map(str, command)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return read_snapshots(folder / contender)
@@ -107,6 +114,38 @@ def test_it_goes_on_from_its_last_images(tmp_path):
     images = [np.load(tmp_path / "modern" / line["file"]) for line in (first, second)]
     assert images[0].shape == images[1].shape == (10, 32, 32)
     assert (images[0] != images[1]).any()
+
+
+def test_it_trains_on_several_ranks(tmp_path):
+    """The networks are those of the commands on as many ranks."""
+    write_dataset(tmp_path / "dataset", width=32)
+    write_study(tmp_path, 32, "modern", **COARSE_TO_FINE)
+    (snapshot,) = run(tmp_path, "modern", 90, ranks=2)
+    assert snapshot["cores"] == len(os.sched_getaffinity(0))
+    words = ["--config", tmp_path / "study.yaml", "--experiment", "modern", "--device", "cpu"]
+    words += ["--dataset", tmp_path / "dataset", "--checkpoints", tmp_path / "other", "--ranks", 2]
+    words += ["--output", tmp_path / "trained"]
+    upsampler = tmp_path / "trained" / "upsampler.npz"
+    launch = [BINARIES / "mpiexec", "-n", 2, sys.executable, "-m", "synaxial"]
+    for command in (["upsampler", "train"], ["train", "--upsampler", upsampler]):
+        subprocess.run([*map(str, [*launch, *command, *words])], check=True, capture_output=True)
+    with (
+        np.load(tmp_path / "modern" / "generator.npz") as ours,
+        np.load(tmp_path / "trained" / "generator.npz") as theirs,
+    ):
+        for name in ours.files:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
+def test_the_minutes_are_those_of_all_ranks():
+    """On two cores, a busy rank of two counts wholly, and one busy thread of one rank by half."""
+    clocks = [Clock(cores=2, ranks=ranks) for ranks in (1, 2)]
+    before = [clock.minutes for clock in clocks]
+    start = time.process_time()
+    while time.process_time() < start + 0.3:
+        pass
+    went_by = [clock.minutes - earlier for clock, earlier in zip(clocks, before, strict=True)]
+    assert went_by == pytest.approx([0.3 / 2 / 60, 0.3 / 60], rel=0.2)
 
 
 def has_peer():
