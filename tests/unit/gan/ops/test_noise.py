@@ -7,7 +7,7 @@ import scipy.stats
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.networks.randomness import BatchRandomness
-from synaxial.gan.ops.noise import STREAM, AddNoise, gaussian
+from synaxial.gan.ops.noise import STREAM, AddNoise, gaussian, state_of
 
 COUNT = 1 << 20
 
@@ -32,8 +32,21 @@ def test_it_is_normal():
     assert 4.2 < np.abs(values).max() < 6.8
 
 
+@pytest.mark.parametrize("count", [1, 2, 7, 1000, 65536])
+def test_it_is_box_and_mullers_method_on_numpys_bits(count):
+    bits, state = np.random.SFC64(5), state_of(np.random.SFC64(5))
+    pairs = -(-count // 2)
+    for _ in range(3):
+        uniform = bits.random_raw(pairs).view(np.uint32).astype(np.float32)
+        radius, angle = uniform[:pairs], uniform[pairs:]
+        radius = np.sqrt(-2 * np.log(radius * np.float32(2**-32) + np.float32(2**-33)))
+        angle = angle * np.float32(2 * np.pi * 2**-32)
+        expected = np.concatenate([radius * np.cos(angle), np.sin(angle) * radius])[:count]
+        np.testing.assert_array_equal(gaussian(state, count), expected)
+
+
 def test_the_two_halves_of_a_pair_are_independent():
-    values = gaussian(np.random.SFC64(4), COUNT)
+    values = gaussian(state_of(np.random.SFC64(4)), COUNT)
     first, second = values[: COUNT // 2], values[COUNT // 2 :]
     for change in (lambda x: x, np.abs, np.square):
         correlation = np.corrcoef(change(first), change(second))[0, 1]

@@ -6,6 +6,7 @@ the activation, so that only the input and, for dropout, one bit per value are k
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.hidden_steps import (
+    Part,
+    activate,
     activate_block,
+    differentiate,
     differentiate_block,
     drop,
     measure_rows,
-    rectified_gradient,
-    scale_and_rectify,
-    sum_gradient,
     through_statistics,
 )
 from synaxial.gan.ops.layout import by_channel, from_channels
@@ -104,14 +105,16 @@ class HiddenLayer(chainer.FunctionNode):
         y = np.empty_like(x)
         scaling = self._scaling(x, inputs)
         low = low_of(self.activation, self.slope)
+        kept, factor = self._dropping()
 
         def compute(block: Block) -> None:
-            part = y[block]
-            of_block = of_rows(scaling, block[0])
-            scale_and_rectify(x[block], *of_block, 1.0 if low is None else low, part)
+            part = bounds_of(block)
             if low is None:
-                activate_block(part, self.activation)
-            self._drop(block, part)
+                activate(x, *scaling, 1.0, kept, 0.0, y, part)
+                activate_block(y[block], self.activation)
+                drop(kept, factor, y, part)
+            else:
+                activate(x, *scaling, low, kept, factor, y, part)
 
         for_each(compute, blocks_of(*x.shape))
         return (from_channels(y, inputs[0].shape),)
@@ -179,17 +182,17 @@ class HiddenLayer(chainer.FunctionNode):
         deviation = np.sqrt(self.statistics.variance + x.dtype.type(self.epsilon))
         return self.statistics.mean, inputs[1] / deviation, inputs[2]
 
-    def _drop(self, block: Block, part: np.ndarray) -> None:
-        if self.dropped is not None:
-            rows, columns = block
-            # Blocks start at whole bytes.
-            kept = self.dropped.kept[rows, columns.start // 8 : -(-columns.stop // 8)]
-            drop(kept, 1 / (1 - self.dropped.ratio), part)
+    def _dropping(self) -> tuple[np.ndarray, float]:
+        """Return the bits of the values that are kept and their factor; 0 without dropout."""
+        if self.dropped is None:
+            return np.empty((0, 0), np.uint8), 0.0
+        return self.dropped.kept, 1 / (1 - self.dropped.ratio)
 
     def _gradients(self, inputs: list[Any], gy: np.ndarray, of_x: bool) -> list[Any]:
         x, g = by_channel(inputs[0]), by_channel(gy)
         scaling = self._scaling(x, inputs)
         low = low_of(self.activation, self.slope)
+        kept, factor = self._dropping()
         gx = np.empty_like(x)
         blocks = blocks_of(*x.shape)
         # One sum a block; they are added in the order of the blocks.
@@ -197,21 +200,14 @@ class HiddenLayer(chainer.FunctionNode):
         sums = np.zeros((2, 1 + max(number for *_, number in parts), len(x)), x.dtype)
 
         def through_activation(item: tuple[slice, slice, int]) -> None:
-            rows, columns, number = item
-            part = gx[rows, columns]
-            part[...] = g[rows, columns]
-            self._drop((rows, columns), part)
-            of_block = of_rows(scaling, rows)
+            *block, number = item
+            part, sums_of_block = bounds_of(block), (sums[0, number], sums[1, number])
             if low is None:
-                z = np.empty_like(part)
-                scale_and_rectify(x[rows, columns], *of_block, 1.0, z)
-                differentiate_block(z, self.activation)
-                part *= z
-            elif low != 1:
-                rectified_gradient(x[rows, columns], *of_block, low, part)
-            if self.normalised:
-                total, along = sums[0, number, rows], sums[1, number, rows]
-                sum_gradient(part, x[rows, columns], of_block[0], total, along)
+                # After the smooth one, what is left is linear.
+                self._through_smooth(g, x, scaling, gx, (block[0], block[1]))
+                differentiate(gx, x, *scaling, 1.0, kept, 0.0, gx, *sums_of_block, part)
+            else:
+                differentiate(g, x, *scaling, low, kept, factor, gx, *sums_of_block, part)
 
         for_each(through_activation, parts)
         if self.statistics is None:
@@ -228,17 +224,29 @@ class HiddenLayer(chainer.FunctionNode):
             offset = (of_all[0] * share).astype(x.dtype)
 
             def through_normalisation(block: Block) -> None:
-                of_block = (values[block[0]] for values in (*scaling[:2], slope, offset))
-                through_statistics(gx[block], x[block], *of_block)
+                through_statistics(gx, x, *scaling[:2], slope, offset, bounds_of(block))
 
             for_each(through_normalisation, blocks)
         return [from_channels(gx, inputs[0].shape), along * inverse, total]
 
+    def _through_smooth(
+        self, g: np.ndarray, x: np.ndarray, scaling: Scaling, gx: np.ndarray, block: Block
+    ) -> None:
+        """Compute the gradient before dropout and a smooth activation, in a block of gx."""
+        kept, factor = self._dropping()
+        gx[block] = g[block]
+        drop(kept, factor, gx, bounds_of(block))
+        z = np.empty_like(x[block])
+        of_rows = (values[block[0]] for values in scaling)
+        activate(x[block], *of_rows, 1.0, kept, 0.0, z, (0, z.shape[0], 0, z.shape[1]))
+        differentiate_block(z, self.activation)
+        gx[block] *= z
 
-def of_rows(scaling: Scaling, rows: slice) -> Scaling:
-    """Return the scaling of some rows."""
-    mean, scale, shift = scaling
-    return mean[rows], scale[rows], shift[rows]
+
+def bounds_of(block: Sequence[slice]) -> Part:
+    """Return the first and last row and column of a block."""
+    rows, columns = block
+    return rows.start, rows.stop, columns.start, columns.stop
 
 
 def low_of(activation: str | None, slope: float) -> float | None:

@@ -1,76 +1,98 @@
-"""The steps of a hidden layer on one block of a matrix (channels, values), one pass each.
+"""The steps of a hidden layer on a part of a matrix (channels, values).
 
-`mean`, `scale` and `shift` are (channels,), those of the rows of the block.
+The part are some rows, and of each the values of some columns; a `Part` has the bounds of both.
+`mean`, `scale` and `shift` are (channels,). Each function does all that it can in one call, which
+takes Python's lock only once. Rows are done one after the other, so that they stay in the cache.
 """
 
 import numpy as np
 
 from synaxial.compute.compiled import compiled
 
+#: First and last row and column of a part; the last ones do not belong to it.
+Part = tuple[int, int, int, int]
+
 
 @compiled
-def scale_and_rectify(
+def activate(
     x: np.ndarray,
     mean: np.ndarray,
     scale: np.ndarray,
     shift: np.ndarray,
     low: float,
+    kept: np.ndarray,
+    factor: float,
     out: np.ndarray,
+    part: Part,
 ) -> None:
-    """Compute z = (x - mean) scale + shift, times `low` where z is negative."""
-    zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(low)
-    for c in range(len(x)):
-        m, a, b = mean[c], scale[c], shift[c]
-        row, result = x[c], out[c]
-        if factor == one:
-            for k in range(len(row)):
-                result[k] = (row[k] - m) * a + b
-        elif factor == zero:
-            # Not a product: 0 times infinity is NaN.
-            for k in range(len(row)):
-                z = (row[k] - m) * a + b
-                result[k] = zero if z < 0 else z
-        else:
-            for k in range(len(row)):
-                z = (row[k] - m) * a + b
-                result[k] = z * factor if z < 0 else z
+    """Compute z = (x - mean) scale + shift, times `low` where z is negative; then drop values.
+
+    What is dropped, see `drop_row`; with a factor of 0 nothing is.
+    """
+    top, bottom, left, right = part
+    for c in range(top, bottom):
+        row = out[c][left:right]
+        scale_and_rectify(x[c][left:right], mean[c], scale[c], shift[c], low, row)
+        if factor != 0:
+            drop_row(kept[c][left // 8 :], factor, row)
 
 
 @compiled
-def rectified_gradient(
+def differentiate(
+    gradient: np.ndarray,
     x: np.ndarray,
     mean: np.ndarray,
     scale: np.ndarray,
     shift: np.ndarray,
     low: float,
-    gradient: np.ndarray,
+    kept: np.ndarray,
+    factor: float,
+    out: np.ndarray,
+    total: np.ndarray,
+    along: np.ndarray,
+    part: Part,
 ) -> None:
-    """Multiply the gradient by the derivative of `scale_and_rectify` with respect to z.
+    """Compute the gradient with respect to z of `activate` from that of its result.
 
-    At 0 it is that of negative values, as in Chainer.
+    `total` and `along` become its sum in each row, and that of the gradient times (x - mean).
     """
-    one, factor = x.dtype.type(1), x.dtype.type(low)
-    for c in range(len(x)):
-        m, a, b = mean[c], scale[c], shift[c]
-        row, result = x[c], gradient[c]
-        for k in range(len(row)):
-            z = (row[k] - m) * a + b
-            result[k] *= factor if z <= 0 else one
+    top, bottom, left, right = part
+    for c in range(top, bottom):
+        of_x, row = x[c][left:right], out[c][left:right]
+        copy_row(gradient[c][left:right], row)
+        if factor != 0:
+            drop_row(kept[c][left // 8 :], factor, row)
+        if low != 1:
+            rectified_gradient(of_x, mean[c], scale[c], shift[c], low, row)
+        total[c], along[c] = sum_gradient(row, of_x, mean[c])
 
 
 @compiled
-def drop(kept: np.ndarray, factor: float, out: np.ndarray) -> None:
-    """Multiply values by `factor` if their bit in `kept` is set, and by 0 if not."""
-    whole = out.dtype.type(factor)
-    values = out.shape[1]
-    for c in range(len(out)):
-        row, bits = out[c], kept[c]
-        for byte in range(values // 8):
-            some, first = np.int32(bits[byte]), 8 * byte
-            for k in range(8):
-                row[first + k] *= whole * out.dtype.type((some >> (7 - k)) & 1)
-        for k in range(values // 8 * 8, values):
-            row[k] *= whole * out.dtype.type((bits[k // 8] >> (7 - k % 8)) & 1)
+def drop(kept: np.ndarray, factor: float, out: np.ndarray, part: Part) -> None:
+    """Drop values of a part as `activate` does."""
+    top, bottom, left, right = part
+    for c in range(top, bottom):
+        if factor != 0:
+            drop_row(kept[c][left // 8 :], factor, out[c][left:right])
+
+
+@compiled
+def through_statistics(
+    gradient: np.ndarray,
+    x: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    part: Part,
+) -> None:
+    """Replace the gradient g by (g - slope (x - mean) - offset) scale."""
+    top, bottom, left, right = part
+    for c in range(top, bottom):
+        m, a, b, d = mean[c], scale[c], slope[c], offset[c]
+        row, values = x[c][left:right], gradient[c][left:right]
+        for k in range(len(row)):
+            values[k] = (values[k] - (row[k] - m) * b - d) * a
 
 
 @compiled
@@ -97,40 +119,72 @@ def measure_rows(x: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
 
 
 @compiled
-def sum_gradient(
-    gradient: np.ndarray, x: np.ndarray, mean: np.ndarray, total: np.ndarray, along: np.ndarray
+def scale_and_rectify(
+    x: np.ndarray, mean: float, scale: float, shift: float, low: float, out: np.ndarray
 ) -> None:
-    """Compute the sum of the gradient in each row, and of the gradient times (x - mean)."""
-    zero = x.dtype.type(0)
-    for c in range(len(x)):
-        m = mean[c]
-        row, values = x[c], gradient[c]
-        all_g, all_gx = zero, zero
-        for first in range(0, len(row), 1024):
-            g, gx = zero, zero
-            for k in range(first, min(first + 1024, len(row))):
-                g += values[k]
-                gx += values[k] * (row[k] - m)
-            all_g += g
-            all_gx += gx
-        total[c], along[c] = all_g, all_gx
+    """Do the first step of `activate` on a row."""
+    zero, one, factor = x.dtype.type(0), x.dtype.type(1), x.dtype.type(low)
+    if factor == one:
+        for k in range(len(x)):
+            out[k] = (x[k] - mean) * scale + shift
+    elif factor == zero:
+        # Not a product: 0 times infinity is NaN.
+        for k in range(len(x)):
+            z = (x[k] - mean) * scale + shift
+            out[k] = zero if z < 0 else z
+    else:
+        for k in range(len(x)):
+            z = (x[k] - mean) * scale + shift
+            out[k] = z * factor if z < 0 else z
 
 
 @compiled
-def through_statistics(
-    gradient: np.ndarray,
-    x: np.ndarray,
-    mean: np.ndarray,
-    scale: np.ndarray,
-    slope: np.ndarray,
-    offset: np.ndarray,
+def rectified_gradient(
+    x: np.ndarray, mean: float, scale: float, shift: float, low: float, gradient: np.ndarray
 ) -> None:
-    """Replace the gradient g by (g - slope (x - mean) - offset) scale."""
-    for c in range(len(x)):
-        m, a, b, d = mean[c], scale[c], slope[c], offset[c]
-        row, values = x[c], gradient[c]
-        for k in range(len(row)):
-            values[k] = (values[k] - (row[k] - m) * b - d) * a
+    """Multiply a row of the gradient by the derivative of `scale_and_rectify` with respect to z.
+
+    At 0 it is that of negative values, as in Chainer.
+    """
+    one, factor = x.dtype.type(1), x.dtype.type(low)
+    for k in range(len(x)):
+        z = (x[k] - mean) * scale + shift
+        gradient[k] *= factor if z <= 0 else one
+
+
+@compiled
+def copy_row(values: np.ndarray, out: np.ndarray) -> None:
+    """Copy a row."""
+    for k in range(len(out)):
+        out[k] = values[k]
+
+
+@compiled
+def drop_row(kept: np.ndarray, factor: float, row: np.ndarray) -> None:
+    """Multiply values by `factor` if their bit in `kept` is set, and by 0 if not."""
+    whole = row.dtype.type(factor)
+    values = len(row)
+    for byte in range(values // 8):
+        some, first = np.int32(kept[byte]), 8 * byte
+        for k in range(8):
+            row[first + k] *= whole * row.dtype.type((some >> (7 - k)) & 1)
+    for k in range(values // 8 * 8, values):
+        row[k] *= whole * row.dtype.type((kept[k // 8] >> (7 - k % 8)) & 1)
+
+
+@compiled
+def sum_gradient(gradient: np.ndarray, x: np.ndarray, mean: float) -> tuple[float, float]:
+    """Return the sum of a row of the gradient, and of the gradient times (x - mean)."""
+    zero = x.dtype.type(0)
+    total, along = zero, zero
+    for first in range(0, len(x), 1024):
+        g, gx = zero, zero
+        for k in range(first, min(first + 1024, len(x))):
+            g += gradient[k]
+            gx += gradient[k] * (x[k] - mean)
+        total += g
+        along += gx
+    return total, along
 
 
 def activate_block(z: np.ndarray, name: str | None) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from synaxial.compute.compiled import compiled, inlined
+from synaxial.compute.parallel import cut, for_each
 from synaxial.gan.ops.layout import clear, copy, copy_runs
 from synaxial.gan.ops.tiles import WIDE, correlate_tile, lanes, multiply_tile
 
@@ -10,6 +11,8 @@ from synaxial.gan.ops.tiles import WIDE, correlate_tile, lanes, multiply_tile
 LANES = lanes(np.dtype(np.float32))
 #: Outputs of the tallest tile.
 TALLEST = 8 if WIDE else 4
+#: Weights that a core packs at a time.
+PACKED = 1 << 16
 
 
 @compiled
@@ -28,7 +31,6 @@ def least_row(outputs: int, dtype: np.dtype) -> int:
     return (4 if outputs % 4 else 2) * lanes(dtype)
 
 
-@compiled
 def pack_weights(weights: np.ndarray, stride: int, kinds: int) -> np.ndarray:
     """Combine the rows of (O, C, height, width), and sort them by tiles of outputs: flat.
 
@@ -39,12 +41,32 @@ def pack_weights(weights: np.ndarray, stride: int, kinds: int) -> np.ndarray:
     """
     outputs, channels, rows, columns = weights.shape
     remainders = rows if kinds == 1 else stride
+    terms = channels * remainders * columns
+    packed = np.empty(kinds * outputs * terms, weights.dtype)
+
+    def pack(tiles: slice) -> None:
+        some = slice(tiles.start * TALLEST, min(tiles.stop * TALLEST, outputs))
+        pack_outputs(weights, stride, kinds, some.start, some.stop, packed)
+
+    for_each(pack, cut(-(-outputs // TALLEST), max(1, PACKED // (TALLEST * terms))))
+    return packed
+
+
+@compiled
+def pack_outputs(
+    weights: np.ndarray, stride: int, kinds: int, first: int, last: int, packed: np.ndarray
+) -> None:
+    """Do what `pack_weights` says for the outputs from `first`, a multiple of `TALLEST`, to `last`.
+
+    Only the last outputs of all may be fewer than a whole tile.
+    """
+    outputs, channels, rows, columns = weights.shape
+    remainders = rows if kinds == 1 else stride
     kind = outputs * channels * remainders * columns
-    packed = np.empty(kinds * kind, weights.dtype)
     half = weights.dtype.type(0.5)
-    o, to = 0, 0
-    while o < outputs:
-        height = tile_height(outputs - o)
+    o, to = first, first * channels * remainders * columns
+    while o < last:
+        height = tile_height(last - o)
         for c in range(channels):
             for i in range(remainders):
                 for j in range(columns):
@@ -62,7 +84,6 @@ def pack_weights(weights: np.ndarray, stride: int, kinds: int) -> np.ndarray:
                             packed[to + 3 * kind] = -h
                         to += 1
         o += height
-    return packed
 
 
 @compiled
