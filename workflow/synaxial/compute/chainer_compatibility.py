@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from synaxial.compute.hiding import without_scipy
+
 
 def skip_environment_check() -> None:
     """Replace `chainer._environment_check` by an empty check."""
@@ -33,7 +35,8 @@ def import_chainer() -> Any:
     integers = [np.int8, np.int16, np.int32, np.int64]
     np.sctypes = {"int": integers}  # type: ignore[attr-defined] # noqa: NPY201
     try:
-        return importlib.import_module("chainer")
+        with without_scipy():
+            return importlib.import_module("chainer")
     finally:
         del np.sctypes  # type: ignore[attr-defined] # noqa: NPY201
 

@@ -9,7 +9,11 @@ import functools
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-import numba
+from synaxial.compute.hiding import without_scipy
+
+with without_scipy():
+    import numba
+    import numba.np.arraymath  # At the first call, it would import SciPy.
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

@@ -7,8 +7,8 @@ hardly show them, and without them it would give all images the same average det
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter
 
+from synaxial.gan.ops.background import over_squares
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 
 Array = NDArray[np.float32]
@@ -38,7 +38,7 @@ def details_of(images: np.ndarray, factor: int) -> Array:
     """
     width = images.shape[-1]
     small = area_means(images[:, None], width // factor)
-    inside = minimum_filter(small[:, 0], (1, INNER, INNER)) > BRAIN
+    inside = over_squares(np.logical_and, small[:, 0] > BRAIN, INNER, outside=True)
     inside = inside.repeat(factor, axis=1).repeat(factor, axis=2)
     detail = (images - bicubic_enlargement(small, factor).array[:, 0]) * inside
     amounts = [

@@ -12,6 +12,7 @@ from synaxial.gan.networks.layers import (
     TransposedConvolution,
     hidden,
     make_stage,
+    normal_weights,
 )
 from synaxial.gan.networks.randomness import Randomness
 
@@ -25,7 +26,7 @@ FIRST_WIDTH = 4
 class Generator(chainer.Chain):
     """A fully connected layer, stages that double the width, and a 3 x 3 convolution.
 
-    `initial_deviation` is the standard deviation of the initial weights.
+    `initial_deviation` is the standard deviation of the initial weights; with 0 they are 0.
     """
 
     #: Without random numbers there is only no dropout.
@@ -37,7 +38,7 @@ class Generator(chainer.Chain):
         super().__init__()
         self.settings = settings
         channels = settings.channels
-        weights = {"initialW": chainer.initializers.Normal(initial_deviation)}
+        weights = {"initialW": normal_weights(initial_deviation)}
         with self.init_scope():
             self.connected = L.Linear(latent_size, channels[0] * FIRST_WIDTH**2, **weights)
             self.convolutions = chainer.ChainList(

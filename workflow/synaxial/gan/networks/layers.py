@@ -72,9 +72,18 @@ class FourAlike(chainer.initializer.Initializer):
         quarters[1:] = quarters[0]
 
 
+def normal_weights(deviation: float) -> Any:
+    """Return an initialiser of weights: normal ones, or zeros without a deviation.
+
+    A network that will be filled from a file needs no random weights, which take long to draw.
+    """
+    initializers = chainer.initializers
+    return initializers.Normal(deviation) if deviation > 0 else initializers.Zero()
+
+
 def make_stage(kind: Upsampling, before: int, after: int, deviation: float) -> Any:
     """Make a stage of the generator, which doubles the width, with weights of this deviation."""
-    weights = chainer.initializers.Normal(deviation)
+    weights = normal_weights(deviation)
     if kind == "transposed":
         return TransposedConvolution(before, after, ksize=4, stride=2, pad=1, initialW=weights)
     if kind == "sub_pixel":

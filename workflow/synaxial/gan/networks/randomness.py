@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from synaxial.compute.parallel import for_each
 from synaxial.config.model import Latent
 from synaxial.gan.ops.hidden import Dropped
 from synaxial.gan.ops.layout import by_channel
@@ -113,8 +114,13 @@ class ImageRandomness:
 
     def normal(self, shape: tuple[int, ...]) -> Any:
         """Return standard normal values; `shape` starts with the number of images."""
-        rows = [g.standard_normal(shape[1:], dtype=np.float32) for g in self.generators]
-        return self.xp.asarray(np.stack(rows))
+        values = np.empty((len(self.generators), *shape[1:]), np.float32)
+
+        def draw(image: int) -> None:
+            self.generators[image].standard_normal(dtype=np.float32, out=values[image])
+
+        for_each(draw, range(len(values)))
+        return self.xp.asarray(values)
 
     def uniform(self, shape: tuple[int, ...]) -> Any:
         """Return values uniform over [0, 1); `shape` starts with the number of images."""

@@ -139,7 +139,7 @@ def load_generator(path: Path) -> TrainedGenerator:
     arrays = read_arrays(path)
     try:
         training, settings = read_settings(arrays)
-        generator = make_generator(training)
+        generator = make_generator(training.model_copy(update={"initial_deviation": 0.0}))
         check_shapes(arrays, network_arrays(generator))
         statistics = statistics_of(generator)
         calibrated = {name: arrays[f"{CALIBRATED}{name}"] for name in statistics}

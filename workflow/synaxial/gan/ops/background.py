@@ -1,11 +1,14 @@
 """Exact background: a hard choice whose gradient is that of a soft one."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.ndimage
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.compiled import compiled
+from synaxial.compute.parallel import for_each
 
 #: The value of background.
 BACKGROUND = -1
@@ -80,10 +83,9 @@ def near_brain(brain: Any, factor: int) -> Any:
     specks; a real slice of a skull-stripped brain hardly ever has such a small part.
     """
     pixels = brain[:, 0]
-    ndimage, xp = regions_for(pixels)
-    core = core_of(pixels.shape[-1])
-    squares = ndimage.binary_erosion(pixels, xp.ones((1, core, core), bool))
-    near = ndimage.binary_dilation(joined(squares, pixels), xp.ones((1, 3, 3), bool))
+    xp = chainer.backend.get_array_module(pixels)
+    squares = over_squares(xp.logical_and, pixels, core_of(pixels.shape[-1]), outside=False)
+    near = over_squares(xp.logical_or, joined(squares, pixels), 3, outside=False)
     return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
 
 
@@ -92,21 +94,57 @@ def core_of(width: int) -> int:
     return max(1, round(CORE * width))
 
 
+def over_squares(operation: Callable[..., Any], pixels: Any, width: int, outside: bool) -> Any:
+    """Combine the pixels of a square around each pixel by "and" or "or": bool (N, H, W).
+
+    A square of even width begins half of its width before its pixel. `outside` is the value outside
+    the images.
+    """
+    xp = chainer.backend.get_array_module(pixels)
+    before = width // 2
+    for axis in (1, 2):
+        around = [(0, 0)] * 3
+        around[axis] = (before, width - 1 - before)
+        lines = xp.moveaxis(xp.pad(pixels, around, constant_values=outside), axis, 0)
+        shifted = [lines[k : k + pixels.shape[axis]] for k in range(width)]
+        pixels = xp.moveaxis(functools.reduce(operation, shifted), 0, axis)
+    return pixels
+
+
 def joined(start: Any, allowed: Any) -> Any:
     """Return the allowed pixels that a path of allowed pixels joins to one of `start`.
 
     All are bool (N, H, W). All of `start` must be allowed.
     """
-    ndimage, xp = regions_for(allowed)
+    if isinstance(start, np.ndarray):
+        reached, free = (np.array(pixels, order="C") for pixels in (start, allowed))
+        for_each(lambda image: flood(reached[image], free[image]), range(len(reached)))
+        return reached
+    xp = chainer.backend.get_array_module(allowed)
     # All images at once, without paths from one to the next.
-    parts, count = ndimage.label(allowed, xp.asarray(PATHS))
+    parts, count = chainer.backends.cuda.cupyx.scipy.ndimage.label(allowed, xp.asarray(PATHS))
     kept = xp.zeros(count + 1, bool)
     kept[parts[start]] = True
     return kept[parts]
 
 
-def regions_for(pixels: Any) -> tuple[Any, Any]:
-    """Return the modules for regions of images and for arrays, on the device of `pixels`."""
-    on_cpu = isinstance(pixels, np.ndarray)
-    ndimage = scipy.ndimage if on_cpu else chainer.backends.cuda.cupyx.scipy.ndimage
-    return ndimage, chainer.backend.get_array_module(pixels)
+@compiled
+def flood(reached: np.ndarray, allowed: np.ndarray) -> None:
+    """Extend the pixels that are reached, (H, W), to all that paths of allowed pixels lead to."""
+    height, width = reached.shape
+    # Those from which no path has been followed. Each pixel is among them once.
+    waiting = np.empty(height * width, np.int32)
+    count = 0
+    for place in range(height * width):
+        if reached[place // width, place % width]:
+            waiting[count] = place
+            count += 1
+    while count > 0:
+        count -= 1
+        row, column = waiting[count] // width, waiting[count] % width
+        for r, c in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            inside = 0 <= r < height and 0 <= c < width
+            if inside and allowed[r, c] and not reached[r, c]:
+                reached[r, c] = True
+                waiting[count] = r * width + c
+                count += 1

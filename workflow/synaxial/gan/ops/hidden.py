@@ -237,8 +237,9 @@ class HiddenLayer(chainer.FunctionNode):
         gx[block] = g[block]
         drop(kept, factor, gx, bounds_of(block))
         z = np.empty_like(x[block])
-        of_rows = (values[block[0]] for values in scaling)
-        activate(x[block], *of_rows, 1.0, kept, 0.0, z, (0, z.shape[0], 0, z.shape[1]))
+        mean, scale, shift = (values[block[0]] for values in scaling)
+        whole = (0, z.shape[0], 0, z.shape[1])
+        activate(x[block], mean, scale, shift, 1.0, kept, 0.0, z, whole)
         differentiate_block(z, self.activation)
         gx[block] *= z
 
