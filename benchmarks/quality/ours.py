@@ -24,7 +24,7 @@ from synaxial.config.model import Sample, Study
 from synaxial.gan.image_inputs import independent
 from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.saving import calibrate, load_generator, save_network
-from synaxial.gan.sampling import make_pages, with_statistics
+from synaxial.gan.sampling import as_sampled, make_pages
 from synaxial.gan.train.checkpoint import (
     lock_folder,
     read_newest_checkpoint,
@@ -149,7 +149,7 @@ def images_of(session: Session, settings: Sample, folder: Path) -> NDArray[np.ui
     if training.is_coarse_to_fine:
         # A file is of a finished training; this one may not have reached its full width.
         trained.network.coarse.growth = whole.coarse.growth
-    network = with_statistics(trained, settings)
+    network = as_sampled(trained, settings)
     conditions = getattr(network, "conditions", Conditions(()))
     pages = [
         page

@@ -23,7 +23,7 @@ from synaxial.gan.networks.saving import (
     save_network,
 )
 from synaxial.gan.networks.upsampler import Upsampler
-from synaxial.gan.sampling import make_pages, with_statistics
+from synaxial.gan.sampling import as_sampled, make_pages
 from synaxial.io.errors import SynaxialError
 from synaxial.io.stacks import read_stack, write_stack
 
@@ -101,12 +101,33 @@ def test_a_file_gives_the_same_images(tmp_path, masks):
     save_network(network, training, tmp_path / "generator.npz", calibrate(network, training.latent))
     loaded = load_generator(tmp_path / "generator.npz")
     assert (loaded.masks, digest_of(loaded.network)) == (masks, digest_of(network))
-    read = with_statistics(loaded, Sample())
+    read = as_sampled(loaded, Sample())
     pages = stack_of(read, training, images=5)
     np.testing.assert_array_equal(pages, stack_of(network, training, images=5))
     if masks:
         assert len(pages) == 10
         assert set(np.unique(pages[1::2])) <= {0, 255}
+
+
+def test_truncated_images_are_less_apart_and_their_pages_say_so(tmp_path, run_synaxial):
+    training = make_training()
+    network = make_trained(training)
+    # As in a trained one, the average of the first pixels is not 0.
+    first = network.coarse.connected.b.array
+    first[...] = np.random.default_rng(2).standard_normal(first.shape)
+    path = tmp_path / "generator.npz"
+    save_network(network, training, path, calibrate(network, training.latent))
+    spread = []
+    for truncation in (1.0, 0.3):
+        study, output = tmp_path / "study.yaml", tmp_path / f"{truncation}.tif"
+        study.write_text(json.dumps({"sample": {"images": 25, "truncation": truncation}}))
+        words = ["--config", study, "--generator", path, "--output", output, "--device", "cpu"]
+        assert run_synaxial("sample", *words).returncode == 0
+        stack = read_stack(output)
+        said = {page.get("truncation") for page in stack.descriptions}
+        assert said == {0.3 if truncation < 1 else None}
+        spread.append(stack.pages.astype(float).std(axis=0).mean())
+    assert spread[1] < 0.9 * spread[0]
 
 
 def test_an_image_does_not_depend_on_its_mask_and_background_is_no_tumour():

@@ -60,6 +60,11 @@ class Sample(Section):
     `images`, `level`, `tumour` and `size`. The images of all requests alternate in the stack. An
     experiment without conditions makes as many images. See docs/conditions.md."""
 
+    truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Of a generator with `architecture: coarse_to_fine`: how far an image may be from the average
+    one. 1 makes images as the training did. Less makes more typical images: fewer disordered ones,
+    and less variety (StyleGAN; Karras et al., 2019)."""
+
     dropout: bool = False
     """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""
 

@@ -86,7 +86,7 @@ def run(
     trained = load_generator(generator)
     digest = digest_of(trained.network)
     chosen, threads = prepare_alone(device, threads)
-    network = with_statistics(trained, settings)
+    network = as_sampled(trained, settings)
     conditions = getattr(network, "conditions", Conditions(()))
     # In a study, experiments without conditions make as many images, of anything.
     if conditions.names or settings is not study.sample:
@@ -102,7 +102,7 @@ def run(
     network.to_device(chosen)
     with use_threads(threads):
         pages = make_pages(network, trained.latent, settings, inputs)
-        about = describe(inputs, digest, settings, stack)
+        about = describe(inputs, digest, settings, stack, isinstance(network, Cascade))
         write_stack(output, pages, of_pages(about, trained.masks))
     log.info("%s: %d images of generator %s", output, len(inputs.names), digest[:16])
 
@@ -136,9 +136,13 @@ def read_series(
 
 
 def describe(
-    inputs: ImageInputs, generator: str, settings: Sample, stack: int
+    inputs: ImageInputs, generator: str, settings: Sample, stack: int, truncates: bool
 ) -> Iterator[dict[str, Any]]:
-    """Give the description of each image; `generator` is the digest."""
+    """Give the description of each image; `generator` is the digest.
+
+    `truncates` is whether the generator is one that heeds `sample.truncation`.
+    """
+    truncated = truncates and settings.truncation < 1
     for description in inputs.descriptions:
         yield {
             "generated": True,
@@ -148,6 +152,7 @@ def describe(
             "image": description["image"],
             "dropout": settings.dropout,
             "batch_normalization": settings.batch_normalization,
+            **({"truncation": settings.truncation} if truncated else {}),
         } | description
 
 
@@ -158,12 +163,15 @@ def of_pages(of_images: Iterable[dict[str, Any]], masks: bool) -> Iterator[dict[
         yield from (description | channel for channel in channels)
 
 
-def with_statistics(trained: TrainedGenerator, settings: Sample) -> Any:
-    """Return the generator with the statistics of batch normalisation that the study asks for."""
+def as_sampled(trained: TrainedGenerator, settings: Sample) -> Any:
+    """Return the generator with the statistics and the truncation that the study asks for."""
+    network = trained.network
     # The running statistics were measured with dropout, so they fit images made with it.
     if settings.batch_normalization == "calibrated" and not settings.dropout:
-        return trained.with_calibrated_statistics()
-    return trained.network
+        network = trained.with_calibrated_statistics()
+    if isinstance(network, Cascade):
+        network.coarse.truncation = settings.truncation
+    return network
 
 
 def make_pages(

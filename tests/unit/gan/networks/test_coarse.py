@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Coarse
+from synaxial.data.dataset.labels import LABEL, LEVEL
 from synaxial.gan.networks.coarse import (
     CoarseGenerator,
     Critic,
@@ -88,6 +89,39 @@ def test_noise_changes_an_image_once_its_strengths_are_not_0():
     images = [generator(latents(), BatchRandomness(np, seed)).array for seed in (1, 1, 2)]
     np.testing.assert_array_equal(images[0], images[1])
     assert np.abs(images[0] - images[2]).max() > 1e-3
+
+
+@pytest.mark.parametrize("conditions", [(), ("level",)])
+def test_truncation_draws_images_towards_the_average(conditions):
+    """From the images of the latents to that of the average style, through those between."""
+    np.random.seed(1)  # noqa: NPY002 -- Chainer's initialisers draw from it
+    generator = CoarseGenerator(SETTINGS, 5, 1, conditions)
+    # As in a trained one, the average is not 0.
+    generator.connected.b.array[...] = np.random.default_rng(2).standard_normal(8 * 16)
+    labels = np.zeros((4, LABEL), np.float32)
+    labels[:, LEVEL] = [60, 60, 90, 90]
+    generator.learn_labels(labels) if conditions else None
+
+    def images_at(truncation, of_latents):
+        generator.truncation = truncation
+        return generator(of_latents, None, labels if conditions else None).array
+
+    whole, half, tiny = (images_at(share, latents()) for share in (1.0, 0.5, 1e-5))
+    apart = [np.abs(images - tiny).mean() for images in (whole, half)]
+    assert 0 < apart[1] < apart[0]
+    # All latents make the same image then, one for each level.
+    np.testing.assert_allclose(tiny[[0, 2]], tiny[[1, 3]], atol=1e-3)
+    assert (np.abs(tiny[0] - tiny[2]).max() > 0.01) == bool(conditions)
+    # An image does not depend on the others.
+    np.testing.assert_allclose(images_at(0.5, latents())[:1], half[:1], atol=1e-6)
+    inputs = np.random.default_rng(1).standard_normal((20000, 5)).astype(np.float32)
+    if not conditions:
+        for all_of, average in zip(
+            generator.begin(inputs, None), generator.average_beginning(None), strict=True
+        ):
+            # Six standard errors of 512 latents.
+            error = 6 * all_of.array.std(axis=0) / 512**0.5
+            assert (np.abs(average.array[0] - all_of.array.mean(axis=0)) < error).all()
 
 
 def test_background_is_black_whatever_its_texture():

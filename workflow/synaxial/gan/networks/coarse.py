@@ -19,7 +19,7 @@ from synaxial.data.dataset.labels import LABEL
 from synaxial.gan.networks.conditions import KNOWN, UNUSED, Conditions, known_labels, used
 from synaxial.gan.networks.discriminator import with_deviation
 from synaxial.gan.networks.generator import FIRST_WIDTH
-from synaxial.gan.networks.randomness import Randomness
+from synaxial.gan.networks.randomness import AVERAGE, ImageRandomness, Randomness
 from synaxial.gan.ops.convolution import convolution
 from synaxial.gan.ops.modulation import modulate
 from synaxial.gan.ops.pixel_normalization import pixel_normalization
@@ -32,6 +32,9 @@ F = chainer.functions
 #: Leaky ReLU's slope for negative values (Karras et al., 2018), and the gain that keeps the
 #: variance of what passes through it.
 SLOPE, GAIN = 0.2, math.sqrt(2)
+
+#: Latents over which a truncation averages.
+AVERAGED = 512
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,10 @@ class CoarseGenerator(chainer.Chain):
     image is texture times the probability of brain, so that the background can be exactly black.
     The second of two `image_channels` is the tumour mask, a probability as well.
 
+    With a `truncation` below 1, latents and styles are drawn towards their average. So images are
+    more typical, and vary less (Karras et al., 2019, "A Style-Based Generator Architecture for
+    Generative Adversarial Networks").
+
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
     of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
     See `known_labels`.
@@ -157,6 +164,8 @@ class CoarseGenerator(chainer.Chain):
         outputs = image_channels + settings.background
         #: The image's width, and the share of the newest stage; the training sets it.
         self.growth = Growth(settings.width)
+        #: How far latents and styles may be from their average, as a share; sampling sets it.
+        self.truncation = 1.0
         style, noise = settings.style, settings.noise
         with self.init_scope():
             self.mapping = chainer.ChainList(
@@ -192,6 +201,36 @@ class CoarseGenerator(chainer.Chain):
         known = chainer.backends.cuda.to_cpu(self.known).astype(np.float32)
         return Conditions(self.condition_names, used(known))
 
+    def begin(self, latents: Any, features: Any | None) -> tuple[Any, Any]:
+        """Make the first 4 x 4 pixels, (N, C, 4, 4), and the style, (N, style), of each image.
+
+        `features`, (N, F), are what is asked, with conditions.
+        """
+        inputs = pixel_normalization(latents, None, None, 1.0)
+        if features is not None:
+            inputs = F.concat([inputs, features])
+        style = inputs
+        for layer in self.mapping:
+            style = rectified(layer(style), SLOPE)
+        h = F.reshape(self.connected(inputs), (len(inputs), -1, FIRST_WIDTH, FIRST_WIDTH))
+        return pixel_normalization(h, None, None, SLOPE), style
+
+    def average_beginning(self, features: Any | None) -> tuple[Any, Any]:
+        """Return the averages of `begin` over a fixed set of latents.
+
+        With features, (N, F), there is one for each of them, otherwise one for all images.
+        """
+        size = self.connected.W.shape[1] - (0 if features is None else features.shape[1])
+        latents = ImageRandomness(self.xp, [(AVERAGE, 0)]).normal((1, AVERAGED, size))[0]
+        asked = [None] if features is None else [row[None] for row in features]
+        averages = []
+        for row in asked:
+            repeated = None if row is None else self.xp.repeat(row, AVERAGED, axis=0)
+            of_all = self.begin(latents, repeated)
+            averages.append([F.mean(each, axis=0, keepdims=True) for each in of_all])
+        h, style = (F.concat(list(each), axis=0) for each in zip(*averages, strict=True))
+        return h, style
+
     @property
     def output_range(self) -> tuple[float, float]:
         """The smallest and largest value of an image; real images are scaled to it."""
@@ -206,16 +245,19 @@ class CoarseGenerator(chainer.Chain):
         float32 (N, LABEL) on the host, are what is asked, with conditions; without them, labels of
         the training are drawn from `randomness`.
         """
-        h = pixel_normalization(latents, None, None, 1.0)
+        features = None
         if self.condition_names:
             conditions = self.conditions
             asked = conditions.draw(len(latents), randomness) if labels is None else labels
-            h = F.concat([h, self.xp.asarray(conditions.features_of(asked))])
-        style = h
-        for layer in self.mapping:
-            style = rectified(layer(style), SLOPE)
-        h = F.reshape(self.connected(h), (len(h), -1, FIRST_WIDTH, FIRST_WIDTH))
-        h = self.first(pixel_normalization(h, None, None, SLOPE), style, randomness)
+            features = self.xp.asarray(conditions.features_of(asked))
+        h, style = self.begin(latents, features)
+        if self.truncation < 1:
+            averages = self.average_beginning(features)
+            h, style = (
+                self.truncation * own + (1 - self.truncation) * F.broadcast_to(average, own.shape)
+                for own, average in zip((h, style), averages, strict=True)
+            )
+        h = self.first(h, style, randomness)
         depth, width, before = 0, FIRST_WIDTH, None
         while width < self.growth.width:
             before = h

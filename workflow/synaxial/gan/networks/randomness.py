@@ -21,6 +21,7 @@ from synaxial.gan.ops.noise import AddNoise
 #: The first number of a stream's name, so that streams of different uses are never equal.
 TRAINING, INITIALISATION, ORDER, PREVIEW, SAMPLE, CALIBRATION, VALIDATION = range(7)
 UPSAMPLING, UPSAMPLER_INITIALISATION, VARIATION, ENLARGING, PREVIEW_NOISE, REQUEST = range(7, 13)
+AVERAGE = 13
 
 
 def seed_sequence(*name: int) -> np.random.SeedSequence:
