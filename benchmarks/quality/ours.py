@@ -177,6 +177,11 @@ class Run:
     ranks: int
     seed: int | None
 
+    @property
+    def threads(self) -> int:
+        """The threads of a rank."""
+        return max(1, self.cores // self.ranks)
+
 
 def train(run: Run) -> None:
     """Train with snapshots; a signal ends it with a StoppedEarlyError and a checkpoint."""
@@ -185,7 +190,7 @@ def train(run: Run) -> None:
     study = read_study(run.config)
     training = read_training(run.config, run.experiment, run.seed)
     run.folder.mkdir(parents=True, exist_ok=True)
-    with use_threads(run.cores // run.ranks):
+    with use_threads(run.threads):
         upsampler = None
         if training.is_coarse_to_fine:
             inputs = read_upsampler_inputs(training, study.monitoring, run.dataset, run.ranks)
@@ -207,14 +212,14 @@ def train_part(
 
     As in `synaxial train`, rank 0 alone uses the folder.
     """
-    world, threads = open_world(run.ranks), run.cores // run.ranks
+    world = open_world(run.ranks)
     communicator, device = open_communicator(world, "cpu")
     machines = gather_machines(communicator, device)
     folder, first = run.folder / "checkpoints" / inputs.part, world.rank == 0
     with lock_folder(folder) if first else nullcontext():
         state = None
         if first:
-            announce_machine(machines, threads, TOO_MANY_THREADS)
+            announce_machine(machines, run.threads, TOO_MANY_THREADS)
             state = read_newest_checkpoint(folder, inputs.fingerprint, inputs.iterations)
         state = world.bcast(state)
         stop = Stop(inputs.iterations, np.inf, time.monotonic(), communicator)
@@ -224,7 +229,7 @@ def train_part(
             session.trainer.extend(snapshots, name="snapshots")
         if state is not None:
             restore(session.trainer, state)
-        record = describe_run(run.experiment, inputs, machines, threads)
+        record = describe_run(run.experiment, inputs, machines, run.threads)
         if first:
             write_json(run.folder / f"{inputs.part}.json", record)
         run_to_end(session, world)

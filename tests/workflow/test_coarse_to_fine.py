@@ -87,7 +87,7 @@ def test_the_generator_is_one_file_with_both(enlarged):
     stack = read_stack(folder / "samples" / "stack_0.tif")
     assert stack.pages.shape == (10, 64, 64, 3)
     assert stack.descriptions[0]["generator"] == digest_of(trained.network)
-    for part, ranks in (("run.json", 2), ("upsampler/run.json", 1)):
+    for part, ranks in (("run.json", 2), ("upsampler/run.json", 2)):
         assert len(json.loads((folder / part).read_text())["ranks"]) == ranks
     with (folder / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

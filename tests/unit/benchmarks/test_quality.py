@@ -48,8 +48,8 @@ def run(folder, contender, *marks, ranks=1):
     """Train a contender in processes of its own, which have clocks of their own."""
     command = [sys.executable, "-m", "benchmarks.quality", contender, "--results", folder]
     command += ["--output", folder, "--study", folder / "study.yaml", "--ranks", ranks]
-    command = [BINARIES / "mpiexec", "-n", ranks, *command, "--at", *marks]
-    command = [*map(str, command)]
+    launch = [BINARIES / "mpiexec", "-n", ranks] if ranks > 1 else []
+    command = [*map(str, [*launch, *command, "--at", *marks])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return read_snapshots(folder / contender)
@@ -116,6 +116,7 @@ def test_it_goes_on_from_its_last_images(tmp_path):
     assert (images[0] != images[1]).any()
 
 
+@pytest.mark.mpi
 def test_it_trains_on_several_ranks(tmp_path):
     """The networks are those of the commands on as many ranks."""
     write_dataset(tmp_path / "dataset", width=32)
@@ -205,6 +206,7 @@ def runs(tmp_path, phantoms):
             line |= {"wall_minutes": 12.0 * number, "cores": 2, "trained_images": 8}
             lines.append(json.dumps(line))
         (folder / "snapshots.jsonl").write_text("\n".join(lines) + "\n")
+    (tmp_path / "modern" / "generator.json").write_text('{"ranks": [{}, {}]}')
     (tmp_path / "study.yaml").write_text(yaml.safe_dump({"evaluate": {"repeats": 20}}))
     return tmp_path
 
@@ -219,6 +221,7 @@ def test_the_floor_and_the_distances_are_those_of_the_metric(runs, phantoms):
     assert f"| 20 | {floor:.1f} (" in notes[-1]
     assert row.ours == 20 and row.other is None and row.ratio is None
     assert "not yet after 10" in row.how and "not in 20 minutes" in row.how
+    assert "on 2 cores, preset: modern in 2 ranks. At" in notes[0]
     assert picture.stat().st_size > 10000
 
 

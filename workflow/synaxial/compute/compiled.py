@@ -13,7 +13,7 @@ from synaxial.compute.hiding import without_scipy
 
 with without_scipy():
     import numba
-    import numba.np.arraymath  # At the first call, it would import SciPy.
+    import numba.np.arraymath  # Otherwise imported at the first call, with SciPy.
 
 Function = TypeVar("Function", bound=Callable[..., object])
 

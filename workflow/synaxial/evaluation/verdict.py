@@ -113,7 +113,7 @@ def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
 
 
 def reaches(value: Value, known: Value, high_is_bad: bool) -> bool:
-    """Return whether the bad end of a number's interval reaches that of a control that is worse."""
+    """Return whether a number's interval reaches, at its bad end, that of a control."""
     return value.high >= known.low if high_is_bad else value.low <= known.high
 
 

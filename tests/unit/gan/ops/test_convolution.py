@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops import rows
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
 from synaxial.gan.ops.layout import Geometry
 
@@ -21,6 +22,15 @@ PADS = [0, 1, 2]
 SIZES = [(7, 6), (9, 12)]
 #: Batches of eight go another way through the loops than others.
 BATCHES = [1, 3, 8]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "kinds"), [(3, 1, 1), (4, 2, 3), (3, 1, 4)])
+def test_weights_packed_by_several_cores_are_the_same(monkeypatch, kernel, stride, kinds):
+    """21 outputs are tiles of 8, 8, 4 and 1."""
+    weights = normal()((21, 5, kernel, kernel))
+    whole = rows.pack_weights(weights, stride, kinds)
+    monkeypatch.setattr(rows, "PACKED", 1)
+    np.testing.assert_array_equal(rows.pack_weights(weights, stride, kinds), whole)
 
 
 def normal(seed=0):

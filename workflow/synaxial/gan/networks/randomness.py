@@ -118,7 +118,7 @@ class ImageRandomness:
         values = np.empty((len(self.generators), *shape[1:]), np.float32)
 
         def draw(image: int) -> None:
-            self.generators[image].standard_normal(dtype=np.float32, out=values[image])
+            self.generators[image].standard_normal(dtype=np.float32, out=values[image : image + 1])
 
         for_each(draw, range(len(values)))
         return self.xp.asarray(values)

@@ -91,7 +91,7 @@ def digest_of(network: Any) -> str:
 
 
 def make_generator(training: Training) -> Any:
-    """Make the generator of a training, with random weights: what `load_generator` fills."""
+    """Make the generator of a training, with the weights with which a training starts."""
     if not training.is_coarse_to_fine:
         return Generator(training.generator, training.latent.size, training.initial_deviation)
     channels = training.image_channels

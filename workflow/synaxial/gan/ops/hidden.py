@@ -197,7 +197,8 @@ class HiddenLayer(chainer.FunctionNode):
         blocks = blocks_of(*x.shape)
         # One sum a block; they are added in the order of the blocks.
         parts = numbered(blocks)
-        sums = np.zeros((2, 1 + max(number for *_, number in parts), len(x)), x.dtype)
+        summed = len(x) if self.normalised else 0
+        sums = np.zeros((2, 1 + max(number for *_, number in parts), summed), x.dtype)
 
         def through_activation(item: tuple[slice, slice, int]) -> None:
             *block, number = item

@@ -1,8 +1,9 @@
 """The steps of a hidden layer on a part of a matrix (channels, values).
 
-The part are some rows, and of each the values of some columns; a `Part` has the bounds of both.
-`mean`, `scale` and `shift` are (channels,). Each function does all that it can in one call, which
-takes Python's lock only once. Rows are done one after the other, so that they stay in the cache.
+A part is some columns of some rows; a `Part` has the bounds of both. `mean`, `scale` and `shift`
+are (channels,). Each of these functions does all that it can in one call, which takes Python's lock
+only once, and row after row, so that a row stays in the cache. The functions below them take one
+row.
 """
 
 import numpy as np
@@ -54,7 +55,8 @@ def differentiate(
 ) -> None:
     """Compute the gradient with respect to z of `activate` from that of its result.
 
-    `total` and `along` become its sum in each row, and that of the gradient times (x - mean).
+    `total` and `along`, (channels,), become its sum in each row, and that of the gradient times
+    (x - mean). Of size 0 they stay so.
     """
     top, bottom, left, right = part
     for c in range(top, bottom):
@@ -64,7 +66,8 @@ def differentiate(
             drop_row(kept[c][left // 8 :], factor, row)
         if low != 1:
             rectified_gradient(of_x, mean[c], scale[c], shift[c], low, row)
-        total[c], along[c] = sum_gradient(row, of_x, mean[c])
+        if len(total) > 0:
+            total[c], along[c] = sum_gradient(row, of_x, mean[c])
 
 
 @compiled

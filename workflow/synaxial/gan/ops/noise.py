@@ -67,8 +67,8 @@ def gaussian(state: np.ndarray, count: int) -> np.ndarray:
 
     By the method of Box and Muller (1958) on whole arrays: each pair of values is a radius and an
     angle, from 32 random bits each. NumPy's own method, one value at a time, takes four times as
-    long. NumPy's functions of whole arrays use the processor's vectors. The compiled loops do all
-    else: threads wait for each other at each call, because a call from Python takes its lock.
+    long. NumPy's functions of whole arrays use the processor's vectors. All else
+    is in compiled loops: each call from Python takes its lock, for which threads wait.
     """
     pairs = -(-count // 2)
     normal = np.empty(2 * pairs, np.float32)

@@ -1,4 +1,4 @@
-"""`cupyx.scipy.ndimage` of the stand-in: connected parts, erosion and dilation."""
+"""`cupyx.scipy.ndimage` of the stand-in: connected parts."""
 
 import numpy as np
 import scipy.ndimage
@@ -9,14 +9,6 @@ from cupy._names import refuse
 def label(input, structure=None, output=None):  # noqa: A002
     parts, count = scipy.ndimage.label(unwrap(input), unwrap(structure, host=True), output)
     return ndarray.of(parts.astype(np.int32)), count
-
-
-def binary_erosion(input, structure=None):  # noqa: A002
-    return ndarray.of(scipy.ndimage.binary_erosion(unwrap(input), unwrap(structure)))
-
-
-def binary_dilation(input, structure=None):  # noqa: A002
-    return ndarray.of(scipy.ndimage.binary_dilation(unwrap(input), unwrap(structure)))
 
 
 def __getattr__(name):
