@@ -50,5 +50,9 @@ os.environ.setdefault("CHAINER_TYPE_CHECK", "0")
 skip_environment_check()
 chainer = import_chainer()
 importlib.import_module("chainer.link_hooks")
+if os.environ["CHAINER_TYPE_CHECK"] == "0":
+    # Another 3 %: whether the arrays of a function are all NumPy's or all CuPy's. These refuse a
+    # mixture themselves.
+    chainer.is_arrays_compatible = lambda _arrays: True
 
 __all__ = ["chainer"]
