@@ -151,7 +151,7 @@ def test_without_a_judge_its_columns_are_left_out(tmp_path, run_synaxial):
     ("said", "differences"),
     [
         ("has 90 images; expected 100", {"images": 90}),
-        ("protocol: Input should be '1'", {"protocol": "0"}),
+        ("protocol: Input should be '2'", {"protocol": "0"}),
         ("values: Field required", {"values": ...}),
         ("sha256: Field required", {"sha256": ...}),
         ("sha256: Input should be", {"sha256": "a"}),

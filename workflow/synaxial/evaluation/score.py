@@ -34,7 +34,7 @@ from synaxial.io.files import write_json, written_whole
 from synaxial.io.sheets import make_sheet
 
 #: Raise it when the results of this stage change.
-VERSION = 3
+VERSION = 4
 
 #: Numbers that may be below 0, and numbers that cannot be above 1: intervals end there.
 OF_EITHER_SIGN = {

@@ -26,7 +26,7 @@ from synaxial.io.models import read_model
 
 #: The meaning of the numbers: sets, sizes, metrics and their constants. Numbers of different
 #: protocols are not compared.
-PROTOCOL: Final = "1"
+PROTOCOL: Final = "2"
 
 #: Metrics with `measure` and `compare`.
 OF_IMAGES: tuple[ModuleType, ...] = (
@@ -134,7 +134,7 @@ class Evaluation(BaseModel):
 
     name: str
     seed: int | None
-    protocol: Literal["1"]
+    protocol: Literal["2"]
     images: int
     repeats: int
     sha256: dict[Literal["reference", "training", "judge"], str]
