@@ -28,7 +28,16 @@ def read_table(path):
     return [e for e in found if e.seed is None], [e for e in found if e.seed is not None]
 
 
-@pytest.mark.parametrize("name", ["paper_small_scale", "modern", "patients", "asked"])
-def test_the_pages_table_is_of_its_numbers(name):
-    page = (DOCUMENTS / name / "README.md").read_text()
-    assert make_markdown(*read_table(DOCUMENTS / name / "comparison.csv")) in page
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        *(
+            (f"{name}/README.md", "comparison.csv")
+            for name in ("paper_small_scale", "modern", "patients", "asked")
+        ),
+        ("patients/trials.md", "trials.csv"),
+    ],
+)
+def test_the_pages_table_is_of_its_numbers(page, table):
+    path = DOCUMENTS / page
+    assert make_markdown(*read_table(path.with_name(table))) in path.read_text()
