@@ -61,9 +61,10 @@ class Sample(Section):
     experiment without conditions makes as many images. See docs/conditions.md."""
 
     truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Of a generator with `architecture: coarse_to_fine`: how far an image may be from the average
-    one. 1 makes images as the training did. Less makes more typical images: fewer disordered ones,
-    and less variety (StyleGAN; Karras et al., 2019)."""
+    """How far images are from the average one, as a factor: at 0.8, the first 4 x 4 pixels and the
+    style are moved a fifth of the way to their average (StyleGAN; Karras et al., 2019). Less makes
+    images more typical and less varied. For experiments with `architecture: coarse_to_fine`; others
+    ignore it. See docs/coarse-to-fine.md."""
 
     dropout: bool = False
     """Keep the generator's dropout on, which adds speckles to the images. Open in the paper."""
