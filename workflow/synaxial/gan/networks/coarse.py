@@ -134,8 +134,8 @@ class CoarseGenerator(chainer.Chain):
     image is texture times the probability of brain, so that the background can be exactly black.
     The second of two `image_channels` is the tumour mask, a probability as well.
 
-    With a `truncation` below 1, latents and styles are drawn towards their average. So images are
-    more typical, and vary less (Karras et al., 2019, "A Style-Based Generator Architecture for
+    With a `truncation` below 1, the first pixels and the styles are moved towards their average. So
+    images are more typical, and vary less (Karras et al., 2019, "A Style-Based Generator Architecture for
     Generative Adversarial Networks").
 
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
@@ -164,7 +164,8 @@ class CoarseGenerator(chainer.Chain):
         outputs = image_channels + settings.background
         #: The image's width, and the share of the newest stage; the training sets it.
         self.growth = Growth(settings.width)
-        #: How far latents and styles may be from their average, as a share; sampling sets it.
+        #: The share of their distance from the average that first pixels and styles keep; sampling
+        #: sets it.
         self.truncation = 1.0
         style, noise = settings.style, settings.noise
         with self.init_scope():
