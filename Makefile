@@ -51,7 +51,7 @@ install-newest: $(BIN)/uv
 		-r pyproject.toml --extra catalogue --extra dicom --extra export --extra dev
 	$(UV_INSTALL) --no-deps --no-build-isolation --editable .
 
-run: $(VENV)/installed  ## Run the demo: the whole pipeline in ten minutes on two cores.
+run: $(VENV)/installed  ## Run the demo: the whole pipeline in five to eight minutes on two cores.
 	$(BIN)/snakemake --profile profiles/demo
 	@$(BIN)/snakemake --profile profiles/demo --report results/demo/report.html --quiet all
 	@echo

@@ -12,29 +12,23 @@ FLOOR = Value(0.5, 0.4, 0.6)
 
 
 @pytest.mark.parametrize(
-    ("value", "high_is_bad", "expected"),
+    ("value", "expected"),
     [
         # At the end of the floor's interval, and a little beyond it.
-        (Value(0.6, 0.5, 0.7), True, Judgement.LIKE_REAL),
-        (Value(0.61, 0.6, 0.7), True, Judgement.OPEN),
-        (Value(0.7, 0.61, 0.8), True, Judgement.WORSE),
-        (Value(0.4, 0.3, 0.5), False, Judgement.LIKE_REAL),
-        (Value(0.39, 0.3, 0.4), False, Judgement.OPEN),
-        (Value(0.3, 0.2, 0.39), False, Judgement.WORSE),
+        (Value(0.6, 0.5, 0.7), Judgement.LIKE_REAL),
+        (Value(0.61, 0.6, 0.7), Judgement.OPEN),
+        (Value(0.7, 0.61, 0.8), Judgement.WORSE),
         # The good side has no end.
-        (Value(-9, -10, -8), True, Judgement.LIKE_REAL),
-        (Value(9, 8, 10), False, Judgement.LIKE_REAL),
+        (Value(-9, -10, -8), Judgement.LIKE_REAL),
     ],
 )
-def test_a_number_is_judged_by_the_interval_of_the_floor(value, high_is_bad, expected):
-    assert judge(value, FLOOR, high_is_bad) == expected
+def test_a_number_is_judged_by_the_interval_of_the_floor(value, expected):
+    assert judge(value, FLOOR) == expected
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.asked)
 def test_each_question_is_answered_on_both_sides(question):
     good, bad = Value(0.5, 0.45, 0.55), Value(0.9, 0.8, 1.0)
-    if not question.high_is_bad:
-        bad = Value(0.1, 0.0, 0.2)
     controls = {"real": {question.number: FLOOR}}
     answers = [
         find(question, {1: {question.number: value}}, controls).answer
@@ -45,15 +39,32 @@ def test_each_question_is_answered_on_both_sides(question):
 
 
 def test_a_finding_has_the_number_and_the_floor_with_their_intervals():
+    copied = QUESTIONS[2]
+    found = find(
+        copied,
+        {1: {copied.number: Value(0.875, 0.766, 0.973)}},
+        {"real": {copied.number: Value(0.02, 0.0, 0.05)}},
+    )
+    assert found.answer == "Yes"
+    assert found.numbers == "87.5 % (76.6 to 97.3)"
+    assert found.floor == "2.0 % (0.0 to 5.0)"
+
+
+def test_the_demo_is_not_realistic():
+    """By its kernel distance; its precision, 47 % (0 to 100), leaves the question open."""
     realistic = QUESTIONS[0]
+    number = realistic.number
     found = find(
         realistic,
-        {1: {realistic.number: Value(0.02, 0.0, 0.05)}},
-        {"real": {realistic.number: Value(0.875, 0.766, 0.973)}},
+        {1: {number: Value(0.335, 0.182, 0.492)}},
+        {
+            "real": {number: Value(-0.0127, -0.0763, 0.0952)},
+            "noise": {number: Value(1.0, 0.9, 1.1)},
+        },
     )
     assert found.answer == "No"
-    assert found.numbers == "2.0 % (0.0 to 5.0)"
-    assert found.floor == "87.5 % (76.6 to 97.3)"
+    assert found.numbers == "0.34 (0.18 to 0.49)"
+    assert found.floor == "-0.01 (-0.08 to 0.10)"
 
 
 def test_seeds_that_differ_are_told_apart():
@@ -78,7 +89,7 @@ def test_seeds_that_differ_are_told_apart():
 )
 def test_a_number_that_misses_its_control_answers_nothing(question):
     real = {question.number: FLOOR}
-    bad = Value(0.9, 0.8, 1.0) if question.high_is_bad else Value(0.1, 0.0, 0.2)
+    bad = Value(0.9, 0.8, 1.0)
     for known, expected in ((bad, question.like_real), (FLOOR, "Not certain")):
         controls = {"real": real, question.control: {question.number: known}}
         assert find(question, {1: real}, controls).answer == expected
@@ -87,8 +98,7 @@ def test_a_number_that_misses_its_control_answers_nothing(question):
 @pytest.mark.parametrize(
     ("question", "floor", "control", "sure", "unsure"),
     [
-        # Precision of the demo, with four held-out people in each half.
-        (0, (0.94, 0.34, 1.0), (0.0, 0.0, 0.0), (0.47, 0.01, 1.0), (0.47, 0.0, 1.0)),
+        (0, (0.0, -0.1, 0.5), (0.9, 0.8, 1.0), (0.4, 0.0, 0.79), (0.4, 0.0, 0.8)),
         (2, (0.02, 0.0, 0.3), (1.0, 0.9, 1.0), (0.2, 0.0, 0.89), (0.2, 0.0, 0.9)),
     ],
 )
@@ -129,10 +139,10 @@ def test_every_experiment_has_a_verdict_and_no_control_has_one():
     found = verdicts(sets)
     assert list(found) == ["<b>", "final"]
     answers = {name: [each.answer for each in findings] for name, findings in found.items()}
-    assert answers == {"<b>": ["Yes", "Yes", "No", "No"], "final": ["Yes", "No", "Yes", "Yes"]}
+    assert answers == {"<b>": ["Yes", "Yes", "No", "No"], "final": ["No", "No", "Yes", "Yes"]}
     table = verdict_table(found)
-    assert table.count("class='good'") == 5
-    assert table.count("class='bad'") == 3
+    assert table.count("class='good'") == 4
+    assert table.count("class='bad'") == 4
     assert "<b>&lt;b&gt;</b>" in table
 
 

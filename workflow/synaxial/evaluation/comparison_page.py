@@ -40,9 +40,11 @@ summary { cursor: pointer; font-weight: bold; }
 VERDICT = """
 <p>Each answer compares a number with that of real images of other held-out subjects. If an
 experiment is not realistic, the other answers mean little: noise is varied and copies nothing.
-&ldquo;Not certain&rdquo;: the intervals overlap; the number is like that of real images, but its
-interval reaches the control with that defect; the number does not detect this control; or there are
-too few held-out subjects for an interval (four). In brackets: 95 % intervals.</p>
+A number is as good as that of real images if it lies within their interval or below, and worse if
+its own interval lies wholly above. Otherwise the answer is &ldquo;Not
+certain&rdquo;. So it is if an interval reaches the control with that defect, if the number does not
+detect this control, and with too few held-out subjects for an interval (four). In brackets: 95 %
+intervals.</p>
 """
 
 NUMBERS = """

@@ -1,14 +1,14 @@
 """A verdict in words on each experiment, from its numbers and those of real images.
 
-Every answer compares a number with its floor. The floor is the same number for the control `real`,
-which are real images of other held-out subjects. No threshold is a constant. A number is as good as
-that of real images if it lies within the interval of the floor, or on the good side of it. It is
-worse if its own interval lies wholly on the bad side of the interval of the floor. Otherwise the
+Every answer compares a number, of which more is worse, with its floor. The floor is the same number
+for the control `real`, which are real images of other held-out subjects. No threshold is a
+constant. A number is as good as that of real images if it lies within the interval of the floor, or
+below. It is worse if its own interval lies wholly above the interval of the floor. Otherwise the
 answer is open. It is also open if the number does not find the control with that defect to be
 worse, because with too few images or subjects a number detects nothing. It is open, too, if a
-number like that of real images has an interval so wide that it reaches the control's: a precision
-of 47 % (0 to 100) is no evidence. Every answer is open if the intervals of the floor have no width,
-as with two subjects in each half: see `has_width`.
+number like that of real images has an interval so wide that it reaches the control's. Every answer
+is open if the intervals of the floor have no width, as with two subjects in each half: see
+`has_width`.
 """
 
 from collections.abc import Mapping
@@ -37,14 +37,13 @@ class Judgement(Enum):
 class Question:
     """A question to the numbers of a set.
 
-    `number` is the name of the number that answers it, a share if `percent`. `high_is_bad` tells
-    whether values above or below the floor are worse. `like_real` is the answer if it is not worse.
-    `control` is the control that must be worse, if there is one.
+    `number` is the name of the number that answers it, a share if `percent`; more is worse.
+    `like_real` is the answer if it is not worse. `control` is the control that must be worse, if
+    there is one.
     """
 
     asked: str
     number: str
-    high_is_bad: bool
     like_real: Literal["Yes", "No"]
     meaning: str
     control: str = ""
@@ -54,24 +53,20 @@ class Question:
 QUESTIONS = (
     Question(
         "Realistic?",
-        "precision_efficientnet_lite0",
-        high_is_bad=False,
+        "kernel_distance_efficientnet_lite0",
         like_real="Yes",
-        meaning="images within the range of real images (precision)",
+        meaning="distance from real images in features of EfficientNet (kernel distance)",
         control="noise",
-        percent=True,
     ),
     Question(
         "Varied?",
         "diversity",
-        high_is_bad=True,
         like_real="Yes",
         meaning="similarity of image pairs minus that of real pairs (MS-SSIM)",
     ),
     Question(
         "Copied?",
         "memorisation",
-        high_is_bad=True,
         like_real="No",
         meaning="images nearer to a training image than 99 % of real images are",
         control="copies",
@@ -80,7 +75,6 @@ QUESTIONS = (
     Question(
         "Grid?",
         "grid_index",
-        high_is_bad=True,
         like_real="No",
         meaning="power at the frequencies of a grid, relative to real images",
         control="grid",
@@ -103,18 +97,11 @@ class Finding:
     floor: str
 
 
-def judge(value: Value, floor: Value, high_is_bad: bool) -> Judgement:
+def judge(value: Value, floor: Value) -> Judgement:
     """Compare a number with its floor, both with their intervals."""
-    if not high_is_bad:
-        value, floor = _mirrored(value), _mirrored(floor)
     if value.value <= floor.high:
         return Judgement.LIKE_REAL
     return Judgement.WORSE if value.low > floor.high else Judgement.OPEN
-
-
-def reaches(value: Value, known: Value, high_is_bad: bool) -> bool:
-    """Return whether a number's interval reaches, at its bad end, that of a control."""
-    return value.high >= known.low if high_is_bad else value.low <= known.high
 
 
 def has_width(floor: Mapping[str, Value]) -> bool:
@@ -132,15 +119,15 @@ def find(
     controls: Mapping[str, Mapping[str, Value]],
 ) -> Finding:
     """Answer a question about one experiment from the numbers of its seeds and of the controls."""
-    limit, bad = controls[FLOOR][question.number], question.high_is_bad
+    limit = controls[FLOOR][question.number]
     known = controls.get(question.control, {}).get(question.number)
     blind = not has_width(controls[FLOOR]) or (
-        known is not None and judge(known, limit, bad) is not Judgement.WORSE
+        known is not None and judge(known, limit) is not Judgement.WORSE
     )
 
     def judgement_of(value: Value) -> Judgement:
-        found = judge(value, limit, bad)
-        unsure = known is not None and found is Judgement.LIKE_REAL and reaches(value, known, bad)
+        found = judge(value, limit)
+        unsure = known is not None and found is Judgement.LIKE_REAL and value.high >= known.low
         return Judgement.OPEN if blind or unsure else found
 
     words = {
@@ -174,10 +161,6 @@ def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
         name: [find(question, {s.seed: s.values for s in sets}, controls) for question in QUESTIONS]
         for name, sets in experiments.items()
     }
-
-
-def _mirrored(value: Value) -> Value:
-    return Value(-value.value, -value.high, -value.low)
 
 
 def _text(value: Value, percent: bool) -> str:

@@ -135,8 +135,8 @@ class CoarseGenerator(chainer.Chain):
     The second of two `image_channels` is the tumour mask, a probability as well.
 
     With a `truncation` below 1, the first pixels and the styles are moved towards their average. So
-    images are more typical, and vary less (Karras et al., 2019, "A Style-Based Generator Architecture for
-    Generative Adversarial Networks").
+    images are more typical, and vary less (Karras et al., 2019, "A Style-Based Generator
+    Architecture for Generative Adversarial Networks").
 
     With `conditions`, what is asked of an image is an input beside its latent. `known` are labels
     of the training, float32 (KNOWN, LABEL), of which one is drawn for an image with none.
