@@ -40,11 +40,12 @@ summary { cursor: pointer; font-weight: bold; }
 VERDICT = """
 <p>Each answer compares a number with that of real images of other held-out subjects. If an
 experiment is not realistic, the other answers mean little: noise is varied and copies nothing.
-A number is as good as that of real images if it lies within their interval or below, and worse if
-its own interval lies wholly above. Otherwise the answer is &ldquo;Not
-certain&rdquo;. So it is if an interval reaches the control with that defect, if the number does not
-detect this control, and with too few held-out subjects for an interval (four). In brackets: 95 %
-intervals.</p>
+&ldquo;Realistic&rdquo; is what a network trained on photographs sees. Disordered anatomy can escape
+it: look at the images.</p>
+<p>A number is as good as that of real images if it lies within their interval or below, and worse
+if its own interval lies wholly above. Otherwise the answer is &ldquo;Not certain&rdquo;. So it is
+if an interval reaches the control with that defect, if the number does not detect this control, and
+with too few held-out subjects for an interval (four). In brackets: 95 % intervals.</p>
 """
 
 NUMBERS = """
