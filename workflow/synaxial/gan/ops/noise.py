@@ -67,8 +67,9 @@ def gaussian(state: np.ndarray, count: int) -> np.ndarray:
 
     By the method of Box and Muller (1958) on whole arrays: each pair of values is a radius and an
     angle, from 32 random bits each. NumPy's own method, one value at a time, takes four times as
-    long. NumPy's functions of whole arrays use the processor's vectors. All else
-    is in compiled loops: each call from Python takes its lock, for which threads wait.
+    long. Logarithm, sine and cosine are NumPy's functions of whole arrays, which use the
+    processor's vectors. All else is in compiled loops, because each call from Python takes its
+    lock, and threads wait for it.
     """
     pairs = -(-count // 2)
     normal = np.empty(2 * pairs, np.float32)
