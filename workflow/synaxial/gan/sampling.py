@@ -28,7 +28,7 @@ from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 3
+VERSION = 4
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,14 @@ from synaxial.gan.networks.upsampler import (
     CHUNK,
     FARTHEST,
     NEAREST,
+    SURE,
     PatchCritic,
     Upsampler,
+    balanced,
     enlarged_masks,
     upsample_images,
 )
-from synaxial.gan.ops.background import DARKEST, without_holes
+from synaxial.gan.ops.background import DARKEST, inside_brain, without_holes
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.resampling import blur
 
@@ -53,17 +55,70 @@ def test_shapes(factor):
     assert upsampler.last.W.shape[1] == 8
 
 
-def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_background():
+@pytest.mark.parametrize("whole", [False, True])
+def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_background(whole):
+    """Whole images are balanced, crops of a training are not."""
     upsampler = Upsampler(8, 4)
     upsampler.last.W.array[...] = 0
     x = as_input(small_images())
-    y = upsampler(x, BatchRandomness(np, 1)).array
+    y = upsampler.enlarge(x, DETAILS[[0, 1, 0]], BatchRandomness(np, 1), whole).images.array
     base = bicubic_enlargement(x, 4)
     brain = without_holes(base.array > -0.97)
     np.testing.assert_array_equal(y[~brain], -1)
-    expected = np.maximum(blur(base).array, DARKEST)
+    inside = inside_brain(x > SURE, 4)
+    texture = balanced(blur(base), inside, 4) if whole else blur(base)
+    expected = np.maximum(texture.array, DARKEST)
     np.testing.assert_allclose(y[brain], expected[brain], atol=1e-6)
     assert 0.2 < brain.mean() < 0.9
+
+
+EVERYWHERE = np.ones((1, 1, 64, 64), bool)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize("shift", range(4))
+@pytest.mark.parametrize(
+    ("stripe", "expected"),
+    [
+        ([1, -1, 1, -1], 1 - 0.15),
+        # Of a period of 4 pixels, a blur leaves a half.
+        ([1, 1, -1, -1], 1 + 0.6 * (0.5**2 - 0.5**8) - 0.15 * (1 - 0.5**2)),
+        ([1, 1, 1, 1], 1),
+    ],
+)
+def test_grain_gets_weaker_and_lines_stronger_wherever_they_are(stripe, expected, shift, axis):
+    lines = np.roll(np.tile(np.float32(stripe), 16), shift)
+    image = np.broadcast_to(lines[:, None] if axis == 2 else lines, (1, 1, 64, 64))
+    inner = (0, 0, slice(16, -16), slice(16, -16))
+    found = balanced(image, EVERYWHERE, 4).array[inner]
+    np.testing.assert_allclose(found, expected * image[inner], rtol=2e-3)
+
+
+def test_a_thin_line_gets_stronger_wherever_it_is():
+    for column in range(28, 36):
+        image = np.zeros((1, 1, 64, 64), np.float32)
+        image[..., column : column + 2] = -1
+        line = balanced(image, EVERYWHERE, 4).array[0, 0, 32, column : column + 2]
+        assert 1.02 < -line.mean() < 1.09
+
+
+def test_only_the_inside_of_the_brain_is_balanced_and_averages_stay():
+    noise = np.random.default_rng(0).normal(0, 1, (1, 1, 64, 64)).astype(np.float32)
+    inside = np.zeros_like(EVERYWHERE)
+    inside[..., 16:48, 16:48] = True
+    change = balanced(noise, inside, 4).array - noise
+    assert not change[~inside].any()
+    assert np.abs(change).max() > 0.4
+    assert np.abs(area_means(change, 16)).max() < 0.05
+
+
+def test_the_inside_of_a_brain_has_all_neighbours():
+    brain = np.zeros((1, 1, 8, 8), bool)
+    brain[..., 2:7, :5] = True
+    inside = np.zeros((16, 16), bool)
+    # Beyond the image there is no brain.
+    inside[6:12, 2:8] = True
+    np.testing.assert_array_equal(inside_brain(brain, 2)[0, 0], inside)
 
 
 def test_all_weights_have_gradients():

@@ -10,8 +10,8 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
-from synaxial.gan.ops.background import BACKGROUND, near_brain, with_background
-from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
+from synaxial.gan.ops.background import BACKGROUND, inside_brain, near_brain, with_background
+from synaxial.gan.ops.enlargement import area_means, area_reduction, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
 
@@ -32,6 +32,13 @@ THRESHOLD, STEEPNESS = -0.97, 20.0
 #: Most of a coarse generator's background is below one grey level, and 1 % of it above three. Of 15
 #: patients of BraTS 2018, 0.01 % of the brain are lost, in 5 % of the slices, at its border.
 SURE = -0.95
+
+#: How much `balanced` strengthens lines and weakens grain. Of the values tried, these bring
+#: generated slices nearest to training slices (docs/results/patients/trials.md).
+LINES, GRAIN = 0.6, 0.15
+
+#: Grain is what few blurs take away. Lines are what is left then, and many blurs take away.
+FEW, MANY = 2, 8
 
 #: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
 #: critic that leads can make the network take everything for background.
@@ -65,9 +72,10 @@ class Upsampler(chainer.Chain):
     Most layers work at the width of the small images, where a pixel costs least. Then each stage
     doubles the width bilinearly, between two 3 x 3 convolutions. Some convolutions also see a
     channel of noise, from which they make the fine structure that small images do not determine.
-    Those after a doubling also see how fine that structure is to be (`detail.py`). Two fixed steps
-    come last: a blur of the texture and of the logits of brain, which leaves no grid and no
-    speckle, and the background, which is exactly -1 and never inside the brain.
+    Those after a doubling also see how fine that structure is to be (`detail.py`). Fixed steps come
+    last: a blur of the texture and of the logits of brain, which leaves no grid and no speckle; in
+    whole images, stronger lines and weaker grain (`balanced`); and the background, which is exactly
+    -1 and never inside the brain.
 
     `width` are the channels at the small images' width; there are half of them at full size.
     `known` are the details of up to 256 training images, float32 (256, 6): those of their
@@ -138,9 +146,10 @@ class Upsampler(chainer.Chain):
     ) -> Enlarged:
         """Enlarge images to standardised details, (N, 3); return the logits too, for the losses.
 
-        With `whole`, the images are not crops, and there is brain only near the small image's
-        brain, and in gaps that it surrounds (`near_brain`). Otherwise specks would be enlarged, and
-        the border of an image would be taken for brain that a crop has cut.
+        With `whole`, the images are not crops of a training. Their lines and grain are `balanced`,
+        and there is brain only near the small image's brain, and in gaps that it surrounds
+        (`near_brain`). Otherwise specks would be enlarged, and the border of an image would be
+        taken for brain that a crop has cut.
         """
         features = self._features(images, details, randomness)
         added, logits = F.split_axis(self.last(features), [1], axis=1)
@@ -149,7 +158,9 @@ class Upsampler(chainer.Chain):
         # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
         logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - THRESHOLD) * STEEPNESS
         if whole:
-            near = near_brain(chainer.as_variable(images).array > SURE, self.factor)
+            brain = chainer.as_variable(images).array > SURE
+            texture = balanced(texture, inside_brain(brain, self.factor), self.factor)
+            near = near_brain(brain, self.factor)
             logits = F.where(near, logits, -F.absolute(logits))
         return Enlarged(with_background(texture, logits), logits)
 
@@ -199,6 +210,22 @@ class PatchCritic(chainer.Chain):
         for layer in layers:
             h = activated(layer(h))
         return last(h)
+
+
+def balanced(texture: Any, inside: Any, factor: int) -> Any:
+    """Strengthen lines and weaken grain of images, (N, 1, W, W), where `inside` is true.
+
+    The training leaves lines a few pixels wide, such as sulci, too weak beside the grain. With B
+    the response of `blur`, cos(pi f) squared along each axis at f cycles a pixel, what is added has
+    the response LINES (B^FEW - B^MANY) - GRAIN (1 - B^FEW), less its averages over a pixel of the
+    small image, enlarged bicubically: what the small image determines stays.
+    """
+    blurred = [texture]
+    for _ in range(MANY):
+        blurred.append(blur(blurred[-1]))
+    change = LINES * (blurred[FEW] - blurred[MANY]) - GRAIN * (texture - blurred[FEW])
+    change -= bicubic_enlargement(area_reduction(change, factor), factor)
+    return texture + change * inside.astype(np.float32)
 
 
 def convolution_of(before: int, after: int, scale: float = 1.0) -> Convolution:

@@ -89,6 +89,16 @@ def near_brain(brain: Any, factor: int) -> Any:
     return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
 
 
+def inside_brain(brain: Any, factor: int) -> Any:
+    """Return the inside of enlarged brains, of and as the arrays of `near_brain`.
+
+    It is what those small pixels cover that belong to the brain with all eight neighbours.
+    """
+    xp = chainer.backend.get_array_module(brain)
+    inside = over_squares(xp.logical_and, brain[:, 0], 3, outside=False)
+    return inside.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
+
+
 def core_of(width: int) -> int:
     """Return the width of the square that a part of the brain must hold: 4 pixels of 64."""
     return max(1, round(CORE * width))

@@ -43,7 +43,7 @@ from synaxial.io.errors import StoppedEarlyError
 
 #: Raise it when the results of this stage change. If the weights change, raise the VERSION in
 #: `fingerprint.py` as well.
-VERSION = 3
+VERSION = 4
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ COARSE_VERSION = 2
 COARSE_WITH_MASKS_VERSION = 3
 UPSAMPLER_VERSION = 5
 #: The same for how full images are made of small ones, by which some trainings choose a generator.
-ENLARGING_VERSION = 2
+ENLARGING_VERSION = 3
 
 
 #: Settings that do not change the weights, or that have another name in the record below.

@@ -12,7 +12,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import check_free, written_whole
 
 #: Raise it when the results of this stage change.
-VERSION = 4
+VERSION = 5
 
 log = logging.getLogger(__name__)
 

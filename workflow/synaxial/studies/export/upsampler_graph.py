@@ -8,7 +8,11 @@ from onnx import TensorProto
 
 from synaxial.gan.networks.detail import BRAIN, INNER, LEAST, NUMBERS
 from synaxial.gan.networks.upsampler import (
+    FEW,
     GAIN,
+    GRAIN,
+    LINES,
+    MANY,
     MOST,
     NEAREST,
     SHARE,
@@ -44,6 +48,8 @@ def add_upsampler(
     last = _convolution(graph, network.last, features)
     base = bicubic(graph, images, network.factor, SHARPNESS)
     texture = _blurred(graph, graph.apply("Add", base, channels_of(graph, last, 0, 1)))
+    inside = add_inside(graph, images, network.factor)
+    texture = add_balance(graph, texture, inside, network.factor)
     smooth = _blurred(graph, channels_of(graph, last, 1, 2))
     bounded = graph.apply("Tanh", graph.apply("Mul", smooth, GAIN / MOST))
     certain = graph.apply("Mul", graph.apply("Sub", base, THRESHOLD), STEEPNESS)
@@ -52,8 +58,8 @@ def add_upsampler(
     nowhere = graph.apply("Neg", graph.apply("Abs", logits))
     logits = graph.apply("Where", near, logits, nowhere)
     outside = add_outside(graph, logits, width * network.factor)
-    inside = graph.apply("Max", texture, DARKEST)
-    return graph.apply("Where", outside, float(BACKGROUND), inside)
+    bright = graph.apply("Max", texture, DARKEST)
+    return graph.apply("Where", outside, float(BACKGROUND), bright)
 
 
 def add_enlarged_masks(graph: Graph, masks: str, images: str, factor: int) -> str:
@@ -86,7 +92,7 @@ def add_details(graph: Graph, network: Upsampler, images: str, width: int, detai
 
 def _measured(graph: Graph, images: str, width: int) -> str:
     """Add the measurement of `detail.details_of` with a reduction by 2: (N, 3)."""
-    small = graph.apply("AveragePool", images, kernel_shape=[2, 2], strides=[2, 2])
+    small = _averages(graph, images, 2)
     negative = graph.apply("Neg", small)
     darkest = graph.apply("MaxPool", negative, kernel_shape=[INNER, INNER], pads=[INNER // 2] * 4)
     brain = graph.apply("Less", darkest, -BRAIN)
@@ -131,6 +137,24 @@ def _features(
     return _activated(graph, network.fine, h)
 
 
+def add_balance(graph: Graph, texture: str, inside: str, factor: int) -> str:
+    """Add stronger lines and weaker grain, as `networks.upsampler.balanced` makes them."""
+    blurred = [texture]
+    for _ in range(MANY):
+        blurred.append(_blurred(graph, blurred[-1]))
+    lines = graph.apply("Mul", graph.apply("Sub", blurred[FEW], blurred[MANY]), LINES)
+    grain = graph.apply("Mul", graph.apply("Sub", texture, blurred[FEW]), GRAIN)
+    change = graph.apply("Sub", lines, grain)
+    known = bicubic(graph, _averages(graph, change, factor), factor, SHARPNESS)
+    change = graph.apply("Sub", change, known)
+    return graph.apply("Where", inside, graph.apply("Add", texture, change), texture)
+
+
+def _averages(graph: Graph, x: str, factor: int) -> str:
+    """Add the mean of each square of factor x factor pixels."""
+    return graph.apply("AveragePool", x, kernel_shape=[factor] * 2, strides=[factor] * 2)
+
+
 def add_outside(graph: Graph, logits: str, width: int) -> str:
     """Add the background: bool (N, 1, W, W), as `ops.background.without_holes` finds it.
 
@@ -144,21 +168,36 @@ def add_outside(graph: Graph, logits: str, width: int) -> str:
     return graph.apply("Greater", found, 0.0)
 
 
+def add_inside(graph: Graph, images: str, factor: int) -> str:
+    """Add the inside of brains: bool (N, 1, W, W), as `ops.background.inside_brain` finds it."""
+    inside = _squares(graph, _brain(graph, images), 3)
+    return graph.apply("Greater", repeated(graph, inside, factor), 0.0)
+
+
 def add_near(graph: Graph, images: str, width: int, factor: int) -> str:
     """Add where there may be brain: bool (N, 1, W, W), as `ops.background.near_brain` finds it."""
-    brain = graph.apply("Cast", graph.apply("Greater", images, SURE), to=TensorProto.FLOAT)
-    core = core_of(width)
-    share = graph.apply(
-        *("AveragePool", brain),
-        kernel_shape=[core, core],
-        pads=[core // 2] * 2 + [(core - 1) // 2] * 2,
-        count_include_pad=1,
-    )
-    squares = graph.apply("Greater", share, 1 - 0.5 / core**2)
-    squares = graph.apply("Cast", squares, to=TensorProto.FLOAT)
+    brain = _brain(graph, images)
+    squares = _squares(graph, brain, core_of(width))
     kept = _joined(graph, squares, brain, width, "parts")
     near = graph.apply("MaxPool", kept, kernel_shape=[3, 3], pads=[1] * 4)
     return graph.apply("Greater", repeated(graph, near, factor), 0.0)
+
+
+def _brain(graph: Graph, images: str) -> str:
+    """Add the pixels of small images that belong to the brain: float (N, 1, w, w), 0 or 1."""
+    return graph.apply("Cast", graph.apply("Greater", images, SURE), to=TensorProto.FLOAT)
+
+
+def _squares(graph: Graph, brain: str, width: int) -> str:
+    """Add the pixels whose square of a width is all brain: float (N, 1, w, w), 0 or 1."""
+    share = graph.apply(
+        *("AveragePool", brain),
+        kernel_shape=[width, width],
+        pads=[width // 2] * 2 + [(width - 1) // 2] * 2,
+        count_include_pad=1,
+    )
+    squares = graph.apply("Greater", share, 1 - 0.5 / width**2)
+    return graph.apply("Cast", squares, to=TensorProto.FLOAT)
 
 
 def _joined(graph: Graph, start: str, allowed: str, width: int, name: str) -> str:

@@ -14,6 +14,7 @@ from .randomness import Randomness
 
 SLOPE, SHARE, BLOCKS, NUMBERS = 0.2, 0.3, 2, 3
 THRESHOLD, THRESHOLD_GAIN, GAIN, MOST = -0.97, 20.0, 4.0, 10.0
+LINES, GRAIN, FEW, MANY = 0.6, 0.15, 2, 8
 DARKEST, SURE, CORE = -1 + 1 / 127.5, -0.95, 1 / 16
 PATHS = np.zeros((3, 3, 3), bool)
 PATHS[1] = [[False, True, False], [True, True, True], [False, True, False]]
@@ -64,16 +65,44 @@ class Upsampler(nn.Module):
             maps = details[:, :, None, None].expand(-1, -1, *h.shape[2:])
             h = rectified(after(torch.cat([h, randomness.noise(h[:, :1]), maps], dim=1)))
         added, logits = self.last(rectified(self.fine(h))).split(1, dim=1)
-        base = F.interpolate(images, scale_factor=self.factor, mode="bicubic", align_corners=False)
-        texture = self.blurred(base + added)
+        base = enlarged(images, self.factor)
+        brain = images > SURE
+        inside = inside_brain(brain, self.factor)
+        texture = balanced(self.blurred(base + added), inside, self.factor)
         bounded = MOST * torch.tanh(GAIN / MOST * self.blurred(logits))
         logits = bounded + (base - THRESHOLD) * THRESHOLD_GAIN
-        inside = without_holes((logits > 0) & near_brain(images > SURE, self.factor))
-        return torch.where(inside, texture.clamp(min=DARKEST), -1.0)
+        shown = without_holes((logits > 0) & near_brain(brain, self.factor))
+        return torch.where(shown, texture.clamp(min=DARKEST), -1.0)
 
     def blurred(self, x: torch.Tensor) -> torch.Tensor:
         """Blur by [1, 2, 1] / 4 along each axis."""
         return F.conv2d(F.pad(x, (1, 1, 1, 1), "replicate"), self.blur)
+
+
+def balanced(texture: torch.Tensor, inside: torch.Tensor, factor: int) -> torch.Tensor:
+    """Strengthen lines and weaken grain inside the brain."""
+    few, many = (blurred_often(texture, times) for times in (FEW, MANY))
+    change = LINES * (few - many) - GRAIN * (texture - few)
+    change = change - enlarged(F.avg_pool2d(change, factor), factor)
+    return torch.where(inside, texture + change, texture)
+
+
+def blurred_often(x: torch.Tensor, times: int) -> torch.Tensor:
+    """Blur several times by one kernel an axis, whose weights are binomial coefficients.
+
+    A blur repeats the border's pixel. Several then see the image mirrored beyond its border.
+    """
+    row = torch.tensor([float(math.comb(2 * times, k)) for k in range(2 * times + 1)]) / 4**times
+    for axis, kernel in ((2, row[:, None]), (3, row[None])):
+        before, after = x.narrow(axis, 0, times), x.narrow(axis, x.shape[axis] - times, times)
+        mirrored = torch.cat([before.flip(axis), x, after.flip(axis)], dim=axis)
+        x = F.conv2d(mirrored, kernel[None, None])
+    return x
+
+
+def enlarged(x: torch.Tensor, factor: int) -> torch.Tensor:
+    """Enlarge images bicubically."""
+    return F.interpolate(x, scale_factor=factor, mode="bicubic", align_corners=False)
 
 
 # SciPy is not PyTorch's.
@@ -97,6 +126,13 @@ def near_brain(brain: torch.Tensor, factor: int) -> torch.Tensor:
     kept = scipy.ndimage.binary_propagation(squares, PATHS, pixels)
     near = scipy.ndimage.binary_dilation(kept, np.ones((1, 3, 3)))
     return torch.from_numpy(near.repeat(factor, axis=1).repeat(factor, axis=2))[:, None]
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def inside_brain(brain: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the pixels whose small pixel and its eight neighbours are brain."""
+    inside = scipy.ndimage.binary_erosion(brain[:, 0].numpy(), np.ones((1, 3, 3)))
+    return torch.from_numpy(inside.repeat(factor, axis=1).repeat(factor, axis=2))[:, None]
 
 
 class Cascade(nn.Module):
