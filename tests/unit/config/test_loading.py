@@ -138,6 +138,10 @@ MISTAKES = {
     ),
     "no experiment": ({"experiments": {}}, "experiments: found none; name at least one"),
     "name": ({"experiments": {"a/b": {}}}, "experiment 'a/b'"),
+    "name of an up-sampler's set": (
+        {"experiments": {"final.enlarged": {}}},
+        "experiment 'final.enlarged': the end '.enlarged'",
+    ),
     "a name that is no text": (
         {"experiments": {False: {}}},
         "an experiment's name is False, as YAML reads names like no, on, 010 and 1.0",

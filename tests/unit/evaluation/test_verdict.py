@@ -146,6 +146,15 @@ def test_every_experiment_has_a_verdict_and_no_control_has_one():
     assert "<b>&lt;b&gt;</b>" in table
 
 
+def test_the_table_says_what_the_set_of_an_upsampler_is():
+    sets = [
+        evaluation("real", None, FLOOR),
+        *(evaluation(n, 1, FLOOR) for n in ("a", "a.enlarged")),
+    ]
+    names = verdict_table(verdicts(sets)).split("<tr>")[2:]
+    assert ["made small" in name for name in names] == [False, True]
+
+
 def test_without_real_images_there_is_no_verdict():
     assert verdicts([evaluation("final", 1, FLOOR)]) == {}
     assert "no verdict" in verdict_table({})

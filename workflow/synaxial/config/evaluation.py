@@ -9,6 +9,9 @@ from synaxial.config.sections import COMMON, Count, NotNegative, Positive, Secti
 #: The control sets that generated images are compared with. No experiment may have such a name.
 CONTROLS = ("real", "copies", "warped", "blurred", "grid", "noise")
 
+#: The end of the name of what an up-sampler makes of real images. No experiment's name may end so.
+ENLARGED = ".enlarged"
+
 
 class Request(Section):
     """Some images of a stack, and what they are to show. Needs a generator with conditions."""

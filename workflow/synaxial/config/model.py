@@ -22,7 +22,7 @@ from synaxial.config.data import (
     Slice,
     VolumeCheck,
 )
-from synaxial.config.evaluation import CONTROLS, Evaluate, Render, Request, Sample
+from synaxial.config.evaluation import CONTROLS, ENLARGED, Evaluate, Render, Request, Sample
 from synaxial.config.networks import (
     Augmentation,
     Coarse,
@@ -121,6 +121,11 @@ class Study(Section):
                 raise ValueError(
                     f"experiment {name!r}: the name belongs to a control set "
                     f"({', '.join(CONTROLS)}); choose another"
+                )
+            if name.endswith(ENLARGED):
+                raise ValueError(
+                    f"experiment {name!r}: the end {ENLARGED!r} belongs to sets of up-samplers; "
+                    "choose another"
                 )
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.]*", name):
                 raise ValueError(

@@ -25,7 +25,7 @@ from synaxial.io.files import write_csv, write_text, written_whole
 from synaxial.io.models import read_model
 
 #: Raise it when the results of this stage change.
-VERSION = 6
+VERSION = 7
 
 #: Panels of the chart side by side.
 PANELS = 6

@@ -2,6 +2,7 @@
 
 import html
 
+from synaxial.config.evaluation import ENLARGED
 from synaxial.evaluation.features import judge
 from synaxial.evaluation.judge_record import JudgeRecord
 from synaxial.evaluation.scores import (
@@ -25,6 +26,9 @@ CONTROLS = {
     "grid": "real, with a grid",
     "noise": "white noise",
 }
+
+#: What the images of an up-sampler's set are.
+OF_ENLARGED = "unseen real slices, made small and enlarged again"
 
 STYLE = """<style>
 p { max-width: 60em; }
@@ -103,7 +107,8 @@ def verdict_table(found: dict[str, list[Finding]]) -> str:
             f"<small>{each.numbers.replace(' and ', '<br>')}</small></td>"
             for each in findings
         )
-        lines.append(f"<tr><td><b>{html.escape(name)}</b></td>{cells}</tr>")
+        what = f"<br><small>{OF_ENLARGED}</small>" if name.endswith(ENLARGED) else ""
+        lines.append(f"<tr><td><b>{html.escape(name)}</b>{what}</td>{cells}</tr>")
     return "\n".join([*lines, "</table>"])
 
 
