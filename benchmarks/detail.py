@@ -143,7 +143,7 @@ def parts_of(slices: Pixels, enlarged: Pixels, factor: int) -> Mapping[str, Pixe
     of_brain = {
         "grain": half + enlarged - half_enlarged,
         "lines": half_enlarged + slices - half,
-        "all detail, none in its place": averages(slices, width // factor),
+        "no detail (bicubic)": averages(slices, width // factor),
     }
     return {
         "nothing": slices,

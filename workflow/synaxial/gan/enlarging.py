@@ -60,8 +60,10 @@ def run(
     with use_threads(threads):
         large = upsample_images(network, images, ImageRandomness(network.xp, names))
     digest = digest_of(network)
-    descriptions = [
-        description | {"upsampler": digest, "seed": seed} for description in given.descriptions
-    ]
+    added = {"detail": "invented", "upsampler": digest, "detail_seed": seed}
+    descriptions = [description | added for description in given.descriptions]
     write_stack(output, np.repeat(large[..., None], 3, axis=-1), descriptions)
-    log.info("%s: %d slices enlarged by up-sampler %s", output, len(large), digest[:16])
+    log.info(
+        *("%s: %d slices of %d pixels enlarged to %d by up-sampler %s", output, len(large)),
+        *(images.shape[1], large.shape[1], digest[:16]),
+    )

@@ -33,8 +33,8 @@ THRESHOLD, STEEPNESS = -0.97, 20.0
 #: patients of BraTS 2018, 0.01 % of the brain are lost, in 5 % of the slices, at its border.
 SURE = -0.95
 
-#: How much `balanced` strengthens lines and weakens grain. Of the values tried, these bring
-#: generated slices nearest to training slices (docs/results/patients/trials.md).
+#: How much `balanced` strengthens lines and weakens grain. Of the values tried, these make a
+#: classifier confuse generated and training slices most (docs/results/patients/trials.md).
 LINES, GRAIN = 0.6, 0.15
 
 #: Grain is what few blurs take away. Lines are what is left then, and many blurs take away.
