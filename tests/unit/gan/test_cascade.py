@@ -177,7 +177,7 @@ def apply(*arguments):
 def write_slices(path, width):
     pixels = np.random.default_rng(0).integers(1, 256, (3, width, width), np.uint8)
     pixels[:, : width // 4] = 0
-    write_stack(path, pixels, [{"subject": "a", "slice": n} for n in range(3)])
+    write_stack(path, pixels, [{"subject": "a", "slice": n, "seed": 9} for n in range(3)])
     return pixels
 
 
@@ -192,8 +192,11 @@ def test_slices_are_enlarged_and_say_so(tmp_path):
     assert found.descriptions[2] == {
         "subject": "a",
         "slice": 2,
+        # The given page's own.
+        "seed": 9,
+        "detail": "invented",
         "upsampler": digest_of(load_upsampler(path)),
-        "seed": 0,
+        "detail_seed": 0,
     }
     again, other = tmp_path / "again.tif", tmp_path / "other.tif"
     apply(tmp_path / "small.tif", "--upsampler", path, "-o", again)
