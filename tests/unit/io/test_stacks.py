@@ -130,6 +130,8 @@ def test_changed_bytes_never_end_in_another_error(
 
 def test_foreign_files_are_one_clear_error(tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
+    with pytest.raises(SynaxialError, match=r"stack.tif: is not there; expected a stack of 8-bit"):
+        read_stack(path)
     path.write_text("not a TIFF")
     with pytest.raises(SynaxialError, match="cannot be read"):
         read_stack(path)

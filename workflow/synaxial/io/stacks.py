@@ -158,6 +158,8 @@ logging.getLogger("tifffile").addHandler(_Raiser(logging.WARNING))
 @contextmanager
 def _pages_of(path: Path, page_shape: tuple[int, ...] | None) -> Iterator[list[tifffile.TiffPage]]:
     """Open a stack and give its pages; whatever fails with them is one clear error."""
+    if not path.exists():
+        raise SynaxialError(path, "is not there", EXPECTED)
     if is_placeholder(path):
         raise SynaxialError(path, "is an empty file, which marks a skipped subject", EXPECTED)
     try:
