@@ -134,7 +134,8 @@ def enlarge(network: Any, slices: Pixels) -> Pixels:
 def parts_of(slices: Pixels, enlarged: Pixels, factor: int) -> Mapping[str, Pixels]:
     """Return slices of which nothing, a part or all is that of the enlarged ones.
 
-    If the whole brain changes, the background stays real, so that it alone gives nothing away.
+    Where detail is exchanged in the whole brain, the background stays real, so that it alone gives
+    nothing away. "everything" and "rim" have the outline and background of the enlarged slices.
     """
     width = slices.shape[1]
     half, half_enlarged = (averages(x, width // 2) for x in (slices, enlarged))

@@ -44,7 +44,8 @@ HOW = (
     "300 images of the ten other held-out patients. The minutes of `preset: modern` begin with the "
     "training of its up-sampler, without which it makes no full image: its curve begins where that "
     "one is finished. lightweight-gan has smaller networks and batches than its defaults "
-    "(benchmarks/peer.py says why). One training each, of one seed."
+    "(benchmarks/peer.py says why). One training each, of one seed. They ran one after the other, "
+    "each with the code of its day; date and commit are those of the comparison."
 )
 
 

@@ -70,6 +70,7 @@ def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_backgrou
     expected = np.maximum(texture.array, DARKEST)
     np.testing.assert_allclose(y[brain], expected[brain], atol=1e-6)
     assert 0.2 < brain.mean() < 0.9
+    assert (np.abs((texture - blur(base)).array[brain]).max() > 0.01) == whole
 
 
 EVERYWHERE = np.ones((1, 1, 64, 64), bool)
@@ -102,7 +103,7 @@ def test_a_thin_line_gets_stronger_wherever_it_is():
         assert 1.02 < -line.mean() < 1.09
 
 
-def test_only_the_inside_of_the_brain_is_balanced_and_averages_stay():
+def test_only_the_inside_of_the_brain_is_balanced_and_averages_hardly_change():
     noise = np.random.default_rng(0).normal(0, 1, (1, 1, 64, 64)).astype(np.float32)
     inside = np.zeros_like(EVERYWHERE)
     inside[..., 16:48, 16:48] = True

@@ -28,7 +28,7 @@ BLOCKS, SHARE = 2, 0.3
 #: belongs to the brain.
 THRESHOLD, STEEPNESS = -0.97, 20.0
 
-#: Above this, six grey levels above background, a pixel of a small image is brain for `near_brain`.
+#: Above this, six grey levels above background, a pixel of a small image is brain for what follows.
 #: Most of a coarse generator's background is below one grey level, and 1 % of it above three. Of 15
 #: patients of BraTS 2018, 0.01 % of the brain are lost, in 5 % of the slices, at its border.
 SURE = -0.95
@@ -218,7 +218,7 @@ def balanced(texture: Any, inside: Any, factor: int) -> Any:
     The training leaves lines a few pixels wide, such as sulci, too weak beside the grain. With B
     the response of `blur`, cos(pi f) squared along each axis at f cycles a pixel, what is added has
     the response LINES (B^FEW - B^MANY) - GRAIN (1 - B^FEW), less its averages over a pixel of the
-    small image, enlarged bicubically: what the small image determines stays.
+    small image, enlarged bicubically: what the small image determines hardly changes.
     """
     blurred = [texture]
     for _ in range(MANY):

@@ -90,7 +90,7 @@ def near_brain(brain: Any, factor: int) -> Any:
 
 
 def inside_brain(brain: Any, factor: int) -> Any:
-    """Return the inside of enlarged brains, of and as the arrays of `near_brain`.
+    """Return the inside of enlarged brains: bool (N, 1, w, w) to (N, 1, factor w, factor w).
 
     It is what those small pixels cover that belong to the brain with all eight neighbours.
     """
