@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.stacks import images_of_stacks
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, binary_fill_holes
 
@@ -19,15 +20,12 @@ from synaxial.config.model import Sample
 from synaxial.data.image_sets import read_set
 from synaxial.evaluation.features import efficientnet
 from synaxial.evaluation.metrics import kernel_distance, two_sample
-from synaxial.gan.image_inputs import independent
 from synaxial.gan.networks import upsampler
-from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.randomness import ENLARGING, ImageRandomness
 from synaxial.gan.networks.saving import load_generator
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
-from synaxial.gan.sampling import as_sampled, make_pages
 from synaxial.io.files import write_json
-from synaxial.io.images import ImageSet, as_grey
+from synaxial.io.images import ImageSet
 
 #: The strengths that are compared, `upsampler.LINES` and `upsampler.GRAIN`; the first are none.
 STRENGTHS = (
@@ -76,7 +74,7 @@ def measure_strengths(generator: Any, training: ImageSet) -> dict[str, Numbers]:
     found = {}
     for strengths in STRENGTHS:
         with balanced_by(*strengths):
-            pixels = generate(generator)
+            pixels = images_of_stacks(generator, Sample())
         groups = np.arange(len(pixels))
         found["{} {}".format(*strengths)] = compare(pixels, groups, features, training.groups)
     return found
@@ -91,21 +89,6 @@ def balanced_by(lines: float, grain: float) -> Iterator[None]:
         yield
     finally:
         upsampler.LINES, upsampler.GRAIN = before
-
-
-def generate(generator: Any) -> NDArray[np.uint8]:
-    """Make the stacks of `synaxial sample` with its default settings: uint8 (N, W, W)."""
-    settings = Sample()
-    network = as_sampled(generator, settings)
-    pages = [
-        page
-        for stack in range(settings.stacks)
-        for page in make_pages(
-            *(network, generator.latent, settings),
-            independent(Conditions(()), settings, stack, Path("generator.npz")),
-        )
-    ]
-    return as_grey(np.stack(pages))
 
 
 def measure_parts(network: Any, real: ImageSet, reference: ImageSet) -> dict[str, Numbers]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.stacks import images_of_stacks
 from numpy.typing import NDArray
 
 from synaxial.compute.chainer_compatibility import chainer
@@ -21,10 +22,7 @@ from synaxial.compute.machine import announce_machine, keep_freed_memory
 from synaxial.compute.parallel import use_threads
 from synaxial.config import read_study
 from synaxial.config.model import Sample, Study
-from synaxial.gan.image_inputs import independent
-from synaxial.gan.networks.conditions import Conditions
 from synaxial.gan.networks.saving import calibrate, load_generator, save_network
-from synaxial.gan.sampling import as_sampled, make_pages
 from synaxial.gan.train.checkpoint import (
     lock_folder,
     read_newest_checkpoint,
@@ -38,7 +36,6 @@ from synaxial.gan.train.outputs import describe_run, write_upsampler
 from synaxial.gan.train.setup import Session, make_session
 from synaxial.gan.train.stopping import Stop
 from synaxial.io.files import write_json
-from synaxial.io.images import as_grey
 
 #: The record of the snapshots of a contender: one line of JSON each.
 SNAPSHOTS = "snapshots.jsonl"
@@ -149,16 +146,7 @@ def images_of(session: Session, settings: Sample, folder: Path) -> NDArray[np.ui
     if training.is_coarse_to_fine:
         # A file is of a finished training; this one may not have reached its full width.
         trained.network.coarse.growth = whole.coarse.growth
-    network = as_sampled(trained, settings)
-    conditions = getattr(network, "conditions", Conditions(()))
-    pages = [
-        page
-        for stack in range(settings.stacks)
-        for page in make_pages(
-            network, trained.latent, settings, independent(conditions, settings, stack, path)
-        )
-    ]
-    return as_grey(np.stack(pages))
+    return images_of_stacks(trained, settings)
 
 
 @dataclass(frozen=True)

@@ -85,8 +85,7 @@ def near_brain(brain: Any, factor: int) -> Any:
     pixels = brain[:, 0]
     xp = chainer.backend.get_array_module(pixels)
     squares = over_squares(xp.logical_and, pixels, core_of(pixels.shape[-1]), outside=False)
-    near = over_squares(xp.logical_or, joined(squares, pixels), 3, outside=False)
-    return near.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
+    return repeated(over_squares(xp.logical_or, joined(squares, pixels), 3, outside=False), factor)
 
 
 def inside_brain(brain: Any, factor: int) -> Any:
@@ -95,8 +94,12 @@ def inside_brain(brain: Any, factor: int) -> Any:
     It is what those small pixels cover that belong to the brain with all eight neighbours.
     """
     xp = chainer.backend.get_array_module(brain)
-    inside = over_squares(xp.logical_and, brain[:, 0], 3, outside=False)
-    return inside.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
+    return repeated(over_squares(xp.logical_and, brain[:, 0], 3, outside=False), factor)
+
+
+def repeated(pixels: Any, factor: int) -> Any:
+    """Repeat the pixels of (N, w, w) along both axes: (N, 1, factor w, factor w)."""
+    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
 
 
 def core_of(width: int) -> int:
