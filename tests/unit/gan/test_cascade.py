@@ -215,12 +215,20 @@ def test_slices_that_are_first_reduced_keep_their_size(tmp_path):
     assert np.corrcoef(means[0].ravel(), means[1].ravel())[0, 1] > 0.9
 
 
-def test_slices_of_another_width(tmp_path):
+@pytest.mark.parametrize(
+    ("width", "options", "expected"),
+    [
+        (34, ["--reduce"], "squares, 32 or more pixels wide and a multiple of 4"),
+        (4, ["--reduce"], "squares, 32 or more pixels wide and a multiple of 4"),
+        (4, [], "squares, 8 or more pixels wide"),
+    ],
+)
+def test_slices_of_another_width(tmp_path, width, options, expected):
     path = saved_upsampler(tmp_path)
-    write_slices(tmp_path / "slices.tif", 30)
-    message = "slices.tif: its pages have 30 x 30 pixels; expected squares of a multiple of 4"
+    write_slices(tmp_path / "slices.tif", width)
+    message = rf"slices\.tif: its pages have {width} x {width} pixels; expected {expected}$"
     with pytest.raises(SynaxialError, match=message):
-        apply(tmp_path / "slices.tif", "--upsampler", path, "-o", tmp_path / "o.tif", "--reduce")
+        apply(tmp_path / "slices.tif", "--upsampler", path, "-o", tmp_path / "o.tif", *options)
     assert not (tmp_path / "o.tif").exists()
 
 

@@ -20,6 +20,9 @@ from synaxial.io.stacks import images_of, read_stack, write_stack
 #: Raise it when the results of this stage change.
 VERSION = 5
 
+#: The smallest width of a small image, in pixels: its structure is measured at half of it.
+NARROWEST = 8
+
 log = logging.getLogger(__name__)
 
 
@@ -48,12 +51,13 @@ def run(
     given = images_of(read_stack(stack), stack)
     images = as_grey(given.pages)
     height, width = images.shape[1:]
-    if height != width or (reduce and width % network.factor):
-        squares = f"squares of a multiple of {network.factor}" if reduce else "squares"
+    factor = network.factor if reduce else 1
+    if height != width or width % factor or width < NARROWEST * factor:
+        multiple = f" and a multiple of {factor}" if reduce else ""
+        squares = f"squares, {NARROWEST * factor} or more pixels wide{multiple}"
         raise SynaxialError(stack, f"its pages have {width} x {height} pixels", squares)
     if reduce:
-        small = area_means(images[:, None], width // network.factor)
-        images = small[:, 0]
+        images = area_means(images[:, None], width // factor)[:, 0]
     chosen, threads = prepare_alone(device, threads)
     network.to_device(chosen)
     names = [(ENLARGING, seed, number) for number in range(len(images))]

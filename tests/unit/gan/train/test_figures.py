@@ -6,7 +6,8 @@ from PIL import Image
 
 from synaxial.gan.train.curves import PANELS, draw_curves, write_curves
 from synaxial.gan.train.log import COLUMNS, UPSAMPLER_COLUMNS, as_duration, describe
-from synaxial.gan.train.previews import draw_timeline, find_previews, split_sheet
+from synaxial.gan.train.previews import PAIRS, draw_timeline, find_previews, split_sheet
+from synaxial.io.sheets import PAPER
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,8 @@ def test_the_timeline_has_latents_across_and_epochs_down(tmp_path):
     timeline = np.asarray(draw_timeline(previews))
     # The last epoch's eighth latent ends the sheet.
     assert (timeline[-1, -1] == 70 + 40).all()
+    # That of an up-sampler says which of its images are of real people.
+    named = np.asarray(draw_timeline(previews, PAIRS))
+    header = len(named) - len(timeline)
+    np.testing.assert_array_equal(named[header:], timeline)
+    assert (named[:header] > PAPER).any()

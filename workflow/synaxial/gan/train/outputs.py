@@ -18,7 +18,7 @@ from synaxial.compute.machine import Machine
 from synaxial.gan.networks.saving import calibrate, digest_of, save_network
 from synaxial.gan.train.inputs import Inputs
 from synaxial.gan.train.log import as_csv
-from synaxial.gan.train.previews import draw_timeline, find_previews
+from synaxial.gan.train.previews import PAIRS, draw_timeline, find_previews
 from synaxial.gan.train.setup import Session
 from synaxial.io.files import write_json, write_text, written_whole
 
@@ -152,5 +152,6 @@ def write_previews(session: Session, output: Path) -> None:
     for path in previews.values():
         with written_whole(output / "previews" / path.name) as partial:
             shutil.copyfile(path, partial)
+    labels = PAIRS if session.inputs.part == "upsampler" else ()
     with written_whole(output / "previews.png") as partial:
-        draw_timeline(previews).save(partial)
+        draw_timeline(previews, labels).save(partial)

@@ -1,7 +1,7 @@
 """Previews: images from the same latents during a training, and their timeline."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ COLUMNS = 4
 
 #: The most rows (epochs) and columns (latents) of the timeline.
 TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
+
+#: What the columns of an up-sampler's timeline show: the first two rows of `enlarged_pairs`.
+PAIRS = ("real",) * COLUMNS + ("enlarged",) * COLUMNS
 
 
 class Previews(chainer.training.Extension):
@@ -125,13 +128,14 @@ def find_previews(folder: Path, last_epoch: int) -> dict[int, Path]:
     return {epoch: found[epoch] for epoch in sorted(found) if epoch <= last_epoch}
 
 
-def draw_timeline(previews: dict[int, Path]) -> Image.Image:
-    """Draw the previews of at most eight epochs (rows) and latents (columns)."""
+def draw_timeline(previews: dict[int, Path], column_labels: Sequence[str] = ()) -> Image.Image:
+    """Draw the previews of at most eight epochs (rows) and latents or `PAIRS` (columns)."""
     epochs = list(previews)
     chosen = evenly_spaced(len(epochs), TIMELINE_ROWS)
     rows = [split_sheet(previews[epochs[i]])[:TIMELINE_COLUMNS] for i in chosen]
     labels = [f"epoch {epochs[i]}" for i in chosen]
-    return make_sheet(np.concatenate(rows), TIMELINE_COLUMNS, row_labels=labels)
+    images = np.concatenate(rows)
+    return make_sheet(images, TIMELINE_COLUMNS, row_labels=labels, column_labels=column_labels)
 
 
 def split_sheet(path: Path) -> np.ndarray:
