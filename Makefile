@@ -83,7 +83,7 @@ gpu-check: $(VENV)/installed  ## On a node with a GPU: compare it with the CPU a
 gpu-bundle: $(VENV)/installed  ## Make results/gpu-bundle: the check for a machine with a GPU and no package registry.
 	$(BIN)/python tools/make_gpu_bundle.py
 
-test: $(VENV)/installed-dev lint  ## Run every check and every test.
+test: $(VENV)/installed-dev lint  ## Run every check and the tests that can run here.
 	$(BIN)/python -m pytest -n 2
 
 test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Snakemake and no MPI.

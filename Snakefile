@@ -1,6 +1,6 @@
 # Synaxial: from brain-MRI volumes to stacks of generated axial slices.
 #
-#   snakemake --profile profiles/demo        a small study in ten minutes, to see it work
+#   snakemake --profile profiles/demo        a small study in five to eight minutes
 #   snakemake --profile profiles/local       the study that config.yaml describes, on this machine
 #
 # The workflow itself is in workflow/Snakefile, where the Snakemake workflow catalogue looks for it.

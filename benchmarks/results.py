@@ -75,12 +75,12 @@ BUSY = (
 HEAD = """\
 # How fast it is
 
-Written by `make benchmark`; no number here was typed in. All sides of a comparison ran in one
+Written by `python -m benchmarks`; no number here was typed in. All sides of a comparison ran in one
 measurement, in turn; numbers are medians, and the notes under each table have the smallest and the
 largest. A ratio is the left number over the right one. From one part of the page to the next the
 machine may have been more or less busy: compare within a row.
 
-    make benchmark                                      # all of it: half an hour
+    make benchmark                                      # all parts but `quality`: half an hour
     .venv/bin/python -m benchmarks --only training      # one part, the others as they were
     .venv/bin/python -m benchmarks.quality --help       # trainings for the part `quality`: hours
 

@@ -1,7 +1,7 @@
 # Whether generated images with masks help to train a segmentation model: `snakemake segment`.
 
 
-# One U-Net. The profile sets the device: `--set-resources segment_training:device=gpu`.
+# One U-Net. The profile may set its device: `segment_training: {device: gpu}` under `set-resources`.
 rule segment_training:
     input:
         settings=settings_of("segment"),
