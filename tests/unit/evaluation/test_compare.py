@@ -41,6 +41,7 @@ def write_evaluation(folder, name, seed, offset, **differences):
         "seed": seed,
         "protocol": PROTOCOL,
         "images": 100,
+        "people": 4,
         "repeats": 10,
         "sha256": SHA256,
         "values": {key: asdict(value) for key, value in values_of(offset).items()},

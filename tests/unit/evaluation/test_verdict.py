@@ -124,6 +124,29 @@ def test_intervals_without_width_answer_nothing():
     assert find(grid, own, {"real": {**floor, "auc": FLOOR}}).answer == "Yes"
 
 
+def test_few_people_show_that_images_are_bad_and_never_that_they_are_good():
+    # With five held-out people the interval of the floor is so wide that the demo lies within.
+    realistic = QUESTIONS[0]
+    controls = {
+        "real": {realistic.number: Value(-0.01, -0.07, 0.36)},
+        "noise": {realistic.number: Value(1.0, 0.9, 1.1)},
+    }
+    values = {"bad": Value(0.335, 0.18, 0.56), "worst": Value(0.8, 0.7, 0.9)}
+    found = {
+        people: [
+            find(realistic, {1: {realistic.number: value}}, controls, people).answer
+            for value in values.values()
+        ]
+        for people in (3, 4)
+    }
+    assert found == {3: ["Not certain", "No"], 4: ["Yes", "No"]}
+    sets = [
+        evaluation_of("real", None, {q.number: FLOOR for q in QUESTIONS}, people=3),
+        evaluation_of("good", 1, {q.number: FLOOR for q in QUESTIONS}, people=100),
+    ]
+    assert {each.answer for each in verdicts(sets)["good"]} == {"Not certain"}
+
+
 def evaluation(name, seed, value):
     values = {question.number: value for question in QUESTIONS}
     return evaluation_of(name, seed, values)

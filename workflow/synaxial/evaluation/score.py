@@ -34,7 +34,7 @@ from synaxial.io.files import write_json, written_whole
 from synaxial.io.sheets import make_sheet
 
 #: Raise it when the results of this stage change.
-VERSION = 4
+VERSION = 5
 
 #: Numbers that may be below 0, and numbers that cannot be above 1: intervals end there.
 OF_EITHER_SIGN = {
@@ -88,6 +88,7 @@ def run(
         seed=seed,
         protocol=PROTOCOL,
         images=len(images),
+        people=min(len(np.unique(each[SET]["groups"])) for each in (own, real)),
         repeats=settings.repeats,
         sha256={
             REFERENCE: digests[REFERENCE],

@@ -126,7 +126,8 @@ class Evaluation(BaseModel):
     """The numbers of one set, as in its file.
 
     `seed` is that of the training, and None for a control. `images` is the number of images in the
-    set and in the reference, `repeats` the number of resamples of the bootstrap. `sha256` are the
+    set and in the reference, `people` the number of people in the smaller of the two (a generated
+    image counts as a person), `repeats` the number of resamples of the bootstrap. `sha256` are the
     digests of the reference, of the images searched for copies, and of the judge ("" without one).
     """
 
@@ -136,6 +137,7 @@ class Evaluation(BaseModel):
     seed: int | None
     protocol: Literal["2"]
     images: int
+    people: int
     repeats: int
     sha256: dict[Literal["reference", "training", "judge"], str]
     values: dict[str, Value]

@@ -6,9 +6,10 @@ constant. A number is as good as that of real images if it lies within the inter
 below. It is worse if its own interval lies wholly above the interval of the floor. Otherwise the
 answer is open. It is also open if the number does not find the control with that defect to be
 worse, because with too few images or subjects a number detects nothing. It is open, too, if a
-number like that of real images has an interval so wide that it reaches the control's. Every answer
-is open if the intervals of the floor have no width, as with two subjects in each half: see
-`has_width`.
+number like that of real images has an interval so wide that it reaches the control's. With fewer
+than `LEAST_PEOPLE` people in a half of the held-out ones, the floor's interval is so wide that
+nearly everything lies within: nothing is then said to be as good as real images. Every answer is
+open if the intervals of the floor have no width, as with two people in each half: see `has_width`.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ from synaxial.evaluation.scores import Evaluation, Value, by_name
 
 #: The control whose numbers are the floor.
 FLOOR = "real"
+
+#: The fewest people in each half of the held-out ones for an answer "like real".
+LEAST_PEOPLE = 4
 
 #: The width of an interval that is only rounding, as a share of the number.
 ROUNDING = 1e-9
@@ -117,8 +121,12 @@ def find(
     question: Question,
     seeds: Mapping[int | None, Mapping[str, Value]],
     controls: Mapping[str, Mapping[str, Value]],
+    people: int = LEAST_PEOPLE,
 ) -> Finding:
-    """Answer a question about one experiment from the numbers of its seeds and of the controls."""
+    """Answer a question about one experiment from the numbers of its seeds and of the controls.
+
+    `people` is the number of people in the smaller half of the held-out ones.
+    """
     limit = controls[FLOOR][question.number]
     known = controls.get(question.control, {}).get(question.number)
     blind = not has_width(controls[FLOOR]) or (
@@ -127,8 +135,9 @@ def find(
 
     def judgement_of(value: Value) -> Judgement:
         found = judge(value, limit)
-        unsure = known is not None and found is Judgement.LIKE_REAL and value.high >= known.low
-        return Judgement.OPEN if blind or unsure else found
+        unsure = people < LEAST_PEOPLE or (known is not None and value.high >= known.low)
+        open_ = blind or (unsure and found is Judgement.LIKE_REAL)
+        return Judgement.OPEN if open_ else found
 
     words = {
         Judgement.LIKE_REAL: question.like_real,
@@ -154,11 +163,15 @@ def verdicts(evaluations: list[Evaluation]) -> dict[str, list[Finding]]:
     Without an evaluation of the control `real` there is no verdict.
     """
     controls = {each.name: each.values for each in evaluations if each.seed is None}
+    people = {each.name: each.people for each in evaluations if each.seed is None}
     if FLOOR not in controls:
         return {}
     experiments = by_name([each for each in evaluations if each.seed is not None])
     return {
-        name: [find(question, {s.seed: s.values for s in sets}, controls) for question in QUESTIONS]
+        name: [
+            find(question, {s.seed: s.values for s in sets}, controls, people[FLOOR])
+            for question in QUESTIONS
+        ]
         for name, sets in experiments.items()
     }
 

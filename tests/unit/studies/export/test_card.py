@@ -35,7 +35,14 @@ def write_evaluation(path, name, seed, shift):
         name: {"value": k + shift, "low": k + shift - 1, "high": k + shift + 1}
         for k, name in enumerate(names)
     }
-    content = {"name": name, "seed": seed, "protocol": "2", "images": 300, "repeats": 100}
+    content = {
+        "name": name,
+        "seed": seed,
+        "protocol": "2",
+        "images": 300,
+        "people": 10,
+        "repeats": 100,
+    }
     digests = {"reference": "e" * 64, "training": DATA, "judge": "f" * 64}
     path.write_text(json.dumps({**content, "sha256": digests, "values": values}))
 
