@@ -33,6 +33,16 @@ def test_the_training_must_outlast_the_growth():
     check_networks(study_of(epochs=1, coarse={"first_width": 64}))
 
 
+def test_what_keeps_the_best_generator_is_measured_once_at_least():
+    with pytest.raises(SynaxialError, match=r"epochs is 109, but keep: best .* first after 110"):
+        check_networks(study_of(epochs=109, keep="best"))
+    check_networks(study_of(epochs=110, keep="best"))
+    plain = {"epochs": 4, "patience": 1}
+    with pytest.raises(SynaxialError, match=r"'plain': epochs is 4, but .* first after 5"):
+        check_networks(make_study({"experiments": {"plain": plain}}))
+    check_networks(make_study({"experiments": {"plain": plain | {"validation_epochs": 4}}}))
+
+
 def test_modern_does_not_stop_a_study_of_other_images_that_does_not_train_it():
     small = {
         "generator": {"channels": [8, 8, 8, 8, 1]},

@@ -111,6 +111,10 @@ def test_a_condition_on_the_tumour_needs_segmentations(tmp_path):
     assert read_labels(dataset, training_of(conditions=[])) is None
     with pytest.raises(SynaxialError, match=r"1 subjects without a segmentation, such as A"):
         read_labels(dataset, training_of())
+    lines = (dataset / "index.csv").read_text().splitlines(keepends=True)
+    (dataset / "index.csv").write_text("".join(lines[:-1]))
+    with pytest.raises(SynaxialError, match=r"names 19 images, but images\.npy holds 20"):
+        read_labels(dataset, training_of(conditions=["level"]))
 
 
 def test_conditions_need_a_coarse_generator():

@@ -21,7 +21,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
 from synaxial.io.images import COLOUR
 
-from .conftest import COARSE_TO_FINE, TINY, Job, write_dataset, write_masks
+from .conftest import COARSE_TO_FINE, TINY, Job, write_dataset, write_index, write_masks
 
 TANH = (-1.0, 1.0)
 
@@ -221,6 +221,7 @@ def test_the_best_generator_is_chosen_by_its_images(job):
         for number in range(24)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)
+    write_index(job.dataset)
     job.configure(keep="best", validation_epochs=1, **PAIRS)
     job.run_here(options=("--held-out", folder))
     record = json.loads((job.output / "run.json").read_text())

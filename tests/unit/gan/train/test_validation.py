@@ -16,7 +16,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_csv
 from synaxial.io.images import ImageSet
 
-from .conftest import Job, assert_same
+from .conftest import Job, assert_same, write_index
 
 
 def blobs(count, seed, width=16):
@@ -77,6 +77,7 @@ def job(tmp_path):
         for number in range(24)
     ]
     write_csv(folder / "index.csv", COLUMNS, rows)
+    write_index(job.dataset)
     job.held_out = folder
     return job
 
@@ -101,6 +102,11 @@ def test_the_best_generator_is_kept_and_a_resumed_training_keeps_the_same(job, t
     assert_same(job.arrays(), job.arrays(tmp_path / "again"))
     again = json.loads((tmp_path / "again" / "run.json").read_text())
     assert again["nearest_to_held_out"] == record["nearest_to_held_out"]
+
+
+def test_nobody_chooses_a_generator_by_the_people_it_was_trained_on(job):
+    with pytest.raises(SynaxialError, match=r"--held-out: .*dataset shares 1 people with"):
+        job.run_here(options=("--held-out", job.dataset))
 
 
 @pytest.mark.mpi

@@ -15,11 +15,11 @@ from synaxial.config import check_networks, read_study
 from synaxial.config.model import Monitoring, Training, Upsampler
 from synaxial.data.dataset.labels import labels_of
 from synaxial.data.dataset.reading import (
+    check_unseen,
     describe_images,
     open_images,
     open_masks,
     read_dataset,
-    read_index,
 )
 from synaxial.evaluation.controls import evenly, half_of
 from synaxial.gan.train.fingerprint import fingerprint_of, upsampler_fingerprint_of
@@ -93,7 +93,7 @@ def read_inputs(
     masks, masks_sha256 = read_masks(dataset, training)
     if masks is not None:
         description["masks_sha256"] = masks_sha256
-    validation, held_out_sha256 = read_held_out(held_out, training, images.shape[1])
+    validation, held_out_sha256 = read_held_out(held_out, training, dataset, images.shape[1])
     labels = read_labels(dataset, training)
     fingerprint = fingerprint_of(
         training,
@@ -249,7 +249,7 @@ def describe_dataset(dataset: Path, images: np.ndarray, training: Training) -> d
     width = training.image_width
     if images.shape[1] != width:
         raise SynaxialError(
-            "images.npy",
+            dataset / "images.npy",
             f"its images are {images.shape[1]} pixels wide",
             f"{width}, the width of the generator's images",
         )
@@ -268,7 +268,7 @@ def read_labels(dataset: Path, training: Training) -> NDArray[np.float32] | None
     """Return the labels of the images of a training with conditions, float32 (N, LABEL)."""
     if not training.conditions:
         return None
-    rows = read_index(dataset / "index.csv")
+    _, rows = read_dataset(dataset)
     unknown = {row["subject"] for row in rows if row["tumour_area"] == ""}
     if "tumour" in training.conditions and unknown:
         raise SynaxialError(
@@ -281,13 +281,17 @@ def read_labels(dataset: Path, training: Training) -> NDArray[np.float32] | None
 
 
 def read_held_out(
-    folder: Path | None, training: Training, width: int
+    folder: Path | None, training: Training, dataset: Path, width: int
 ) -> tuple[NDArray[np.uint8] | None, str]:
-    """Return the held-out images to compare with, and their SHA-256; None and "" if not needed."""
+    """Return the held-out images to compare with, and their SHA-256; None and "" if not needed.
+
+    `dataset` is that of the training, whose people must not be among them.
+    """
     if not training.validated:
         return None, ""
     if folder is None:
         raise SynaxialError("--held-out", "is not given", "a data set, for keep: best and patience")
+    check_unseen(folder, dataset)
     try:
         found = validation_images(read_dataset(folder)[0])
     except ValueError as error:
