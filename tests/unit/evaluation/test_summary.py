@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from synaxial.config import as_yaml, make_study
-from synaxial.evaluation.summary import WIDEST
+from synaxial.evaluation.summary import WIDEST, picture_of
 
 from .test_compare import write_evaluation
 
@@ -45,6 +45,15 @@ def test_it_opens_with_the_sheet_and_what_was_run(run_here, tmp_path):
     ):
         assert said in text
     assert text.index("<img") < text.index("Trained:") < text.index("no verdict")
+
+
+def test_a_long_sheet_is_shown_by_its_top(tmp_path, monkeypatch):
+    # Pillow's limit for files of strangers: a sheet of 3,000 images is larger.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.new("L", (40, 4000)).save(tmp_path / "sheet.png")
+    content = picture_of(tmp_path / "sheet.png").partition("base64,")[2]
+    with Image.open(io.BytesIO(base64.b64decode(content))) as image:
+        assert image.size == (40, 48)
 
 
 def test_the_verdict_is_of_each_experiment(run_here, tmp_path):

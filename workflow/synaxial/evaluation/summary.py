@@ -18,8 +18,9 @@ from synaxial.io.files import read_json, write_text
 #: Raise it when the results of this stage change.
 VERSION = 5
 
-#: The widest picture of a sheet, in pixels: the report is a file to send.
-WIDEST = 1200
+#: The widest picture of a sheet in pixels, and its most height as a multiple of its width: the
+#: report is a file to send.
+WIDEST, HIGHEST = 1200, 1.2
 
 #: The style, for this part of the page alone.
 STYLE = """<style>
@@ -73,9 +74,12 @@ def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
 
 
 def picture_of(sheet: Path) -> str:
-    """Return a sheet as a data URI of a JPEG picture, at most `WIDEST` pixels wide."""
+    """Return the top of a sheet as a data URI of a JPEG picture, at most `WIDEST` pixels wide."""
+    # Pillow refuses large files of strangers. This is a study's own, of up to 10,000 images.
+    Image.MAX_IMAGE_PIXELS = None
     with Image.open(sheet) as image:
-        small = image.convert("RGB")
+        top = image.crop((0, 0, image.width, min(image.height, round(HIGHEST * image.width))))
+        small = top.convert("RGB")
     small.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     small.save(content, "JPEG", quality=85)
