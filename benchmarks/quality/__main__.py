@@ -55,7 +55,7 @@ def main() -> None:
         *(cores, given.ranks, given.seed),
     )
     try:
-        with end_together():
+        with end_together("benchmarks.quality"):
             train(run)
     except StoppedEarlyError as early:
         print(early, file=sys.stderr)

@@ -109,6 +109,10 @@ def test_a_stack_says_what_was_asked(tmp_path):
     images, labels = read_asked([tmp_path / "a.tif", tmp_path / "a.tif"])
     np.testing.assert_array_equal(images, np.concatenate([IMAGES, IMAGES]))
     np.testing.assert_array_equal(labels[:5, :2], LABELS[:, :2])
+    small = [described(LABELS[0], ["level", "tumour"])]
+    write_stack(tmp_path / "small.tif", pages[:1, :32, :32], small)
+    with pytest.raises(SynaxialError, match=r"small\.tif: its images are 32 pixels wide; expected"):
+        read_asked([tmp_path / "a.tif", tmp_path / "small.tif"])
     write_stack(tmp_path / "b.tif", pages, [{} for _ in pages])
     with pytest.raises(SynaxialError, match=r"b\.tif: does not say what was asked"):
         read_asked([tmp_path / "b.tif"])

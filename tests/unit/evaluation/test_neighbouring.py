@@ -91,6 +91,11 @@ def test_the_command(tmp_path, held_out, run_synaxial, assert_clear_error):
     run_synaxial(*arguments, tmp_path / "low.tif")
     assert json.loads(output.read_text())["real"]["4_mm"] is None
     output.unlink()
+    asked = [{"series": "head", "asked": {"level": level}} for level in (60.0, 61.0)]
+    write_stack(tmp_path / "narrow.tif", head_of(3, speed=1)[:2, :48, :48], asked)
+    for heads in (["narrow.tif"], ["head.tif", "narrow.tif"]):
+        done = run_synaxial(*arguments, *(tmp_path / name for name in heads))
+        assert_clear_error(done, "narrow.tif: its images are 48 pixels wide; expected")
     write_stack(tmp_path / "stack.tif", head_of(3, speed=1)[:1], [{"asked": {"level": 60.0}}])
     assert_clear_error(run_synaxial(*arguments, tmp_path / "stack.tif"), "stack.tif: is not a head")
     assert not output.exists()

@@ -162,6 +162,11 @@ def test_an_option_without_such_a_value(options, message):
         asked_for(Sample(), None, *options)
 
 
+def test_no_tumour_has_no_size():
+    with pytest.raises(SynaxialError, match="--size: is given with --tumour none; expected one of"):
+        asked_for(Sample(), None, None, "none", "20..40")
+
+
 def test_requests_need_an_experiment_with_these_conditions():
     def study(*conditions, requests=({"tumour": "left"},)):
         asked = {"preset": "modern", "conditions": list(conditions)}

@@ -1,7 +1,8 @@
 """`synaxial evaluate conditions`: whether images show what they were asked to show.
 
-The same numbers of real slices, of people whom neither the generator nor the judge has seen, say
-how well the measures themselves work.
+The same numbers of real slices, of people on whom neither the generator nor the judge was trained,
+say how well the measures themselves work. (With `keep: best` and `patience` a training looks at
+them.)
 """
 
 import logging
@@ -78,11 +79,19 @@ def read_asked(stacks: Sequence[Path]) -> tuple[NDArray[np.uint8], Labels]:
                 )
             pixels.append(as_grey(page[None])[0])
             labels.append(label)
+            check_width(path, pixels[-1], pixels[0], str(stacks[0]))
     return np.stack(pixels), np.stack(labels)
 
 
+def check_width(path: Path, image: NDArray[np.uint8], first: NDArray[np.uint8], where: str) -> None:
+    """Refuse images of another width than the first, which is that of `where`."""
+    if image.shape[-1] != first.shape[-1]:
+        found = f"its images are {image.shape[-1]} pixels wide"
+        raise SynaxialError(path, found, f"{first.shape[-1]}, as in {where}")
+
+
 def read_real(held_out: Path) -> tuple[NDArray[np.uint8], Labels]:
-    """Return the half of the held-out images that no network has seen, and what they show."""
+    """Return the half of the held-out images that no network was trained on, and what they show."""
     images, rows = read_dataset(held_out)
     try:
         half = half_of(images, 1)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from synaxial.compute.parallel import for_each, use_threads
 from synaxial.data.dataset.labels import LEVEL, labels_of
 from synaxial.data.dataset.reading import read_dataset
-from synaxial.evaluation.conditions import read_asked
+from synaxial.evaluation.conditions import check_width, read_asked
 from synaxial.evaluation.metrics.diversity import multi_scale_similarity
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import write_json
@@ -67,6 +67,8 @@ def run(
     generated = read_heads(heads)
     levels = generated.levels
     real = read_real(held_out, float(levels.min()), float(levels.max()))
+    # The number of scales of MS-SSIM depends on the width.
+    check_width(heads[0], generated.pixels, real.pixels, str(held_out))
     with use_threads(threads):
         numbers = {
             name: agreement(each) for name, each in (("generated", generated), ("real", real))
@@ -85,6 +87,7 @@ def read_heads(paths: Sequence[Path]) -> Heads:
             raise SynaxialError(path, "is not a head", "a stack of `synaxial sample --levels`")
         own, labels = read_asked([path])
         pixels.append(own)
+        check_width(path, own, pixels[0], str(paths[0]))
         levels.append(labels[:, LEVEL])
     heads = np.repeat(np.arange(len(paths)), [len(own) for own in pixels])
     return Heads(np.concatenate(pixels), np.concatenate(levels), heads, heads)

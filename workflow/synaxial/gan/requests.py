@@ -61,8 +61,13 @@ def asked_for(
         try:
             requests = [Request.model_validate({"images": count, **given})]
         except ValidationError as error:
-            name = str((*error.errors()[0]["loc"], "size")[0])
+            first = error.errors()[0]
+            name = str((*first["loc"], "size")[0])
             found = {"level": level, "tumour": tumour, "size": size}[name]
+            if not first["loc"] and tumour == "none":
+                raise SynaxialError(
+                    "--size", "is given with --tumour none", "one of the two"
+                ) from error
             raise SynaxialError(f"--{name}", f"is {found}", OPTIONS[name]) from error
     return settings.model_copy(update={"images": count, "requests": requests})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 #: The colour of an outline (red, green, blue): it is clear on bright and on dark grey.
 COLOUR = (255, 96, 0)
@@ -47,6 +48,16 @@ def as_grey(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     total = images.sum(axis=3, dtype=np.uint16)
     grey: NDArray[np.uint8] = ((total + 1) // 3).astype(np.uint8)
     return grey
+
+
+def area_averages(images: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
+    """Return grey images, (N, H, W), at another size, (N, side, side): means over areas."""
+    small = np.empty((len(images), side, side), np.float32)
+    for at, image in enumerate(images):
+        # Pillow does not round images of 32-bit floats.
+        exact = Image.fromarray(image.astype(np.float32))
+        small[at] = np.asarray(exact.resize((side, side), Image.Resampling.BOX))
+    return small
 
 
 def digest_of_pixels(images: NDArray[np.uint8]) -> str:

@@ -1,6 +1,7 @@
 """What is read from squeue, and when a job refuses to follow another; tests/slurm has the rest."""
 
 import json
+import subprocess
 
 import numpy as np
 import pytest
@@ -59,6 +60,20 @@ def test_a_job_that_ended_otherwise_is_followed(tmp_path, known, state):
     record_job(tmp_path, job(7, "run"))
     known[7] = job(7, "run", state)
     follow_last_job(tmp_path, job(8, "run"))
+
+
+def test_a_slurm_that_does_not_answer_is_told_in_one_line(tmp_path, known, monkeypatch):
+    """A scancel that hangs, by a stand-in: a real one cannot be made to hang."""
+
+    def hang(command, **_):
+        raise subprocess.TimeoutExpired(command, 60)
+
+    monkeypatch.setattr(slurm.subprocess, "run", hang)
+    monkeypatch.setattr(slurm, "ENDING_SECONDS", -1)
+    record_job(tmp_path, job(7, "killed"))
+    known[7] = job(7, "killed")
+    with pytest.raises(SynaxialError, match=r"Slurm job 7: .* still RUNNING after scancel"):
+        follow_last_job(tmp_path, job(8, "run"))
 
 
 def test_a_requeued_job_follows_itself(tmp_path, known):

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from synaxial.compute import parallel
 from synaxial.io.arrays import read_arrays
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import is_placeholder, written_whole
+from synaxial.io.images import area_averages
 
 NAME = "judge"
 TITLE = "judge"
@@ -79,11 +79,7 @@ def tell(pixels: NDArray[np.uint8], network: Network) -> Array:
 
 def prepare(pixels: NDArray[np.uint8]) -> Array:
     """Return images uint8 (N, H, W) as the network sees them: float32 (N, 1, 64, 64), 0 to 1."""
-    small = np.empty((len(pixels), 1, SIDE, SIDE), np.float32)
-    for at, image in enumerate(pixels):
-        exact = Image.fromarray(image.astype(np.float32))
-        small[at, 0] = np.asarray(exact.resize((SIDE, SIDE), Image.Resampling.BOX))
-    return small / np.float32(255)
+    return area_averages(pixels, SIDE)[:, None] / np.float32(255)
 
 
 def features_of(layers: tuple[tuple[Array, Array], ...], images: Array) -> Array:

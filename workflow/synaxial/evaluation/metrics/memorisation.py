@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from synaxial.compute.parallel import cut, for_each
 from synaxial.evaluation.metrics.common import Numbers, Rows, Weights, shares
+from synaxial.io.images import area_averages
 
 NAME = "memorisation"
 TITLE = "memorisation"
@@ -58,12 +58,7 @@ class Pair(NamedTuple):
 
 def reduced(pixels: NDArray[np.uint8]) -> Images:
     """Return images at `SIZE` pixels a side, float32; each pixel is the mean of its area."""
-    small = np.empty((len(pixels), SIZE, SIZE), np.float32)
-    for at, image in enumerate(pixels):
-        # Pillow does not round images of 32-bit floats.
-        exact = Image.fromarray(image.astype(np.float32))
-        small[at] = np.asarray(exact.resize((SIZE, SIZE), Image.Resampling.BOX))
-    return small
+    return area_averages(pixels, SIZE)
 
 
 def moved(images: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:

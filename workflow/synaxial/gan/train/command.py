@@ -146,7 +146,8 @@ def run(
 def train_on_ranks(request: Request) -> None:
     """Train on this rank's cores; a rank that fails takes the others down."""
     keep_freed_memory()
-    with use_threads(request.threads_per_rank), end_together():
+    command = f"synaxial {'upsampler ' if request.part == 'upsampler' else ''}train"
+    with use_threads(request.threads_per_rank), end_together(command):
         train(request)
 
 

@@ -26,6 +26,7 @@ from synaxial.io.errors import (
     SharedError,
     StoppedEarlyError,
     SynaxialError,
+    in_words,
 )
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,11 @@ def shared_errors(world: Any) -> Iterator[None]:
 
 
 @contextmanager
-def end_together() -> Iterator[None]:
+def end_together(command: str) -> Iterator[None]:
     """Run the block, and end all ranks with the same exit status.
 
-    Rank 0 alone raises what all ranks share. If this rank fails alone, it prints the error and
-    aborts the whole job.
+    Rank 0 alone raises what all ranks share. If this rank fails alone, it prints the error, as one
+    of `command`, and aborts the whole job.
     """
     from mpi4py import MPI  # noqa: PLC0415
 
@@ -74,7 +75,9 @@ def end_together() -> Iterator[None]:
         # A full disk or a lost file is not our bug: its message says more than a traceback.
         expected = isinstance(error, SynaxialError | OSError | KeyboardInterrupt)
         message = str(error) or type(error).__name__
-        print(f"synaxial train: error on rank {world.rank}: {message}", file=sys.stderr)
+        if isinstance(error, SynaxialError | OSError):
+            message = in_words(error)
+        print(f"{command}: error on rank {world.rank}: {message}", file=sys.stderr)
         if not expected:
             traceback.print_exc()
         sys.stderr.flush()

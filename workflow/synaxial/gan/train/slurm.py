@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,7 +154,9 @@ def record_job(folder: Path, job: SlurmJob | None) -> None:
 
 def _end_job(job: SlurmJob) -> None:
     log.info("cancelling Slurm job %d, which a killed Snakemake has left behind", job.number)
-    subprocess.run(["scancel", str(job.number)], check=False, timeout=60)
+    # If Slurm does not answer, the job's state says so below.
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(["scancel", str(job.number)], check=False, timeout=60)
     until = time.monotonic() + ENDING_SECONDS
     while (now := find_job(job.number)) is not None and now.state in ACTIVE_STATES:
         if time.monotonic() > until:

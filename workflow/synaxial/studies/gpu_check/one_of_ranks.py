@@ -31,7 +31,7 @@ TRAINING: dict[str, Any] = {
 def main() -> None:
     """Train as one of the ranks."""
     device_name, path = sys.argv[1], Path(sys.argv[2])
-    with end_together():
+    with end_together("synaxial study gpu-check"):
         from mpi4py import MPI  # noqa: PLC0415
 
         world = open_world(MPI.COMM_WORLD.size)

@@ -77,7 +77,7 @@ def run(
         --dataset dataset --output weak_2.json
     """
     keep_freed_memory()
-    with use_threads(threads_per_rank), end_together():
+    with use_threads(threads_per_rank), end_together("synaxial study scaling measure"):
         world = open_world(ranks)
         with shared_errors(world):
             study = read_study(config)
