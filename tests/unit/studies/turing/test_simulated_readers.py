@@ -6,7 +6,13 @@ Each bound is about four standard deviations from the expected value.
 import numpy as np
 import pytest
 
-from synaxial.studies.turing.judgements import draws_of, interval_of, interval_of_such, numbers_of
+from synaxial.studies.turing.judgements import (
+    Judgements,
+    draws_of,
+    interval_of,
+    interval_of_such,
+    numbers_of,
+)
 from synaxial.studies.turing.sample_size import power_of_difference, power_of_equivalence
 from synaxial.studies.turing.score import score_all, score_reader
 from synaxial.studies.turing.statistics import areas, binomial_test, equivalence_test, wilson
@@ -152,6 +158,35 @@ def test_a_habit_that_matches_the_share_of_generated_images_is_not_skill():
     assert numbers["binomial_p"] < 0.05 < numbers["fisher_p"]
     assert "do not follow the truth" in " ".join(numbers["conclusion"])
     assert BETTER not in " ".join(numbers["conclusion"])
+
+
+def conclusion_of(generated, real):
+    """What is said of a reader who calls so many of 138 and of 92 images generated."""
+    truth = truth_of(230, 0.6)
+    number = np.concatenate([np.arange(138), np.arange(92)])
+    scores = np.where(number < np.where(truth, generated, real), 3.0, -3.0)[None]
+    numbers = score_reader(Judgements(truth, scores, [np.empty((0, 2))]), 0.1)
+    return " ".join(numbers["conclusion"])
+
+
+def test_answers_that_go_against_the_truth_do_not_follow_it():
+    """Balanced accuracies 0.41 and 0.475, one with an accuracy of 0.57, which is not skill."""
+    for generated, real in ((86, 74), (131, 92)):
+        words = conclusion_of(generated, real)
+        assert "The answers go against the truth" in words
+        assert BETTER not in words
+        assert "follow the truth" not in words
+    assert conclusion_of(130, 40) == "Told real from generated images better than by chance."
+    assert conclusion_of(40, 70) == "Told real from generated images worse than by chance."
+    # Right in 39 %, for hardly anything is called generated, but never wrongly so.
+    words = conclusion_of(14, 0)
+    assert "The answers follow the truth, although the accuracy alone does not show it." in words
+    assert "worse" not in words
+
+
+def test_a_habit_is_said_to_be_that_of_the_commoner_or_of_the_rarer_kind():
+    assert "the answer of the rarer kind more often" in conclusion_of(14, 9)
+    assert "the answer of the commoner kind more often" in conclusion_of(125, 83)
 
 
 def test_confidences_with_more_information_than_the_answers_are_reported():

@@ -34,10 +34,12 @@ of real images that were called real. Look at both: a reader who gives one answe
 an accuracy near 0.5. An image that was shown twice counts once, with the first answer.
 
 The exact binomial test compares the accuracy with 0.5. It assumes equally many images of each
-kind, or a reader who gives each answer equally often. Fisher's exact test does not assume this. A
-reader is said to tell the images apart only if both tests agree. A test that does not reject shows
-nothing. A reader is said not to tell the images apart only if the test of equivalence shows it and
-the 90 % interval of the balanced accuracy also lies within the margin.
+kind, or a reader who gives each answer equally often. Fisher's exact test does not assume this, but
+has no direction: the answers follow the truth if the balanced accuracy is above 0.5, and go against
+it below. A reader is said to tell the images apart only if both tests reject, and both accuracies
+are on the same side of 0.5. A test that does not reject shows nothing. A reader is said not to tell
+the images apart only if the test of equivalence shows it and the 90 % interval of the balanced
+accuracy also lies within the margin.
 
 Each reader is tested at 5 %: of twenty readers who guess, one is expected to appear to tell the
 images apart.
@@ -52,25 +54,13 @@ Answers of a program are not answers of readers and show nothing.
 
 def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
     """Return what the numbers of `score_reader` show, as sentences."""
-    said = []
+    said = _of_tests(numbers)
     count, share = numbers["judged"], numbers["says_generated"]
-    accuracy = numbers["accuracy"]["value"]
-    off_chance = numbers["binomial_p"] < LEVEL
-    follows = numbers["fisher_p"] < LEVEL
-    if off_chance and follows:
-        which = "better" if accuracy > 0.5 else "worse"
-        said.append(f"Told real from generated images {which} than by chance.")
-    elif off_chance:
-        said.append(
-            "The accuracy is not 0.5, but the answers do not follow the truth: there are more "
-            "images of one kind, and the reader gave that answer more often."
-        )
-    elif follows:
-        said.append("The answers follow the truth, although the accuracy alone does not show it.")
+    off_chance, related = _rejected(numbers)
     equal = numbers["equivalence_p"] < LEVEL
     balanced = _within(numbers["balanced_accuracy_90"], margin)
     one_sided = not FEWEST_OF_AN_ANSWER <= share <= 1 - FEWEST_OF_AN_ANSWER
-    if one_sided and not follows:
+    if one_sided and not related:
         said.append(
             f"Called {100 * share:.0f} % of the images generated: this is hardly a judgement, and "
             "does not show whether the images can be told apart."
@@ -85,7 +75,7 @@ def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
                 "However, the confidences carry more information than the answers: the area under "
                 "the ROC curve is not 0.5."
             )
-    elif not (off_chance or follows):
+    elif not (off_chance or related):
         said.append(_undecided(count, numbers))
         if equal:
             said.append(
@@ -93,6 +83,36 @@ def of_reader(numbers: dict[str, Any], margin: float) -> list[str]:
                 "balanced accuracy is not.)"
             )
     return said
+
+
+def _of_tests(numbers: dict[str, Any]) -> list[str]:
+    """Return what the tests of the accuracy and of the answers show together."""
+    off_chance, related = _rejected(numbers)
+    above = numbers["accuracy"]["value"] > 0.5
+    if related:
+        # Fisher's test has no direction, and the accuracy depends on the share of each kind.
+        follows = numbers["balanced_accuracy"]["value"] > 0.5
+        if off_chance and follows == above:
+            which = "better" if follows else "worse"
+            return [f"Told real from generated images {which} than by chance."]
+        way = "follow" if follows else "go against"
+        return [f"The answers {way} the truth, although the accuracy alone does not show it."]
+    if not off_chance:
+        return []
+    said = "The accuracy is not 0.5, but the answers do not follow the truth"
+    more_generated, says_more = numbers["generated"] - 0.5, numbers["says_generated"] - 0.5
+    if more_generated * says_more == 0:
+        return [f"{said}."]
+    kind = "commoner" if more_generated * says_more > 0 else "rarer"
+    return [
+        f"{said}: there are more images of one kind, and the reader gave the answer of the {kind} "
+        "kind more often."
+    ]
+
+
+def _rejected(numbers: dict[str, Any]) -> tuple[bool, bool]:
+    """Tell whether the accuracy is not 0.5, and whether the answers depend on the truth."""
+    return numbers["binomial_p"] < LEVEL, numbers["fisher_p"] < LEVEL
 
 
 def of_all(numbers: dict[str, Any], margin: float) -> list[str]:

@@ -24,7 +24,7 @@ from synaxial.studies.turing.result_page import make_result_page, of_all, of_rea
 from synaxial.studies.turing.sample_size import MARGIN, detectable_accuracy, detectable_margin
 
 #: Raise it when the results of this stage change.
-VERSION = 1
+VERSION = 2
 
 #: Two one-sided tests at 5 % correspond to a 90 % interval within the margin.
 LEVEL_OF_EQUIVALENCE = 0.9
@@ -120,6 +120,7 @@ def score_reader(judgements: Judgements, margin: float) -> dict[str, Any]:
     numbers: dict[str, Any] = {
         "judged": count,
         "right": hits,
+        "generated": float(truth.mean()),
         "says_generated": float(calls.mean()),
         "accuracy": _share(hits, count),
         "sensitivity": _share(int(right[truth].sum()), int(truth.sum())),
