@@ -176,6 +176,40 @@ def test_training_images_can_be_left_out(files, url, tmp_path):
     assert all(row.png is None and row.subject for row in rows)
 
 
+def test_pictures_that_are_no_longer_wanted_are_removed(files, url, tmp_path):
+    """Of all training images of the data set; those of another data set stay."""
+    load(files, url)
+    with Session(open_catalogue(url)) as session:
+        pictures = set(session.scalars(select(TrainingImage.png)))
+        # One generated image is a copy of a training image, and stays.
+        secret = pictures - set(session.scalars(select(Image.png)))
+    assert len(secret) == len(pictures) - 1 > 1
+    assert all(pictures)
+    with Session(open_catalogue(url, write=True)) as session:
+        # That of a training which the study no longer has, and that of another data set.
+        known = {"subject": "x", "slice": 1, "png": min(secret)}
+        own = session.scalars(select(TrainingImage.dataset_sha256)).first()
+        session.add(TrainingImage(dataset_sha256=own, number=99, **known))
+        other = {**known, "png": b"of another data set"}
+        session.add(TrainingImage(dataset_sha256="other", number=0, **other))
+        session.commit()
+    (tmp_path / "study.yaml").write_text("catalogue: {training_images: false}\n")
+    load(files, url, config=tmp_path / "study.yaml")
+    with Session(open_catalogue(url)) as session:
+        left = session.scalars(select(TrainingImage.png)).all()
+    assert [png for png in left if png is not None] == [b"of another data set"]
+    assert len(left) == len(pictures) + 2
+    if url.startswith("sqlite"):
+        stored = (tmp_path / "catalogue.sqlite").read_bytes()
+        assert not any(png[at : at + 50] in stored for png in secret for at in (100, 500, 1000))
+    # The same again brings none back, and the other setting brings all.
+    load(files, url, config=tmp_path / "study.yaml")
+    load(files, url)
+    with Session(open_catalogue(url)) as session:
+        back = session.scalars(select(TrainingImage.png).where(TrainingImage.number < 90)).all()
+    assert set(back) == pictures | {b"of another data set"}
+
+
 def test_two_trainings_with_the_same_weights_are_both_stored(url, tmp_path):
     for name in ("one", "two"):
         load(make_files(tmp_path / name, experiment=name), url)

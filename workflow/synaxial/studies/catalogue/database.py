@@ -1,6 +1,7 @@
 """Opening a catalogue, and transactions that allow a second writer."""
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,21 @@ def in_transaction(engine: Engine, work: Callable[[Session], Result]) -> Result:
     raise AssertionError("the last attempt returns or raises")
 
 
+def write_anew(engine: Engine) -> None:
+    """Write a catalogue in SQLite anew, without what deleted content left in its pages.
+
+    Where rows moved, an older version may have left copies that it did not overwrite.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        try:
+            # Not by SQLAlchemy, which would begin a transaction.
+            connection.connection.cursor().execute("VACUUM")
+        except sqlite3.Error as error:
+            raise SynaxialError(shown(engine.url), f"the database fails ({error})") from error
+
+
 def failure(error: SQLAlchemyError, where: str) -> SynaxialError:
     """Return a failure of a database as one line."""
     cause = _cause(error)
@@ -154,6 +170,8 @@ def _engine(address: URL, where: str) -> Engine:
         # Otherwise Python's sqlite3 module would begin the transactions, and too late.
         raw.isolation_level = None
         raw.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is confidential: its bytes are overwritten, in pages that become free too.
+        raw.execute("PRAGMA secure_delete = ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

@@ -12,14 +12,20 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from synaxial.config import pixel_millimetres, read_study
 from synaxial.io.files import write_json
 from synaxial.io.images import digest_of_pixels
 from synaxial.io.stacks import count_images
-from synaxial.studies.catalogue.database import DEFAULT_URL, in_transaction, open_catalogue, shown
+from synaxial.studies.catalogue.database import (
+    DEFAULT_URL,
+    in_transaction,
+    open_catalogue,
+    shown,
+    write_anew,
+)
 from synaxial.studies.catalogue.reading import (
     LoadedStack,
     Run,
@@ -40,7 +46,7 @@ from synaxial.studies.catalogue.tables import (
 )
 
 #: Raise it when the results of this stage change.
-VERSION = 2
+VERSION = 3
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +90,8 @@ def run(
     numbers, seen = read_numbers(measurements, reference, stacks, training, millimetres)
     with_images = study is None or study.catalogue.training_images
     engine = open_catalogue(url, write=True)
+    if not with_images:
+        remove_pictures(engine, seen)
     loaded = {}
     for path in stacks:
         count = count_images(path)
@@ -97,6 +105,20 @@ def run(
         # Without the outcomes: loading the same again writes the same record.
         where = shown(engine.url)
         write_json(output, {"catalogue": where, "generator": known.generator, "stacks": loaded})
+
+
+def remove_pictures(engine: Engine, training: Training) -> None:
+    """Remove the pictures of a data set's training images that were loaded before."""
+    of_set = TrainingImage.dataset_sha256 == training.sha256
+
+    def work(session: Session) -> bool:
+        stored = select(TrainingImage.id).where(of_set, TrainingImage.png.is_not(None)).limit(1)
+        found = session.scalar(stored) is not None
+        session.execute(update(TrainingImage).where(of_set).values(png=None))
+        return found
+
+    if in_transaction(engine, work):
+        write_anew(engine)
 
 
 def load_stack(
