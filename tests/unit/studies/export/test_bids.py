@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from synaxial.data.volumes.intensities import NOT_STRIPPED
-from synaxial.data.volumes.record import SKIPPED, Record, write_record
+from synaxial.data.volumes.record import SKIPPED, USED, Record, write_record
 from synaxial.gan.rendering import HEAD
-from synaxial.io.files import write_placeholder
+from synaxial.io.files import write_csv, write_placeholder
 from synaxial.io.stacks import write_stack
 
 from ...pairs import add_masks
@@ -63,7 +63,15 @@ def write_results(folder, side=32, warnings=()):
     slices = [{"subject": "sub-P_1", "slice": 30 + 2 * n} for n in range(3)]
     pages = np.random.default_rng(3).integers(0, 256, (3, side, side), np.uint8)
     write_stack(folder / "images" / "sub-P_1.tif", pages, slices)
+    write_manifest(folder, ["sub-P_1"], ["P_2"])
     return voxels
+
+
+def write_manifest(folder, used, skipped=()):
+    """The part of a run's table that the export reads."""
+    rows = [{"subject": name, "status": USED} for name in used]
+    rows += [{"subject": name, "status": SKIPPED} for name in skipped]
+    write_csv(folder / "manifest.csv", ["subject", "status"], rows)
 
 
 def export(run_synaxial, folder, *options):
@@ -140,6 +148,7 @@ def test_a_person_scanned_twice_is_a_participant_with_two_sessions(folder, run_s
             for session in (1, 2):
                 shutil.copy(one, one.with_name(f"sub-001_ses-{session}{end}"))
             one.unlink()
+    write_manifest(folder / "results", ["sub-001_ses-1", "sub-001_ses-2"])
     done = export(run_synaxial, folder, "--real", folder / "results")
     assert done.returncode == 0, done.stderr
     assert_valid(folder / "bids")
@@ -172,6 +181,7 @@ def test_participants_tell_that_they_are_one_person(folder, run_synaxial):
     about = json.loads((volumes / "sub-P_1.json").read_text())
     write_record(volumes / "sub-P_2.json", Record(**about | {"subject": "sub-P_2"}))
     shutil.copy(volumes / "sub-P_1_flair.nii.gz", volumes / "sub-P_2_flair.nii.gz")
+    write_manifest(folder / "results", ["sub-P_1", "sub-P_2"])
     done = export(run_synaxial, folder, "--real", folder / "results")
     assert done.returncode == 0, done.stderr
     assert {row["participant_id"]: row["person"] for row in read_participants(folder)} == {
@@ -180,6 +190,30 @@ def test_participants_tell_that_they_are_one_person(folder, run_synaxial):
     }
     described = json.loads((folder / "bids" / "participants.json").read_text())
     assert "the same one at other times" in described["person"]["Description"]
+
+
+def test_only_subjects_that_the_manifest_lists_as_used_are_exported(folder, run_synaxial):
+    """Not one taken out of the study, nor one that the manifest alone marks as skipped."""
+    write_results(folder / "results")
+    volumes = folder / "results" / "volumes"
+    about = json.loads((volumes / "sub-P_1.json").read_text())
+    for name in ("sub-withdrawn", "sub-short"):
+        write_record(volumes / f"{name}.json", Record(**about | {"subject": name}))
+        shutil.copy(volumes / "sub-P_1_flair.nii.gz", volumes / f"{name}_flair.nii.gz")
+    write_manifest(folder / "results", ["sub-P_1"], ["P_2", "sub-short"])
+    done = export(run_synaxial, folder, "--real", folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert [row["participant_id"] for row in read_participants(folder)] == ["sub-P1"]
+    assert [path.name for path in folder.glob("bids/sub-*")] == ["sub-P1"]
+
+
+def test_a_volume_that_is_cut_short_is_one_line(folder, run_synaxial, assert_clear_error):
+    write_results(folder / "results")
+    volume = folder / "results" / "volumes" / "sub-P_1_flair.nii.gz"
+    volume.write_bytes(volume.read_bytes()[:4000])
+    done = export(run_synaxial, folder, "--real", folder / "results")
+    assert_clear_error(done, "sub-P_1_flair.nii.gz: cannot be read (")
+    assert not (folder / "bids").exists()
 
 
 def test_a_volume_with_its_skull_says_so(folder, run_synaxial):
@@ -232,6 +266,14 @@ def test_a_size_that_is_not_clear_is_refused(folder, run_synaxial, assert_clear_
     assert not (folder / "bids").exists()
 
 
+def test_another_programs_file_of_the_same_name_tells_no_size(folder, run_synaxial):
+    (folder / "configuration.yaml").write_text("editor: {tabs: 4}\n")
+    done = export(run_synaxial, folder, folder / "stack.tif")
+    assert done.returncode == 0, done.stderr
+    made, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")
+    assert made.header.get_zooms()[0] == 6
+
+
 def test_images_with_one_number_are_different_participants(folder, run_synaxial):
     """Those of an interpolation, and the same head with and without a tumour."""
     way = [
@@ -254,7 +296,7 @@ def test_images_with_one_number_are_different_participants(folder, run_synaxial)
     [
         ((), "export bids: nothing to write"),
         (("stack.tif", "stack.tif"), "is twice in the data set; expected each image"),
-        (("--real", "empty"), "empty: has no volumes; expected the folder of results"),
+        (("--real", "empty"), "empty/manifest.csv: cannot be read ("),
         (("wide.tif",), "wide.tif: has images of 64 pixels; expected 32"),
         (("nameless.tif",), "nameless.tif: does not say the 'generator'"),
         (("--real", "narrow"), "sub-P_1.tif: has images of 16 pixels; expected 32"),

@@ -74,6 +74,24 @@ def run(
         logger.warning(line)
 
 
+def used_subjects(table: Path) -> list[str]:
+    """Return the subjects of a manifest that are not skipped.
+
+    Raises
+    ------
+    SynaxialError
+        The file cannot be read, or is no manifest.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [row["subject"] for row in rows if row["status"] != SKIPPED]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise SynaxialError(
+            table, f"cannot be read ({error})", "the manifest in the folder of results of a run"
+        ) from error
+
+
 def summary_of_warnings(table: Path) -> list[str]:
     """Return a line for each different warning in a manifest, with the subjects that have it."""
     with table.open(newline="", encoding="utf-8") as file:

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from synaxial.data.volumes.conform import LARGEST_BRAIN
 from synaxial.data.volumes.intensities import NOT_STRIPPED
+from synaxial.data.volumes.manifest import used_subjects
+from synaxial.data.volumes.nifti import open_image
 from synaxial.data.volumes.record import Record, read_record
 from synaxial.gan.rendering import compressed, volume_of
 from synaxial.io.errors import SynaxialError
@@ -98,7 +100,7 @@ def run(
     ] = None,
     real: Annotated[
         Path | None,
-        typer.Option(help="Folder of results, whose volumes and slices are written too."),
+        typer.Option(help="Folder of results, whose subjects' volumes and slices are written too."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -249,35 +251,33 @@ def _participant(
 
 
 def subjects(results: Path, width: int, pixel: float) -> Iterator[Participant]:
-    """Give the subjects of a study that were not left out, from its folder of results.
+    """Give the subjects of a study that are not skipped, by the manifest in its folder of results.
+
+    A subject that was taken out of the study may still have files there.
 
     Raises
     ------
     SynaxialError
-        The folder has no volumes, or images of another width than the study's.
+        The folder has no manifest, a volume is damaged, or images have another width than the
+        study's.
     """
-    # Others are records of the files that the volumes were made from.
-    records = sorted((results / "volumes").glob("[!.]*.json"))
-    if not records:
-        raise SynaxialError(results, "has no volumes", "the folder of results of a run")
-    for path in records:
-        record = read_record(path)
-        if record.skipped:
-            continue
-        volume = nibabel.Nifti1Image.from_filename(path.with_name(f"{path.stem}_flair.nii.gz"))
+    for subject in sorted(used_subjects(results / "manifest.csv")):
+        record = read_record(results / "volumes" / f"{subject}.json")
+        file = results / "volumes" / f"{subject}_flair.nii.gz"
+        volume = open_image(file, str(file))
         about = {
             "Description": "Volume in canonical orientation. "
             + ("; ".join(record.notes) or "Its voxels are those of the original."),
             "SkullStripped": not has_skull(record),
         }
         files = [File("desc-canonical_FLAIR", volume, about)]
-        stack = results / "images" / f"{path.stem}.tif"
+        stack = results / "images" / f"{subject}.tif"
         if stack.exists() and not is_placeholder(stack):
             made = _slices(stack, volume.affine, volume.shape, width, pixel)
             told = about | {"Description": "8-bit slices, as the networks see them."}
             files.append(File("desc-slices_FLAIR", made, told))
         row = dict.fromkeys(COLUMNS, "n/a") | {"person": record.person, "synthetic": "false"}
-        name, _, session = path.stem.removeprefix("sub-").partition("_ses-")
+        name, _, session = subject.removeprefix("sub-").partition("_ses-")
         label, session = (re.sub(r"[^A-Za-z0-9]", "", part) for part in (name, session))
         yield Participant(label, row, files, session)
 

@@ -21,7 +21,7 @@ def size_of(place: Path, config: Path | None) -> tuple[int, float]:
         No file tells the size, or two files tell different ones.
     """
     folders = [place.absolute(), *place.absolute().parents]
-    found = [[folder / name for name in SOURCES if (folder / name).is_file()] for folder in folders]
+    found = ([file for name in SOURCES if _is_of_run(file := folder / name)] for folder in folders)
     files = [*([config] if config else []), *next(filter(None, found), [])]
     if not files:
         raise SynaxialError(
@@ -44,6 +44,13 @@ def size_of(place: Path, config: Path | None) -> tuple[int, float]:
 
 def _size_in(study: Study) -> tuple[int, float]:
     return study.resize.size, pixel_millimetres(study)
+
+
+def _is_of_run(file: Path) -> bool:
+    """Tell whether this is a file that a run leaves, and not another program's of that name."""
+    content = read_keys(file) if file.is_file() else {}
+    acquire = content.get("acquire")
+    return isinstance(acquire, dict) and "volume" in acquire and "resize" in content
 
 
 def _part(file: Path) -> Study:
