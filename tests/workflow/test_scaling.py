@@ -66,6 +66,12 @@ def test_on_slurm_the_nodes_follow_from_the_ranks(planned, tmp_path):
     assert points["weak_1"][0]["mpi"] == ""
     assert (resources["gres"], resources["cpus_per_task"]) == ("gpu:2", "3")
     assert (resources["slurm_partition"], resources["device"]) == ("gpu", "gpu")
+    # One at a time, on nodes of its own, whose cores it does not pay for in memory.
+    assert resources["measurements"] == "1"
+    assert yaml.safe_load(fill_in(**values))["resources"]["measurements"] == 1
+    assert resources["slurm_extra"] == "--ntasks-per-node=2 --exclusive"
+    assert resources["mem_mb"] == "16000"
+    assert "mem_mb_per_cpu" not in resources
     # As the training, whose four ranks are as many as this point's.
     trained = re.search(r"^Shell command: (srun .*?) synaxial train", done.stdout, re.M)[1]
     assert command.startswith(f"{trained} synaxial study scaling measure")

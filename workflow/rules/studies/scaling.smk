@@ -6,8 +6,9 @@
 from synaxial.studies.scaling.points import MODES
 
 
-# `{nodes}` in the launcher stands for the number of nodes of this measurement. A measurement and a
-# training never run at the same time, because nothing else should run on the machine meanwhile.
+# `{nodes}` in the launcher stands for the number of nodes of this measurement. Nothing else should
+# run beside it. On this machine, `trainings` keeps other measurements and trainings away. On Slurm,
+# `measurements` keeps other measurements away, and `--exclusive` in the profile all other jobs.
 rule scaling_run:
     input:
         settings=settings_of("scaling"),
@@ -38,6 +39,7 @@ rule scaling_run:
             int(wildcards.ranks) * resource_of_train("gpu", 0) // resource_of_train("tasks", 1)
         ),
         trainings=1,
+        measurements=1,
         runtime=60,
         mem_mb=8000,
     params:

@@ -34,7 +34,7 @@ rule segment_training:
     resources:
         device="cpu",
         gpu=0,
-        mem_mb=6000,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=12 * 60,
     params:
         version=version_of("study segment train"),
