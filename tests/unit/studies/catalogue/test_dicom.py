@@ -7,12 +7,17 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image as Picture
+from pydicom.uid import SecondaryCaptureImageStorage
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.sop_class import Verification
 
 from synaxial.io.errors import SynaxialError
 from synaxial.studies.catalogue.dicom import make_dataset, read_synthetic, uid_of, write_dicom
@@ -129,6 +134,51 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path):
         run([tmp_path], to=f"127.0.0.1:{free_port()}")
     # The titles play no part in it.
     assert "title" not in str(refused.value)
+
+
+@contextmanager
+def listening(context, handlers=()):
+    """A DICOM server for one kind of data; gives its address."""
+    entity = AE()
+    entity.add_supported_context(context)
+    port = free_port()
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=list(handlers))
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+
+
+def test_a_server_that_takes_no_such_images_says_so(tmp_path):
+    write_dicom(tmp_path / "a.dcm", pixels_of(0), ORIGIN, None)
+    with (
+        listening(Verification) as address,
+        pytest.raises(SynaxialError, match="takes no Secondary Capture images"),
+    ):
+        run([tmp_path], to=address)
+
+
+def test_a_connection_that_ends_between_two_files_is_one_line(tmp_path, monkeypatch):
+    for n in range(3):
+        write_dicom(tmp_path / f"{n}.dcm", pixels_of(n), {**ORIGIN, "image": n}, None)
+    send, stored = Association.send_c_store, []
+
+    def send_and_lose(association, dataset):
+        if stored:
+            association.abort()
+        return send(association, dataset)
+
+    def store(event):
+        stored.append(event.dataset.InstanceNumber)
+        return 0x0000
+
+    monkeypatch.setattr(Association, "send_c_store", send_and_lose)
+    with (
+        listening(SecondaryCaptureImageStorage, [(evt.EVT_C_STORE, store)]) as address,
+        pytest.raises(SynaxialError, match="ended the connection after 1 of 3 files"),
+    ):
+        run([tmp_path], to=address)
+    assert stored == [1]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """`synaxial catalogue consult`."""
 
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -62,7 +63,11 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen()
     except OSError as error:
+        option = "--port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "--host"
         raise SynaxialError(
-            f"{host}:{port}", f"cannot be served at ({error.strerror})", "", "take another --port"
+            f"{host}:{port}",
+            f"cannot be served at ({error.strerror})",
+            "",
+            f"take another {option}",
         ) from error
     return listener

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,17 +71,37 @@ def send(paths: Sequence[Path], host: str, port: int, called: str, calling: str)
                 "the titles that the server knows",
                 "see --called-title and --calling-title",
             )
+        if association.rejected_contexts:
+            raise SynaxialError(
+                where, "takes no Secondary Capture images", "a server that stores them", "see --to"
+            )
         raise SynaxialError(where, "does not answer as DICOM", "a DICOM server", "see --to")
     try:
-        for path, dataset in zip(paths, datasets, strict=True):
-            status = association.send_c_store(dataset)
+        for sent, (path, dataset) in enumerate(zip(paths, datasets, strict=True)):
+            status = _store(association, dataset)
+            if status is None:
+                raise SynaxialError(
+                    where, f"ended the connection after {sent} of {len(paths)} files"
+                )
             # 0xBxxx is a warning: the image was stored.
-            if "Status" not in status or (status.Status and status.Status >> 12 != 0xB):
-                found = f"status 0x{status.Status:04X}" if "Status" in status else "no answer"
-                raise SynaxialError(where, f"refused {path} ({found})")
+            if status and status >> 12 != 0xB:
+                raise SynaxialError(
+                    where,
+                    f"refused {path} (status 0x{status:04X}) after {sent} of {len(paths)} files",
+                )
     finally:
         association.release()
     return len(paths)
+
+
+def _store(association: Any, dataset: Any) -> int | None:
+    """Send a file, and return the status of the answer; None if the connection has ended."""
+    try:
+        status = association.send_c_store(dataset)
+    except RuntimeError:
+        # It ended between two files.
+        return None
+    return int(status.Status) if "Status" in status else None
 
 
 def _files_in(given: Sequence[Path]) -> list[Path]:
