@@ -73,6 +73,24 @@ def make(folder: Path, python: str) -> None:
         copy(path, folder / path.name)
 
 
+def make_whole(folder: Path, python: str) -> None:
+    """Make the bundle whole or not at all: beside its place, where it is moved at the end.
+
+    Raises
+    ------
+    SystemExit
+        A command failed; it has said why.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as beside:
+        partial = Path(beside) / "bundle"
+        try:
+            make(partial, python)
+        except (OSError, subprocess.CalledProcessError) as error:
+            sys.exit(f"{folder}: is not made ({error})")
+        partial.rename(folder)
+
+
 def name_commit(project: Path) -> None:
     """Add the commit of the work tree, if there is one, to the version in a pyproject.toml.
 
@@ -147,7 +165,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.folder.exists():
         sys.exit(f"{given.folder}: is there already; expected a new folder; delete it first")
-    make(given.folder, given.python)
+    make_whole(given.folder, given.python)
     name = given.folder.name
     print(f"{given.folder}: {check_size(given.folder) / 1e6:.1f} MB")
     print(f"Copy this folder to the machine with the GPU, and run there: bash {name}/run.sh FOLDER")

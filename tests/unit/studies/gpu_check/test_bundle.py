@@ -89,6 +89,25 @@ def test_a_bundle_that_is_too_large_is_refused(builder, tmp_path):
         builder.check_size(tmp_path, 999)
 
 
+def test_a_bundle_that_fails_is_one_line_and_leaves_nothing(builder, tmp_path, monkeypatch):
+    """So the next try does not say that it is there already."""
+
+    def make(folder, _):
+        (folder / "wheels").mkdir(parents=True)
+        if fails:
+            raise subprocess.CalledProcessError(1, ["pip"])
+
+    monkeypatch.setattr(builder, "make", make)
+    monkeypatch.setattr(sys, "argv", ["make_gpu_bundle.py", str(tmp_path / "results" / "bundle")])
+    fails = True
+    with pytest.raises(SystemExit, match=r"bundle: is not made \(Command .* exit status 1"):
+        builder.main()
+    assert list((tmp_path / "results").iterdir()) == []
+    fails = False
+    builder.main()
+    assert [path.name for path in (tmp_path / "results").rglob("*")] == ["bundle", "wheels"]
+
+
 def test_what_is_there_and_not_older_stays(missing, monkeypatch):
     installed = {"six": (1, 17, 0), "typing-extensions": (4, 9), "pydantic-core": (3,)}
     monkeypatch.setattr(missing, "installed_version", lambda name: installed.get(name, ()))
