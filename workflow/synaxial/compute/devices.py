@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.gpus import INSTALL, NO_CUPY, NO_GPU, NO_LIBRARIES, SEE, has_cupy
 from synaxial.compute.machine import (
@@ -71,6 +73,12 @@ def prepare_alone(name: str, threads: int | None) -> tuple[Any, int]:
     announce_machine([machine], threads, "lower --threads")
     keep_freed_memory()
     return device, threads
+
+
+def finish_work(device: Any) -> None:
+    """Wait until a GPU has finished its work; a CPU works synchronously."""
+    if device.xp is not np:
+        device.xp.cuda.runtime.deviceSynchronize()
 
 
 def check_gpus(gpus: int, ranks: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from synaxial.compute.chainermn_compatibility import chainermn
-from synaxial.compute.devices import prepare_alone
+from synaxial.compute.devices import finish_work, prepare_alone
 from synaxial.compute.parallel import use_threads
 from synaxial.gan.train.setup import make_updater
 from synaxial.studies.gpu_check.results import Findings
@@ -29,7 +29,7 @@ def measure_ours(setting: Setting, findings: Findings) -> None:
         free_memory(device)
         training = setting.training("paper").model_copy(update={"batch_size": batch_size})
         updater = make_updater(training, images, ranks, device)
-        seconds = time_iterations(updater.update, lambda: finish(device))
+        seconds = time_iterations(updater.update, lambda: finish_work(device))
         note_speed(findings, batch_size, seconds, memory_of(device))
 
     with use_threads(threads):
@@ -41,12 +41,6 @@ def measure_ours_tf32(setting: Setting, findings: Findings) -> None:
     """Measure our training with TF32; the process has CUPY_TF32=1."""
     check_tf32(setting)
     measure_ours(setting, findings)
-
-
-def finish(device: Any) -> None:
-    """Wait until a GPU has finished its work; a CPU works synchronously."""
-    if device.xp is not np:
-        device.xp.cuda.runtime.deviceSynchronize()
 
 
 def memory_of(device: Any) -> int | None:

@@ -16,6 +16,7 @@ import numpy as np
 import typer
 
 import synaxial.compute.chainermn_compatibility  # noqa: F401 - MPI starts early
+from synaxial.compute.devices import finish_work
 from synaxial.compute.machine import (
     Machine,
     announce_machine,
@@ -262,12 +263,6 @@ def time_steps(
     payload = sum(part.payload_bytes for part in traffic.values())
     messages = sum(part.messages for part in traffic.values())
     return Steps(seconds, gradients, statistics, payload, messages)
-
-
-def finish_work(device: Any) -> None:
-    """Wait until a GPU has finished its work; a CPU works synchronously."""
-    if device.xp is not np:
-        device.xp.cuda.get_current_stream().synchronize()
 
 
 def describe_machines(machines: list[Machine], threads: int) -> dict[str, Any]:
