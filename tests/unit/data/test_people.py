@@ -34,6 +34,9 @@ def test_the_person_in_a_known_name(names: list[str], people: list[str | None] |
         ["case_1", "case_2", "control_1"],
         ["T1_P1", "T2_P1", "T1_P2"],
         ["1a", "1b", "2a"],
+        # Who was scanned once has no visit in the name.
+        ["pat01_pre", "pat01_post", "pat02", "pat03", "pat04"],
+        ["case_1", "case_2", "control"],
         # One of them has a known form, the other has not.
         ["BraTS2021_00001", "mine_1", "mine_2", "yours_1"],
     ],

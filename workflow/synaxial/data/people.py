@@ -1,5 +1,6 @@
 """Which subjects are the same person at another time."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 
@@ -63,9 +64,12 @@ def find_doubtful(names: Iterable[str]) -> tuple[str, str] | None:
         for length in range(1, len(parts)):
             if parts[:length] in by_parts:
                 return by_parts[parts[:length]], name
+    # Names of other lengths tell too: beside `pat02`, the number varies in `pat01_pre` as well.
+    columns = itertools.zip_longest(*by_parts)
+    differing = [at for at, column in enumerate(columns) if len({*column} - {None}) > 1]
     for length in {len(parts) for parts in by_parts}:
         alike = [parts for parts in by_parts if len(parts) == length]
-        varying = [at for at in range(length) if len({parts[at] for parts in alike}) > 1]
+        varying = [at for at in differing if at < length]
         # From the last: a visit mostly follows the person.
         for at in reversed(varying if len(varying) > 1 else []):
             without: dict[tuple[str, ...], str] = {}
