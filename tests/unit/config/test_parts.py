@@ -28,7 +28,8 @@ def test_a_stages_part_is_a_study_file_for_it(tmp_path, stage):
     path.write_text(as_yaml(part_of_study(study, stage)))
     read = read_study(path)
     own = {
-        "fetch": [read.acquire == study.acquire],
+        # What bad volumes cost does not matter before they are read.
+        "fetch": [read.acquire == study.acquire.model_copy(update={"on_bad_volume": "fail"})],
         "prepare": [
             read.acquire.phantom == study.acquire.phantom,
             (read.slice, read.resize) == (study.slice, study.resize),
@@ -84,6 +85,11 @@ CHANGES = {
     "subjects": ({"acquire": {"subjects": "001-016"}}, {"fetch", "manifest"}),
     "seed of the source": ({"acquire": {"phantom": {"seed": 1}}}, {"fetch", "prepare", "acquire"}),
     "brain extraction": ({"acquire": {"conform": {"skull": False}}}, {"prepare", "acquire"}),
+    "bad volumes": (
+        {"acquire": {"on_bad_volume": "skip"}},
+        {"prepare", "acquire", "slice", "manifest"},
+    ),
+    "affine": ({"acquire": {"volume": {"affine": "qform"}}}, {"prepare", "acquire"}),
     "another source": ({"acquire": {"kaggle": {"dataset": "a/b"}}}, set()),
     "filter": ({"resize": {"filter": "lanczos"}}, {"prepare", "resize"}),
     "learning rate": ({"training": {"optimizer": {"learning_rate": 0.001}}}, {"train"}),
@@ -122,6 +128,9 @@ def test_of_an_export_only_the_list_of_its_files_matters(tmp_path):
         for keys in ({"path": "a"}, {"path": "b", "series": ["*flair*"], "key_file": "key.csv"})
     )
     assert {stage for stage in before if before[stage] != after[stage]} == {"fetch"}
+    skip = {"source": "dicom", "subjects": "all", "on_bad_volume": "skip", "dicom": {"path": "a"}}
+    # `fetch` checks an export.
+    assert parts({"acquire": skip})["fetch"] != before["fetch"]
     path = tmp_path / "part.yaml"
     for stage in ("acquire", "prepare", "manifest"):
         path.write_text(as_yaml(before[stage]))

@@ -65,12 +65,15 @@ def part_of_study(study: Study, stage: str) -> dict[str, Any]:
     if stage in {"fetch", "acquire", "prepare"}:
         # A change of an unused source reruns nothing, and another subject does not change the
         # volume of this one.
-        read = {"source", "person", "on_bad_volume", "volume", study.acquire.source}
+        read = {"source", "person", study.acquire.source}
         if stage == "fetch":
             read |= {"subjects", "held_out"}
-        elif study.acquire.conform != Conform():
+            # Only an export is checked when it is fetched.
+            read |= {"on_bad_volume"} if study.acquire.source == "dicom" else set()
+        else:
+            read |= {"on_bad_volume", "volume"}
             # Without this key, the part of a study that does not conform is that of old releases.
-            read.add("conform")
+            read |= {"conform"} if study.acquire.conform != Conform() else set()
         keys: dict[str, Any] = {"acquire": read}
         if stage == "prepare":
             # It reads what its stages `acquire`, `slice`, `resize` and `mask` read.

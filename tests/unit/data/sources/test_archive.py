@@ -16,7 +16,7 @@ import yaml
 
 from synaxial.config import make_study
 from synaxial.config.model import Acquire, Archive
-from synaxial.data.sources import download, fetch
+from synaxial.data.sources import archive, download, fetch
 from synaxial.data.sources.archive import ArchiveSource
 from synaxial.data.sources.download import public_address
 from synaxial.data.volumes import acquire
@@ -371,12 +371,23 @@ def test_what_was_fetched_for_something_else_is_not_used(tmp_path: Path, msd_tar
 
 
 def test_a_failed_fetch_does_not_leave_the_last_ones_list(tmp_path: Path, msd_tar: Path) -> None:
+    ArchiveSource(settings_of(msd_tar), tmp_path / "source").fetch()
+    small = settings_of(msd_tar, maximum_gigabytes=1e-6)
+    with pytest.raises(SynaxialError, match="unpacks beyond the limit"):
+        ArchiveSource(small, tmp_path / "source").fetch()
+    assert not (tmp_path / "source" / "archive.json").exists()
+
+
+def test_an_archive_that_cannot_be_read_leaves_what_was_unpacked(
+    tmp_path: Path, msd_tar: Path
+) -> None:
     source = ArchiveSource(settings_of(msd_tar), tmp_path / "source")
     source.fetch()
+    before = files_below(tmp_path / "source")
     msd_tar.write_bytes(b"no archive")
     with pytest.raises(SynaxialError, match="cannot be unpacked"):
         source.fetch()
-    assert not (tmp_path / "source" / "archive.json").exists()
+    assert files_below(tmp_path / "source") == before
 
 
 @pytest.mark.parametrize("kind", ["escape", "link"])
@@ -418,6 +429,59 @@ def test_an_unpacked_archive_may_be_deleted(tmp_path: Path, msd_tar: Path) -> No
     assert source.packed_state() == before
     msd_tar.write_bytes(content + bytes(512))
     assert source.packed_state() != before
+
+
+def test_what_was_unpacked_of_a_deleted_archive_is_used(tmp_path: Path, msd_tar: Path) -> None:
+    settings, folder = settings_of(msd_tar), tmp_path / "source"
+    ArchiveSource(settings, folder).fetch()
+    before = (folder / "archive.json").read_bytes()
+    msd_tar.unlink()
+    # `fetch` runs again, such as after a new release or with fewer subjects.
+    ArchiveSource(settings_of(msd_tar, subjects=["2"]), folder).fetch()
+    assert (folder / "archive.json").read_bytes() == before
+    # More than was unpacked needs the archive, but costs nothing of it.
+    more = ArchiveSource(settings_of(msd_tar, subjects="1-3"), folder)
+    with pytest.raises(SynaxialError, match=r"msd\.tar: is not there"):
+        more.fetch()
+    again = ArchiveSource(settings, folder)
+    again.fetch()
+    assert again.subjects() == ["BRATS_001", "BRATS_002"]
+    again.files("BRATS_001")[0].unlink()
+    with pytest.raises(SynaxialError, match=r"msd\.tar: is not there"):
+        again.fetch()
+
+
+def test_a_deleted_download_is_not_downloaded_again_for_what_is_unpacked(
+    tmp_path: Path, msd_tar: Path, server: Server
+) -> None:
+    server.content = msd_tar.read_bytes()
+    settings = settings_of(server.url, checksum=checksum(server.content))
+    ArchiveSource(settings, tmp_path / "source").fetch()
+    (tmp_path / "source/downloaded/brain_20tumour.tar").unlink()
+    source = ArchiveSource(settings, tmp_path / "source")
+    source.fetch()
+    assert server.asked == [None]
+    source.files("BRATS_001")[0].unlink()
+    source.fetch()
+    assert server.asked == [None, None]
+
+
+def test_members_are_unpacked_in_the_order_of_the_archive(
+    tmp_path: Path, msd_tar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each step back would unpack a .tar.gz from its beginning."""
+    path, names = tmp_path / "turned.tar.gz", []
+    with tarfile.open(msd_tar) as old, tarfile.open(path, "w:gz") as new:
+        for member in sorted(old.getmembers(), key=lambda member: member.name, reverse=True):
+            new.addfile(member, old.extractfile(member) if member.isreg() else None)
+            names.append(member.name)
+    extracted: list[str] = []
+    monkeypatch.setattr(
+        archive, "extract", lambda members, *_: extracted.extend(each.name for each in members)
+    )
+    ArchiveSource(settings_of(path), tmp_path / "source").fetch()
+    assert len(extracted) == 4
+    assert extracted == [name for name in names if name in extracted]
 
 
 def test_fetching_more_leaves_the_times_of_what_is_there(tmp_path: Path, msd_tar: Path) -> None:

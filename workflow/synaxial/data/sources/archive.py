@@ -1,6 +1,7 @@
 """Source `archive`: a zip or tar(.gz) file, on this machine or to be downloaded."""
 
 import dataclasses
+import logging
 import re
 from functools import cached_property
 from operator import attrgetter
@@ -23,6 +24,8 @@ DOWNLOADED, EXTRACTED, LISTED = "downloaded", "extracted", "archive.json"
 
 #: The beginning of a location that is downloaded.
 ADDRESS = r"https?://"
+
+logger = logging.getLogger(__name__)
 
 
 class ArchiveSource(FileSource):
@@ -54,8 +57,13 @@ class ArchiveSource(FileSource):
         return state_of(files)
 
     def fetch(self) -> None:
-        """Download the archive if it has an address, and unpack the wanted files."""
-        (self._fetched / LISTED).unlink(missing_ok=True)
+        """Download the archive if it has an address, and unpack the wanted files.
+
+        If it was deleted and all wanted files are unpacked, they are used.
+        """
+        if self._is_gone() and self._is_unpacked():
+            logger.info("%s is not there; what was unpacked of it is used", self._where)
+            return
         state = state_of(self._packed_files())
         maximum = int(self._settings.archive.maximum_gigabytes * 10**9)
         with open_archive(self._file(maximum)) as members:
@@ -72,9 +80,11 @@ class ArchiveSource(FileSource):
 
             _, layout = choose_layout(self._settings.archive.layout, names, self._where, read)
             found = find_subjects(names, layout, self._settings, self._where)
-            chosen = [
-                by_name[path.as_posix()] for subject in found.values() for path in subject.files
-            ]
+            wanted = {path.as_posix() for subject in found.values() for path in subject.files}
+            # In the order of the archive: a step back in a .tar.gz unpacks it from its beginning.
+            chosen = [member for name, member in by_name.items() if name in wanted]
+            # No earlier: without the list, what was unpacked of a deleted archive would be lost.
+            (self._fetched / LISTED).unlink(missing_ok=True)
             extract(chosen, self._fetched / EXTRACTED, maximum, self._where)
         write_json(
             self._fetched / LISTED,
@@ -106,6 +116,19 @@ class ArchiveSource(FileSource):
     def origin(self, path: Path) -> str:
         """Return the archive and the path of the file in it."""
         return f"{self._where}: {path.relative_to(self._fetched / EXTRACTED).as_posix()}"
+
+    def _is_gone(self) -> bool:
+        """Tell whether the archive is not on this machine, or not any more."""
+        downloaded = (self._fetched / DOWNLOADED).glob("*")
+        return not any(file.exists() for file in self._packed_files() or downloaded)
+
+    def _is_unpacked(self) -> bool:
+        """Tell whether the list has all that the study asks for, and the files are there."""
+        try:
+            found = self.found.values()
+        except SynaxialError:
+            return False
+        return all(path.is_file() for subject in found for path in subject.files)
 
     def _packed_files(self) -> list[Path]:
         """Return the archive, unless it must be downloaded."""
