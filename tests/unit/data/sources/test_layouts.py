@@ -293,6 +293,19 @@ def test_two_copies_of_a_subject_are_an_error() -> None:
         )
 
 
+def test_several_segmentations_cost_no_subject() -> None:
+    flair = "sub-01/anat/sub-01_FLAIR.nii.gz"
+    several = [f"derivatives/{tool}/sub-01/anat/sub-01_dseg.nii.gz" for tool in ("a", "b")]
+    layout = LAYOUTS["bids"]
+    assert find_files([*several[::-1], flair], layout, ["sub-01"], "copy") == {
+        "sub-01": [flair, *several]
+    }
+    # The one beside the image comes first.
+    beside = "sub-01/anat/sub-01_dseg.nii.gz"
+    found = find_files([*several, flair, beside], layout, ["sub-01"], "copy")
+    assert found == {"sub-01": [flair, beside]}
+
+
 def test_a_free_pattern() -> None:
     layout = layout_of_pattern("scans/{subject}/*_{subject}.nii.gz", "masks/{subject}.nii")
     paths = ["scans/p7/flair_p7.nii.gz", "scans/p7/flair_p8.nii.gz", "masks/p7.nii", "p7.nii.gz"]
@@ -317,6 +330,23 @@ def test_a_pattern_with_the_person() -> None:
     layout = layout_of_pattern("{person}_{subject}.nii", None)
     volumes = find_volumes(["UCSD_0001_T1.nii"], layout)
     assert find_people(volumes, layout) == {"UCSD_0001_T1": "UCSD_0001"}
+
+
+@pytest.mark.parametrize(
+    ("paths", "people"),
+    [
+        (["1/1", "1/2", "2/1"], {"1_1": "1", "1_2": "1", "2_1": "2"}),
+        (["2/20190501", "20/20190501"], {"2_20190501": "2", "20_20190501": "20"}),
+        (["P1/P1-a", "P1/P1b"], {"P1-a": "P1", "P1_P1b": "P1"}),
+    ],
+)
+def test_a_subject_begins_with_the_whole_name_of_the_person(
+    paths: list[str], people: dict[str, str]
+) -> None:
+    layout = layout_of_pattern("{person}/{subject}/flair.nii.gz", None)
+    volumes = find_volumes([f"{path}/flair.nii.gz" for path in paths], layout)
+    assert find_people(volumes, layout) == people
+    assert [len(files) for files in volumes.values()] == [1] * len(paths)
 
 
 def test_the_dots_of_a_pattern_are_dots() -> None:

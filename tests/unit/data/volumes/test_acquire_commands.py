@@ -163,6 +163,30 @@ def test_a_bad_segmentation_loses_no_subject(
     assert f"{NAMES[0]}: its segmentation: " in caplog.text
 
 
+def test_several_segmentations_are_none_and_a_warning(
+    tmp_path: Path, study: Callable[..., Path]
+) -> None:
+    bids = tmp_path / "bids"
+    save(bids / "sub-01/anat/sub-01_FLAIR.nii.gz", make_head(1))
+    for tool in ("a", "b"):
+        save(bids / f"derivatives/{tool}/sub-01/anat/sub-01_dseg.nii.gz", make_labels())
+    config, output = study(directory={"path": str(bids)}), tmp_path / "volumes"
+    fetch.run(output=tmp_path / "source", config=config)
+    (row,) = pandas.read_csv(tmp_path / "source/inventory.csv", keep_default_na=False).to_dict(
+        "records"
+    )
+    assert (row["flair"].endswith("sub-01_FLAIR.nii.gz"), row["segmentation"]) == (True, "")
+    acquire.run(config=config, fetched=tmp_path / "source", output=output)
+    assert is_placeholder(output / "sub-01_seg.nii.gz")
+    record = json.loads((output / "sub-01.json").read_text())
+    assert record["status"] == "ok"
+    assert record["warnings"] == [
+        "its segmentation: 2 files; expected one; there are no masks of this subject"
+    ]
+    # Without one of them the other is used: they are among the files that are compared.
+    assert len(record["original_sha256"]) == 3
+
+
 @pytest.mark.parametrize(
     ("copied", "said"), [("as it is", "identical voxels"), ("rescaled", "correlation 1.000")]
 )

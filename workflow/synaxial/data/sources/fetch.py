@@ -51,6 +51,8 @@ def make_inventory(source: Source, folder: Path) -> list[dict[str, str]]:
     rows = []
     for subject in source.subjects():
         files = [] if source.private_paths else source.files(subject)
+        # Of several segmentations, none is used.
+        files = files if len(files) <= 2 else files[:1]
         paths = [
             str(path.relative_to(folder) if path.is_relative_to(folder) else path.absolute())
             for path in files

@@ -220,14 +220,15 @@ def find_people(volumes: Mapping[str, list[str]], layout: Layout) -> dict[str, s
 def find_files(
     paths: Iterable[str], layout: Layout, subjects: Iterable[str], where: str
 ) -> dict[str, list[str]]:
-    """Return the FLAIR file of each subject and, if there is one, its segmentation.
+    """Return the FLAIR file of each subject, and its segmentations.
 
-    Of a `.nii` and a `.nii.gz` of one name the `.nii.gz` is taken, because it has a checksum.
+    There is one at most, unless nothing tells which of several is right. Of a `.nii` and a
+    `.nii.gz` of one name the `.nii.gz` is taken, because it has a checksum.
 
     Raises
     ------
     SynaxialError
-        A subject has several volumes or segmentations in different places.
+        A subject has several volumes in different places.
     """
     kept = [path for path in paths if not is_noise(path)]
     volumes = _matches(kept, layout.flair)
@@ -239,9 +240,7 @@ def find_files(
         # A derivative may have a second segmentation; the one beside the image comes first.
         folder = PurePosixPath(flair).parent
         near = [path for path in beside if PurePosixPath(path).parent == folder] or beside
-        found[subject] = [flair]
-        if near:
-            found[subject].append(_the_only(near, f"{where}: {subject}"))
+        found[subject] = [flair, *_with_checksum(near)]
     return found
 
 
@@ -264,17 +263,26 @@ def _matches(paths: list[str], pattern: re.Pattern[str]) -> dict[str, list[str]]
 
 def _name_of(match: re.Match[str]) -> str:
     """Return the name of a subject: it begins with the person's in a user's pattern."""
-    person, subject = match.groupdict().get("person") or "", match["subject"]
-    return subject if subject.startswith(person) else f"{person}_{subject}"
+    person, subject = match.groupdict().get("person"), match["subject"]
+    # In a known layout the person is a part of the name, or all of it.
+    if person is None or match.start("person") == match.start("subject"):
+        return subject
+    # Visit 20190501 does not begin with the person 2.
+    begins = re.match(rf"{re.escape(person)}[^A-Za-z0-9]", subject)
+    return subject if begins else f"{person}_{subject}"
+
+
+def _with_checksum(paths: list[str]) -> list[str]:
+    """Return the paths, sorted, without a `.nii` that is there as `.nii.gz` too."""
+    return sorted(path for path in paths if f"{path}.gz" not in paths)
 
 
 def _the_only(paths: list[str], where: str) -> str:
-    compressed = {path for path in paths if path.endswith(".gz")}
-    kept = [path for path in paths if f"{path}.gz" not in compressed]
+    kept = _with_checksum(paths)
     if len(kept) > 1:
         raise SynaxialError(
             where,
-            f"has {len(kept)} files: {', '.join(sorted(kept)[:3])}",
+            f"has {len(kept)} files: {', '.join(kept[:3])}",
             "one",
             "point the source at the folder that holds the right one",
         )

@@ -12,7 +12,7 @@ from synaxial.config.model import Acquire
 from synaxial.data.people import tell_people
 from synaxial.data.sources.layouts import Layout, find_files, find_people, find_volumes
 from synaxial.data.subjects import select_subjects
-from synaxial.io.errors import SynaxialError
+from synaxial.io.errors import BadVolumeError, SynaxialError
 from synaxial.io.files import sha256_of
 
 #: What messages about a segmentation begin with.
@@ -82,7 +82,7 @@ class Source(ABC):
 class Found:
     """A wanted subject of a source with files."""
 
-    #: The FLAIR file and, if there is one, its segmentation.
+    #: The FLAIR file and, if there is one, its segmentation. Of several, none is used.
     files: list[Path]
     person: str
     #: As in `RawVolume`.
@@ -98,7 +98,7 @@ def find_subjects(
     Raises
     ------
     SynaxialError
-        There is no volume, a subject is missing or has several files, or nothing tells which
+        There is no volume, a subject is missing or has several volumes, or nothing tells which
         subjects are one person.
     """
     volumes = find_volumes(paths, layout)
@@ -141,7 +141,7 @@ class FileSource(Source):
         return {name: subject.person for name, subject in self.found.items()}
 
     def files(self, subject: str) -> list[Path]:
-        """Return the FLAIR file of a subject and, if there is one, its segmentation."""
+        """Return the FLAIR file of a subject and its segmentations."""
         return self._known(subject).files
 
     def read(self, subject: str) -> RawVolume:
@@ -153,9 +153,7 @@ class FileSource(Source):
         paths = known.files
         return RawVolume(
             image=open_image(paths[0], f"{subject} ({paths[0]})"),
-            open_segmentation=(
-                partial(open_image, paths[1], SEGMENTATION) if len(paths) > 1 else None
-            ),
+            open_segmentation=partial(_open_the_only, paths[1:]) if len(paths) > 1 else None,
             origin=self.origin(paths[0]),
             sha256=sha256_of(paths[0]),
             labels=known.labels,
@@ -168,3 +166,18 @@ class FileSource(Source):
                 subject, "is not among the subjects of the study", ", ".join(self.found)
             )
         return self.found[subject]
+
+
+def _open_the_only(segmentations: Sequence[Path]) -> Any:
+    """Open a segmentation.
+
+    Raises
+    ------
+    BadVolumeError
+        There are several.
+    """
+    from synaxial.data.volumes.nifti import open_image  # noqa: PLC0415
+
+    if len(segmentations) > 1:
+        raise BadVolumeError(SEGMENTATION, f"{len(segmentations)} files", "one")
+    return open_image(segmentations[0], SEGMENTATION)
