@@ -155,8 +155,13 @@ def test_a_data_set_that_is_moved_and_touched_runs_nothing(workflow):
 
 
 def test_other_checks_of_the_volumes_run_all_subjects(workflow):
-    change(workflow, "acquire", on_bad_volume="skip")
+    change(workflow, "acquire", volume={"shape": [24, 24, 16], "affine": "sform"})
     assert run_again(workflow, "--until", "prepare") == of_all()
+
+
+def test_what_becomes_of_bad_volumes_changes_no_good_one(workflow):
+    change(workflow, "acquire", on_bad_volume="skip")
+    assert run_again(workflow, "--until", "prepare") == set()
 
 
 def test_one_more_subject_runs_that_subject_and_the_training(workflow):

@@ -28,7 +28,7 @@ from synaxial.config import (
 )
 from synaxial.data.dicom.pseudonyms import check_key_file
 from synaxial.data.prepared.batches import HELD_OUT, MOST_WORKERS, TRAINED, cut_into_batches
-from synaxial.data.prepared.memory import state_of_subject, wanted_stages
+from synaxial.data.prepared.memory import Wanted, state_of_subject, wanted_stages
 from synaxial.data.sources import open_source
 from synaxial.data.sources.source import Source
 from synaxial.data.subjects import check_lists, split_subjects
@@ -214,7 +214,7 @@ class Plan:
         ]
 
     @cached_property
-    def _wanted(self) -> dict[str, str]:
+    def _wanted(self) -> Wanted:
         return wanted_stages(self.study, lambda stage: version_of(f"data {stage}"))
 
     def workers_of(self, batch: str) -> int:

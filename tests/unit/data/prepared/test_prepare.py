@@ -17,7 +17,14 @@ import yaml
 from synaxial.config import as_yaml, part_of_study, read_study
 from synaxial.data.prepared import prepare
 from synaxial.data.prepared.batches import cut_into_batches
-from synaxial.data.prepared.memory import files_of, memory_of, state_of_subject, wanted_stages
+from synaxial.data.prepared.memory import (
+    Wanted,
+    digest_of,
+    files_of,
+    memory_of,
+    state_of_subject,
+    wanted_stages,
+)
 from synaxial.data.slices import mask, resize
 from synaxial.data.slices import slice as cutting
 from synaxial.data.volumes import acquire
@@ -99,7 +106,7 @@ class Batch:
         return {name for name, time in self.times().items() if before.get(name) != time}
 
 
-def wanted_of(config: Path) -> dict[str, str]:
+def wanted_of(config: Path) -> Wanted:
     return wanted_stages(read_study(config), lambda stage: prepare.STAGES[stage].VERSION)
 
 
@@ -154,7 +161,8 @@ CHANGES = {
     "window": ({"slice": {"window": [5, 95]}}, ("slice", "resize")),
     "slices": ({"slice": {"last": 3}}, ("slice", "resize", "mask")),
     "filter": ({"resize": {"filter": "nearest"}}, ("resize", "mask")),
-    "check": ({"acquire": {"on_bad_volume": "skip"}}, tuple(prepare.STAGES)),
+    "check": ({"acquire": {"volume": {"affine": "sform", "shape": SHAPE}}}, tuple(prepare.STAGES)),
+    "bad volumes": ({"acquire": {"on_bad_volume": "skip"}}, ()),
     "other subjects": ({"acquire": {"subjects": "001-003"}}, ()),
 }
 
@@ -249,6 +257,30 @@ def test_bad_volumes_can_be_left_out(batch: Batch) -> None:
     assert batch.table.read_text().count(",skipped,") == 3
     assert is_placeholder(batch.results / f"images/{NAMES[0]}.tif")
     assert not is_placeholder(batch.results / f"volumes/{NAMES[0]}_flair.nii.gz")
+
+
+def test_a_skipped_subject_is_made_again_if_the_study_wants_it(batch: Batch) -> None:
+    batch.original(1).write_bytes(b"no volume")
+    batch.write(acquire={"on_bad_volume": "skip"})
+    batch.run()
+    states = batch.states()
+    assert batch.run() == set()
+    batch.write(acquire={"on_bad_volume": "fail"})
+    assert [a != b for a, b in zip(states, batch.states(), strict=True)] == [False, True, False]
+    before = batch.times()
+    with pytest.raises(SynaxialError, match=f"^{NAMES[1]} "):
+        batch.run()
+    assert batch.written_since(before) == set()
+    batch.write(acquire={"on_bad_volume": "skip"})
+    assert batch.run() == of(NAMES[1:2], *prepare.STAGES)
+
+
+def test_the_digests_of_a_study_that_skips_nothing_are_those_of_old_releases(batch: Batch) -> None:
+    study = read_study(batch.folder / "study.yaml")
+    wanted = wanted_stages(study, lambda _: 5)
+    assert wanted.stages == {
+        stage: digest_of([5, part_of_study(study, stage)]) for stage in prepare.STAGES
+    }
 
 
 def test_a_tumour_beyond_the_image_costs_the_masks_alone(

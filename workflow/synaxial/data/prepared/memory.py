@@ -9,12 +9,13 @@ stages are done.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from synaxial.config import Study, part_of_study
 from synaxial.data.volumes.originals import state_for_rerun
+from synaxial.data.volumes.record import SKIPPED
 from synaxial.io.errors import SynaxialError
 from synaxial.io.files import read_json, write_json
 
@@ -32,6 +33,16 @@ FILES = {
 
 #: The stage whose files a stage reads.
 BEFORE = {"slice": "acquire", "resize": "slice", "mask": "acquire"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a study asks for of each subject."""
+
+    #: Of each stage, in their order, a digest of its settings and version.
+    stages: dict[str, str]
+    #: Whether subjects may be skipped.
+    skip: bool
 
 
 @dataclass(frozen=True)
@@ -98,14 +109,18 @@ def sizes_of(results: Path, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def wanted_stages(study: Study, version_of: Callable[[str], int]) -> dict[str, str]:
-    """Return, of each stage, the digest of its settings in a study and of its version."""
-    return {stage: digest_of([version_of(stage), part_of_study(study, stage)]) for stage in FILES}
+def wanted_stages(study: Study, version_of: Callable[[str], int]) -> Wanted:
+    """Return what a study asks for of each subject, with these versions of the stages."""
+    # What becomes of bad volumes does not change a good one.
+    acquire = study.acquire.model_copy(update={"on_bad_volume": "fail"})
+    strict = study.model_copy(update={"acquire": acquire})
+    return Wanted(
+        {stage: digest_of([version_of(stage), part_of_study(strict, stage)]) for stage in FILES},
+        study.acquire.on_bad_volume == "skip",
+    )
 
 
-def state_of_subject(
-    originals: Sequence[Path], results: Path, subject: str, wanted: Mapping[str, str]
-) -> str:
+def state_of_subject(originals: Sequence[Path], results: Path, subject: str, wanted: Wanted) -> str:
     """Return the state of a subject: another one than at its last preparation if it must run again.
 
     It must if the source's files or its own have changed, or if it was last prepared with other
@@ -134,7 +149,7 @@ def stages_to_run(
     results: Path,
     subject: str,
     memory: Memory,
-    wanted: Mapping[str, str],
+    wanted: Wanted,
 ) -> list[str]:
     """Return the stages of a subject that are not current, in their order.
 
@@ -145,11 +160,13 @@ def stages_to_run(
     memory
         The memory of the subject.
     wanted
-        Of each stage, the digest of its settings and version now (see `wanted_stages`).
+        What the study asks for now.
     """
+    if memory.row.get("status") == SKIPPED and not wanted.skip:
+        return list(wanted.stages)
     lost = _lost(results, memory)
     again: list[str] = []
-    for stage, digest in wanted.items():
+    for stage, digest in wanted.stages.items():
         if (
             memory.stages.get(stage) != digest
             or BEFORE.get(stage) in again

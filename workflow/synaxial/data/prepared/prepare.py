@@ -175,7 +175,7 @@ def _prepare(
         row = _row(results, subject)
     names = [name for stage in STAGES for name in files_of(stage, subject)]
     sizes = sizes_of(results, names)
-    now = Memory(state, originals, wanted, sizes, row, VERSION, no_masks)
+    now = Memory(state, originals, wanted.stages, sizes, row, VERSION, no_masks)
     if now != memory:
         remember(results, subject, now)
     return row
