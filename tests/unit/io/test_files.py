@@ -1,6 +1,7 @@
 """Files that are whole or not there."""
 
 import errno
+import os
 
 import pytest
 
@@ -8,6 +9,7 @@ from synaxial.io.errors import SynaxialError
 from synaxial.io.files import (
     is_placeholder,
     read_json,
+    write_csv,
     write_json,
     write_placeholder,
     write_text,
@@ -60,6 +62,12 @@ def test_json_is_an_object_of_numbers(tmp_path):
     path.write_text("[1]")
     with pytest.raises(SynaxialError, match="holds a list; expected a JSON object"):
         read_json(path)
+
+
+def test_a_path_that_is_not_utf_8_is_escaped_in_a_table(tmp_path):
+    path = tmp_path / "a.csv"
+    write_csv(path, ["flair"], [{"flair": os.fsdecode(b"M\xfcnchen/a.nii")}, {"flair": "Köln"}])
+    assert path.read_text(encoding="utf-8") == "flair\nM\\udcfcnchen/a.nii\nKöln\n"
 
 
 def test_a_placeholder_is_an_empty_file(tmp_path):

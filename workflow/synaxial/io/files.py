@@ -90,8 +90,14 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_csv(
     path: Path, columns: list[str], rows: Iterable[Mapping[str, Any]], delimiter: str = ","
 ) -> None:
-    """Write a CSV file with a heading, whole or not at all."""
-    with written_whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    """Write a UTF-8 CSV file with a heading, whole or not at all.
+
+    What is not UTF-8 in a path becomes an escape.
+    """
+    with (
+        written_whole(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         writer = csv.DictWriter(file, columns, delimiter=delimiter, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -1,6 +1,7 @@
 """The names that take the place of patients."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,26 @@ def test_another_file_is_not_read_as_a_key(tmp_path: Path, text: str) -> None:
     with pytest.raises(SynaxialError, match="is no key file; expected the columns subject"):
         read_key(tmp_path / "key.csv")
     assert read_key(tmp_path / "none.csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "fits"), [("utf-8-sig", True), ("cp1252", False), ("utf-16", False)]
+)
+def test_a_key_that_a_spreadsheet_has_saved(tmp_path: Path, encoding: str, fits: bool) -> None:
+    path, key = tmp_path / "key.csv", {Session("Jürgen", "1.2"): ("sub-001_ses-1", "Köln")}
+    write_key(path, key)
+    path.write_text(path.read_text(encoding="utf-8"), encoding=encoding, newline="\r\n")
+    if fits:
+        assert read_key(path) == key
+    else:
+        with pytest.raises(SynaxialError, match=r"key\.csv: is not in UTF-8; expected"):
+            read_key(path)
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_escaped_in_the_key(tmp_path: Path) -> None:
+    session, folder = Session("anna", "1.2"), os.fsdecode(b"J\xfcrgen")
+    write_key(tmp_path / "key.csv", {session: ("sub-001_ses-1", folder)})
+    known = read_key(tmp_path / "key.csv")
+    assert known == {session: ("sub-001_ses-1", r"J\udcfcrgen")}
+    write_key(tmp_path / "key.csv", known)
+    assert read_key(tmp_path / "key.csv") == known

@@ -10,6 +10,7 @@ Another patient in the folder may shift the numbers. A key file keeps them.
 
 import csv
 import hashlib
+import io
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -95,18 +96,24 @@ def read_key(path: Path) -> dict[Session, tuple[str, str]]:
     """
     if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-        names = [row.get("subject") or "" for row in rows]
-        whole = all(map(NAME.fullmatch, names)) and len(set(names)) == len(names)
-        if reader.fieldnames != COLUMNS or not whole:
-            raise SynaxialError(
-                path,
-                "is no key file",
-                f"the columns {', '.join(COLUMNS)}, and a subject in each row",
-                "see acquire.dicom.key_file",
-            )
+    try:
+        # Spreadsheets put a mark at the beginning of UTF-8.
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SynaxialError(
+            path, "is not in UTF-8", "the encoding that it was written in", "save it as CSV UTF-8"
+        ) from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    rows = list(reader)
+    names = [row.get("subject") or "" for row in rows]
+    whole = all(map(NAME.fullmatch, names)) and len(set(names)) == len(names)
+    if reader.fieldnames != COLUMNS or not whole:
+        raise SynaxialError(
+            path,
+            "is no key file",
+            f"the columns {', '.join(COLUMNS)}, and a subject in each row",
+            "see acquire.dicom.key_file",
+        )
     return {
         Session(row["patient_id"], row["study_instance_uid"]): (row["subject"], row["folder"])
         for row in rows
@@ -118,7 +125,8 @@ def write_key(path: Path, rows: Mapping[Session, tuple[str, str]]) -> None:
     with written_whole(path) as partial:
         # The mode comes before the content.
         partial.touch(mode=0o600)
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        # The name of a folder may be in another encoding.
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows((name, *session, folder) for session, (name, folder) in rows.items())
