@@ -4,6 +4,7 @@ The stand-in has the function that the source uses, with the signature of kaggle
 over the network is not tested here.
 """
 
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -77,6 +78,18 @@ def test_another_data_set_than_fetched_is_refused(tmp_path: Path, kagglehub: Sta
     ):
         KaggleSource(other, tmp_path).subjects()
     assert len(kagglehub.asked) == 1
+
+
+def test_an_emptied_cache_says_how_to_fill_it(tmp_path: Path, kagglehub: StandIn) -> None:
+    KaggleSource(settings_of(), tmp_path).fetch()
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(SynaxialError) as caught:
+        KaggleSource(settings_of(), tmp_path).subjects()
+    assert str(caught.value) == (
+        f"{kagglehub.cache}: is not there any more; expected the files of the kaggle data set "
+        "awsaf49/brats20-dataset-training-validation, as kagglehub had downloaded them; "
+        "download them again: snakemake … --forcerun fetch"
+    )
 
 
 def test_without_kagglehub_the_extra_is_named(

@@ -85,7 +85,15 @@ class KaggleSource(FileSource):
                 f"{wanted!r}",
                 "run synaxial data fetch again",
             )
-        directory = Directory(path=Path(content["path"]), layout=self._settings.kaggle.layout)
+        path = Path(content["path"])
+        if not path.is_dir():
+            raise SynaxialError(
+                path,
+                "is not there any more",
+                f"the files of the {self._where}, as kagglehub had downloaded them",
+                "download them again: snakemake … --forcerun fetch",
+            )
+        directory = Directory(path=path, layout=self._settings.kaggle.layout)
         return DirectorySource(self._settings.model_copy(update={"directory": directory})).found
 
     def origin(self, path: Path) -> str:
