@@ -1,6 +1,7 @@
 """The sections about data: where the volumes come from, and how they become images."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -108,7 +109,8 @@ class Archive(Section):
     """How the files in the archive are laid out. `auto` takes the one that matches."""
 
     maximum_gigabytes: Positive = 64.0
-    """Refuse an archive if the files that are needed take more than this when unpacked."""
+    """Refuse a download that is larger than this, and an archive if the files that are needed take
+    more when unpacked."""
 
     @model_validator(mode="before")
     @classmethod
@@ -184,14 +186,19 @@ class Conform(Section):
     top as high as in BraTS. With `shape: null` the volume keeps its field of view. Null leaves
     volumes as they are."""
 
-    @model_validator(mode="after")
-    def _check_command(self) -> Self:
+    @field_validator("brain_extraction")
+    @classmethod
+    def _check_command(cls, command: str | None) -> str | None:
+        if command is None:
+            return None
         for name in ("{input}", "{output}"):
-            if self.brain_extraction is not None and name not in self.brain_extraction:
-                raise ValueError(
-                    f"brain_extraction: found {self.brain_extraction!r}; expected {name} in it"
-                )
-        return self
+            if name not in command:
+                raise ValueError(f"found {command!r}; expected {name} in it")
+        try:
+            shlex.split(command)
+        except ValueError as error:
+            raise ValueError(f"found {command!r} ({error}); expected a command") from None
+        return command
 
 
 class Acquire(Section):

@@ -12,6 +12,7 @@ import pytest
 from nibabel.affines import apply_affine
 from numpy.typing import NDArray
 
+from synaxial.config import make_study
 from synaxial.config.model import Acquire, VolumeCheck
 from synaxial.data.sources.directory import DirectorySource
 from synaxial.data.volumes import acquire
@@ -262,6 +263,13 @@ def test_a_command_that_is_not_there_ends_the_run() -> None:
 def test_settings_that_cannot_work_are_refused(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected {output} in it|needs volume.spacing"):
         Acquire.model_validate(keys)
+
+
+def test_a_command_with_a_quote_too_few_is_refused_before_any_volume_is_read() -> None:
+    command = "sh -c 'bet {input} {output}"
+    expected = r"acquire\.conform\.brain_extraction: found .* \(No closing quotation\)"
+    with pytest.raises(SynaxialError, match=expected):
+        make_study({"acquire": {"conform": {"brain_extraction": command}}})
 
 
 def test_acquire_writes_the_volume_and_its_segmentation_on_the_new_grid(tmp_path: Path) -> None:
