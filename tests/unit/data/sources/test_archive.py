@@ -306,11 +306,14 @@ def test_another_file_than_promised_is_refused_and_removed(
 
 def test_an_endless_download_is_refused(tmp_path: Path, msd_tar: Path, server: Server) -> None:
     server.content = msd_tar.read_bytes()
-    settings = settings_of(
-        server.url, checksum=checksum(server.content), maximum_gigabytes=len(server.content) / 2e9
-    )
-    with pytest.raises(SynaxialError, match=r"the server sends \d+ bytes or more"):
+    settings = settings_of(server.url, checksum=checksum(server.content), maximum_gigabytes=0.00001)
+    size = f"{len(server.content) / 1e9:g}"
+    with pytest.raises(SynaxialError) as caught:
         ArchiveSource(settings, tmp_path / "source").fetch()
+    assert str(caught.value) == (
+        f"{server.url}: the server sends {size} GB or more; expected at most 1e-05 GB; "
+        "see acquire.archive.maximum_gigabytes"
+    )
 
 
 def test_a_refusal_of_the_server_ends_the_download_at_once(tmp_path: Path, server: Server) -> None:

@@ -131,7 +131,8 @@ def test_members_beyond_the_limit_are_refused_before_any_is_written(
             archive.writestr("small.nii", b"x")
             archive.writestr("bomb.nii", bomb)
     assert path.stat().st_size < 10**4
-    with pytest.raises(SynaxialError, match=r"'bomb.nii' unpacks beyond the limit"):
+    expected = r"'bomb.nii' unpacks beyond the limit of 0\.0001 GB"
+    with pytest.raises(SynaxialError, match=expected):
         unpack(path, tmp_path / "out", {"small.nii", "bomb.nii"}, maximum=10**5)
     assert everything_below(tmp_path) == {"box"}
 
@@ -214,3 +215,11 @@ def test_a_zip_with_a_password_is_refused(tmp_path: Path) -> None:
 def test_a_missing_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SynaxialError, match="is not there; expected an archive"):
         unpack(tmp_path / "box", tmp_path, {"a"})
+
+
+def test_a_folder_is_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(SynaxialError) as caught:
+        unpack(tmp_path, tmp_path / "out", {"a"})
+    assert str(caught.value) == (
+        f"{tmp_path}: is a folder; expected an archive; for a folder set acquire.source: directory"
+    )

@@ -138,9 +138,9 @@ def _resume(url: str, partial: Path, maximum_bytes: int) -> None:
                 file.write(chunk)
                 if max(total, file.tell()) > maximum_bytes:
                     raise SynaxialError(
-                        partial.name,
-                        f"the server sends {max(total, file.tell())} bytes or more",
-                        f"at most {maximum_bytes} bytes",
+                        public_address(url),
+                        f"the server sends {max(total, file.tell()) / 1e9:g} GB or more",
+                        f"at most {maximum_bytes / 1e9:g} GB",
                         "see acquire.archive.maximum_gigabytes",
                     )
                 if time.monotonic() - shown > PROGRESS_INTERVAL:

@@ -56,8 +56,12 @@ def open_archive(path: Path) -> Iterator[list[Member]]:
     Raises
     ------
     SynaxialError
-        It is not there, damaged, or no zip, tar or tar.gz.
+        It is not there, a folder, damaged, or no zip, tar or tar.gz.
     """
+    if path.is_dir():
+        raise SynaxialError(
+            path, "is a folder", "an archive", "for a folder set acquire.source: directory"
+        )
     if not path.is_file():
         raise SynaxialError(path, "is not there", "an archive", "see acquire.archive.location")
     with path.open("rb") as file:
@@ -112,7 +116,7 @@ def extract(members: list[Member], folder: Path, maximum_bytes: int, where: str)
         if left < 0:
             raise SynaxialError(
                 where,
-                f"{member.name!r} unpacks beyond the limit of {maximum_bytes} bytes",
+                f"{member.name!r} unpacks beyond the limit of {maximum_bytes / 1e9:g} GB",
                 "less",
                 "see acquire.archive.maximum_gigabytes",
             )
