@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from synaxial.config.model import Acquire
 from synaxial.data.people import person_in
-from synaxial.io.errors import SynaxialError
+from synaxial.io.errors import SynaxialError, shortened
 
 #: A longer range of subject numbers is a typing error.
 LARGEST_RANGE = 100_000
@@ -164,7 +164,8 @@ def _check_split(both: list[str], people: int) -> None:
     if both:
         raise SynaxialError(
             "acquire.held_out",
-            f"names {_shortened(both)}, or another timepoint, which acquire.subjects names too",
+            f"names {shortened(both, NAMES_IN_MESSAGE)}, or another timepoint, which "
+            "acquire.subjects names too",
             "subjects that no network is trained on",
         )
     if 0 < people < FEWEST_HELD_OUT:
@@ -197,7 +198,7 @@ def _look_up(items: list[str], people: Mapping[str, str], where: str) -> set[str
     if missing:
         raise SynaxialError(
             where,
-            f"has no subject {_shortened(missing)}",
+            f"has no subject {shortened(missing, NAMES_IN_MESSAGE)}",
             f"subjects among its {len(names)}, {names[0]} to {names[-1]}" if names else "",
             "see acquire.subjects and acquire.held_out",
         )
@@ -214,17 +215,11 @@ def _of_one_series(number: int, found: list[tuple[str, str]], where: str) -> set
     if len(series) > 1:
         series = {name for name in series if "train" in name.lower()}
         if len(series) != 1:
-            names = [name for _, name in found]
+            names = shortened([name for _, name in found], NAMES_IN_MESSAGE)
             raise SynaxialError(
                 where,
-                f"has several subjects with the number {number}: {_shortened(names)}",
+                f"has several subjects with the number {number}: {names}",
                 "one",
                 "name the subjects in acquire.subjects",
             )
     return {name for own, name in found if own in series}
-
-
-def _shortened(names: list[str]) -> str:
-    listed = ", ".join(names[:NAMES_IN_MESSAGE])
-    left = len(names) - NAMES_IN_MESSAGE
-    return f"{listed} and {left} more" if left > 0 else listed

@@ -45,6 +45,12 @@ class SeveralError(SynaxialError):
         Exception.__init__(self, "\n".join(mistakes))
 
 
+def shortened(names: Sequence[str], most: int) -> str:
+    """Return the first `most` names of a list, and how many are left: `a, b and 3 more`."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
+
+
 def in_words(error: SynaxialError | OSError) -> str:
     """Return what a user is told of an error."""
     if isinstance(error, SynaxialError):

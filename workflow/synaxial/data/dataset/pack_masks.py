@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from synaxial.data.dataset.reading import describe_images, read_dataset
 from synaxial.data.prepared.memory import memory_of
-from synaxial.io.errors import SynaxialError
+from synaxial.io.errors import SynaxialError, shortened
 from synaxial.io.files import is_placeholder, sha256_of, write_json, written_whole
 from synaxial.io.stacks import read_stack
 
@@ -75,11 +75,10 @@ def check_segmentations(
     empty = {path.stem for path in stacks if is_placeholder(path)}
     without = [name for name in dict.fromkeys(subjects) if name in empty]
     if without:
-        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
         known = [memory_of(results, name).no_masks for name in without[:3]] if results else []
         why = "; ".join(dict.fromkeys(reason for reason in known if reason))
         raise SynaxialError(
-            f"{', '.join(without[:3])}{more}",
+            shortened(without, 3),
             f"no masks ({why})" if why else "no masks",
             "a segmentation that can be used for each subject, because of training.masks",
             "see also the warnings in manifest.csv; leave such subjects out "

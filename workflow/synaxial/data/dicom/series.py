@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from synaxial.data.dicom.headers import Header
 from synaxial.data.volumes.geometry import THICK
-from synaxial.io.errors import BadVolumeError
+from synaxial.io.errors import BadVolumeError, shortened
 
 #: How scanners call FLAIR. Siemens: dark fluid.
 NAMED_FLAIR = re.compile(r"flair|dark.?fluid|da[-_]?fl(?![a-z])", re.IGNORECASE)
@@ -299,6 +299,4 @@ def _is_axial(header: Header) -> bool:
 
 
 def _list(series: Sequence[Series]) -> str:
-    listed = ", ".join(one.name for one in series[:SERIES_IN_MESSAGE])
-    left = len(series) - SERIES_IN_MESSAGE
-    return f"{listed} and {left} more" if left > 0 else listed
+    return shortened([one.name for one in series], SERIES_IN_MESSAGE)

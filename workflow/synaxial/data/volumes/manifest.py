@@ -22,7 +22,7 @@ from synaxial.data.volumes.record import (
     read_record,
     wanted_slices,
 )
-from synaxial.io.errors import BadVolumeError, SynaxialError
+from synaxial.io.errors import BadVolumeError, SynaxialError, shortened
 from synaxial.io.files import write_csv
 
 #: Raise it when the results of this stage change.
@@ -99,12 +99,7 @@ def summary_of_warnings(table: Path) -> list[str]:
         for row in csv.DictReader(file):
             for warning in filter(None, row.get("warnings", "").split(SEPARATOR)):
                 subjects.setdefault(warning, []).append(row["subject"])
-    lines = []
-    for warning, names in subjects.items():
-        left = len(names) - NAMES_IN_LINE
-        more = f" and {left} more" if left > 0 else ""
-        lines.append(f"{', '.join(names[:NAMES_IN_LINE])}{more}: {warning}")
-    return lines
+    return [f"{shortened(names, NAMES_IN_LINE)}: {warning}" for warning, names in subjects.items()]
 
 
 def judge_record(record: Record, first: int, last: int, on_bad_volume: str) -> Record:
@@ -151,10 +146,9 @@ def warn_of_copies(records: Sequence[Record], settings: Acquire) -> list[Record]
             warnings[one].append(f"the same head as {other} ({how})")
             warnings[other].append(f"the same head as {one} ({how})")
     if across:
-        more = f" and {len(across) - 3} more" if len(across) > 3 else ""
         raise SynaxialError(
             "acquire.held_out",
-            f"the same head is trained with and held out: {', '.join(across[:3])}{more}",
+            f"the same head is trained with and held out: {shortened(across, 3)}",
             "subjects that no network is trained on",
             "take one of each two out of acquire.subjects or acquire.held_out",
         )
