@@ -73,22 +73,26 @@ def make(folder: Path, python: str) -> None:
         copy(path, folder / path.name)
 
 
-def make_whole(folder: Path, python: str) -> None:
-    """Make the bundle whole or not at all: beside its place, where it is moved at the end.
+def make_whole(folder: Path, python: str) -> int:
+    """Make the bundle whole or not at all, and return its size in bytes.
+
+    It is made beside its place, and moved there at the end.
 
     Raises
     ------
     SystemExit
-        A command failed; it has said why.
+        A command failed, which has said why, or the bundle is too large.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as beside:
         partial = Path(beside) / "bundle"
         try:
             make(partial, python)
+            size = check_size(partial)
+            partial.rename(folder)
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit(f"{folder}: is not made ({error})")
-        partial.rename(folder)
+    return size
 
 
 def name_commit(project: Path) -> None:
@@ -165,9 +169,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.folder.exists():
         sys.exit(f"{given.folder}: is there already; expected a new folder; delete it first")
-    make_whole(given.folder, given.python)
+    size = make_whole(given.folder, given.python)
     name = given.folder.name
-    print(f"{given.folder}: {check_size(given.folder) / 1e6:.1f} MB")
+    print(f"{given.folder}: {size / 1e6:.1f} MB")
     print(f"Copy this folder to the machine with the GPU, and run there: bash {name}/run.sh FOLDER")
     print(f"FOLDER is for the results. `bash {name}/run.sh --help` says what Python it needs.")
 

@@ -115,8 +115,7 @@ def test_a_full_disk_and_a_cut_off_checkpoint(training):
     assert status != 0
     assert f"logs/slurm/rule_train/small_1/{number}.log" in said
     closing = said[said.index("The end of") :]
-    assert "error on rank 0" in closing
-    assert "No space left on device: 'results/checkpoints/" in closing
+    assert re.search(r"error on rank 0: results/checkpoints/.*: No space left on device", closing)
     assert "Traceback" not in said
 
     # Room again, but the newest checkpoint has lost its end.

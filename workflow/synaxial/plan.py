@@ -21,6 +21,7 @@ from synaxial.config import (
     as_yaml,
     check_evaluation,
     check_networks,
+    check_validation,
     make_study,
     pixel_millimetres,
     read_keys,
@@ -89,6 +90,8 @@ def check_study(study: Study) -> None:
             raise SynaxialError("results", f"{folder} is a file", "a folder, or a new name")
     pixel_millimetres(study)
     check_networks(study)
+    for name in study.chosen_experiments:
+        check_validation(study.experiments[name], name)
     check_evaluation(study)
     if _can_segment(study):
         check_size(study.resize.size, study.segment.channels, study.segment.reduction)

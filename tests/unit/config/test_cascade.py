@@ -2,7 +2,7 @@
 
 import pytest
 
-from synaxial.config import check_networks, make_study
+from synaxial.config import check_networks, check_validation, make_study
 from synaxial.io.errors import SynaxialError
 
 
@@ -33,14 +33,25 @@ def test_the_training_must_outlast_the_growth():
     check_networks(study_of(epochs=1, coarse={"first_width": 64}))
 
 
-def test_what_keeps_the_best_generator_is_measured_once_at_least():
-    with pytest.raises(SynaxialError, match=r"epochs is 109, but keep: best .* first after 110"):
-        check_networks(study_of(epochs=109, keep="best"))
-    check_networks(study_of(epochs=110, keep="best"))
-    plain = {"epochs": 4, "patience": 1}
-    with pytest.raises(SynaxialError, match=r"'plain': epochs is 4, but .* first after 5"):
-        check_networks(make_study({"experiments": {"plain": plain}}))
-    check_networks(make_study({"experiments": {"plain": plain | {"validation_epochs": 4}}}))
+@pytest.mark.parametrize(
+    ("settings", "epochs"),
+    [
+        ({"preset": "modern", "keep": "best"}, 110),
+        ({"patience": 1}, 5),
+        ({"patience": 1, "validation_epochs": 4}, 4),
+        ({}, 1),
+    ],
+)
+def test_what_keeps_the_best_generator_is_measured_once_at_least(settings, epochs):
+    def check(number):
+        study = make_study({"experiments": {"a": settings | {"epochs": number}}})
+        check_validation(study.experiments["a"], "a")
+
+    check(epochs)
+    if epochs > 1:
+        message = rf"'a': epochs is {epochs - 1}, but keep: best and .* first after {epochs};"
+        with pytest.raises(SynaxialError, match=message):
+            check(epochs - 1)
 
 
 def test_modern_does_not_stop_a_study_of_other_images_that_does_not_train_it():

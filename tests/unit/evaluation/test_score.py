@@ -167,6 +167,8 @@ def test_the_command_writes_the_numbers_and_the_nearest_pairs(files, sets, evalu
     content = json.loads((files / "evaluation.json").read_text())
     assert (content["name"], content["seed"], content["protocol"]) == ("copies", None, PROTOCOL)
     assert content["images"] == len(sets[0]["copies"])
+    people = [len(np.unique(sets[0][name].groups)) for name in ("copies", "reference")]
+    assert content["people"] == min(people)
     assert content["sha256"]["reference"] == digest_of_pixels(sets[0]["reference"].pixels)
     assert content["sha256"]["training"] == digest_of_training(files)
     assert set(content["values"]) == set(evaluated["copies"])

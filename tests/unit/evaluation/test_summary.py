@@ -51,9 +51,10 @@ def test_a_long_sheet_is_shown_by_its_top(tmp_path, monkeypatch):
     # Pillow's limit for files of strangers: a sheet of 3,000 images is larger.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     Image.new("L", (40, 4000)).save(tmp_path / "sheet.png")
-    content = picture_of(tmp_path / "sheet.png").partition("base64,")[2]
-    with Image.open(io.BytesIO(base64.b64decode(content))) as image:
-        assert image.size == (40, 48)
+    picture, is_whole = picture_of(tmp_path / "sheet.png")
+    content = base64.b64decode(picture.partition("base64,")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.size, is_whole) == ((40, 48), False)
 
 
 def test_the_verdict_is_of_each_experiment(run_here, tmp_path):

@@ -1,14 +1,19 @@
 """The verdict in words follows from the numbers and the floor."""
 
+from functools import partial
+
 import pytest
 
+from synaxial.evaluation import verdict
 from synaxial.evaluation.comparison_page import verdict_table
 from synaxial.evaluation.scores import HEADLINES, Value
-from synaxial.evaluation.verdict import QUESTIONS, Judgement, find, judge, verdicts
+from synaxial.evaluation.verdict import LEAST_PEOPLE, QUESTIONS, Judgement, judge, verdicts
 
 from .evaluations import evaluation_of
 
 FLOOR = Value(0.5, 0.4, 0.6)
+
+find = partial(verdict.find, people=LEAST_PEOPLE)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +139,7 @@ def test_few_people_show_that_images_are_bad_and_never_that_they_are_good():
     values = {"bad": Value(0.335, 0.18, 0.56), "worst": Value(0.8, 0.7, 0.9)}
     found = {
         people: [
-            find(realistic, {1: {realistic.number: value}}, controls, people).answer
+            find(realistic, {1: {realistic.number: value}}, controls, people=people).answer
             for value in values.values()
         ]
         for people in (3, 4)

@@ -10,6 +10,7 @@ from synaxial.config.model import (
     Study,
     check_evaluation,
     check_networks,
+    check_validation,
     field_of_view,
     pixel_millimetres,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "as_yaml",
     "check_evaluation",
     "check_networks",
+    "check_validation",
     "field_of_view",
     "make_study",
     "part_of_study",

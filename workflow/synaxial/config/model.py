@@ -215,8 +215,6 @@ def check_networks(study: Study) -> None:
         halvings = training.discriminator.kernels.count(4)
         width = training.image_width
         where = f"experiment {name!r}"
-        if training.validated:
-            check_validation(training, where)
         if training.is_coarse_to_fine:
             # `modern` is in every study that names no experiments, also of images of another size.
             if name in study.chosen_experiments:
@@ -264,17 +262,19 @@ def check_requests(study: Study) -> None:
         )
 
 
-def check_validation(training: Training, where: str) -> None:
-    """Check that a training measures the distance to held-out images at least once.
+def check_validation(training: Training, name: str) -> None:
+    """Check that a training that looks at held-out images does so at least once.
 
     A coarse generator is measured when its stages have their full share, and their last epoch of
-    fading is over.
+    fading is over. `name` is that of the experiment.
     """
+    if not training.validated:
+        return
     growth = training.coarse.epochs_of_growth if training.is_coarse_to_fine else 0
     first = (growth // training.validation_epochs + 1) * training.validation_epochs
     if training.epochs < first:
         raise SynaxialError(
-            where,
+            f"experiment {name!r}",
             f"epochs is {training.epochs}, but keep: best and patience measure first after {first}",
             f"{first} or more",
             "raise epochs, or lower validation_epochs",

@@ -53,7 +53,9 @@ def run(
     """
     lines = describe(read_study(config), read_json(dataset))
     found = read_evaluations(evaluations or [])
-    write_text(output, make_summary(picture_of(sheet), shown, lines, found))
+    picture, is_whole = picture_of(sheet)
+    title = shown if is_whole else f"{shown} (the first rows)"
+    write_text(output, make_summary(picture, title, lines, found))
 
 
 def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
@@ -73,17 +75,22 @@ def describe(study: Study, dataset: dict[str, Any]) -> list[str]:
     ]
 
 
-def picture_of(sheet: Path) -> str:
-    """Return the top of a sheet as a data URI of a JPEG picture, at most `WIDEST` pixels wide."""
+def picture_of(sheet: Path) -> tuple[str, bool]:
+    """Return the top of a sheet as a data URI of a JPEG picture, and whether it is the whole sheet.
+
+    It is at most `WIDEST` pixels wide.
+    """
     # Pillow refuses large files of strangers. This is a study's own, of up to 10,000 images.
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(sheet) as image:
-        top = image.crop((0, 0, image.width, min(image.height, round(HIGHEST * image.width))))
-        small = top.convert("RGB")
+        height = min(image.height, round(HIGHEST * image.width))
+        small = image.crop((0, 0, image.width, height)).convert("RGB")
+        is_whole = height == image.height
     small.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     small.save(content, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    encoded = base64.b64encode(content.getvalue()).decode()
+    return f"data:image/jpeg;base64,{encoded}", is_whole
 
 
 def make_summary(picture: str, shown: str, lines: list[str], evaluations: list[Evaluation]) -> str:

@@ -121,7 +121,7 @@ def find(
     question: Question,
     seeds: Mapping[int | None, Mapping[str, Value]],
     controls: Mapping[str, Mapping[str, Value]],
-    people: int = LEAST_PEOPLE,
+    people: int,
 ) -> Finding:
     """Answer a question about one experiment from the numbers of its seeds and of the controls.
 

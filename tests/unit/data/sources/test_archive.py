@@ -462,6 +462,8 @@ def test_a_deleted_download_is_not_downloaded_again_for_what_is_unpacked(
     ArchiveSource(settings, tmp_path / "source").fetch()
     (tmp_path / "source/downloaded/brain_20tumour.tar").unlink()
     source = ArchiveSource(settings, tmp_path / "source")
+    # What an interrupted download left is no archive.
+    (tmp_path / "source/downloaded/brain_20tumour.tar.0.partial").write_bytes(b"half")
     source.fetch()
     assert server.asked == [None]
     source.files("BRATS_001")[0].unlink()

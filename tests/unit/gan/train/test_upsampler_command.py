@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from synaxial.gan.networks.saving import digest_of, load_upsampler
 from synaxial.gan.train.inputs import read_upsampler
+from synaxial.gan.train.previews import PAIRS, draw_timeline, find_previews, split_sheet
 from synaxial.io.errors import SynaxialError
 
 from .conftest import COARSE_TO_FINE, Job
@@ -31,6 +33,16 @@ def test_what_it_writes(trained):
         *("upsampler.npz", "log.csv", "curves.png", "previews", "previews.png", "run.json")
     }
     assert load_upsampler(trained.output / "upsampler.npz").factor == 2
+
+
+def test_its_previews_say_which_slices_are_real(trained):
+    previews = find_previews(trained.output / "previews", 4)
+    shown = split_sheet(previews[4])
+    images = list(np.load(trained.dataset / "images.npy"))
+    for label, image in zip(PAIRS, shown, strict=False):
+        assert (label == "real") == any(np.array_equal(image, real) for real in images)
+    with Image.open(trained.output / "previews.png") as timeline:
+        assert timeline.height > draw_timeline(previews).height
 
 
 def test_its_digest_does_not_depend_on_settings_without_effect(trained, tmp_path):

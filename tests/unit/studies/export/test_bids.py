@@ -266,8 +266,9 @@ def test_a_size_that_is_not_clear_is_refused(folder, run_synaxial, assert_clear_
     assert not (folder / "bids").exists()
 
 
-def test_another_programs_file_of_the_same_name_tells_no_size(folder, run_synaxial):
-    (folder / "configuration.yaml").write_text("editor: {tabs: 4}\n")
+@pytest.mark.parametrize("text", ["editor: {tabs: 4}\n", "home: !include home.yaml\n"])
+def test_another_programs_file_of_the_same_name_tells_no_size(folder, run_synaxial, text):
+    (folder / "configuration.yaml").write_text(text)
     done = export(run_synaxial, folder, folder / "stack.tif")
     assert done.returncode == 0, done.stderr
     made, _ = load(folder, "ab12cd34s2i000", "desc-synthetic_FLAIR")

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from synaxial.config.model import Acquire
-from synaxial.data.sources.download import checksum_of, download, public_address
+from synaxial.data.sources.download import PARTIAL, checksum_of, download, public_address
 from synaxial.data.sources.layouts import LARGEST_DESCRIPTION, choose_layout
 from synaxial.data.sources.source import FileSource, Found, below, find_subjects
 from synaxial.data.sources.unpacking import extract, open_archive
@@ -119,7 +119,9 @@ class ArchiveSource(FileSource):
 
     def _is_gone(self) -> bool:
         """Tell whether the archive is not on this machine, or not any more."""
-        downloaded = (self._fetched / DOWNLOADED).glob("*")
+        found = (self._fetched / DOWNLOADED).glob("*")
+        # An interrupted download is no archive yet.
+        downloaded = [file for file in found if file.suffix != PARTIAL]
         return not any(file.exists() for file in self._packed_files() or downloaded)
 
     def _is_unpacked(self) -> bool:

@@ -29,6 +29,9 @@ PROGRESS_INTERVAL = 10.0
 #: Answers that another attempt may change: too many requests, or trouble of the server.
 PASSING_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 
+#: How the name of the file of an unfinished download ends.
+PARTIAL = ".partial"
+
 #: Bytes that are written at once.
 CHUNK = 2**16
 
@@ -49,7 +52,7 @@ def download(url: str, checksum: str, folder: Path, maximum_bytes: int) -> Path:
     if path.is_file() and checksum_of(path, kind) == checksum:
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{name}.{digest[:16]}.partial"
+    partial = folder / f"{name}.{digest[:16]}{PARTIAL}"
     logger.info("download of %s to %s", where, folder)
     try:
         _try_often(url, partial, maximum_bytes)

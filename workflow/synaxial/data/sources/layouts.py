@@ -268,7 +268,7 @@ def _name_of(match: re.Match[str]) -> str:
     if person is None or match.start("person") == match.start("subject"):
         return subject
     # Visit 20190501 does not begin with the person 2.
-    begins = re.match(rf"{re.escape(person)}[^A-Za-z0-9]", subject)
+    begins = re.match(rf"{re.escape(person)}(?![A-Za-z0-9])", subject)
     return subject if begins else f"{person}_{subject}"
 
 

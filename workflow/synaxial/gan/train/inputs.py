@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from synaxial.config import check_networks, read_study
+from synaxial.config import check_networks, check_validation, read_study
 from synaxial.config.model import Monitoring, Training, Upsampler
 from synaxial.data.dataset.labels import labels_of
 from synaxial.data.dataset.reading import (
@@ -193,6 +193,7 @@ def read_training(config: Path, experiment: str, seed: int | None) -> Training:
         )
     check_networks(study)
     settings = study.experiments[experiment]
+    check_validation(settings, experiment)
     if seed is None:
         seed = settings.seeds[0]
     if seed not in settings.seeds:

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from synaxial.config import pixel_millimetres, read_study
@@ -111,14 +111,17 @@ def remove_pictures(engine: Engine, training: Training) -> None:
     """Remove the pictures of a data set's training images that were loaded before."""
     of_set = TrainingImage.dataset_sha256 == training.sha256
 
-    def work(session: Session) -> bool:
-        stored = select(TrainingImage.id).where(of_set, TrainingImage.png.is_not(None)).limit(1)
-        found = session.scalar(stored) is not None
-        session.execute(update(TrainingImage).where(of_set).values(png=None))
-        return found
+    def count(session: Session) -> int:
+        stored = select(func.count()).where(of_set, TrainingImage.png.is_not(None))
+        return session.scalar(stored) or 0
 
-    if in_transaction(engine, work):
+    def remove(session: Session) -> None:
+        session.execute(update(TrainingImage).where(of_set).values(png=None))
+
+    if in_transaction(engine, count):
+        # First: after a failure the pictures are still there, and the next load tries again.
         write_anew(engine)
+        in_transaction(engine, remove)
 
 
 def load_stack(

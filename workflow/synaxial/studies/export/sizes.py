@@ -48,7 +48,10 @@ def _size_in(study: Study) -> tuple[int, float]:
 
 def _is_of_run(file: Path) -> bool:
     """Tell whether this is a file that a run leaves, and not another program's of that name."""
-    content = read_keys(file) if file.is_file() else {}
+    try:
+        content = read_keys(file) if file.is_file() else {}
+    except SynaxialError:
+        return False
     acquire = content.get("acquire")
     return isinstance(acquire, dict) and "volume" in acquire and "resize" in content
 
