@@ -47,10 +47,11 @@ experiment is not realistic, the other answers mean little: noise is varied and 
 &ldquo;Realistic&rdquo; is what a network trained on photographs sees. Disordered anatomy can escape
 it: look at the images.</p>
 <p>A number is as good as that of real images if it lies within their interval or below, and worse
-if its own interval lies wholly above. Otherwise the answer is &ldquo;Not certain&rdquo;. It is so,
-too, if an interval reaches the control with that defect, or the number does not detect this
-control. With fewer than eight held-out people nothing is said to be as good as real images, and
-with four every answer is &ldquo;Not certain&rdquo;. In brackets: 95 % intervals.</p>
+if its own interval lies wholly above. Otherwise the answer is &ldquo;Not certain&rdquo;. The
+answer is also &ldquo;Not certain&rdquo; if an interval reaches the number of the control with that
+defect, or if the number does not tell this control from real images. With fewer than eight held-out
+people nothing is said to be as good as real images, and with four every answer is &ldquo;Not
+certain&rdquo;. In brackets: 95 % intervals.</p>
 """
 
 NUMBERS = """

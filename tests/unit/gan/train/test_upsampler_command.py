@@ -35,12 +35,12 @@ def test_what_it_writes(trained):
     assert load_upsampler(trained.output / "upsampler.npz").factor == 2
 
 
-def test_its_previews_say_which_slices_are_real(trained):
+def test_its_previews_say_which_slices_are_of_the_training(trained):
     previews = find_previews(trained.output / "previews", 4)
     shown = split_sheet(previews[4])
     images = list(np.load(trained.dataset / "images.npy"))
     for label, image in zip(PAIRS, shown, strict=False):
-        assert (label == "real") == any(np.array_equal(image, real) for real in images)
+        assert (label == "training") == any(np.array_equal(image, each) for each in images)
     with Image.open(trained.output / "previews.png") as timeline:
         assert timeline.height > draw_timeline(previews).height
 

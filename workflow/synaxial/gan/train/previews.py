@@ -31,7 +31,7 @@ COLUMNS = 4
 TIMELINE_ROWS, TIMELINE_COLUMNS = 8, 8
 
 #: What the columns of an up-sampler's timeline show: the first two rows of `enlarged_pairs`.
-PAIRS = ("real",) * COLUMNS + ("enlarged",) * COLUMNS
+PAIRS = ("training",) * COLUMNS + ("enlarged",) * COLUMNS
 
 
 class Previews(chainer.training.Extension):
