@@ -35,7 +35,9 @@ def main() -> None:
     )
     parser.add_argument("--real", type=Path, help="folder of real volumes, laid out as BraTS 2020")
     parser.add_argument("--repeats", type=int, default=7, help="of training and sampling (7)")
-    parser.add_argument("--runs", type=Path, help="for quality: what benchmarks.quality wrote")
+    parser.add_argument(
+        "--runs", type=Path, help="for quality and sampling: what benchmarks.quality wrote"
+    )
     parser.add_argument("--results", type=Path, help="for quality: results of its study (folder)")
     parts = ("quality", "training", "sampling", "preprocessing", "scale")
     parser.add_argument("--only", choices=parts, action="append", help="this part only")
@@ -49,7 +51,9 @@ def main() -> None:
     works: dict[str, Callable[[], tuple[list[Row], Notes]]] = {
         "quality": lambda: quality.measure(given.runs, given.results, STUDY),
         "training": partial(training.measure, given.other_python, given.repeats),
-        "sampling": partial(sampling.measure, given.other_python, given.repeats),
+        "sampling": lambda: sampling.measure(
+            given.other_python, given.repeats, given.runs and given.runs / "modern/generator.npz"
+        ),
         "preprocessing": lambda: (measure_preprocessing(given.other_python, given.real), []),
         "scale": lambda: (scale.measure(), []),
     }

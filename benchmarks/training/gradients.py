@@ -114,7 +114,7 @@ def write_enlarged(upsampler: Any, output: Path) -> None:
     details = noted.normal((4, NUMBERS))
     noted.drawn.clear()
     with chainer.no_backprop_mode():
-        enlarged = upsampler.enlarge(small, details, noted, whole=True).images.array
+        enlarged = upsampler.enlarge_whole(small, details, noted).array
     arrays = {f"weight{path}": parameter.array for path, parameter in upsampler.namedparams()}
     arrays |= {f"random/{number:03d}": array for number, array in enumerate(noted.drawn)}
     np.savez(output, small=small, details=details, enlarged=enlarged, **arrays)

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -25,7 +26,7 @@ from synaxial.config.model import Sample, Training
 from synaxial.gan.image_inputs import independent
 from synaxial.gan.networks.cascade import Cascade
 from synaxial.gan.networks.conditions import Conditions
-from synaxial.gan.networks.saving import make_upsampler
+from synaxial.gan.networks.saving import load_generator, make_upsampler
 from synaxial.gan.sampling import make_pages
 from synaxial.gan.train.batches import RankBatches
 from synaxial.gan.train.optimizers import make_optimizer
@@ -70,8 +71,10 @@ def timed(updater: Any, work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def sampler_of(updater: AdversarialUpdater) -> Any:
-    """Return the network that `synaxial sample` uses; an up-sampler has its first weights."""
+def sampler_of(updater: AdversarialUpdater, trained: str | None) -> Any:
+    """Return the network that `synaxial sample` uses: that of a file, or one of first weights."""
+    if trained is not None:
+        return load_generator(Path(trained)).network
     generator = updater.networks.smoothed
     if not updater.training.is_coarse_to_fine:
         return generator
@@ -80,13 +83,13 @@ def sampler_of(updater: AdversarialUpdater) -> Any:
     return Cascade(generator, upsampler)
 
 
-def sample(updater: AdversarialUpdater, images: int) -> None:
-    """Make a stack as `synaxial sample` does, all but its file."""
-    generator, latent = sampler_of(updater), updater.training.latent
+def sample(updater: AdversarialUpdater, images: int, trained: str | None) -> float:
+    """Make a stack as `synaxial sample` does, all but its file; return the seconds it takes."""
+    generator, latent = sampler_of(updater, trained), updater.training.latent
     settings = Sample(images=images)
     inputs = independent(Conditions(()), settings, 0, Path("generator.npz"))
-    made = list(make_pages(generator, latent, settings, inputs))
-    assert len(made) == images
+    pages = make_pages(generator, latent, settings, inputs)
+    return timed(updater, lambda: deque(pages, maxlen=0))
 
 
 def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
@@ -106,7 +109,7 @@ def answer(request: dict[str, Any], updater: AdversarialUpdater) -> Any:
         "anonymous": anonymous_memory,
         "checkpoint": checkpoint,
         "step": lambda: timed(updater, steps),
-        "sample": lambda: timed(updater, lambda: sample(updater, request["count"])),
+        "sample": lambda: sample(updater, request["count"], request.get("generator")),
         "enlarge": lambda: gradients.write_enlarged(
             make_upsampler(updater.training), Path(request["output"])
         ),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from synaxial.cli import make_app
+from synaxial.compute.parallel import use_threads
 from synaxial.config.model import Sample, Training
 from synaxial.gan.image_inputs import independent, interpolation
 from synaxial.gan.networks.cascade import Cascade
@@ -75,17 +76,17 @@ def test_images_of_a_series_have_the_detail_of_one(monkeypatch):
     pixels = (pixels * np.linspace(0.01, 1, 40)[:, None, None]).astype(np.uint8) + 60
     network.upsampler.learn_details(pixels)
     used = []
-    enlarge = Upsampler.enlarge
+    enlarge = Upsampler.enlarge_whole
 
-    def noted(self, images, details, randomness, whole):
+    def noted(self, images, details, randomness):
         used.append(np.array(details))
-        return enlarge(self, images, details, randomness, whole)
+        return enlarge(self, images, details, randomness)
 
-    monkeypatch.setattr(Upsampler, "enlarge", noted)
+    monkeypatch.setattr(Upsampler, "enlarge_whole", noted)
     sample = Sample(images=25)
     way = interpolation(Conditions(()), sample, 0, Path("g"), training.latent, (3, 17), 25)
     pages = np.stack(list(make_pages(network, training.latent, sample, way)))
-    assert [len(details) for details in used] == [20, 5]
+    assert [len(details) for details in used] == [10, 10, 5]
     assert (np.concatenate(used) == used[0][0]).all()
     used.clear()
     # The way begins at that image of the stack.
@@ -240,3 +241,11 @@ def test_another_file_is_no_up_sampler(tmp_path):
     np.savez(tmp_path / "other.npz", settings=np.array(json.dumps([])))
     with pytest.raises(SynaxialError, match=r"other\.npz: does not hold an up-sampler"):
         load_upsampler(tmp_path / "other.npz")
+
+
+def test_processes_make_the_same_images():
+    training = make_training()
+    network = make_trained(training)
+    alone = stack_of(network, training, images=23)
+    with use_threads(3):
+        np.testing.assert_array_equal(stack_of(network, training, images=23), alone)

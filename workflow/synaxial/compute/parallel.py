@@ -41,14 +41,20 @@ def use_threads(threads: int) -> Iterator[None]:
     """Compute on this many cores within the block."""
     before = workers.threads, workers.pool
     with threadpool_limits(1, user_api="blas"):
-        pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
-        workers.threads, workers.pool = threads, pool
+        continue_with_threads(threads)
+        pool = workers.pool
         try:
             yield
         finally:
             workers.threads, workers.pool = before
             if pool is not None:
                 pool.shutdown()
+
+
+def continue_with_threads(threads: int) -> None:
+    """Compute on this many cores from now on, in a process forked within `use_threads`."""
+    workers.threads = threads
+    workers.pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
 
 def for_each(function: Callable[[Item], None], items: Sequence[Item]) -> None:

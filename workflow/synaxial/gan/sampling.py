@@ -6,6 +6,7 @@ statistics of the stack, the image depends on the number of images too.
 
 import logging
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ import numpy as np
 import typer
 
 from synaxial.compute.devices import prepare_alone
-from synaxial.compute.parallel import use_threads
+from synaxial.compute.parallel import continue_with_threads, use_threads, workers
+from synaxial.compute.processes import in_processes
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample
 from synaxial.gan.image_inputs import ImageInputs, head, independent, interpolation
@@ -28,12 +30,15 @@ from synaxial.io.images import HALF
 from synaxial.io.stacks import IMAGE, INSIDE, MASK, OUTSIDE, write_stack
 
 #: Raise it when the results of this stage change.
-VERSION = 4
+VERSION = 5
 
 log = logging.getLogger(__name__)
 
 #: Images made at a time if they do not depend on each other; it bounds the memory.
 CHUNK = 20
+
+#: Those of a generator of small layers, whose chunks are shared by processes.
+SMALL_CHUNK = 10
 
 
 Tumour = Annotated[str | None, typer.Option(help="Ask for a tumour: none, any, left or right.")]
@@ -179,7 +184,8 @@ def make_pages(
 ) -> Iterator[np.ndarray]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
-    The generator has the statistics to use, and is on any device.
+    The generator has the statistics to use, and is on any device. On the CPU, if its layers are
+    small, processes share the chunks of images: threads would wait for each other between layers.
     """
 
     def inputs_of(some: slice) -> tuple[Any, Any, Any]:
@@ -193,12 +199,22 @@ def make_pages(
         one = slice(inputs.detail_of, inputs.detail_of + 1)
         generator = generator.with_detail_of(*inputs_of(one))
     by_batch = settings.batch_normalization == "batch"
-    # The batch's statistics are those of the whole stack, whatever memory that takes.
-    size = len(inputs.names) if by_batch else CHUNK
-    for first in range(0, len(inputs.names), size):
-        latents, randomness, asked = inputs_of(slice(first, first + size))
+    by_process = generator.small_layers and generator.xp is np
+    size = SMALL_CHUNK if by_process else CHUNK
+    if by_batch and generator.batch_normalization:
+        # The batch's statistics are those of the whole stack, whatever memory that takes.
+        size = len(inputs.names)
+
+    def images_of(some: slice) -> np.ndarray:
+        latents, randomness, asked = inputs_of(some)
         used = randomness if settings.dropout or generator.needs_randomness else None
-        yield from pages_of(generate_images(generator, latents, used, by_batch, asked))
+        return generate_images(generator, latents, used, by_batch, asked)
+
+    chunks = [slice(first, first + size) for first in range(0, len(inputs.names), size)]
+    processes = min(workers.threads, len(chunks)) if by_process else 1
+    begin = partial(continue_with_threads, workers.threads // processes)
+    for images in in_processes(images_of, chunks, processes, "sample", begin):
+        yield from pages_of(images)
 
 
 def pages_of(images: np.ndarray) -> np.ndarray:

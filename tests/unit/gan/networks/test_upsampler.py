@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import use_threads
 from synaxial.gan.networks.randomness import SAMPLE, BatchRandomness, ImageRandomness
 from synaxial.gan.networks.upsampler import (
     CHUNK,
     FARTHEST,
     NEAREST,
+    SEEN,
     SURE,
     PatchCritic,
     Upsampler,
@@ -16,7 +18,7 @@ from synaxial.gan.networks.upsampler import (
     enlarged_masks,
     upsample_images,
 )
-from synaxial.gan.ops.background import DARKEST, inside_brain, without_holes
+from synaxial.gan.ops.background import DARKEST, inside_brain, repeated, without_holes
 from synaxial.gan.ops.enlargement import area_means, bicubic_enlargement
 from synaxial.gan.ops.resampling import blur
 
@@ -61,11 +63,12 @@ def test_without_weights_it_is_a_blurred_bicubic_enlargement_with_exact_backgrou
     upsampler = Upsampler(8, 4)
     upsampler.last.W.array[...] = 0
     x = as_input(small_images())
-    y = upsampler.enlarge(x, DETAILS[[0, 1, 0]], BatchRandomness(np, 1), whole).images.array
+    given = (x, DETAILS[[0, 1, 0]], BatchRandomness(np, 1))
+    y = (upsampler.enlarge_whole(*given) if whole else upsampler.enlarge(*given).images).array
     base = bicubic_enlargement(x, 4)
     brain = without_holes(base.array > -0.97)
     np.testing.assert_array_equal(y[~brain], -1)
-    inside = inside_brain(x > SURE, 4)
+    inside = repeated(inside_brain(x > SURE), 4)
     texture = balanced(blur(base), inside, 4) if whole else blur(base)
     expected = np.maximum(texture.array, DARKEST)
     np.testing.assert_allclose(y[brain], expected[brain], atol=1e-6)
@@ -119,7 +122,7 @@ def test_the_inside_of_a_brain_has_all_neighbours():
     inside = np.zeros((16, 16), bool)
     # Beyond the image there is no brain.
     inside[6:12, 2:8] = True
-    np.testing.assert_array_equal(inside_brain(brain, 2)[0, 0], inside)
+    np.testing.assert_array_equal(repeated(inside_brain(brain), 2)[0, 0], inside)
 
 
 def test_all_weights_have_gradients():
@@ -306,3 +309,53 @@ def test_the_border_of_the_brain_has_no_teeth(axis):
     inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
     np.testing.assert_allclose(found.logits.array[inner], expected.logits.array[inner], atol=1e-3)
     assert (expected.images.array[:, 0] > -1).mean() > 0.2
+
+
+def heads(width):
+    """Small images: heads of several sizes and places, at a corner too, and none."""
+    x = np.full((5, 1, width, width), -1, np.float32)
+    pixels = np.random.default_rng(0).uniform(-0.9, 1, x.shape).astype(np.float32)
+    third, half = width // 3, width // 2
+    parts = [(0, third, 0, half), (third, half + 3, 5, width), (half, width, half - 1, width)]
+    parts += [(0, width, 0, width)]
+    for image, (top, bottom, left, right) in enumerate(parts):
+        x[image, 0, top:bottom, left:right] = pixels[image, 0, top:bottom, left:right]
+    return x
+
+
+@pytest.mark.parametrize(("factor", "width"), [(2, 48), (4, 32), (8, 32)])
+def test_outside_the_window_of_a_head_nothing_that_counts_is_computed(factor, width):
+    """With gradients, whole images are computed; without them, a window around each head."""
+    upsampler = Upsampler(8, factor)
+    for name, parameter in upsampler.namedparams():
+        if name.endswith("/b"):
+            # Zeros around a window must differ from what the layers compute there.
+            parameter.array[...] = np.random.default_rng(1).normal(0, 1, parameter.shape)
+    upsampler.last.b.array[...] = [0, 0.5]
+    x = heads(width)
+    given = (x, np.random.default_rng(2).normal(size=(5, 3)).astype(np.float32))
+    whole = upsampler.enlarge_whole(*given, streams(5)).array
+    with chainer.no_backprop_mode():
+        found = upsampler.enlarge_whole(*given, streams(5)).array
+        np.testing.assert_array_equal(found == -1, whole == -1)
+        np.testing.assert_allclose(found, whole, atol=2e-6)
+        assert 0.2 < (whole > -1).mean() < 0.8
+        assert (found[4] == -1).all()
+        # An image does not depend on the others, to the last bit.
+        for image in range(5):
+            one = slice(image, image + 1)
+            alone = upsampler.enlarge_whole(x[one], given[1][one], streams(1, image)).array
+            np.testing.assert_array_equal(alone[0], found[image])
+        with use_threads(2):
+            shared = upsampler.enlarge_whole(*given, streams(5)).array
+        np.testing.assert_array_equal(shared, found)
+
+
+def test_a_smaller_window_would_change_the_image(monkeypatch):
+    upsampler, x = Upsampler(8, 4), heads(32)[:1]
+    given = (x, DETAILS[:1])
+    whole = upsampler.enlarge_whole(*given, streams(1)).array
+    monkeypatch.setattr("synaxial.gan.networks.upsampler.SEEN", SEEN - 8)
+    with chainer.no_backprop_mode():
+        found = upsampler.enlarge_whole(*given, streams(1)).array
+    assert np.abs(found - whole).max() > 1e-5

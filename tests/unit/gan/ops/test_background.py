@@ -5,7 +5,13 @@ import pytest
 from scipy import ndimage
 
 from synaxial.compute.chainer_compatibility import chainer
-from synaxial.gan.ops.background import DARKEST, near_brain, with_background, without_holes
+from synaxial.gan.ops.background import (
+    DARKEST,
+    near_brain,
+    repeated,
+    with_background,
+    without_holes,
+)
 
 from .arrays import normal
 from .comparison import assert_close, result_and_gradients
@@ -109,13 +115,13 @@ def test_brain_is_near_the_parts_that_hold_a_square():
     around = np.pad(expected[0, 0], 1)
     expected[0, 0] = np.any([around[r : r + 32, c : c + 32] for r in range(3) for c in range(3)], 0)
     given = brain.copy()
-    found = near_brain(given, 3)
+    found = repeated(near_brain(given), 3)
     assert found.shape == (2, 1, 96, 96)
     np.testing.assert_array_equal(found, expected.repeat(3, axis=2).repeat(3, axis=3))
     np.testing.assert_array_equal(given, brain)
     # In the other memory layout.
     last = np.moveaxis(np.moveaxis(brain, 0, -1).copy(), -1, 0)
-    np.testing.assert_array_equal(near_brain(last, 3), found)
+    np.testing.assert_array_equal(repeated(near_brain(last), 3), found)
 
 
 def test_parts_and_holes_are_those_that_scipy_finds():
@@ -126,7 +132,7 @@ def test_parts_and_holes_are_those_that_scipy_finds():
     assert not np.array_equal(filled, chosen[:, 0])
     np.testing.assert_array_equal(without_holes(chosen)[:, 0], filled)
     # A path within the pixels, from the squares of 2 x 2 pixels that are all chosen.
-    found = near_brain(chosen, 1)[:, 0]
+    found = near_brain(chosen)[:, 0]
     for page, near in zip(chosen[:, 0], found, strict=True):
         squares = ndimage.binary_erosion(page, np.ones((2, 2)))
         kept = ndimage.binary_propagation(squares, mask=page)

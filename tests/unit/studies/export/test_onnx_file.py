@@ -16,7 +16,7 @@ from synaxial.config.model import Training
 from synaxial.gan.networks.randomness import SAMPLE, ImageRandomness, draw_latents
 from synaxial.gan.networks.saving import digest_of, make_upsampler
 from synaxial.gan.networks.upsampler import SURE
-from synaxial.gan.ops.background import inside_brain, near_brain, without_holes
+from synaxial.gan.ops.background import inside_brain, near_brain, repeated, without_holes
 from synaxial.studies.export.graph import FORMAT, OPERATORS, Graph
 from synaxial.studies.export.inputs import inputs_of
 from synaxial.studies.export.model import make_model
@@ -161,8 +161,8 @@ def test_brain_is_near_the_same_parts_as_ours(width):
     given = [("images", number, ("N", 1, width, width))]
     made = graph.finish("near", given, [(n, truth, ("N", 1, *[4 * width] * 2)) for n in made_of])
     found, inside = in_onnxruntime(as_model(made)).run(None, {"images": images})
-    np.testing.assert_array_equal(found, near_brain(images > SURE, 4))
-    np.testing.assert_array_equal(inside, inside_brain(images > SURE, 4))
+    np.testing.assert_array_equal(found, repeated(near_brain(images > SURE), 4))
+    np.testing.assert_array_equal(inside, repeated(inside_brain(images > SURE), 4))
     every = binary_dilation(images > SURE, np.ones((1, 1, 3, 3)))
     # In 16 pixels, a single one is as large as a part must be.
     assert (found[..., ::4, ::4].sum() < every.sum()) == (width > 16)

@@ -1,11 +1,6 @@
 """`synaxial data prepare`: the stages from the volume to the images, of many subjects at once."""
 
 import logging
-import multiprocessing
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,7 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.compute.parent import end_with_parent
+from synaxial.compute.processes import in_processes
 from synaxial.config import Study, read_study
 from synaxial.data.prepared.memory import (
     Memory,
@@ -84,7 +79,7 @@ def run(
     told = states_told(subjects or [], states)
     tasks = [(name, told.get(name, "")) for name in source.people()]
     work = partial(prepare_subject, source, study, output)
-    found = list(_in_processes(work, tasks, threads))
+    found = list(in_processes(work, tasks, threads, "prepare"))
     errors = [result for result in found if isinstance(result, str)]
     if errors:
         raise SeveralError(errors)
@@ -99,36 +94,6 @@ def states_told(subjects: list[str], states: str) -> dict[str, str]:
     if len(words) != len(subjects):
         raise SynaxialError("--states", f"has {len(words)}", f"{len(subjects)}, one a subject")
     return dict(zip(subjects, words, strict=True))
-
-
-def _in_processes(
-    work: Any, tasks: list[tuple[str, str]], threads: int
-) -> Iterator[dict[str, str] | str]:
-    """Yield what the work returns of each task, in their order."""
-    if min(threads, len(tasks)) == 1:
-        yield from map(work, tasks)
-        return
-    # Forked processes need not import NumPy and nibabel again, and no thread runs yet.
-    fork = multiprocessing.get_context("fork")
-    end = partial(_end_with_the_parent, os.getpid())
-    with ProcessPoolExecutor(min(threads, len(tasks)), fork, initializer=end) as pool:
-        try:
-            yield from pool.map(work, tasks)
-        except BrokenProcessPool as error:
-            raise SynaxialError(
-                "prepare",
-                "a process was killed",
-                "enough memory for all processes",
-                "what is finished is kept; set more mem_mb or fewer threads for the rule prepare",
-            ) from error
-
-
-def _end_with_the_parent(parent: int) -> None:
-    """End this process when its parent ends: it would write files while the command runs again."""
-    end_with_parent()
-    # The parent may have ended before.
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def prepare_subject(

@@ -24,6 +24,8 @@ class Cascade(chainer.Chain):
     batch_normalization = False
     #: The noise of its layers is a part of every image.
     needs_randomness = True
+    #: On the CPU, its layers take too little time to be shared by threads.
+    small_layers = True
 
     def __init__(self, coarse: CoarseGenerator, upsampler: Upsampler) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class Cascade(chainer.Chain):
         details = self.upsampler.draw_details(images, randomness)
         if self.detail is not None:
             details = self.xp.repeat(self.detail, len(details), axis=0)
-        large = self.upsampler.enlarge(images, details, randomness, whole=True).images
+        large = self.upsampler.enlarge_whole(images, details, randomness)
         if not masks:
             return large
         return F.concat([large, enlarged_masks(masks[0], large, self.upsampler.factor)])

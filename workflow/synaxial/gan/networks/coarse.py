@@ -147,6 +147,8 @@ class CoarseGenerator(chainer.Chain):
     batch_normalization = False
     #: The noise of its layers is a part of every image.
     needs_randomness = True
+    #: On the CPU, its layers take too little time to be shared by threads.
+    small_layers = True
 
     def __init__(
         self,

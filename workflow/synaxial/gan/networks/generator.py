@@ -31,6 +31,8 @@ class Generator(chainer.Chain):
 
     #: Without random numbers there is only no dropout.
     needs_randomness = False
+    #: On the CPU, threads share its layers.
+    small_layers = False
 
     def __init__(
         self, settings: GeneratorSettings, latent_size: int, initial_deviation: float = 0.02

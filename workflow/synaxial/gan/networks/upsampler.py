@@ -7,10 +7,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.compute.parallel import for_each
 from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
-from synaxial.gan.ops.background import BACKGROUND, inside_brain, near_brain, with_background
+from synaxial.gan.networks.windows import (
+    Doubling,
+    Window,
+    doublings_around,
+    doublings_of_all,
+)
+from synaxial.gan.ops.background import (
+    BACKGROUND,
+    inside_brain,
+    near_brain,
+    repeated,
+    with_background,
+)
 from synaxial.gan.ops.enlargement import area_means, area_reduction, bicubic_enlargement
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.resampling import bilinear_upsampling, blur
@@ -40,6 +53,14 @@ LINES, GRAIN = 0.6, 0.15
 #: Grain is what few blurs take away. Lines are what is left then, and many blurs take away.
 FEW, MANY = 2, 8
 
+#: Convolutions between two doublings.
+CONVOLUTIONS = 2
+
+#: Pixels around those of `near_brain` on which their values depend: what is blurred `MANY` times, a
+#: blur, and the three last convolutions. `balanced` sees two small pixels more, but changes only
+#: what is two of them inside.
+SEEN = MANY + 4
+
 #: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
 #: critic that leads can make the network take everything for background.
 GAIN, MOST = 4.0, 10.0
@@ -64,6 +85,36 @@ class Enlarged(NamedTuple):
 
     images: Any
     logits: Any
+
+
+class Small(NamedTuple):
+    """Small images, and what the layers after the first doubling see of them."""
+
+    #: (N, 1, w, w).
+    images: Any
+    #: (N, channels, w, w).
+    features: Any
+    #: Of each doubling: (N, 1, 2 w, 2 w), (N, 1, 4 w, 4 w), …
+    noises: list[Any]
+    #: Standardised, (N, 3).
+    details: Any
+
+    def of_image(self, image: int) -> "Small":
+        """Return those of one image."""
+        one = slice(image, image + 1)
+        noises = [noise[one] for noise in self.noises]
+        return Small(self.images[one], self.features[one], noises, self.details[one])
+
+
+class Brains(NamedTuple):
+    """The brains of small images, bool (N, 1, w, w): see `near_brain` and `inside_brain`."""
+
+    near: Any
+    inside: Any
+
+    def of_image(self, image: int) -> "Brains":
+        """Return that of one image."""
+        return Brains(*(pixels[image : image + 1] for pixels in self))
 
 
 class Upsampler(chainer.Chain):
@@ -108,7 +159,7 @@ class Upsampler(chainer.Chain):
         Values are in [-1, 1]; a bright texture may exceed 1 a little.
         """
         details = self.draw_details(images, randomness)
-        return self.enlarge(images, details, randomness, whole=True).images
+        return self.enlarge_whole(images, details, randomness)
 
     def draw_details(self, images: Any, randomness: Randomness) -> Any:
         """Give each image the detail of a training image with a similar reduction: (N, 3)."""
@@ -141,40 +192,78 @@ class Upsampler(chainer.Chain):
         numbers = np.clip((details - known.mean(axis=0)) / scale, -FARTHEST, FARTHEST)
         return self.xp.asarray(numbers, np.float32)
 
-    def enlarge(
-        self, images: Any, details: Any, randomness: Randomness, whole: bool = False
-    ) -> Enlarged:
-        """Enlarge images to standardised details, (N, 3); return the logits too, for the losses.
-
-        With `whole`, the images are not crops of a training. Their lines and grain are `balanced`,
-        and there is brain only near the small image's brain, and in gaps that it surrounds
-        (`near_brain`). Otherwise specks would be enlarged, and the border of an image would be
-        taken for brain that a crop has cut.
-        """
-        features = self._features(images, details, randomness)
-        added, logits = F.split_axis(self.last(features), [1], axis=1)
-        base = bicubic_enlargement(images, self.factor).array
-        texture = blur(base + added)
-        # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
-        logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - THRESHOLD) * STEEPNESS
-        if whole:
-            brain = chainer.as_variable(images).array > SURE
-            texture = balanced(texture, inside_brain(brain, self.factor), self.factor)
-            near = near_brain(brain, self.factor)
-            logits = F.where(near, logits, -F.absolute(logits))
+    def enlarge(self, images: Any, details: Any, randomness: Randomness) -> Enlarged:
+        """Enlarge crops of a training to standardised details, (N, 3); return their logits too."""
+        small = self._small(images, details, randomness)
+        doublings = doublings_of_all(images.shape[-1], len(self.before))
+        texture, logits = self._texture_and_logits(small, doublings)
         return Enlarged(with_background(texture, logits), logits)
 
-    def _features(self, images: Any, details: Any, randomness: Randomness) -> Any:
-        """Compute what the last layer sees, at full size."""
+    def enlarge_whole(self, images: Any, details: Any, randomness: Randomness) -> Any:
+        """Enlarge whole images to standardised details, (N, 3).
+
+        Their lines and grain are `balanced`, and there is brain only near the small image's brain,
+        and in gaps that it surrounds (`near_brain`). Otherwise specks would be enlarged, and the
+        border of an image would be taken for brain that a crop has cut.
+        """
+        small = self._small(images, details, randomness)
+        if on_cpu(images) and not chainer.config.enable_backprop:
+            return chainer.as_variable(self._around_the_heads(small))
+        doublings = doublings_of_all(images.shape[-1], len(self.before))
+        return self._whole(small, brains_of(images), doublings)
+
+    def _around_the_heads(self, small: Small) -> np.ndarray:
+        """Do what `_whole` does, each image by itself in a window around its head."""
+        brains = brains_of(small.images)
+        width = self.factor * small.images.shape[-1]
+        images = np.full((len(brains.near), 1, width, width), BACKGROUND, np.float32)
+
+        def enlarge(image: int) -> None:
+            near = brains.near[image, 0]
+            if not near.any():
+                return
+            doublings = doublings_around(near, len(self.before), CONVOLUTIONS, SEEN)
+            # Chainer's modes are those of a thread.
+            with chainer.no_backprop_mode():
+                found = self._whole(small.of_image(image), brains.of_image(image), doublings)
+            doublings[-1].kept.of(images[image : image + 1])[...] = found.array
+
+        for_each(enlarge, range(len(images)))
+        return images
+
+    def _whole(self, small: Small, brains: Brains, doublings: list[Doubling]) -> Any:
+        """Enlarge whole images; return what the last doubling keeps of them."""
+        texture, logits = self._texture_and_logits(small, doublings)
+        window = doublings[-1].kept
+        near, inside = (window.of(repeated(pixels, self.factor)) for pixels in brains)
+        texture = balanced(texture, inside, self.factor)
+        return with_background(texture, F.where(near, logits, -F.absolute(logits)))
+
+    def _texture_and_logits(self, small: Small, doublings: list[Doubling]) -> tuple[Any, Any]:
+        """Compute what the last doubling keeps of the texture and of the logits of brain."""
+        h, window = small.features, Window.all_of(small.features)
+        for before, after, noise, doubling in zip(
+            self.before, self.after, small.noises, doublings, strict=True
+        ):
+            h = doubling.enlarged.within(window).of(activated(before(h)))
+            h = doubling.kept.within(doubling.enlarged.times(2)).of(bilinear_upsampling(h))
+            window = doubling.kept
+            h = activated(after(appended(h, window.of(noise), maps_for(h, small.details))))
+        added, logits = F.split_axis(self.last(activated(self.fine(h))), [1], axis=1)
+        base = window.of(bicubic_enlargement(small.images, self.factor).array)
+        # Smooth, or the border of the brain has teeth: features differ between odd and even pixels.
+        logits = MOST * F.tanh(GAIN / MOST * blur(logits)) + (base - THRESHOLD) * STEEPNESS
+        return blur(base + added), logits
+
+    def _small(self, images: Any, details: Any, randomness: Randomness) -> Small:
+        """Compute what all is made of, at the width of the small images."""
         h = activated(self.first(images))
         blocks = list(self.blocks)
         for one, two in zip(blocks[::2], blocks[1::2], strict=True):
             h = h + SHARE * two(activated(one(appended(h, noise_for(h, randomness)))))
-        for before, after in zip(self.before, self.after, strict=True):
-            h = bilinear_upsampling(activated(before(h)))
-            h = appended(h, noise_for(h, randomness), maps_for(h, details))
-            h = activated(after(h))
-        return activated(self.fine(h))
+        widths = [images.shape[-1] << stage + 1 for stage in range(len(self.before))]
+        noises = [randomness.normal((len(images), 1, width, width)) for width in widths]
+        return Small(images, h, noises, details)
 
 
 class PatchCritic(chainer.Chain):
@@ -226,6 +315,12 @@ def balanced(texture: Any, inside: Any, factor: int) -> Any:
     change = LINES * (blurred[FEW] - blurred[MANY]) - GRAIN * (texture - blurred[FEW])
     change -= bicubic_enlargement(area_reduction(change, factor), factor)
     return texture + change * inside.astype(np.float32)
+
+
+def brains_of(images: Any) -> Brains:
+    """Find the brains of small images, (N, 1, w, w)."""
+    brain = chainer.as_array(images) > SURE
+    return Brains(near_brain(brain), inside_brain(brain))
 
 
 def convolution_of(before: int, after: int, scale: float = 1.0) -> Convolution:

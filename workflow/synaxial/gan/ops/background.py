@@ -75,31 +75,28 @@ def without_holes(chosen: Any) -> Any:
     return ~joined(border, free)[:, None]
 
 
-def near_brain(brain: Any, factor: int) -> Any:
-    """Return where an enlarged image may have brain: bool (N, 1, factor w, factor w).
+def near_brain(brain: Any) -> Any:
+    """Return where an enlarged image may have brain: pixels of the small one, bool (N, 1, w, w).
 
     `brain` are the pixels of small images that belong to the brain, bool (N, 1, w, w). The result
-    is what they and their eight neighbours cover, without specks. A generator of small images makes
-    specks; a real slice of a skull-stripped brain hardly ever has such a small part.
+    are they and their eight neighbours, without specks. A generator of small images makes specks; a
+    real slice of a skull-stripped brain hardly ever has such a small part.
     """
     pixels = brain[:, 0]
     xp = chainer.backend.get_array_module(pixels)
     squares = over_squares(xp.logical_and, pixels, core_of(pixels.shape[-1]), outside=False)
-    return repeated(over_squares(xp.logical_or, joined(squares, pixels), 3, outside=False), factor)
+    return over_squares(xp.logical_or, joined(squares, pixels), 3, outside=False)[:, None]
 
 
-def inside_brain(brain: Any, factor: int) -> Any:
-    """Return the inside of enlarged brains: bool (N, 1, w, w) to (N, 1, factor w, factor w).
-
-    It is what those small pixels cover that belong to the brain with all eight neighbours.
-    """
+def inside_brain(brain: Any) -> Any:
+    """Return the inside of brains, bool (N, 1, w, w): pixels with all eight neighbours."""
     xp = chainer.backend.get_array_module(brain)
-    return repeated(over_squares(xp.logical_and, brain[:, 0], 3, outside=False), factor)
+    return over_squares(xp.logical_and, brain[:, 0], 3, outside=False)[:, None]
 
 
 def repeated(pixels: Any, factor: int) -> Any:
-    """Repeat the pixels of (N, w, w) along both axes: (N, 1, factor w, factor w)."""
-    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)[:, None]
+    """Repeat the pixels of (N, C, w, w) along both axes: (N, C, factor w, factor w)."""
+    return pixels.repeat(factor, axis=2).repeat(factor, axis=3)
 
 
 def core_of(width: int) -> int:

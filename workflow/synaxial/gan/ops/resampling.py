@@ -121,27 +121,35 @@ def enlarge_rows(x: np.ndarray, images: int, first: int, last: int, y: np.ndarra
     """Enlarge rows `first` … `last` of the C H rows of x, (C, H, W N), into y, (C, 2 H, 2 W N)."""
     height, length = x.shape[1], x.shape[2]
     near, far = x.dtype.type(0.75), x.dtype.type(0.25)
-    run, twice = np.uintp(images), np.uintp(2 * images)
+    size, run, twice = np.uintp(length), np.uintp(images), np.uintp(2 * images)
+    zero, one = np.uintp(0), np.uintp(1)
     # With one more pixel on each side.
     row = np.empty(length + 2 * images, x.dtype)
-    left, middle, right = row[:length], row[images : images + length], row[2 * images :]
     even, odd = np.empty(length, x.dtype), np.empty(length, x.dtype)
+    source, target = x.reshape(-1), y.reshape(-1)
     for r in range(first, last):
         c, h = r // height, r % height
+        own = np.uintp(r * length)
         for side in range(2):
-            own = x[c, h]
-            other = x[c, min(h + 1, height - 1)] if side == 1 else x[c, max(h - 1, 0)]
-            for k in range(length):
-                middle[k] = near * own[k] + far * other[k]
-            for k in range(images):
-                row[k] = middle[k]
-                row[length + images + k] = middle[length - images + k]
-            for k in range(length):
-                even[k] = near * middle[k] + far * left[k]
-                odd[k] = near * middle[k] + far * right[k]
-            target, zero, columns = y[c, 2 * h + side], np.uintp(0), length // images
-            copy_runs(target, zero, twice, even, zero, run, run, columns)
-            copy_runs(target, run, twice, odd, zero, run, run, columns)
+            beside = min(h + 1, height - 1) if side == 1 else max(h - 1, 0)
+            other = np.uintp((c * height + beside) * length)
+            for k in range(size):
+                row[run + k] = near * source[own + k] + far * source[other + k]
+            for k in range(run):
+                row[k] = row[run + k]
+                row[run + size + k] = row[size + k]
+            for k in range(size):
+                even[k] = near * row[run + k] + far * row[k]
+                odd[k] = near * row[run + k] + far * row[twice + k]
+            to = np.uintp((2 * r + side) * 2 * length)
+            if run == one:
+                for k in range(size):
+                    target[to + k + k] = even[k]
+                    target[to + k + k + one] = odd[k]
+                continue
+            columns = length // images
+            copy_runs(target, to, twice, even, zero, run, run, columns)
+            copy_runs(target, to + run, twice, odd, zero, run, run, columns)
 
 
 @compiled

@@ -94,32 +94,44 @@ def pad_rows(
 
     padded[c, r, f, k] = x[c, first_row + r, first_column + stride k + f].
     """
-    for c in range(len(x)):
-        for r in range(padded.shape[1]):
+    channels, rows, _, columns, images = padded.shape
+    target = padded.reshape(-1)
+    whole, to = np.uintp(columns * images), np.uintp(0)
+    for c in range(channels):
+        for r in range(rows):
             for f in range(stride):
-                target = padded[c, r, f].reshape(-1)
-                pad_row(x, c, first_row + r, first_column + f, stride, target)
+                pad_row(x, c, first_row + r, first_column + f, stride, target, to, columns)
+                to += whole
 
 
 @compiled
-def pad_row(x: np.ndarray, c: int, h: int, first: int, stride: int, target: np.ndarray) -> None:
+def pad_row(
+    x: np.ndarray,
+    c: int,
+    h: int,
+    first: int,
+    stride: int,
+    target: np.ndarray,
+    to: np.uintp,
+    columns: int,
+) -> None:
     """Copy every `stride`-th pixel of a row of x, from column `first` on, zero outside of x."""
-    width, images = x.shape[2], x.shape[3]
-    columns = len(target) // images
-    if h < 0 or h >= x.shape[1]:
-        clear(target, np.uintp(0), np.uintp(len(target)))
+    height, width, images = x.shape[1], x.shape[2], x.shape[3]
+    run = np.uintp(images)
+    if h < 0 or h >= height:
+        clear(target, to, np.uintp(columns) * run)
         return
     left = min(columns, max(0, -(first // stride)))
     right = max(left, min(columns, (width - 1 - first) // stride + 1))
-    to, end, run = np.uintp(left * images), np.uintp(right * images), np.uintp(images)
-    start = np.uintp((first + stride * left) * images)
-    source = x[c, h].reshape(-1)
-    clear(target, np.uintp(0), to)
-    clear(target, end, np.uintp(len(target)) - end)
+    begin, end = to + np.uintp(left) * run, to + np.uintp(right) * run
+    start = np.uintp((c * height + h) * width + first + stride * left) * run
+    clear(target, to, begin - to)
+    clear(target, end, np.uintp(columns - right) * run)
     if stride == 1:
-        copy(target, to, source, start, end - to)
+        copy(target, begin, x.reshape(-1), start, end - begin)
     else:
-        copy_runs(target, to, run, source, start, np.uintp(stride) * run, run, right - left)
+        skip = np.uintp(stride) * run
+        copy_runs(target, begin, run, x.reshape(-1), start, skip, run, right - left)
 
 
 @compiled
@@ -133,59 +145,64 @@ def combine_rows(
     2 `stride` q on. Its four kinds are a - c, b + c, c - b and b - d, or its three a - b, b, c - b.
     """
     channels, _, kinds, pairs, _, columns, images = combined.shape
+    height, width = x.shape[1], x.shape[2]
+    # Places in flat arrays: a view of each row would take longer than a short row.
+    source, target = x.reshape(-1), combined.reshape(-1)
+    run, whole = np.uintp(images), np.uintp(columns * images)
+    kind, row = np.uintp(pairs * stride) * whole, np.uintp(width) * run
     # Between these columns all rows of x can be read where they are.
-    left = min(columns, max(0, -first_column)) if stride == 1 else 0
-    right = max(left, min(columns, x.shape[2] - first_column)) if stride == 1 else columns
-    begin, end, whole = left * images, right * images, np.uintp(columns * images)
-    start = (first_column + left) * images
-    length = np.uintp(end - begin)
-    memory = np.zeros((4, columns * images), x.dtype)
+    left = min(columns, max(0, -first_column))
+    right = max(left, min(columns, width - first_column))
+    begin, length = np.uintp(left) * run, np.uintp(right - left) * run
+    rest = whole - begin - length
+    memory = np.empty(4 * columns * images, x.dtype)
     for channel in range(channels):
         for i in range(stride):
-            of_kinds = combined[channel, i]
             for q in range(pairs):
                 h = first_row + i + 2 * stride * q
                 for f in range(stride):
-                    seen = (memory[0], memory[1], memory[2], memory[3])
-                    a, b, c, d = seen
-                    if stride > 1:
-                        for t in range(kinds):
-                            pad_row(x, channel, h + stride * t, first_column + f, stride, seen[t])
-                    else:
-                        a = row_or(x, channel, h, start, end - begin, a)
-                        b = row_or(x, channel, h + 1, start, end - begin, b)
-                        c = row_or(x, channel, h + 2, start, end - begin, c)
-                        d = row_or(x, channel, h + 3, start, end - begin, d)
-                    for kind in range(kinds):
-                        clear(of_kinds[kind, q, f].reshape(-1), np.uintp(0), np.uintp(begin))
-                        rest = whole - np.uintp(end)
-                        clear(of_kinds[kind, q, f].reshape(-1), np.uintp(end), rest)
-                    one = of_kinds[0, q, f].reshape(-1)[begin:end]
-                    two = of_kinds[1, q, f].reshape(-1)[begin:end]
-                    three = of_kinds[2, q, f].reshape(-1)[begin:end]
-                    four = of_kinds[kinds - 1, q, f].reshape(-1)[begin:end]
-                    if kinds == 3:
-                        for k in range(length):
-                            one[k] = a[k] - b[k]
-                            two[k] = b[k]
-                            three[k] = c[k] - b[k]
-                    else:
-                        for k in range(length):
-                            one[k] = a[k] - c[k]
-                            two[k] = b[k] + c[k]
-                            three[k] = c[k] - b[k]
-                            four[k] = b[k] - d[k]
+                    place = ((channel * stride + i) * kinds * pairs + q) * stride + f
+                    to = np.uintp(place) * whole
+                    if stride == 1 and h >= 0 and h + kinds <= height:
+                        for t in range(np.uintp(kinds)):
+                            clear(target, to + t * kind, begin)
+                            clear(target, to + t * kind + begin + length, rest)
+                        start = np.uintp((channel * height + h) * width + first_column + left) * run
+                        combine(source, start, row, kinds, length, target, to + begin, kind)
+                        continue
+                    for t in range(kinds):
+                        down, at = h + stride * t, np.uintp(t) * whole
+                        pad_row(x, channel, down, first_column + f, stride, memory, at, columns)
+                    combine(memory, np.uintp(0), whole, kinds, whole, target, to, kind)
 
 
-@inlined
-def row_or(
-    x: np.ndarray, c: int, h: int, start: int, length: int, nothing: np.ndarray
-) -> np.ndarray:
-    """Return some values of a row of a channel, or zeros where there is no such row."""
-    if h < 0 or h >= x.shape[1]:
-        return nothing
-    row: np.ndarray = x[c, h].reshape(-1)[start : start + length]
-    return row
+@compiled
+def combine(
+    rows: np.ndarray,
+    a: np.uintp,
+    row: np.uintp,
+    kinds: int,
+    length: np.uintp,
+    target: np.ndarray,
+    to: np.uintp,
+    kind: np.uintp,
+) -> None:
+    """Combine the rows at `a`, `a` + `row`, …, of this length; the kinds are `kind` apart."""
+    b, c = a + row, a + row + row
+    d = c + row
+    two, three = to + kind, to + kind + kind
+    four = three + kind
+    if kinds == 3:
+        for k in range(length):
+            target[to + k] = rows[a + k] - rows[b + k]
+            target[two + k] = rows[b + k]
+            target[three + k] = rows[c + k] - rows[b + k]
+    else:
+        for k in range(length):
+            target[to + k] = rows[a + k] - rows[c + k]
+            target[two + k] = rows[b + k] + rows[c + k]
+            target[three + k] = rows[c + k] - rows[b + k]
+            target[four + k] = rows[b + k] - rows[d + k]
 
 
 @compiled

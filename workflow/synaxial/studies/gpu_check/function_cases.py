@@ -207,7 +207,7 @@ def of_images() -> list[Case]:
             plain(
                 # Random pixels are specks for a square of 2 pixels, and some hold one.
                 f"surroundings of the brain{of}",
-                lambda v: near_brain(v.array > 0.2, 2),
+                lambda v: near_brain(v.array > 0.2),
                 normal(images, 1, 32, 32),
                 differentiable=False,
             ),
@@ -319,8 +319,8 @@ def networks() -> list[Case]:
             "up-sampler of whole images",
             partial(Upsampler, 8, 2),
             *(normal(2, 1, 8, 8), normal(2, 3)),
-            call=lambda link, x, details: (
-                link.enlarge(x, details.array, ImageRandomness(link.xp, [(0,), (1,)]), True).images
+            call=lambda link, x, details: link.enlarge_whole(
+                x, details.array, ImageRandomness(link.xp, [(0,), (1,)])
             ),
         ),
         of_link(
