@@ -8,6 +8,7 @@ from synaxial.compute.chainer_compatibility import chainer
 from synaxial.config.model import Upsampling
 from synaxial.gan.networks.randomness import Randomness
 from synaxial.gan.ops.convolution import convolution, transposed_convolution
+from synaxial.gan.ops.functions import apply
 from synaxial.gan.ops.hidden import Dropped, HiddenLayer, Statistics
 from synaxial.gan.ops.layout import on_cpu
 from synaxial.gan.ops.ranks import ranks_of_batch
@@ -107,7 +108,7 @@ class BatchNormalization(chainer.links.BatchNormalization):
         ranks = ranks_of_batch() if chainer.config.train else None
         layer = HiddenLayer(activation, slope, True, fixed, self.eps, dropped, ranks)
         if on_cpu(x):
-            (y,) = layer.apply(inputs)
+            y = apply(layer, *inputs)
         else:
             y = layer.composed(*inputs, running=running, decay=self.decay)
             if ranks is None:
@@ -147,7 +148,7 @@ def hidden(
     if normalization is not None:
         return normalization(x, activation, slope, dropped)
     layer = HiddenLayer(activation, slope, False, None, 0.0, dropped)
-    return layer.apply((x,))[0] if on_cpu(x) else layer.composed(x)
+    return apply(layer, x) if on_cpu(x) else layer.composed(x)
 
 
 def add_noise(x: Any, deviation: float, randomness: Randomness | None) -> Any:

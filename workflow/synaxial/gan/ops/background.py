@@ -9,6 +9,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import for_each
+from synaxial.gan.ops.functions import apply
 
 #: The value of background.
 BACKGROUND = -1
@@ -60,7 +61,7 @@ class WithBackground(chainer.FunctionNode):
 
 def with_background(texture: Any, logit: Any) -> Any:
     """Set the texture to -1 outside the brain, and above it inside; both are (N, 1, H, W)."""
-    return WithBackground().apply((texture, logit))[0]
+    return apply(WithBackground(), texture, logit)
 
 
 def without_holes(chosen: Any) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.parallel import cut, for_each, scratch
 from synaxial.gan.ops.direct import apply_kernels, weight_gradient_directly
+from synaxial.gan.ops.functions import apply
 from synaxial.gan.ops.kernels import kernel_of, transposed_kernels
 from synaxial.gan.ops.layout import (
     Geometry,
@@ -50,7 +51,7 @@ def convolution(x: Any, W: Any, b: Any, stride: int, pad: int, scale: float = 1.
     if not on_cpu(x):
         return F.convolution_2d(x, W * scale, b, stride, pad)
     inputs = (x, W) if b is None else (x, W, b)
-    return Convolution(Geometry(W.shape[2], W.shape[3], stride, pad), scale).apply(inputs)[0]
+    return apply(Convolution(Geometry(W.shape[2], W.shape[3], stride, pad), scale), *inputs)
 
 
 def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any:
@@ -63,7 +64,7 @@ def transposed_convolution(x: Any, W: Any, b: Any, stride: int, pad: int) -> Any
         return F.deconvolution_2d(x, W, b, stride, pad)
     geometry = Geometry(W.shape[2], W.shape[3], stride, pad)
     inputs = (x, W) if b is None else (x, W, b)
-    return TransposedConvolution(geometry, geometry.covered(*x.shape[2:])).apply(inputs)[0]
+    return apply(TransposedConvolution(geometry, geometry.covered(*x.shape[2:])), *inputs)
 
 
 class Convolution(chainer.FunctionNode):

@@ -37,7 +37,11 @@ def along_axes(rows: np.ndarray, columns: np.ndarray, x: Any) -> Any:
     images, channels, height, width = x.shape
     values = xp.ascontiguousarray(xp.moveaxis(x, 0, -1))
     values = xp.matmul(rows, values.reshape(channels, height, width * images))
-    values = xp.matmul(columns, values.reshape(channels * len(rows), width, images))
+    if images == 1:
+        # One product in place of one a row.
+        values = xp.matmul(values.reshape(-1, width), columns.T)
+    else:
+        values = xp.matmul(columns, values.reshape(channels * len(rows), width, images))
     return images_first(values.reshape(channels, len(rows), len(columns), images))
 
 

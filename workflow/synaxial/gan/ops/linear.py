@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from synaxial.compute.chainer_compatibility import chainer
+from synaxial.gan.ops.functions import apply
 
 
 class Linear(chainer.FunctionNode):
@@ -25,4 +26,4 @@ class Linear(chainer.FunctionNode):
 
 def linear(x: Any, function: Callable[[Any], Any], transpose: Callable[[Any], Any]) -> Any:
     """Apply a linear function to an array or Variable; return a Variable."""
-    return Linear(function, transpose).apply((x,))[0]
+    return apply(Linear(function, transpose), x)

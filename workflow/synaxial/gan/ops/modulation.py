@@ -13,6 +13,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
+from synaxial.gan.ops.functions import apply
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 
 #: Values of a block of channels that one core works on.
@@ -23,7 +24,7 @@ def modulate(x: Any, factors: Any) -> Any:
     """Multiply each channel of x, (N, C, H, W) in any memory layout, by its factor, (N, C)."""
     if not on_cpu(x):
         return x * factors[:, :, None, None]
-    return Modulation().apply((x, factors))[0]
+    return apply(Modulation(), x, factors)
 
 
 class Modulation(chainer.FunctionNode):

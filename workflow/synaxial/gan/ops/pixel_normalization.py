@@ -16,6 +16,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
+from synaxial.gan.ops.functions import apply
 from synaxial.gan.ops.layout import by_channel, from_channels, on_cpu
 
 F = chainer.functions
@@ -39,7 +40,7 @@ def pixel_normalization(x: Any, strengths: Any, noise: Any, slope: float) -> Any
     else:
         inputs = (x, strengths, noise)
     function = PixelNormalization(slope)
-    return function.apply(inputs)[0] if on_cpu(x) else function.composed(*inputs)
+    return apply(function, *inputs) if on_cpu(x) else function.composed(*inputs)
 
 
 class PixelNormalization(chainer.FunctionNode):

@@ -12,6 +12,7 @@ import numpy as np
 from synaxial.compute.chainer_compatibility import chainer
 from synaxial.compute.compiled import compiled
 from synaxial.compute.parallel import cut, for_each
+from synaxial.gan.ops.functions import apply
 from synaxial.gan.ops.layout import images_first, images_last, on_cpu
 from synaxial.gan.ops.linear import linear
 from synaxial.gan.ops.pooling import average_pooling
@@ -24,7 +25,7 @@ BLOCK = 1 << 16
 
 def rectified(x: Any, slope: float) -> Any:
     """Apply Leaky ReLU to (N, C, …) in any memory layout."""
-    return Rectification(slope).apply((x,))[0] if on_cpu(x) else F.leaky_relu(x, slope)
+    return apply(Rectification(slope), x) if on_cpu(x) else F.leaky_relu(x, slope)
 
 
 def rectified_pooling(x: Any, slope: float) -> Any:
@@ -34,7 +35,7 @@ def rectified_pooling(x: Any, slope: float) -> Any:
     """
     if not on_cpu(x):
         return average_pooling(F.leaky_relu(x, slope))
-    return RectifiedPooling(slope).apply((x,))[0]
+    return apply(RectifiedPooling(slope), x)
 
 
 class Rectification(chainer.FunctionNode):
