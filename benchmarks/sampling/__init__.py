@@ -72,8 +72,8 @@ def heads_note(generator: Path | None) -> str:
         )
     return (
         "Our images of the coarse-to-fine recipe are those of the trained generator of the quality "
-        "section: we compute the large layers around each head only. PyTorch's have first "
-        "weights, on which its time does not depend."
+        "section: we compute the large layers around each head only, in a process a core. "
+        "PyTorch computes whole images of first weights, in one process with a thread a core."
     )
 
 
@@ -120,9 +120,7 @@ def rows_of(
     with ExitStack() as stack:
         for side in sides.values():
             stack.enter_context(side)
-            # Our process makes a single image itself: it loads the loops that others inherit.
-            for count in (1, WARM_UPS * CHUNK):
-                side.ask("sample", count=count, batch=CHUNK, **trained)
+            side.ask("sample", count=WARM_UPS * CHUNK, batch=CHUNK, **trained)
         seconds = alternate(works, 0, repeats)
     rates = {name: rate(images, values) for name, values in seconds.items()}
     networks = "the coarse-to-fine recipe" if training.is_coarse_to_fine else "the paper's networks"

@@ -8,6 +8,7 @@ import pytest
 
 from synaxial.cli import make_app
 from synaxial.compute.parallel import use_threads
+from synaxial.compute.processes import in_processes
 from synaxial.config.model import Sample, Training
 from synaxial.gan.image_inputs import independent, interpolation
 from synaxial.gan.networks.cascade import Cascade
@@ -86,7 +87,7 @@ def test_images_of_a_series_have_the_detail_of_one(monkeypatch):
     sample = Sample(images=25)
     way = interpolation(Conditions(()), sample, 0, Path("g"), training.latent, (3, 17), 25)
     pages = np.stack(list(make_pages(network, training.latent, sample, way)))
-    assert [len(details) for details in used] == [10, 10, 5]
+    assert [len(details) for details in used] == [1, 10, 10, 4]
     assert (np.concatenate(used) == used[0][0]).all()
     used.clear()
     # The way begins at that image of the stack.
@@ -243,9 +244,19 @@ def test_another_file_is_no_up_sampler(tmp_path):
         load_upsampler(tmp_path / "other.npz")
 
 
-def test_processes_make_the_same_images():
-    training = make_training()
+@pytest.mark.parametrize("masks", [False, True])
+def test_processes_make_the_same_images(masks, monkeypatch):
+    training = make_training(masks=masks)
     network = make_trained(training)
     alone = stack_of(network, training, images=23)
-    with use_threads(3):
-        np.testing.assert_array_equal(stack_of(network, training, images=23), alone)
+    used = []
+
+    def noted(work, tasks, processes, *said):
+        used.append(processes)
+        return in_processes(work, tasks, processes, *said)
+
+    monkeypatch.setattr("synaxial.gan.sampling.in_processes", noted)
+    for threads, expected in ((3, (3, 1)), (8, (3, 2))):
+        with use_threads(threads):
+            np.testing.assert_array_equal(stack_of(network, training, images=23), alone)
+        assert used.pop() == expected

@@ -2,16 +2,26 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from synaxial.compute.parallel import continue_with_threads
 from synaxial.compute.parent import end_with_parent
 from synaxial.io.errors import SynaxialError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+class Processes(NamedTuple):
+    """How many processes do some work, and the threads of each."""
+
+    number: int
+    threads: int = 1
+
 
 #: What this process does with each task. It is inherited, so it need not be picklable.
 _work: Callable[[Any], Any]
@@ -19,52 +29,56 @@ _work: Callable[[Any], Any]
 
 def in_processes(
     work: Callable[[Task], Result],
-    tasks: Sequence[Task],
-    processes: int,
+    tasks: Iterable[Task],
+    processes: Processes,
     command: str,
-    begin: Callable[[], object] | None = None,
+    remedy: str,
 ) -> Iterator[Result]:
     """Yield what the work returns of each task, in their order.
 
     Parameters
     ----------
     work
-        What to do. Its results must be picklable.
+        What to do. Its results and exceptions must be picklable.
     tasks
         Picklable.
     processes
-        How many; with one or one task, this process does the work.
-    command
-        The name of the command, for the error.
-    begin
-        Called at first in each process, unless there is only this one.
+        With one, this process does the work, with the threads that it has.
+    command, remedy
+        Of the error: the name of the command, and what to do if memory is short.
 
     Raises
     ------
     SynaxialError
         A process was killed, mostly for its memory.
     """
-    processes = min(processes, len(tasks))
-    if processes <= 1:
+    if processes.number <= 1:
         yield from map(work, tasks)
         return
-    # Forked processes need not import anything again. No other thread runs in this one.
+    # Forked processes need not import anything again. Threads of `use_threads` may wait meanwhile:
+    # they hold no lock, and the forked processes have threads of their own.
     fork = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, fork, _begin, (os.getpid(), work, begin)) as pool:
+    given = (os.getpid(), processes.threads, work)
+    waiting: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(processes.number, fork, _begin, given) as pool:
         try:
-            yield from pool.map(_do, tasks)
+            for task in tasks:
+                waiting.append(pool.submit(_do, task))
+                # So results that nobody has taken yet do not fill the memory.
+                if len(waiting) > 2 * processes.number:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            raise SynaxialError(
-                command,
-                "a process was killed",
-                "enough memory for all processes",
-                f"set more mem_mb or fewer threads for the rule {command}, and run it again",
-            ) from error
+            needed = "enough memory for all processes"
+            raise SynaxialError(command, "a process was killed", needed, remedy) from error
+        finally:
+            # If nobody wants the rest, it is not computed.
+            for future in waiting:
+                future.cancel()
 
 
-def _begin(
-    parent: int, work: Callable[[Any], Any], begin: Callable[[], object] | None = None
-) -> None:
+def _begin(parent: int, threads: int, work: Callable[[Any], Any]) -> None:
     """Prepare a process of the pool, which ends when its parent ends.
 
     Otherwise it would go on while the command runs again.
@@ -74,9 +88,8 @@ def _begin(
     # The parent may have ended before.
     if os.getppid() != parent:
         os._exit(1)
+    continue_with_threads(threads)
     _work = work
-    if begin is not None:
-        begin()
 
 
 def _do(task: Any) -> Any:

@@ -6,7 +6,7 @@ statistics of the stack, the image depends on the number of images too.
 
 import logging
 from collections.abc import Iterable, Iterator
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +14,8 @@ import numpy as np
 import typer
 
 from synaxial.compute.devices import prepare_alone
-from synaxial.compute.parallel import continue_with_threads, use_threads, workers
-from synaxial.compute.processes import in_processes
+from synaxial.compute.parallel import use_threads, workers
+from synaxial.compute.processes import Processes, in_processes
 from synaxial.config import read_study
 from synaxial.config.model import Latent, Sample
 from synaxial.gan.image_inputs import ImageInputs, head, independent, interpolation
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 #: Images made at a time if they do not depend on each other; it bounds the memory.
 CHUNK = 20
 
-#: Those of a generator of small layers, whose chunks are shared by processes.
+#: The same of a generator of small layers. Processes share the chunks.
 SMALL_CHUNK = 10
 
 
@@ -105,8 +105,11 @@ def run(
     else:
         inputs = independent(*asked)
     network.to_device(chosen)
-    with use_threads(threads):
-        pages = make_pages(network, trained.latent, settings, inputs)
+    # After an error no more images are made.
+    with (
+        use_threads(threads),
+        closing(make_pages(network, trained.latent, settings, inputs)) as pages,
+    ):
         about = describe(inputs, digest, settings, stack, isinstance(network, Cascade))
         write_stack(output, pages, of_pages(about, trained.masks))
     log.info("%s: %d images of generator %s", output, len(inputs.names), digest[:16])
@@ -210,10 +213,16 @@ def make_pages(
         used = randomness if settings.dropout or generator.needs_randomness else None
         return generate_images(generator, latents, used, by_batch, asked)
 
-    chunks = [slice(first, first + size) for first in range(0, len(inputs.names), size)]
-    processes = min(workers.threads, len(chunks)) if by_process else 1
-    begin = partial(continue_with_threads, workers.threads // processes)
-    for images in in_processes(images_of, chunks, processes, "sample", begin):
+    first = 0
+    if by_process:
+        # This process makes one image first. So it loads the compiled loops, which others inherit.
+        first = 1
+        yield from pages_of(images_of(slice(first)))
+    chunks = [slice(start, start + size) for start in range(first, len(inputs.names), size)]
+    number = max(1, min(workers.threads, len(chunks))) if by_process else 1
+    processes = Processes(number, workers.threads // number)
+    remedy = "use fewer --threads, or set more mem_mb for the rule sample"
+    for images in in_processes(images_of, chunks, processes, "sample", remedy):
         yield from pages_of(images)
 
 

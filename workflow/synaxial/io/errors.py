@@ -26,6 +26,16 @@ class SynaxialError(Exception):
             parts.append(remedy)
         super().__init__("; ".join(" ".join(part.split()) for part in parts))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let another process raise it."""
+        return _restored, (type(self), str(self))
+
+
+def _restored(kind: type[SynaxialError], text: str) -> SynaxialError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, text)
+    return error
+
 
 class BadVolumeError(SynaxialError):
     """A volume that cannot be used; `on_bad_volume` decides whether this ends the run."""

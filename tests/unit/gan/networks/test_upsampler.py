@@ -312,14 +312,19 @@ def test_the_border_of_the_brain_has_no_teeth(axis):
 
 
 def heads(width):
-    """Small images: heads of several sizes and places, at a corner too, and none."""
-    x = np.full((5, 1, width, width), -1, np.float32)
+    """Small images: heads of several sizes and places, none, and one with a gap and specks."""
+    x = np.full((6, 1, width, width), -1, np.float32)
     pixels = np.random.default_rng(0).uniform(-0.9, 1, x.shape).astype(np.float32)
     third, half = width // 3, width // 2
     parts = [(0, third, 0, half), (third, half + 3, 5, width), (half, width, half - 1, width)]
     parts += [(0, width, 0, width)]
     for image, (top, bottom, left, right) in enumerate(parts):
         x[image, 0, top:bottom, left:right] = pixels[image, 0, top:bottom, left:right]
+    ring = x[5, 0]
+    ring[8:-6, 6:-8] = pixels[5, 0, 8:-6, 6:-8]
+    ring[13:-11, 11:-13] = -1
+    # A speck in the gap, one that touches a corner, and one far away.
+    ring[15, 13] = ring[7, 5] = ring[-2, -2] = 0.8
     return x
 
 
@@ -333,26 +338,30 @@ def test_outside_the_window_of_a_head_nothing_that_counts_is_computed(factor, wi
             parameter.array[...] = np.random.default_rng(1).normal(0, 1, parameter.shape)
     upsampler.last.b.array[...] = [0, 0.5]
     x = heads(width)
-    given = (x, np.random.default_rng(2).normal(size=(5, 3)).astype(np.float32))
-    whole = upsampler.enlarge_whole(*given, streams(5)).array
+    given = (x, np.random.default_rng(2).normal(size=(6, 3)).astype(np.float32))
+    whole = upsampler.enlarge_whole(*given, streams(6)).array
     with chainer.no_backprop_mode():
-        found = upsampler.enlarge_whole(*given, streams(5)).array
+        found = upsampler.enlarge_whole(*given, streams(6)).array
         np.testing.assert_array_equal(found == -1, whole == -1)
         np.testing.assert_allclose(found, whole, atol=2e-6)
         assert 0.2 < (whole > -1).mean() < 0.8
         assert (found[4] == -1).all()
         # An image does not depend on the others, to the last bit.
-        for image in range(5):
+        for image in range(6):
             one = slice(image, image + 1)
             alone = upsampler.enlarge_whole(x[one], given[1][one], streams(1, image)).array
             np.testing.assert_array_equal(alone[0], found[image])
         with use_threads(2):
-            shared = upsampler.enlarge_whole(*given, streams(5)).array
+            shared = upsampler.enlarge_whole(*given, streams(6)).array
         np.testing.assert_array_equal(shared, found)
 
 
-def test_a_smaller_window_would_change_the_image(monkeypatch):
+def test_a_much_smaller_window_would_change_the_image(monkeypatch):
+    """The weights of the farthest pixels are so small that a little smaller one would not."""
     upsampler, x = Upsampler(8, 4), heads(32)[:1]
+    for name, parameter in upsampler.namedparams():
+        if name.endswith("/b"):
+            parameter.array[...] = np.random.default_rng(1).normal(0, 1, parameter.shape)
     given = (x, DETAILS[:1])
     whole = upsampler.enlarge_whole(*given, streams(1)).array
     monkeypatch.setattr("synaxial.gan.networks.upsampler.SEEN", SEEN - 8)

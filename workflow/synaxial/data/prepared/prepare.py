@@ -10,7 +10,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from synaxial.compute.processes import in_processes
+from synaxial.compute.processes import Processes, in_processes
 from synaxial.config import Study, read_study
 from synaxial.data.prepared.memory import (
     Memory,
@@ -79,7 +79,9 @@ def run(
     told = states_told(subjects or [], states)
     tasks = [(name, told.get(name, "")) for name in source.people()]
     work = partial(prepare_subject, source, study, output)
-    found = list(in_processes(work, tasks, threads, "prepare"))
+    processes = Processes(min(threads, len(tasks)))
+    remedy = "what is finished is kept; set more mem_mb or fewer threads for the rule prepare"
+    found = list(in_processes(work, tasks, processes, "prepare", remedy))
     errors = [result for result in found if isinstance(result, str)]
     if errors:
         raise SeveralError(errors)

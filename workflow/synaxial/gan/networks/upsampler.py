@@ -56,9 +56,9 @@ FEW, MANY = 2, 8
 #: Convolutions between two doublings.
 CONVOLUTIONS = 2
 
-#: Pixels around those of `near_brain` on which their values depend: what is blurred `MANY` times, a
-#: blur, and the three last convolutions. `balanced` sees two small pixels more, but changes only
-#: what is two of them inside.
+#: How many pixels around what `near_brain` covers its values depend on, after the last doubling:
+#: one for each of the `MANY` blurs, the blur before them, and the last three convolutions.
+#: `balanced` sees two small pixels more, but changes only what lies two of them inside.
 SEEN = MANY + 4
 
 #: The gain of what the network adds to the logits, and the most that it can add. Without a bound, a
@@ -193,14 +193,14 @@ class Upsampler(chainer.Chain):
         return self.xp.asarray(numbers, np.float32)
 
     def enlarge(self, images: Any, details: Any, randomness: Randomness) -> Enlarged:
-        """Enlarge crops of a training to standardised details, (N, 3); return their logits too."""
+        """Enlarge the crops of a training, and return their logits too; see `enlarge_whole`."""
         small = self._small(images, details, randomness)
         doublings = doublings_of_all(images.shape[-1], len(self.before))
         texture, logits = self._texture_and_logits(small, doublings)
         return Enlarged(with_background(texture, logits), logits)
 
     def enlarge_whole(self, images: Any, details: Any, randomness: Randomness) -> Any:
-        """Enlarge whole images to standardised details, (N, 3).
+        """Enlarge whole images, float32 (N, 1, w, w); `details`, (N, 3), are standardised.
 
         Their lines and grain are `balanced`, and there is brain only near the small image's brain,
         and in gaps that it surrounds (`near_brain`). Otherwise specks would be enlarged, and the

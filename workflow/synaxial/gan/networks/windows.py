@@ -1,7 +1,8 @@
 """The part of an image that the up-sampler computes: a window around the head.
 
 A head covers about half of a slice, and outside it an enlarged image is background, whatever the
-layers compute there. Within its window, an image has the same values as if all of it were computed.
+layers compute there. The window is so large that the head itself has the same values, up to
+rounding, as if the whole image were computed.
 """
 
 import itertools
@@ -69,7 +70,7 @@ def doublings_of_all(width: int, stages: int) -> list[Doubling]:
 def doublings_around(
     pixels: np.ndarray, stages: int, convolutions: int, margin: int
 ) -> list[Doubling]:
-    """Return the least that must be computed for the values of some pixels of a small image.
+    """Return what must be computed for what some pixels of a small image become.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def doublings_around(
     convolutions
         3 x 3 convolutions between two doublings.
     margin
-        How many pixels of the last image around those pixels are seen.
+        How many pixels around them, of the last image, their values depend on.
     """
     width, factor = len(pixels), 1 << stages
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))

@@ -8,10 +8,10 @@ from synaxial.compute.chainer_compatibility import chainer
 def apply(function: Any, *inputs: Any) -> Any:
     """Apply a function with one result to arrays or Variables; return a Variable.
 
-    Without gradients Chainer need not remember what was computed, which takes longer than a
-    function of a small array.
+    Without gradients, what Chainer does around a function takes longer than the function of a small
+    array: it is left out, unless a hook waits for it.
     """
-    if chainer.config.enable_backprop:
+    if chainer.config.enable_backprop or chainer.get_function_hooks():
         return function.apply(inputs)[0]
     (result,) = function.forward(tuple(chainer.as_array(x) for x in inputs))
     return chainer.Variable(result, requires_grad=False)

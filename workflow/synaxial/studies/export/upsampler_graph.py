@@ -169,13 +169,13 @@ def add_outside(graph: Graph, logits: str, width: int) -> str:
 
 
 def add_inside(graph: Graph, images: str, factor: int) -> str:
-    """Add the inside of brains: bool (N, 1, W, W), as `ops.background.inside_brain` finds it."""
+    """Add the inside of brains, enlarged: bool (N, 1, W, W); see `ops.background.inside_brain`."""
     inside = _squares(graph, _brain(graph, images), 3)
     return graph.apply("Greater", repeated(graph, inside, factor), 0.0)
 
 
 def add_near(graph: Graph, images: str, width: int, factor: int) -> str:
-    """Add where there may be brain: bool (N, 1, W, W), as `ops.background.near_brain` finds it."""
+    """Add where there may be brain: bool (N, 1, W, W); see `ops.background.near_brain`."""
     brain = _brain(graph, images)
     squares = _squares(graph, brain, core_of(width))
     kept = _joined(graph, squares, brain, width, "parts")
