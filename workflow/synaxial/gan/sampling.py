@@ -5,7 +5,7 @@ statistics of the stack, the image depends on the number of images too.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -184,7 +184,7 @@ def as_sampled(trained: TrainedGenerator, settings: Sample) -> Any:
 
 def make_pages(
     generator: Any, latent: Latent, settings: Sample, inputs: ImageInputs
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Make the pages of a stack: uint8 (width, width, 3) each; see `pages_of`.
 
     The generator has the statistics to use, and is on any device. On the CPU, if its layers are
