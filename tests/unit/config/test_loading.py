@@ -52,12 +52,23 @@ def test_an_experiment_is_its_differences_from_the_shared_training():
 
 
 MISTAKES = {
-    "unknown key": ({"slices": {}}, "unknown key slices"),
-    "unknown inner key": ({"slice": {"frist": 1}}, "unknown key slice.frist"),
+    "unknown key": (
+        {"slices": {}},
+        "unknown key slices (did you mean slice?); see",
+    ),
+    "unknown inner key": (
+        {"slice": {"frist": 1}},
+        "unknown key slice.frist (did you mean first?); see",
+    ),
     "unknown key of an experiment": (
         {"experiments": {"a": {"epoch": 1}}},
-        "unknown key experiments.a.epoch",
+        "unknown key experiments.a.epoch (did you mean epochs?); see",
     ),
+    "unknown key of a section of an experiment": (
+        {"experiments": {"a": {"generator": {"drop_out": 1}}}},
+        "unknown key experiments.a.generator.drop_out (did you mean dropout?); see",
+    ),
+    "unknown key like no other": ({"training": {"qqq": 1}}, "unknown key training.qqq; see docs"),
     "bad type": ({"slice": {"first": "a"}}, "slice.first: found 'a'"),
     "bad choice": ({"training": {"loss": "wgan"}}, "training.loss: found 'wgan'"),
     "out of range": (

@@ -1,15 +1,16 @@
 """Reading YAML files into a checked study."""
 
 import copy
+import difflib
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from synaxial.config.model import Study, Training
@@ -217,11 +218,30 @@ def _describe_all(error: ValidationError, has_experiments: bool) -> str:
     return " | ".join(mistakes)
 
 
+def _keys_at(path: Sequence[int | str]) -> list[str]:
+    """Return the keys of the section at a path, such as ("experiments", "a", "generator")."""
+    model: type[BaseModel] = Study
+    for key in path:
+        if str(key) in model.model_fields:
+            model = next(_models_in(model.model_fields[str(key)].annotation), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models in a type, such as `dict[str, Training]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
 def _describe(detail: ErrorDetails) -> str:
     """Return one mistake in one line: the key, what was found and what was expected."""
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"unknown key {key}; see docs/configuration.md for all keys"
+        meant = difflib.get_close_matches(str(detail["loc"][-1]), _keys_at(detail["loc"][:-1]), 1)
+        question = f" (did you mean {meant[0]}?)" if meant else ""
+        return f"unknown key {key}{question}; see docs/configuration.md for all keys"
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error":
         return f"{key}: {message}" if key else message
