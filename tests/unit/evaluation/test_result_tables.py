@@ -33,7 +33,7 @@ def read_table(path):
     [
         *(
             (f"{name}/README.md", "comparison.csv")
-            for name in ("paper", "paper_small_scale", "modern", "patients", "asked")
+            for name in ("paper", "paper_small_scale", "modern", "patients", "parts", "asked")
         ),
         ("patients/trials.md", "trials.csv"),
     ],
