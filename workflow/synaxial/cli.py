@@ -23,6 +23,7 @@ from synaxial.io.errors import (
     SynaxialError,
     in_words,
 )
+from synaxial.io.signals import signals_as_exceptions
 
 #: The word between two commands of one process. No experiment, file or value has such a name.
 THEN = "--then"
@@ -183,7 +184,8 @@ def run_command(words: list[str]) -> None:
         app = make_app(command)
         gc.freeze()
         gc.enable()
-        app(words, prog_name="synaxial")
+        with signals_as_exceptions():
+            app(words, prog_name="synaxial")
     except SystemExit as end:
         # Click ends each command so.
         if end.code:

@@ -52,6 +52,36 @@ def test_a_full_disk_says_which_file(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["a folder", "a device or a pipe"])
+def test_only_a_file_is_replaced(tmp_path, kind):
+    path = tmp_path / "a.txt"
+    path.mkdir() if kind == "a folder" else os.mkfifo(path)
+    with pytest.raises(SynaxialError, match=f"a.txt: is {kind}; expected the name of a file"):
+        write_text(path, "b")
+    assert not path.is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_link_stays_and_its_file_is_written(tmp_path):
+    file, link = tmp_path / "elsewhere" / "a.txt", tmp_path / "a.txt"
+    link.symlink_to(file)
+    for text in ("new", "newer"):
+        write_text(link, text)
+        assert link.is_symlink()
+        assert file.read_text() == text
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "file").touch()
+
+    def write():
+        with written_whole(tmp_path / "a.txt") as partial:
+            partial.open("rb")
+
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*/a.txt'"):
+        write()
+
+
 def test_json_is_an_object_of_numbers(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"a": [1, None]})

@@ -28,8 +28,18 @@ def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary name to write to, which becomes `path` only if the block ends well.
 
     The bytes are on the disk before the name changes, so a crash leaves the old file or the new
-    one. The name keeps the suffixes of `path`, from which libraries know the format.
+    one. The name keeps the suffixes of `path`, from which libraries know the format. If `path` is a
+    link, the file that it leads to is written.
+
+    Raises
+    ------
+    SynaxialError
+        There is a folder, a device or a pipe of this name.
     """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or a pipe"
+        raise SynaxialError(path, f"is {kind}", "the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
     try:
@@ -38,8 +48,8 @@ def written_whole(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        # The error of a full disk names no file.
-        if error.filename is None:
+        # The error of a full disk names no file, and no user knows the temporary name.
+        if error.filename in {None, str(partial)}:
             error.filename = str(path)
         raise
     finally:
