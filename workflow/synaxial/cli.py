@@ -23,7 +23,6 @@ from synaxial.io.errors import (
     SynaxialError,
     in_words,
 )
-from synaxial.io.signals import signals_as_exceptions
 
 #: The word between two commands of one process. No experiment, file or value has such a name.
 THEN = "--then"
@@ -184,8 +183,7 @@ def run_command(words: list[str]) -> None:
         app = make_app(command)
         gc.freeze()
         gc.enable()
-        with signals_as_exceptions():
-            app(words, prog_name="synaxial")
+        app(words, prog_name="synaxial")
     except SystemExit as end:
         # Click ends each command so.
         if end.code:

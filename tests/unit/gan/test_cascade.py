@@ -1,14 +1,9 @@
 """A coarse generator with its up-sampler: one file, sampled as any generator; enlarged slices."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 from synaxial.cli import make_app
@@ -265,31 +260,3 @@ def test_processes_make_the_same_images(masks, monkeypatch):
         with use_threads(threads):
             np.testing.assert_array_equal(stack_of(network, training, images=23), alone)
         assert used.pop() == expected
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_no_process_and_no_half_written_stack(tmp_path, number):
-    training = make_training()
-    network = make_trained(training)
-    save_network(network, training, tmp_path / "generator.npz", calibrate(network, training.latent))
-    command = [sys.executable, "-m", "synaxial", "sample", "--threads", "2", "--images", "60000"]
-    command += ["--config", str(tmp_path / "study.yaml"), "--device", "cpu"]
-    command += ["--generator", str(tmp_path / "generator.npz")]
-    (tmp_path / "study.yaml").write_text("sample: {seed: 1}\n")
-    stacks = tmp_path / "stacks"
-    with subprocess.Popen([*command, "--output", str(stacks / "a.tif")]) as process:
-        until = time.monotonic() + 60
-        while not list(stacks.glob(".partial-*")) or len(children_of(process)) < 2:
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        workers = children_of(process)
-        process.send_signal(number)
-        assert process.wait(20) == 128 + number
-    gone, alive = psutil.wait_procs(workers, timeout=10)
-    assert (len(gone), alive) == (2, [])
-    assert not list(stacks.iterdir())
-
-
-def children_of(process):
-    return psutil.Process(process.pid).children()

@@ -72,7 +72,7 @@ def test_a_link_stays_and_its_file_is_written(tmp_path):
 
 
 def test_an_error_names_the_file_that_was_asked_for(tmp_path):
-    (tmp_path / "file").touch()
+    (tmp_path / "a.txt").symlink_to(tmp_path / "b.txt")
 
     def write():
         with written_whole(tmp_path / "a.txt") as partial:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,7 +11,6 @@ from typing import Any, NamedTuple, TypeVar
 from synaxial.compute.parallel import continue_with_threads
 from synaxial.compute.parent import end_with_parent
 from synaxial.io.errors import SynaxialError
-from synaxial.io.signals import SIGNALS
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -75,12 +73,9 @@ def in_processes(
             needed = "enough memory for all processes"
             raise SynaxialError(command, "a process was killed", needed, remedy) from error
         finally:
-            # If nobody wants the rest, or a signal ends the command, it is not computed.
-            if waiting:
-                for future in waiting:
-                    future.cancel()
-                for process in multiprocessing.active_children():
-                    process.terminate()
+            # If nobody wants the rest, it is not computed.
+            for future in waiting:
+                future.cancel()
 
 
 def _begin(parent: int, threads: int, work: Callable[[Any], Any]) -> None:
@@ -89,9 +84,6 @@ def _begin(parent: int, threads: int, work: Callable[[Any], Any]) -> None:
     Otherwise it would go on while the command runs again.
     """
     global _work  # noqa: PLW0603 -- the only way into a pool's process but by pickling
-    # At once: as an exception, a signal would only end the task.
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
     end_with_parent()
     # The parent may have ended before.
     if os.getppid() != parent:

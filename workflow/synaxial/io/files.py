@@ -36,17 +36,17 @@ def written_whole(path: Path) -> Iterator[Path]:
     SynaxialError
         There is a folder, a device or a pipe of this name.
     """
-    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a device or a pipe"
         raise SynaxialError(path, f"is {kind}", "the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{path.name}")
+    target = Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{PARTIAL_PREFIX}{os.getpid()}-{target.name}")
     try:
         yield partial
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         # The error of a full disk names no file, and no user knows the temporary name.
         if error.filename in {None, str(partial)}:

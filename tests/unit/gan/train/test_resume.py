@@ -241,7 +241,8 @@ def test_a_rank_that_fails_alone_ends_the_job_and_says_why(job):
     done = job.run(ranks=2)
     assert time.monotonic() - began < 60
     assert done.returncode not in {0, 75}
-    assert re.search(r"^synaxial train: error on rank 0: .*log\.csv: is a folder", done.stderr, re.M)
+    said = r"^synaxial train: error on rank 0: .*log\.csv: is a folder"
+    assert re.search(said, done.stderr, re.M)
 
 
 def test_fewer_epochs_are_not_those_of_a_longer_training(job):

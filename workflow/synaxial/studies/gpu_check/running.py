@@ -15,7 +15,7 @@ from typing import IO
 
 from synaxial.compute.parent import end_with_parent
 from synaxial.io.models import read_model
-from synaxial.io.signals import signals_as_exceptions
+from synaxial.studies.gpu_check.lifetime import signals_as_exceptions
 from synaxial.studies.gpu_check.results import PROVES, Device, GpuCheck, Status, StepResult
 from synaxial.studies.gpu_check.steps import MINUTES, Step
 

@@ -1,11 +1,11 @@
-"""A signal that ends a command lets it remove what is half-written, and end what it started."""
+"""A signal that ends the check ends its step first."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: The signals of `kill` and of a scheduler, and of a terminal that is closed.
+#: The signals that end a check, of `kill`, of a scheduler, and of a terminal that is closed.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
