@@ -11,12 +11,7 @@ from synaxial.compute.parallel import for_each
 from synaxial.gan.networks.detail import LEAST, NUMBERS, details_of, details_of_pixels
 from synaxial.gan.networks.layers import Convolution, hidden
 from synaxial.gan.networks.randomness import ImageRandomness, Randomness
-from synaxial.gan.networks.windows import (
-    Doubling,
-    Window,
-    doublings_around,
-    doublings_of_all,
-)
+from synaxial.gan.networks.windows import Doubling, Window, doublings_around, doublings_of_all
 from synaxial.gan.ops.background import (
     BACKGROUND,
     inside_brain,
@@ -256,7 +251,7 @@ class Upsampler(chainer.Chain):
         return blur(base + added), logits
 
     def _small(self, images: Any, details: Any, randomness: Randomness) -> Small:
-        """Compute what all is made of, at the width of the small images."""
+        """Compute the features of the small images, and draw the noise of all layers."""
         h = activated(self.first(images))
         blocks = list(self.blocks)
         for one, two in zip(blocks[::2], blocks[1::2], strict=True):
