@@ -4,13 +4,15 @@ import hashlib
 import io
 import json
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from zipfile import ZipFile
 
 import numpy as np
@@ -221,6 +223,29 @@ def test_another_site_cannot_start_a_download_in_a_browser(served):
         **{"same-origin": 200, "none": 200},
     }.items():
         assert download(served, "all", "png", **{"Sec-Fetch-Site": site})[0] == status
+
+
+def test_a_refusal_reaches_a_client_that_still_sends_its_request(served):
+    port = urlsplit(served).port
+    for path, host, status in (
+        ("/export", f"127.0.0.1:{port}", 403),
+        ("/export", "elsewhere.example", 421),
+        ("/nowhere", f"127.0.0.1:{port}", 405),
+    ):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+                "Sec-Fetch-Site: cross-site\r\nContent-Length: 2000\r\n\r\n".encode()
+            )
+            for _ in range(2):
+                time.sleep(0.3)
+                connection.sendall(b"x" * 1000)
+            time.sleep(0.3)
+            answer = b""
+            while part := connection.recv(4096):
+                answer += part
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+        assert b"\r\n\r\n" in answer
 
 
 @pytest.fixture(scope="module")

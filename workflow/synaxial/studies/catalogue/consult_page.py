@@ -92,6 +92,32 @@ def application(engine: Engine, path: Path, hosts: Sequence[str] | None) -> Appl
                 return
         await inner(scope, receive, send)
 
+    return _read_whole(outer)
+
+
+def _read_whole(inner: Application) -> Application:
+    """Return an application that reads the rest of a request before it answers.
+
+    The server closes the connection after the answer. If the body of a request that is refused
+    were still on its way then, the connection would be reset, and the client could lose the answer.
+    """
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        more = scope["type"] == "http"
+
+        async def read() -> Any:
+            nonlocal more
+            message = await receive()
+            more = message.get("more_body", False)
+            return message
+
+        async def answer(message: Any) -> None:
+            while more:
+                await read()
+            await send(message)
+
+        await inner(scope, read, answer)
+
     return outer
 
 
