@@ -1,4 +1,4 @@
-"""How the tests are shared out among processes (`pytest -n 2`)."""
+"""How the tests are shared out among processes (`pytest -n 3`)."""
 
 import os
 from pathlib import Path
