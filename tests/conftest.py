@@ -1,4 +1,4 @@
-"""How the tests are shared out among processes (`pytest -n 3`)."""
+"""How the tests are shared out among processes (`pytest -n 2`)."""
 
 import os
 from pathlib import Path
