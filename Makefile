@@ -84,7 +84,7 @@ gpu-bundle: $(VENV)/installed  ## Make results/gpu-bundle: the check for a machi
 	$(BIN)/python tools/make_gpu_bundle.py
 
 test: $(VENV)/installed-dev lint  ## Run every check and the tests that can run here.
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 2
 
 test-quick: $(VENV)/installed-dev  ## Run the tests that start no cluster, no Snakemake and no MPI.
 	$(BIN)/python -m pytest -n 2 -m "not (slurm or snakemake or mpi)"

@@ -1,4 +1,4 @@
-"""How the tests are shared out among processes (`pytest -n 3`)."""
+"""How the tests are shared out among processes (`pytest -n 2`)."""
 
 import os
 from pathlib import Path
@@ -32,9 +32,6 @@ LONGEST_FIRST = (
     "tests/golden",
 )
 
-#: About half of Slurm's tests, by the time they take.
-FIRST_CLUSTER = ("test_dry_run.py", "test_evaluation.py", "test_failures.py")
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the order of files in `pytest -n`, which would begin with those of most tests."""
@@ -59,10 +56,10 @@ def rank_of(file: str) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a file's tests in one process, for they share what it makes, and half of Slurm's too.
+    """Keep a file's tests in one process, for they share what it makes, and all of Slurm's too.
 
-    Those wait for a cluster most of the time, for twenty minutes in all. So two processes have a
-    cluster each, and beside them a third one computes.
+    Slurm's wait for a cluster most of the time, of which there is one; beside them another process
+    computes.
     """
     from xdist.scheduler import LoadScopeScheduling
 
@@ -76,6 +73,4 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def group_of(nodeid: str) -> str:
     """Return what tests that must run in one process have in common."""
     file = nodeid.partition("::")[0]
-    if not file.startswith("tests/slurm/"):
-        return file
-    return f"Slurm, cluster {1 if Path(file).name in FIRST_CLUSTER else 2}"
+    return "tests/slurm" if file.startswith("tests/slurm/") else file
